@@ -1,0 +1,143 @@
+/**
+ * The arrows of the architecture. Each rule says what is forbidden and why; docs/decisions/ says more
+ * about the ones that cost something.
+ */
+
+/** Rules of the product as plain functions over plain values. */
+const PURE =
+  '^backend/(deployments/(deployment\\.states|target\\.states|batch-plan|batch-gate)|devices/update-offer|kernel/version)\\.ts$';
+const PRODUCT = '^(backend|jobs|migrations|agent|frontend)/';
+
+/** @type {import('dependency-cruiser').IConfiguration} */
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-cycle',
+      comment: 'Files that need each other are one file, or lack a third.',
+      severity: 'error',
+      from: {},
+      to: { circular: true },
+    },
+    {
+      name: 'resolvable',
+      comment: 'An import that leads nowhere would also escape every other rule.',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'pure-rules',
+      comment: 'Rules of the product know the vocabulary and each other; no library, no service.',
+      severity: 'error',
+      from: { path: PURE },
+      to: { pathNot: [PURE, '^backend/contract/', '^backend/kernel/errors\\.ts$'] },
+    },
+    {
+      name: 'contract-stands-alone',
+      comment: 'The wire contract is shared with the page and the agent.',
+      severity: 'error',
+      from: { path: '^backend/contract/' },
+      to: { pathNot: '^backend/contract/' },
+    },
+    {
+      name: 'services-know-no-machinery',
+      comment: 'Services speak to ports; HTTP, SQL and queues are behind them. Types count, too.',
+      severity: 'error',
+      from: { path: '\\.service\\.ts$' },
+      to: {
+        path: [
+          'node_modules/(@types/)?(express|knex|pg|bullmq|ioredis)/',
+          '^jobs/',
+          '^backend/http/',
+        ],
+      },
+    },
+    {
+      name: 'services-know-ports-not-repositories',
+      comment: 'A service names what it needs in a ports file; the container chooses who gives it.',
+      severity: 'error',
+      from: { path: '\\.(service|controller)\\.ts$' },
+      to: { path: '\\.repository\\.ts$' },
+    },
+    {
+      name: 'inward-only',
+      comment: 'Services and repositories know nothing of who calls them.',
+      severity: 'error',
+      from: { path: '\\.(service|repository)\\.ts$' },
+      to: { path: '\\.controller\\.ts$' },
+    },
+    {
+      name: 'sql-in-repositories',
+      comment: 'Knex is for repositories and the files that serve them.',
+      severity: 'error',
+      from: {
+        path: '^backend/',
+        pathNot: [
+          '\\.repository\\.ts$',
+          '^backend/database/',
+          '^backend/progress/postgres-change-feed\\.ts$',
+          '^backend/(plugin|container|tokens|health|host-contract)\\.ts$',
+        ],
+      },
+      to: { path: 'node_modules/(@types/)?(knex|pg)/' },
+    },
+    {
+      name: 'queue-behind-two-files',
+      comment:
+        'BullMQ is an exchangeable part: two files know it, and tests that look into the queue.',
+      severity: 'error',
+      from: { pathNot: '^(jobs/(rollout-queue|workers)\\.ts$|test/)' },
+      to: { path: 'node_modules/bullmq/' },
+    },
+    {
+      name: 'page-and-agent-share-the-contract-only',
+      comment: 'They run elsewhere and are released on their own.',
+      severity: 'error',
+      from: { path: '^(frontend|agent)/' },
+      to: { path: '^(backend|jobs|migrations)/', pathNot: '^backend/contract/' },
+    },
+    {
+      name: 'page-and-agent-are-strangers',
+      severity: 'error',
+      from: { path: '^(frontend|agent)/([^/]+)' },
+      to: { path: '^(frontend|agent)/', pathNot: '^$1/' },
+    },
+    {
+      name: 'migrations-stand-alone',
+      comment: 'A migration that landed never changes; application code does.',
+      severity: 'error',
+      from: { path: '^migrations/' },
+      to: { path: '^(backend|jobs|agent|frontend|dev|test)/' },
+    },
+    {
+      name: 'product-without-tools',
+      comment: 'What is shipped does not need what it is developed and tested with.',
+      severity: 'error',
+      from: { path: PRODUCT },
+      to: { path: '^(dev|test)/' },
+    },
+    {
+      name: 'product-without-dev-dependencies',
+      comment: 'npm does not install them where the package is used. The page is bundled.',
+      severity: 'error',
+      from: { path: '^(backend|jobs|migrations|agent)/' },
+      to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
+    },
+    {
+      name: 'host-loads-through-the-manifest',
+      comment: 'The stand-in knows the contract of plugins and nothing of this one.',
+      severity: 'error',
+      from: { path: '^dev/host/' },
+      to: { path: PRODUCT, pathNot: '^backend/host-contract\\.ts$' },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'types', 'node', 'default'],
+    },
+  },
+};

@@ -1,0 +1,64 @@
+/** What the pieces of a running agent share, and where they keep things in the state folder. */
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import type { AgentConfig } from './config.ts';
+import { readIfPresent, removeDurable, writeDurable } from './durable-file.ts';
+import type { HttpClient } from './http-client.ts';
+import type { Journal } from './journal.ts';
+import type { Outbox } from './outbox.ts';
+import type { ServerApi } from './server-api.ts';
+
+export interface AgentParts {
+  config: AgentConfig;
+  journal: Journal;
+  outbox: Outbox;
+  api: ServerApi;
+  http: HttpClient;
+  logger: Logger;
+  /** As registered; signed packages may be for one organization only. */
+  organizationId: string | null;
+  /** Aborted with `AgentStopping` when the agent has to stop. */
+  stopping: AbortSignal;
+}
+
+export function workDir(stateDir: string, runId = ''): string {
+  return join(stateDir, 'work', runId);
+}
+
+export function snapshotDir(stateDir: string, runId = ''): string {
+  return join(stateDir, 'snapshots', runId);
+}
+
+/** The installed version, or `null` when it was never recorded. */
+export async function readCurrentVersion(config: AgentConfig): Promise<string | null> {
+  const text = await readIfPresent(config.current_version_file);
+  return text?.split('\n')[0]?.trim() || null;
+}
+
+export async function writeCurrentVersion(
+  config: AgentConfig,
+  version: string | null,
+): Promise<void> {
+  if (version === null) await removeDurable(config.current_version_file);
+  else await writeDurable(config.current_version_file, `${version}\n`, 0o644);
+}
+
+/**
+ * The highest manifest sequence that was ever installed. Kept apart from the journal, so that a
+ * damaged journal does not open the way to old versions.
+ * @throws Error when it is there and cannot be read
+ */
+export async function readSequence(config: AgentConfig): Promise<number | null> {
+  const text = await readIfPresent(join(config.state_dir, 'sequence'));
+  if (text === null) return null;
+  const sequence = Number(text.trim() || Number.NaN);
+  if (!Number.isSafeInteger(sequence)) {
+    throw new Error(`${join(config.state_dir, 'sequence')} does not hold a number`);
+  }
+  return sequence;
+}
+
+export async function raiseSequence(config: AgentConfig, sequence: number): Promise<void> {
+  if (sequence <= ((await readSequence(config)) ?? -1)) return;
+  await writeDurable(join(config.state_dir, 'sequence'), `${sequence}\n`);
+}

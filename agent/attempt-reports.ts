@@ -1,0 +1,104 @@
+/** What one attempt tells the server, and whether the server still wants it. */
+import type { StatusReport } from '../backend/contract/device-api.ts';
+import type { AgentParts } from './agent-parts.ts';
+import { AttemptWithdrawn } from './errors.ts';
+import type { HttpAnswer } from './http-client.ts';
+import { describeAnswer } from './server-api.ts';
+import { pause } from './timing.ts';
+
+/** Refusals of a report that say the server no longer wants this attempt. */
+const WITHDRAWING = new Set([404, 409, 410]);
+
+export interface Attempt {
+  deployment_id: string;
+  attempt: number;
+}
+
+export class AttemptReports {
+  readonly #parts: AgentParts;
+  readonly #attempt: Attempt;
+  readonly #withdrawal = new AbortController();
+  /**
+   * Aborted when the server withdraws the attempt (`AttemptWithdrawn`) or the agent has to stop
+   * (`AgentStopping`). Of no meaning once `install.sh` may run.
+   */
+  readonly untouchedSignal: AbortSignal;
+
+  constructor(parts: AgentParts, { deployment_id, attempt }: Attempt) {
+    this.#parts = parts;
+    this.#attempt = { deployment_id, attempt };
+    this.untouchedSignal = AbortSignal.any([parts.stopping, this.#withdrawal.signal]);
+  }
+
+  /** Durable when it resolves; delivered some time. */
+  async send(report: StatusReport): Promise<void> {
+    await this.#add(report);
+  }
+
+  /**
+   * Waits a limited time for the answer: a server that is away must not hold the device up.
+   * @throws the reason of {@link untouchedSignal}
+   */
+  async sendAndListen(report: StatusReport): Promise<void> {
+    const { delivery } = await this.#add(report);
+    const heard = delivery.then(({ answer }) => this.#heed(answer));
+    const waiting = new AbortController();
+    const limit = this.#parts.config.reports.wait_seconds * 1000;
+    const signal = AbortSignal.any([this.untouchedSignal, waiting.signal]);
+    await Promise.race([heard, pause(limit, signal)]).finally(() => waiting.abort());
+    this.untouchedSignal.throwIfAborted();
+  }
+
+  /**
+   * Tells now and then how far the download is. Not kept in the outbox: an old percentage is worth
+   * nothing. The answers matter, though.
+   */
+  tellProgress(percent: () => number | null): { stop: () => Promise<void> } {
+    const stopped = new AbortController();
+    let sending: Promise<void> | null = null;
+    const tick = (): void => {
+      // Reports go in order: while older ones wait, this one has to.
+      if (sending || this.#parts.outbox.size > 0) return;
+      sending = this.#sendProgress(percent(), stopped.signal).finally(() => (sending = null));
+    };
+    const interval = this.#parts.config.download.progress_interval_seconds * 1000;
+    const timer = setInterval(tick, interval);
+    return {
+      stop: async () => {
+        clearInterval(timer);
+        stopped.abort();
+        await sending;
+      },
+    };
+  }
+
+  async #sendProgress(percent: number | null, signal: AbortSignal): Promise<void> {
+    const { deployment_id, attempt } = this.#attempt;
+    const progress = percent === null ? {} : { progress: percent };
+    const body: StatusReport = { status: 'downloading', attempt, ...progress };
+    try {
+      this.#heed(await this.#parts.api.report(deployment_id, body, signal));
+    } catch {
+      // The next one may get through.
+    }
+  }
+
+  #add(report: StatusReport): ReturnType<AgentParts['outbox']['add']> {
+    const { deployment_id, attempt } = this.#attempt;
+    return this.#parts.outbox.add({
+      kind: 'status',
+      deployment_id,
+      body: { ...report, attempt },
+    });
+  }
+
+  #heed(answer: HttpAnswer): void {
+    const directive = (answer.body as { directive?: unknown } | undefined)?.directive;
+    if (answer.status < 300 && directive === 'abort') {
+      this.#withdrawal.abort(new AttemptWithdrawn('stopped because the server said so', true));
+    } else if (WITHDRAWING.has(answer.status)) {
+      const why = `stopped because the server refused the report: ${describeAnswer(answer)}`;
+      this.#withdrawal.abort(new AttemptWithdrawn(why, false));
+    }
+  }
+}

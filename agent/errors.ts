@@ -1,0 +1,46 @@
+/** The ways an update can leave its path. Everything else that is thrown counts as a step's failure. */
+
+/** A step did not succeed; the message goes to the server and must make sense to an operator. */
+export class StepFailure extends Error {
+  override readonly name = 'StepFailure';
+}
+
+/** The agent was told to stop (SIGTERM, SIGINT); the journal says where to go on. */
+export class AgentStopping extends Error {
+  override readonly name = 'AgentStopping';
+  constructor() {
+    super('the agent was told to stop');
+  }
+}
+
+/** The server does not want this attempt any more; possible only before `install.sh` starts. */
+export class AttemptWithdrawn extends Error {
+  override readonly name = 'AttemptWithdrawn';
+  /** Whether the server expects a `skipped` report: after `directive: abort` it does. */
+  readonly reportSkipped: boolean;
+  constructor(message: string, reportSkipped: boolean) {
+    super(message);
+    this.reportSkipped = reportSkipped;
+  }
+}
+
+/** The device's own rules (maintenance window, permission command) ask for patience. */
+export class NotNow extends Error {
+  override readonly name = 'NotNow';
+}
+
+/** Something the person who started the command has to put right; printed without a stack. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+  readonly exitCode: number;
+  constructor(message: string, exitCode: number) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+export function messageOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const cause = error.cause instanceof Error ? ` (${error.cause.message})` : '';
+  return (error.message || error.name) + cause;
+}

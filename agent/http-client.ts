@@ -1,0 +1,118 @@
+/** One connection pool to the server (and to package hosts): time limits, extra CA, proxy. */
+import { readFile } from 'node:fs/promises';
+import { rootCertificates } from 'node:tls';
+import { Agent, ProxyAgent, type Dispatcher, request } from 'undici';
+import type { AgentConfig } from './config.ts';
+import { isLoopback } from '../backend/contract/loopback.ts';
+import { parseRetryAfter } from './timing.ts';
+
+/** Nothing the server says is longer. */
+const MAX_ANSWER_BYTES = 1024 * 1024;
+
+/** No answer: the server is away, too slow, or its certificate is not accepted. */
+export class ServerUnreachable extends Error {
+  override readonly name = 'ServerUnreachable';
+}
+
+export interface HttpAnswer {
+  status: number;
+  /** The parsed JSON body; `undefined` when it is something else. */
+  body: unknown;
+  /** Milliseconds. */
+  retryAfter: number | null;
+}
+
+export interface HttpClient {
+  /** The pool to reach `url` with: by the proxy unless configuration exempts the host. */
+  dispatcherFor(url: URL): Dispatcher;
+  /** @throws {ServerUnreachable} */
+  json(call: {
+    method: 'GET' | 'POST';
+    url: URL;
+    token?: string;
+    body?: unknown;
+    signal?: AbortSignal;
+  }): Promise<HttpAnswer>;
+  close(): Promise<void>;
+}
+
+export async function createHttpClient(config: AgentConfig): Promise<HttpClient> {
+  const { ca_file: caFile, proxy_url: proxyUrl, no_proxy: noProxy } = config.network;
+  const ca = caFile ? [...rootCertificates, await readFile(caFile, 'utf8')] : null;
+  const timeout = config.download.connect_timeout_seconds * 1000;
+  const tls = { ...(ca ? { ca } : {}), timeout };
+  const direct = new Agent({ connect: tls });
+  const proxied = proxyUrl
+    ? new ProxyAgent({ uri: proxyUrl, requestTls: tls, proxyTls: tls, connectTimeout: timeout })
+    : null;
+  const limit = config.server.timeout_seconds * 1000;
+
+  const client: HttpClient = {
+    dispatcherFor(url) {
+      const exempt = isLoopback(url) || noProxy.some((host) => matchesHost(url.hostname, host));
+      return proxied && !exempt ? proxied : direct;
+    },
+
+    async json({ method, url, token, body, signal }) {
+      const timeLimit = AbortSignal.timeout(limit);
+      try {
+        const answer = await request(url, {
+          method,
+          dispatcher: client.dispatcherFor(url),
+          headers: {
+            accept: 'application/json',
+            'user-agent': 'ota-agent',
+            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+            ...(token ? { authorization: `Bearer ${token}` } : {}),
+          },
+          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+          signal: signal ? AbortSignal.any([signal, timeLimit]) : timeLimit,
+          headersTimeout: limit,
+          bodyTimeout: limit,
+        });
+        return {
+          status: answer.statusCode,
+          body: parseJson(await readLimited(answer.body)),
+          retryAfter: parseRetryAfter(firstOf(answer.headers['retry-after']), Date.now()),
+        };
+      } catch (error) {
+        if (signal?.aborted) throw signal.reason;
+        throw new ServerUnreachable(`${url.origin} gave no answer`, { cause: error });
+      }
+    },
+
+    async close() {
+      await Promise.all([direct.destroy(), proxied?.destroy()]);
+    },
+  };
+  return client;
+}
+
+export function firstOf(header: string | string[] | undefined): string | undefined {
+  return Array.isArray(header) ? header[0] : header;
+}
+
+function matchesHost(host: string, rule: string): boolean {
+  const name = rule.replace(/^\*?\./, '').toLowerCase();
+  return host.toLowerCase() === name || host.toLowerCase().endsWith(`.${name}`);
+}
+
+async function readLimited(body: AsyncIterable<Buffer>): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of body) {
+    size += chunk.length;
+    if (size > MAX_ANSWER_BYTES)
+      throw new Error(`the answer is larger than ${MAX_ANSWER_BYTES} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    return undefined;
+  }
+}

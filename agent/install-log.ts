@@ -1,0 +1,50 @@
+/**
+ * The log of one attempt: what the agent did and what the script said. Its beginning is on disk as
+ * it comes, so that something is left to send when the agent is killed.
+ */
+import { closeSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { MAX_INSTALL_LOG_BYTES } from '../backend/contract/device-api.ts';
+import { LimitedOutput, keepEnds } from './limited-output.ts';
+
+const ON_DISK_LIMIT = MAX_INSTALL_LOG_BYTES / 2;
+
+export class InstallLog {
+  readonly #output = new LimitedOutput(MAX_INSTALL_LOG_BYTES);
+  readonly #file: number;
+  #onDisk: number;
+
+  constructor(path: string) {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    this.#file = openSync(path, 'a+', 0o600);
+    const earlier = readFileSync(this.#file);
+    this.#output.write(earlier);
+    this.#onDisk = earlier.length;
+  }
+
+  /** One line of the agent's own. */
+  line(text: string): void {
+    this.write(Buffer.from(`[${new Date().toISOString()}] ${text}\n`));
+  }
+
+  write(chunk: Buffer): void {
+    this.#output.write(chunk);
+    const room = ON_DISK_LIMIT - this.#onDisk;
+    if (room <= 0) return;
+    try {
+      this.#onDisk += writeSync(this.#file, chunk.subarray(0, room));
+    } catch {
+      // A full disk must not end an installation because of its log; memory has it.
+      this.#onDisk = ON_DISK_LIMIT;
+    }
+  }
+
+  /** @param limit bytes of UTF-8 */
+  text(limit = MAX_INSTALL_LOG_BYTES): string {
+    return keepEnds(this.#output.text(), Math.max(Math.min(limit, MAX_INSTALL_LOG_BYTES), 0));
+  }
+
+  close(): void {
+    closeSync(this.#file);
+  }
+}

@@ -1,0 +1,115 @@
+/**
+ * One agent per state folder. The lock is the file `agent.lock.<n>` with the highest number whose
+ * process still lives. Taking over a dead agent's lock means creating the next number with `link`,
+ * which only one contender can; lower numbers are removed after a higher one exists and the highest
+ * is never removed, so a slow contender cannot bring an old number back to life unnoticed.
+ */
+import { randomBytes } from 'node:crypto';
+import { link, mkdir, readFile, readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { errorCode, readIfPresent, writeDurable } from './durable-file.ts';
+
+const PREFIX = 'agent.lock.';
+const ATTEMPTS = 20;
+
+interface Holder {
+  pid: number;
+  /** Kernel start time of the process and the boot it belongs to; a pid alone is soon reused. */
+  started: string;
+}
+
+export class LockHeld extends Error {
+  override readonly name = 'LockHeld';
+  constructor(readonly pid: number) {
+    super(`another agent (process ${pid}) works with this state folder`);
+  }
+}
+
+/**
+ * Takes the lock for the life of this process; there is nothing to release, a dead process's lock
+ * counts as free.
+ * @throws {LockHeld}
+ */
+export async function takeLock(stateDir: string): Promise<void> {
+  await mkdir(stateDir, { recursive: true, mode: 0o700 });
+  const own = join(stateDir, `${PREFIX}${process.pid}.${randomBytes(4).toString('hex')}.new`);
+  const self: Holder = { pid: process.pid, started: (await startOf(process.pid)) ?? 'unknown' };
+  await writeDurable(own, JSON.stringify(self));
+  try {
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const numbers = await lockNumbers(stateDir);
+      const highest = numbers.at(-1) ?? 0;
+      const holder = highest > 0 ? await readHolder(stateDir, highest) : null;
+      if (holder && (await isAlive(holder))) throw new LockHeld(holder.pid);
+      const mine = highest + 1;
+      try {
+        await link(own, join(stateDir, PREFIX + mine));
+      } catch (error) {
+        if (errorCode(error) === 'EEXIST') continue;
+        throw error;
+      }
+      const after = await lockNumbers(stateDir);
+      if (after.at(-1) !== mine) {
+        await rm(join(stateDir, PREFIX + mine), { force: true });
+        continue;
+      }
+      for (const older of after.slice(0, -1)) {
+        await rm(join(stateDir, PREFIX + older), { force: true });
+      }
+      return;
+    }
+    throw new Error(`no lock could be taken in ${stateDir} after ${ATTEMPTS} attempts`);
+  } finally {
+    await rm(own, { force: true });
+  }
+}
+
+/** The process that holds the lock now, or `null`. */
+export async function lockHolder(stateDir: string): Promise<number | null> {
+  const highest = (await lockNumbers(stateDir).catch(() => [])).at(-1);
+  if (highest === undefined) return null;
+  const holder = await readHolder(stateDir, highest);
+  return holder && (await isAlive(holder)) ? holder.pid : null;
+}
+
+async function lockNumbers(stateDir: string): Promise<number[]> {
+  const names = await readdir(stateDir);
+  return names
+    .filter((name) => name.startsWith(PREFIX) && /^\d+$/.test(name.slice(PREFIX.length)))
+    .map((name) => Number(name.slice(PREFIX.length)))
+    .sort((a, b) => a - b);
+}
+
+async function readHolder(stateDir: string, number: number): Promise<Holder | null> {
+  const text = await readIfPresent(join(stateDir, PREFIX + number));
+  try {
+    const holder = JSON.parse(text ?? 'null') as Holder | null;
+    return holder && Number.isInteger(holder.pid) && holder.pid > 0 ? holder : null;
+  } catch {
+    return null;
+  }
+}
+
+async function isAlive(holder: Holder): Promise<boolean> {
+  try {
+    process.kill(holder.pid, 0);
+  } catch (error) {
+    return errorCode(error) === 'EPERM';
+  }
+  const started = await startOf(holder.pid);
+  return started === null || holder.started === 'unknown' || started === holder.started;
+}
+
+/** `null` where the kernel does not tell (no /proc). */
+async function startOf(pid: number): Promise<string | null> {
+  try {
+    const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+    const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
+    // The command name may hold spaces and brackets: fields are counted behind its last bracket.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    if (fields[0] === 'Z' || fields[0] === 'X') return 'ended';
+    return `${boot.trim()}:${fields[19]}`;
+  } catch {
+    return null;
+  }
+}

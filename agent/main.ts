@@ -1,0 +1,152 @@
+#!/usr/bin/env node
+/** The command `ota-agent`. */
+import { readFile } from 'node:fs/promises';
+import { arch, hostname, networkInterfaces, platform, release } from 'node:os';
+import { Command, Option } from 'commander';
+import { type Logger, destination, pino } from 'pino';
+import { readCurrentVersion, writeCurrentVersion } from './agent-parts.ts';
+import { type AgentConfig, DEFAULT_CONFIG_PATH, loadConfig } from './config.ts';
+import { readCredentials, writeCredentials } from './credentials.ts';
+import { StepFailure, UsageError, messageOf } from './errors.ts';
+import { EXIT, type ExitCode } from './exit-codes.ts';
+import { ServerUnreachable, createHttpClient } from './http-client.ts';
+import { serverUrlFault } from './package-url.ts';
+import { registerDevice } from './server-api.ts';
+import { runOnce, runSession } from './session.ts';
+import { describeStatus, readStatus } from './status.ts';
+
+interface RegisterOptions {
+  server?: string;
+  token: string;
+  hardwareId?: string;
+  name?: string;
+  firmwareVersion?: string;
+  force?: boolean;
+}
+
+const program = new Command('ota-agent')
+  .description('Keeps this device up to date from Ops-Center')
+  .configureHelp({ showGlobalOptions: true })
+  .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? EXIT.ok : EXIT.usage))
+  .addOption(
+    new Option('--config <path>', 'configuration file')
+      .env('OTA_AGENT_CONFIG')
+      .default(DEFAULT_CONFIG_PATH),
+  );
+
+program
+  .command('register')
+  .description('make this device known to Ops-Center and keep its credentials')
+  .option('--server <url>', 'address of Ops-Center (default: server.url of the configuration)')
+  .addOption(
+    new Option('--token <token>', 'registration token made in Ops-Center')
+      .env('OTA_REGISTRATION_TOKEN')
+      .makeOptionMandatory(),
+  )
+  .option(
+    '--hardware-id <id>',
+    'what identifies the hardware (default: machine id, else MAC address)',
+  )
+  .option('--name <name>', 'name, kept with the device in Ops-Center')
+  .option('--firmware-version <version>', 'the version installed now')
+  .option('--force', 'replace an earlier registration')
+  .action((options: RegisterOptions) => command((config) => register(config, options)));
+
+program
+  .command('run')
+  .description('poll and update until stopped')
+  .action(() => command((config, logger) => runSession(config, logger)));
+
+program
+  .command('once')
+  .description('poll once and carry out what is offered; the exit code tells the result')
+  .action(() => command((config, logger) => runOnce(config, logger)));
+
+program
+  .command('status')
+  .description('show where this device stands')
+  .option('--json', 'for machines')
+  .action((options: { json?: boolean }) =>
+    command(async (config) => {
+      const status = await readStatus(config);
+      console.log(options.json ? JSON.stringify(status, null, 2) : describeStatus(status));
+      return EXIT.ok;
+    }),
+  );
+
+async function command(
+  action: (config: AgentConfig, logger: Logger) => Promise<ExitCode>,
+): Promise<void> {
+  const { config: path } = program.opts<{ config: string }>();
+  try {
+    const config = await loadConfig(path);
+    const logger = pino(
+      { name: 'ota-agent', level: config.log_level },
+      destination({ fd: 2, sync: true }),
+    );
+    process.exitCode = await action(config, logger);
+  } catch (error) {
+    if (error instanceof UsageError) {
+      console.error(error.message);
+      process.exitCode = error.exitCode;
+    } else if (error instanceof ServerUnreachable) {
+      console.error(messageOf(error));
+      process.exitCode = EXIT.serverUnreachable;
+    } else if (error instanceof StepFailure) {
+      console.error(error.message);
+      process.exitCode = EXIT.unexpected;
+    } else {
+      console.error(error);
+      process.exitCode = EXIT.unexpected;
+    }
+  }
+}
+
+async function register(config: AgentConfig, options: RegisterOptions): Promise<ExitCode> {
+  const server = (options.server ?? config.server.url)?.replace(/\/+$/, '');
+  if (!server) throw new UsageError('Give the address of Ops-Center with --server.', EXIT.usage);
+  const fault = serverUrlFault(server);
+  if (fault) throw new UsageError(`--server ${fault}.`, EXIT.usage);
+  const earlier = await readCredentials(config.state_dir).catch(() => null);
+  if (earlier && !options.force) {
+    throw new UsageError(
+      `This device is registered already at ${earlier.server_url} as ${earlier.device_id}; --force replaces that.`,
+      EXIT.usage,
+    );
+  }
+  if (options.firmwareVersion) await writeCurrentVersion(config, options.firmwareVersion);
+  const version = (await readCurrentVersion(config)) ?? 'unknown';
+  const http = await createHttpClient(config);
+  try {
+    const credentials = await registerDevice(http, server, {
+      hardware_id: options.hardwareId ?? (await findHardwareId()),
+      registration_token: options.token,
+      firmware_version: version,
+      metadata: {
+        name: options.name ?? hostname(),
+        hostname: hostname(),
+        platform: platform(),
+        architecture: arch(),
+        kernel: release(),
+      },
+    });
+    await writeCredentials(config.state_dir, credentials);
+    console.log(
+      `Registered at ${server} as ${[credentials.device_name, credentials.device_id].filter(Boolean).join(', ')}.`,
+    );
+    return EXIT.ok;
+  } finally {
+    await http.close();
+  }
+}
+
+async function findHardwareId(): Promise<string> {
+  const machineId = await readFile('/etc/machine-id', 'utf8').catch(() => '');
+  if (machineId.trim()) return machineId.trim();
+  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  const mac = addresses.find((one) => !one.internal && one.mac !== '00:00:00:00:00:00')?.mac;
+  if (mac) return mac;
+  throw new UsageError('Nothing identifies this hardware; give --hardware-id.', EXIT.usage);
+}
+
+await program.parseAsync();

@@ -1,0 +1,91 @@
+/** Asks for a package: redirects, who gets the token, certificates. */
+import { type Dispatcher, request } from 'undici';
+import type { AgentConfig } from './config.ts';
+import { errorCode } from './durable-file.ts';
+import { StepFailure, messageOf } from './errors.ts';
+import { type HttpClient, firstOf } from './http-client.ts';
+import { packageUrlFault } from './package-url.ts';
+
+const MAX_REDIRECTS = 5;
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+
+export interface PackageRequest {
+  url: string;
+  limits: AgentConfig['download'];
+  /** The token goes to this origin and to no other. */
+  server: { origin: string; token: string };
+  http: HttpClient;
+  signal: AbortSignal;
+}
+
+/** The connection or the server failed; another try may succeed. */
+export class Interruption extends Error {
+  override readonly name = 'Interruption';
+  readonly retryAfter: number | null;
+  constructor(message: string, retryAfter: number | null = null) {
+    super(message);
+    this.retryAfter = retryAfter;
+  }
+}
+
+/**
+ * The first answer that is not a redirect; its body is still to be read. The token stays with its own
+ * origin on every hop.
+ * @throws {StepFailure} refused: another try would not help
+ * @throws {Interruption}
+ */
+export async function requestPackage(
+  job: PackageRequest,
+  headers: Record<string, string>,
+): Promise<Dispatcher.ResponseData> {
+  let url = new URL(job.url);
+  for (let hop = 0; ; hop++) {
+    const own = url.origin === job.server.origin;
+    const answer = await ask(job, url, {
+      ...headers,
+      'accept-encoding': 'identity',
+      'user-agent': 'ota-agent',
+      ...(own ? { authorization: `Bearer ${job.server.token}` } : {}),
+    });
+    if (!REDIRECTS.has(answer.statusCode)) return answer;
+    answer.body.on('error', () => undefined);
+    answer.body.destroy();
+    if (hop === MAX_REDIRECTS) {
+      throw new StepFailure(`Download refused: more than ${MAX_REDIRECTS} redirects`);
+    }
+    const location = firstOf(answer.headers.location);
+    if (!location) throw new StepFailure('Download failed: a redirect without an address');
+    const fault = packageUrlFault(location, job.limits.allow_insecure_loopback, url);
+    if (fault) throw new StepFailure(`Download refused: ${fault}`);
+    url = new URL(location, url);
+  }
+}
+
+async function ask(
+  job: PackageRequest,
+  url: URL,
+  headers: Record<string, string>,
+): Promise<Dispatcher.ResponseData> {
+  const stall = job.limits.stall_timeout_seconds * 1000;
+  try {
+    return await request(url, {
+      dispatcher: job.http.dispatcherFor(url),
+      headers,
+      signal: job.signal,
+      headersTimeout: stall,
+      bodyTimeout: stall,
+    });
+  } catch (error) {
+    if (isCertificateFault(error)) {
+      throw new StepFailure(
+        `Download refused: the certificate of ${url.host} is not accepted: ${messageOf(error)}`,
+      );
+    }
+    throw new Interruption(`${url.host}: ${messageOf(error)}`);
+  }
+}
+
+function isCertificateFault(error: unknown): boolean {
+  const code = errorCode(error) ?? '';
+  return /^(CERT_|ERR_TLS_CERT|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_(GET|VERIFY))/.test(code);
+}

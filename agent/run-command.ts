@@ -1,0 +1,121 @@
+/** Runs a command as a process group of its own, with a time limit and limited output. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { LimitedOutput } from './limited-output.ts';
+
+/** How long output is still read after the command itself has ended (a child may hold the pipe). */
+const LAST_OUTPUT_MS = 1000;
+/** What a script gets of the agent's own environment. */
+const INHERITED = ['PATH', 'HOME', 'USER', 'LOGNAME', 'SHELL', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR'];
+const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+export interface CommandRequest {
+  file: string;
+  args: string[];
+  cwd: string;
+  env: Record<string, string>;
+  timeoutMs: number;
+  /** Between TERM and KILL. */
+  graceMs: number;
+  outputLimit: number;
+  /** Stops the command as the time limit would. */
+  signal?: AbortSignal;
+  onOutput?: (chunk: Buffer) => void;
+}
+
+export interface CommandResult {
+  /** `null` when a signal ended the command or it could not be started. */
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  timedOut: boolean;
+  /** Why the command could not be started. */
+  startError: string | null;
+  output: string;
+}
+
+/** Never rejects: what went wrong is in the result. */
+export async function runCommand(request: CommandRequest): Promise<CommandResult> {
+  const output = new LimitedOutput(request.outputLimit);
+  const child = spawn(request.file, request.args, {
+    cwd: request.cwd,
+    env: commandEnvironment(request.env),
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const streams = [child.stdout, child.stderr];
+  for (const stream of streams) {
+    stream.on('data', (chunk: Buffer) => {
+      output.write(chunk);
+      request.onOutput?.(chunk);
+    });
+    stream.on('error', () => undefined);
+  }
+  let timedOut = false;
+  let killTimer: NodeJS.Timeout | undefined;
+  const stop = (): void => {
+    if (killTimer) return;
+    signalGroup(child.pid, 'SIGTERM');
+    killTimer = setTimeout(() => signalGroup(child.pid, 'SIGKILL'), request.graceMs);
+  };
+  const limit = setTimeout(() => {
+    timedOut = true;
+    stop();
+  }, request.timeoutMs);
+  request.signal?.addEventListener('abort', stop, { once: true });
+  if (request.signal?.aborted) stop();
+  let startError: string | null = null;
+  let code: number | null = null;
+  let signal: NodeJS.Signals | null = null;
+  try {
+    [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+  } catch (error) {
+    startError = (error as Error).message;
+  } finally {
+    clearTimeout(limit);
+    request.signal?.removeEventListener('abort', stop);
+  }
+  if (killTimer) {
+    clearTimeout(killTimer);
+    signalGroup(child.pid, 'SIGKILL');
+  }
+  await lastOutput(streams);
+  return { code, signal, timedOut, startError, output: output.text() };
+}
+
+/** `exited with code 3`, `was killed by SIGSEGV`, …; `null` when the command succeeded. */
+export function describeResult(result: CommandResult, timeoutMs: number): string | null {
+  if (result.startError !== null) return `could not be started: ${result.startError}`;
+  if (result.timedOut) return `was stopped because it ran longer than ${timeoutMs / 1000} seconds`;
+  if (result.signal !== null) return `was killed by ${result.signal}`;
+  return result.code === 0 ? null : `exited with code ${result.code}`;
+}
+
+function commandEnvironment(extra: Record<string, string>): Record<string, string> {
+  const env: Record<string, string> = { PATH: DEFAULT_PATH };
+  for (const name of INHERITED) {
+    const value = process.env[name];
+    if (value) env[name] = value;
+  }
+  return { ...env, ...extra };
+}
+
+function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // The group has ended already.
+  }
+}
+
+/** A background child may keep the pipes open for ever: wait a little, then let go. */
+async function lastOutput(streams: NodeJS.ReadableStream[]): Promise<void> {
+  const ends = streams.map(async (stream) => {
+    const readable = stream as NodeJS.ReadableStream & { readableEnded: boolean; destroy(): void };
+    if (readable.readableEnded) return;
+    const timer = setTimeout(() => readable.destroy(), LAST_OUTPUT_MS);
+    await once(readable, 'close').catch(() => undefined);
+    clearTimeout(timer);
+  });
+  await Promise.all(ends);
+}

@@ -1,0 +1,170 @@
+/** Opens everything a working agent needs, lets it work, and closes it again. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { type CycleResult, runCycle, runForEver } from './agent.ts';
+import type { AgentParts } from './agent-parts.ts';
+import type { AgentConfig } from './config.ts';
+import { type Credentials, readCredentials } from './credentials.ts';
+import { AgentStopping, UsageError } from './errors.ts';
+import { EXIT, type ExitCode } from './exit-codes.ts';
+import { sendHeartbeats } from './heartbeat.ts';
+import { createHttpClient } from './http-client.ts';
+import { Journal } from './journal.ts';
+import { LockHeld, takeLock } from './lock.ts';
+import { Outbox } from './outbox.ts';
+import { recover } from './recovery.ts';
+import { createServerApi } from './server-api.ts';
+
+/** How long `once` gives its last reports before it leaves them to the next run. */
+const LAST_REPORTS_MS = 30_000;
+
+/** `ota-agent run`: works until SIGTERM or SIGINT. */
+export async function runSession(config: AgentConfig, logger: Logger): Promise<ExitCode> {
+  return withAgent(config, logger, async (parts) => {
+    await runForEver(parts, (result, nextPollAt) => noteCycle(parts, result, nextPollAt));
+    return EXIT.ok;
+  });
+}
+
+/** `ota-agent once`: continues open work or polls once, and tells by the exit code how it went. */
+export async function runOnce(config: AgentConfig, logger: Logger): Promise<ExitCode> {
+  return withAgent(config, logger, async (parts) => {
+    const result = await runCycle(parts);
+    await noteCycle(parts, result, null);
+    if ('why' in result) logger.warn(`${result.kind}: ${result.why}`);
+    if (!(await parts.outbox.drained(LAST_REPORTS_MS))) {
+      logger.warn({ waiting: parts.outbox.size }, 'reports are left for the next run');
+    }
+    return exitCodeOf(result);
+  });
+}
+
+function exitCodeOf(result: CycleResult): ExitCode {
+  switch (result.kind) {
+    case 'idle':
+      return EXIT.ok;
+    case 'withdrawn':
+      return EXIT.skipped;
+    case 'deferred':
+      return EXIT.deferred;
+    case 'unfinished':
+      return EXIT.failed;
+    case 'no_answer':
+      return EXIT.serverUnreachable;
+    case 'ended':
+      switch (result.end.status) {
+        case 'completed':
+          return EXIT.ok;
+        case 'rolled_back':
+          return EXIT.rolledBack;
+        case 'skipped':
+          return EXIT.skipped;
+        case 'failed':
+          return EXIT.failed;
+      }
+  }
+}
+
+async function withAgent(
+  config: AgentConfig,
+  logger: Logger,
+  work: (parts: AgentParts) => Promise<ExitCode>,
+): Promise<ExitCode> {
+  const credentials = await requireCredentials(config);
+  try {
+    await takeLock(config.state_dir);
+  } catch (error) {
+    if (error instanceof LockHeld) throw new UsageError(`${error.message}.`, EXIT.locked);
+    throw error;
+  }
+  const stop = new AbortController();
+  const onSignal = (name: NodeJS.Signals): void => {
+    logger.info(`${name}: stopping at the next safe point`);
+    stop.abort(new AgentStopping());
+  };
+  process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+  const http = await createHttpClient(config);
+  const background = new AbortController();
+  const { journal, damaged } = await Journal.load(config.state_dir);
+  const parts: AgentParts = {
+    config,
+    journal,
+    outbox: await Outbox.open(config.state_dir, logger),
+    api: createServerApi(http, credentials),
+    http,
+    logger,
+    organizationId: credentials.organization_id,
+    stopping: stop.signal,
+  };
+  const tasks: Promise<void>[] = [];
+  try {
+    await recover(parts, damaged);
+    tasks.push(parts.outbox.deliver(parts.api, config.reports, logger, background.signal));
+    if (config.heartbeat.enabled) {
+      const interval = config.heartbeat.interval_seconds ?? credentials.heartbeat_interval;
+      tasks.push(sendHeartbeats(parts.api, interval, logger, background.signal));
+    }
+    logger.info({ device: credentials.device_id, server: credentials.server_url }, 'agent started');
+    return await work(parts);
+  } catch (error) {
+    if (error instanceof AgentStopping) return EXIT.ok;
+    throw error;
+  } finally {
+    background.abort(new AgentStopping());
+    await Promise.all(tasks);
+    await http.close();
+    process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
+    logger.info('agent stopped');
+  }
+}
+
+async function requireCredentials(config: AgentConfig): Promise<Credentials> {
+  const credentials = await readCredentials(config.state_dir);
+  if (!credentials) {
+    throw new UsageError(
+      'This device is not registered. Run: ota-agent register --server URL --token REGISTRATION_TOKEN',
+      EXIT.notRegistered,
+    );
+  }
+  const configured = config.server.url;
+  if (
+    configured !== undefined &&
+    new URL(configured).origin !== new URL(credentials.server_url).origin
+  ) {
+    throw new UsageError(
+      `The device is registered at ${credentials.server_url}, but the configuration says ${configured}. ` +
+        'Its token is not sent to another server: register there with --force, or correct server.url.',
+      EXIT.usage,
+    );
+  }
+  return credentials;
+}
+
+export const CYCLE_FILE = 'last-cycle.json';
+
+export interface CycleNote {
+  at: string;
+  result: string;
+  why: string | null;
+  next_poll_at: string | null;
+}
+
+/** For `ota-agent status` only; nothing rests on it, so it may be lost. */
+async function noteCycle(
+  { config, logger }: AgentParts,
+  result: CycleResult,
+  nextPollAt: Date | null,
+): Promise<void> {
+  const note: CycleNote = {
+    at: new Date().toISOString(),
+    result: result.kind === 'ended' ? result.end.status : result.kind,
+    why: 'why' in result ? result.why : null,
+    next_poll_at: nextPollAt?.toISOString() ?? null,
+  };
+  try {
+    await writeFile(join(config.state_dir, CYCLE_FILE), JSON.stringify(note), { mode: 0o600 });
+  } catch (error) {
+    logger.debug({ err: error }, 'the cycle could not be noted');
+  }
+}

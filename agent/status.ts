@@ -1,0 +1,121 @@
+/** What `ota-agent status` shows. Reads only; works beside a running agent. */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readCurrentVersion } from './agent-parts.ts';
+import type { AgentConfig } from './config.ts';
+import { readCredentials } from './credentials.ts';
+import { isTemporary, readIfPresent } from './durable-file.ts';
+import { peekJournal } from './journal.ts';
+import { lockHolder } from './lock.ts';
+import { CYCLE_FILE, type CycleNote } from './session.ts';
+
+export interface AgentStatus {
+  registered: boolean;
+  server: string | null;
+  device_id: string | null;
+  device_name: string | null;
+  installed_version: string | null;
+  /** Process id of the agent at work. */
+  running: number | null;
+  journal_readable: boolean;
+  active: {
+    kind: string;
+    deployment_id: string;
+    attempt: number;
+    step: string;
+    target_version: string;
+  } | null;
+  /** The version a rollback could go back to. */
+  rollback_version: string | null;
+  last_attempt: {
+    deployment_id: string;
+    attempt: number;
+    status: string;
+    error_message: string | null;
+    ended_at: string;
+  } | null;
+  reports_waiting: number;
+  last_cycle: CycleNote | null;
+}
+
+export async function readStatus(config: AgentConfig): Promise<AgentStatus> {
+  const credentials = await readCredentials(config.state_dir);
+  const journal = await peekJournal(config.state_dir);
+  const waiting = await readdir(join(config.state_dir, 'outbox')).catch(() => [] as string[]);
+  const active = journal?.active ?? null;
+  const last = journal?.finished.at(-1);
+  return {
+    registered: credentials !== null,
+    server: credentials?.server_url ?? config.server.url ?? null,
+    device_id: credentials?.device_id ?? null,
+    device_name: credentials?.device_name ?? null,
+    installed_version: await readCurrentVersion(config),
+    running: await lockHolder(config.state_dir),
+    journal_readable: journal !== null,
+    active: active && {
+      kind: active.kind,
+      deployment_id: active.deployment_id,
+      attempt: active.attempt,
+      step: active.step,
+      target_version: active.target_version,
+    },
+    rollback_version: journal?.kept?.version ?? null,
+    last_attempt: last
+      ? {
+          deployment_id: last.deployment_id,
+          attempt: last.attempt,
+          status: last.end.status,
+          error_message: last.end.error_message,
+          ended_at: last.ended_at,
+        }
+      : null,
+    reports_waiting: waiting.filter((name) => !isTemporary(name)).length,
+    last_cycle: await readCycleNote(config.state_dir),
+  };
+}
+
+export function describeStatus(status: AgentStatus): string {
+  const { active, last_attempt: last, last_cycle: cycle } = status;
+  const lines: [string, string][] = [
+    ['Server', status.server ?? 'none'],
+    [
+      'Device',
+      status.registered
+        ? [status.device_name, status.device_id].filter(Boolean).join(', ')
+        : 'not registered',
+    ],
+    ['Installed version', status.installed_version ?? 'not known'],
+    ['Agent', status.running === null ? 'not running' : `running, process ${status.running}`],
+    [
+      'Update',
+      active
+        ? `${active.kind} to ${active.target_version}, step ${active.step} (deployment ${active.deployment_id}, attempt ${active.attempt})`
+        : 'none under way',
+    ],
+    ['Can go back to', status.rollback_version ?? 'nothing'],
+    ['Reports waiting', String(status.reports_waiting)],
+  ];
+  if (last) {
+    const why = last.error_message ? `: ${last.error_message}` : '';
+    lines.push(['Last attempt', `${last.status}, ${last.ended_at}${why}`]);
+  }
+  if (cycle) {
+    const next = cycle.next_poll_at ? `, next ${cycle.next_poll_at}` : '';
+    lines.push([
+      'Last poll',
+      `${cycle.at}, ${cycle.result}${cycle.why ? `: ${cycle.why}` : ''}${next}`,
+    ]);
+  }
+  if (!status.journal_readable) {
+    lines.push(['Journal', 'unreadable; the next start goes back to the last complete snapshot']);
+  }
+  return lines.map(([name, value]) => `${`${name}:`.padEnd(19)}${value}`).join('\n');
+}
+
+async function readCycleNote(stateDir: string): Promise<CycleNote | null> {
+  try {
+    return JSON.parse((await readIfPresent(join(stateDir, CYCLE_FILE))) ?? 'null') as CycleNote;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,202 @@
+/**
+ * Unpacks a package nobody is trusted to have made well: only plain files and folders, only below
+ * the target folder, within limits. The bytes are hashed again on the way, so that what is unpacked
+ * is what was checked, even if the file was changed in between.
+ */
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { createReadStream } from 'node:fs';
+import { lstat, mkdir, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import { type ReadEntry, Unpack } from 'tar';
+import type { AgentConfig } from '../config.ts';
+import { errorCode } from '../durable-file.ts';
+import { StepFailure, messageOf } from '../errors.ts';
+
+/** Small packages of very repetitive content are no bombs. */
+const RATIO_FLOOR_BYTES = 16 * 1024 * 1024;
+const MAX_PATH_BYTES = 1024;
+const KEPT_MODE_BITS = 0o777;
+
+export interface ExtractRequest {
+  file: string;
+  /** 64 hex digits, lower case. */
+  checksum: string;
+  /** Emptied before anything is unpacked. */
+  target: string;
+  limits: AgentConfig['extract'];
+  /** From a signed manifest: exactly so much has to come out. */
+  expected: { unpackedSize: number; fileCount: number } | null;
+  signal: AbortSignal;
+}
+
+/** @throws {StepFailure}; the target folder is gone then */
+export async function extractPackage(job: ExtractRequest): Promise<void> {
+  try {
+    await rm(job.target, { recursive: true, force: true });
+    await mkdir(job.target, { recursive: true, mode: 0o700 });
+    await unpack(job);
+    await requireInstallScript(job.target);
+  } catch (error) {
+    // Unpacking may still have writes under way: removing retries until the folder stays away.
+    await rm(job.target, { recursive: true, force: true, maxRetries: 5 });
+    if (job.signal.aborted) throw job.signal.reason;
+    if (error instanceof StepFailure) throw error;
+    throw new StepFailure(`The package cannot be unpacked: ${describe(error)}`);
+  }
+}
+
+async function unpack(job: ExtractRequest): Promise<void> {
+  const packed = (await stat(job.file)).size;
+  const rules = new ArchiveRules(job.limits);
+  const unpacker = new Unpack({
+    cwd: job.target,
+    strict: true,
+    preserveOwner: false,
+    noMtime: true,
+    maxDepth: job.limits.max_depth + 1,
+    // What the reader of one entry admits is final: it throws, and nothing after it is written.
+    filter: (path: string, entry: unknown) => rules.admit(path, entry as ReadEntry),
+  });
+  const failed = once(unpacker, 'error').then(([error]) => Promise.reject(error as Error));
+  const finished = once(unpacker, 'close');
+  failed.catch(() => undefined);
+  finished.catch(() => undefined);
+  unpacker.on('error', () => undefined);
+  unpacker.on('ignoredEntry', (entry: ReadEntry) =>
+    unpacker.emit('error', new StepFailure(`The package holds ${entry.type} entries.`)),
+  );
+
+  const hash = createHash('sha256');
+  const gunzip = createGunzip();
+  const maxBytes = Math.min(
+    job.limits.max_bytes,
+    Math.max(packed * job.limits.max_ratio, RATIO_FLOOR_BYTES),
+  );
+  let unpacked = 0;
+  // What pipeline() itself reports may be only the abort that followed.
+  let firstFault: unknown = null;
+  await pipeline(
+    createReadStream(job.file, { signal: job.signal }),
+    new Transform({
+      transform(chunk: Buffer, _encoding, done) {
+        hash.update(chunk);
+        done(null, chunk);
+      },
+    }),
+    gunzip,
+    async (chunks: AsyncIterable<Buffer>) => {
+      try {
+        for await (const chunk of chunks) {
+          unpacked += chunk.length;
+          if (unpacked > maxBytes) {
+            throw new StepFailure(
+              `The package unpacks to more than ${maxBytes} bytes (${packed} packed): refused as a decompression bomb.`,
+            );
+          }
+          if (!unpacker.write(chunk)) await Promise.race([once(unpacker, 'drain'), failed]);
+        }
+      } catch (error) {
+        firstFault = error;
+        throw error;
+      }
+    },
+  ).catch((error: unknown) => {
+    throw firstFault ?? error;
+  });
+  unpacker.end();
+  await Promise.race([finished, failed]);
+  if (gunzip.bytesWritten !== packed) {
+    throw new StepFailure('The package has data behind its end.');
+  }
+  if (hash.digest('hex') !== job.checksum) {
+    throw new StepFailure('The package file changed after it was checked. Nothing was installed.');
+  }
+  if (job.expected) rules.requireExactly(job.expected);
+}
+
+/** What an archive may hold; `admit` is asked for each entry before anything of it is written. */
+class ArchiveRules {
+  readonly #limits: AgentConfig['extract'];
+  readonly #files = new Set<string>();
+  readonly #folders = new Set<string>();
+  #entries = 0;
+  #bytes = 0;
+
+  constructor(limits: AgentConfig['extract']) {
+    this.#limits = limits;
+  }
+
+  /** @throws {StepFailure} */
+  admit(path: string, entry: ReadEntry): true {
+    if (++this.#entries > this.#limits.max_entries) {
+      throw new StepFailure(`The package has more than ${this.#limits.max_entries} entries.`);
+    }
+    const refuse = (why: string): never => {
+      throw new StepFailure(
+        `The package is refused: ${JSON.stringify(path.slice(0, 200))} ${why}.`,
+      );
+    };
+    const isFolder = entry.type === 'Directory';
+    if (!isFolder && entry.type !== 'File' && entry.type !== 'OldFile') {
+      refuse(`is a ${entry.type}; only files and folders are allowed`);
+    }
+    if (path.startsWith('/')) refuse('is an absolute path');
+    // eslint-disable-next-line no-control-regex -- exactly these must not become file names
+    if (/[\u0000-\u001f\u007f\\]/.test(path)) refuse('has control characters or backslashes');
+    if (Buffer.byteLength(path) > MAX_PATH_BYTES) refuse('is too long');
+    const parts = path.split('/').filter((part) => part !== '' && part !== '.');
+    if (parts.includes('..')) refuse('leads out of the package');
+    if (parts.length > this.#limits.max_depth) refuse('is too deep');
+    const name = parts.join('/');
+    if (!isFolder) {
+      if (name === '') refuse('has no name');
+      if (this.#files.has(name) || this.#folders.has(name)) refuse('occurs twice');
+      this.#files.add(name);
+      this.#bytes += entry.size;
+    } else if (this.#files.has(name)) refuse('is a file and a folder');
+    else this.#folders.add(name);
+    for (let depth = 1; depth < parts.length; depth++) {
+      const parent = parts.slice(0, depth).join('/');
+      if (this.#files.has(parent)) refuse('lies below a file');
+      this.#folders.add(parent);
+    }
+    entry.mode = (entry.mode ?? 0o644) & KEPT_MODE_BITS;
+    return true;
+  }
+
+  requireExactly({ unpackedSize, fileCount }: { unpackedSize: number; fileCount: number }): void {
+    if (this.#bytes !== unpackedSize || this.#files.size !== fileCount) {
+      throw new StepFailure(
+        `The package holds ${this.#files.size} files of ${this.#bytes} bytes, but its manifest says ${fileCount} files of ${unpackedSize} bytes.`,
+      );
+    }
+  }
+}
+
+async function requireInstallScript(target: string): Promise<void> {
+  try {
+    const found = await lstat(join(target, 'install.sh'));
+    if (!found.isFile()) throw new StepFailure('install.sh is not a regular file.');
+    if (found.size === 0) throw new StepFailure('install.sh is empty.');
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') throw error;
+    throw new StepFailure('The package has no install.sh at its root.');
+  }
+}
+
+function describe(error: unknown): string {
+  switch (errorCode(error)) {
+    case 'Z_BUF_ERROR':
+      return 'the gzip data ends too early';
+    case 'Z_DATA_ERROR':
+      return 'the gzip data is damaged or followed by other data';
+    case 'ENOSPC':
+      return 'the disk is full';
+    default:
+      return messageOf(error);
+  }
+}

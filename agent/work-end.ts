@@ -1,0 +1,92 @@
+/** The end of an update or a rollback: its report, its log, and nothing left lying about. */
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MAX_INSTALL_LOG_BYTES, type StatusReport } from '../backend/contract/device-api.ts';
+import { type AgentParts, snapshotDir, workDir } from './agent-parts.ts';
+import { readIfPresent, writeDurable } from './durable-file.ts';
+import type { InstallLog } from './install-log.ts';
+import type { ActiveWork, EndReport } from './journal.ts';
+import { splitUtf8, wellFormed } from './limited-output.ts';
+import { removeSnapshot } from './steps/snapshot.ts';
+
+const CHUNK_BYTES = 64 * 1024;
+const MAX_MESSAGE_CHARACTERS = 4000;
+
+/** The report about an attempt's end as it goes over the wire. */
+export function endReportBody(attempt: number, end: EndReport): StatusReport {
+  return {
+    status: end.status,
+    attempt,
+    ...(end.error_message === null
+      ? {}
+      : { error_message: wellFormed(end.error_message.slice(0, MAX_MESSAGE_CHARACTERS)) }),
+    ...(end.installed_version === null ? {} : { installed_version: end.installed_version }),
+  };
+}
+
+/**
+ * Hands report and log to the outbox, then forgets the work. May be repeated after a power cut:
+ * the log is frozen first, so a second upload has the same offsets and the server drops it.
+ */
+export async function endWork(
+  parts: AgentParts,
+  work: ActiveWork,
+  end: EndReport,
+  log: InstallLog,
+): Promise<void> {
+  const { journal, outbox } = parts;
+  const { deployment_id, attempt } = work;
+  const sentBefore =
+    work.kind === 'rollback' ? (journal.findFinished(deployment_id, attempt)?.log_bytes ?? 0) : 0;
+  const text = await frozenLog(parts, work, log, MAX_INSTALL_LOG_BYTES - sentBefore);
+  await outbox.add({ kind: 'status', deployment_id, body: endReportBody(attempt, end) });
+  // A skipped attempt may be offered again; its log would stand in the way of that one's.
+  const log_bytes = end.status === 'skipped' ? 0 : Buffer.byteLength(text);
+  for (const { offset, chunk } of log_bytes > 0 ? splitUtf8(text, CHUNK_BYTES) : []) {
+    const body = { attempt, chunk, offset: sentBefore + offset };
+    await outbox.add({ kind: 'log', deployment_id, body });
+  }
+  if (work.kind === 'rollback' && end.status === 'rolled_back') await journal.setKept(null);
+  const result = {
+    end,
+    ended_at: new Date().toISOString(),
+    log_bytes: sentBefore + log_bytes,
+  };
+  await journal.finish(work, end.status === 'skipped' ? null : result);
+  await removeUnused(parts);
+  parts.logger.info(
+    { deployment: deployment_id, attempt, status: end.status, version: end.installed_version },
+    end.error_message ?? `ended: ${end.status}`,
+  );
+}
+
+async function frozenLog(
+  parts: AgentParts,
+  work: ActiveWork,
+  log: InstallLog,
+  limit: number,
+): Promise<string> {
+  const path = join(workDir(parts.config.state_dir, work.run_id), 'final.log');
+  const frozen = await readIfPresent(path);
+  if (frozen !== null) return frozen;
+  const text = log.text(limit);
+  await writeDurable(path, text);
+  return text;
+}
+
+/** Removes every work folder and snapshot the journal does not speak of. */
+export async function removeUnused({ config, journal }: AgentParts): Promise<void> {
+  const { active, kept } = journal.state;
+  for (const name of await namesIn(workDir(config.state_dir))) {
+    if (name === active?.run_id) continue;
+    await rm(workDir(config.state_dir, name), { recursive: true, force: true });
+  }
+  for (const name of await namesIn(snapshotDir(config.state_dir))) {
+    if (name === active?.run_id || name === kept?.run_id) continue;
+    await removeSnapshot(snapshotDir(config.state_dir, name));
+  }
+}
+
+async function namesIn(dir: string): Promise<string[]> {
+  return readdir(dir).catch(() => []);
+}

@@ -1,0 +1,81 @@
+import 'reflect-metadata';
+import { Container, type ServiceIdentifier } from 'inversify';
+import { KnexEventRepository } from './audit/event.repository.ts';
+import type { PluginConfig } from './config.ts';
+import { KnexUnitOfWork } from './database/knex-unit-of-work.ts';
+import { DeploymentCreation } from './deployments/deployment-creation.service.ts';
+import { DeploymentController } from './deployments/deployment.controller.ts';
+import { DeploymentQueries } from './deployments/deployment.queries.ts';
+import { KnexDeploymentRepository } from './deployments/deployment.repository.ts';
+import { DeploymentService } from './deployments/deployment.service.ts';
+import type { RolloutJobs } from './deployments/rollout-jobs.ts';
+import { RolloutSteps } from './deployments/rollout-steps.ts';
+import { RolloutService } from './deployments/rollout.service.ts';
+import { TargetTransitions } from './deployments/target-transition.service.ts';
+import { KnexTargetRepository } from './deployments/target.repository.ts';
+import { DeviceController } from './devices/device.controller.ts';
+import { KnexDeviceRepository } from './devices/device.repository.ts';
+import { DeviceService } from './devices/device.service.ts';
+import { FleetController } from './devices/fleet.controller.ts';
+import { KnexFleetRepository } from './devices/fleet.repository.ts';
+import { KnexInstallLogRepository } from './devices/install-log.repository.ts';
+import { InstallLogService } from './devices/install-log.service.ts';
+import type { HostContext } from './host-contract.ts';
+import { systemClock, type Clock } from './kernel/clock.ts';
+import { MetricsController } from './metrics/metrics.controller.ts';
+import { KnexMetricsRepository } from './metrics/metrics.repository.ts';
+import { MetricsService } from './metrics/metrics.service.ts';
+import { EventStreams } from './progress/event-streams.ts';
+import { PostgresChangeFeed } from './progress/postgres-change-feed.ts';
+import { StreamController } from './progress/stream.controller.ts';
+import { TOKENS } from './tokens.ts';
+
+/** What the container is given ready-made. */
+export interface ContainerParts {
+  host: HostContext;
+  config: PluginConfig;
+  jobs: RolloutJobs;
+  clock?: Clock;
+}
+
+/** The composition root: the only file that knows which class stands behind which interface. */
+export function createContainer({ host, config, jobs, clock }: ContainerParts): Container {
+  const container = new Container({ defaultScope: 'Singleton' });
+  container.bind(TOKENS.Config).toConstantValue(config);
+  container.bind(TOKENS.Logger).toConstantValue(host.logger);
+  container.bind(TOKENS.Clock).toConstantValue(clock ?? systemClock);
+  container.bind(TOKENS.Knex).toConstantValue(host.database.knex);
+  container.bind(TOKENS.Notices).toConstantValue(host.events);
+  container.bind(TOKENS.RolloutJobs).toConstantValue(jobs);
+
+  container.bind(TOKENS.UnitOfWork).to(KnexUnitOfWork);
+  container.bind(TOKENS.DeploymentRepository).to(KnexDeploymentRepository);
+  container.bind(TOKENS.TargetRepository).to(KnexTargetRepository);
+  container.bind(TOKENS.DeviceRepository).to(KnexDeviceRepository);
+  container.bind(TOKENS.FleetRepository).to(KnexFleetRepository);
+  container.bind(TOKENS.InstallLogRepository).to(KnexInstallLogRepository);
+  container.bind(TOKENS.EventRepository).to(KnexEventRepository);
+  container.bind(TOKENS.MetricsRepository).to(KnexMetricsRepository);
+  container.bind(TOKENS.ChangeFeed).to(PostgresChangeFeed);
+
+  for (const service of [
+    DeploymentCreation,
+    DeploymentQueries,
+    DeploymentService,
+    RolloutSteps,
+    RolloutService,
+    TargetTransitions,
+    DeviceService,
+    InstallLogService,
+    MetricsService,
+    EventStreams,
+    DeploymentController,
+    DeviceController,
+    FleetController,
+    MetricsController,
+    StreamController,
+  ]) {
+    container.bind(service as ServiceIdentifier<unknown>).toSelf();
+  }
+  return container;
+}

@@ -1,0 +1,46 @@
+/**
+ * Every error code the product answers with, its HTTP status and title. Codes are stable: clients
+ * may branch on them. `detail` is for people and may change.
+ */
+export const PROBLEMS = {
+  invalid_request: { status: 400, title: 'The request is not valid' },
+  unauthenticated: { status: 401, title: 'Authentication is required' },
+  forbidden: { status: 403, title: 'Not allowed' },
+  not_found: { status: 404, title: 'Not found' },
+  invalid_state: { status: 409, title: 'Not possible in the current state' },
+  stale_status: { status: 409, title: 'The report is behind what is already recorded' },
+  stale_attempt: { status: 409, title: 'The report belongs to an earlier attempt' },
+  payload_too_large: { status: 413, title: 'The request body is too large' },
+  log_limit_reached: { status: 413, title: 'The installation log of this attempt is full' },
+  unsupported_media_type: { status: 415, title: 'The request body must be JSON' },
+  no_matching_devices: { status: 422, title: 'No device matches the filters' },
+  too_many_batches: { status: 422, title: 'The plan has too many batches' },
+  percentage_too_low: { status: 422, title: 'The percentage adds no device' },
+  previous_version_unknown: { status: 422, title: 'The previous version is unknown' },
+  too_many_requests: { status: 429, title: 'Too many requests' },
+  internal_error: { status: 500, title: 'Internal error' },
+  database_unavailable: { status: 503, title: 'The database is not reachable' },
+  queue_unavailable: { status: 503, title: 'The job queue is not reachable' },
+} as const;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+/** One fault in the input. `path` is dotted, e.g. `device_filters.version_operator`. */
+export interface FieldFault {
+  path: string;
+  message: string;
+}
+
+/** The `application/problem+json` body of every error answer (RFC 9457). */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  code: ProblemCode;
+  /** Every fault of the input at once; with code `invalid_request` only. */
+  errors?: FieldFault[];
+  /** With code `invalid_state`: the current state and what it allows. */
+  current_status?: string;
+  allowed_actions?: string[];
+}

@@ -1,0 +1,31 @@
+import { inject, injectable } from 'inversify';
+import type { Knex } from 'knex';
+import type { Transaction, UnitOfWork } from '../kernel/unit-of-work.ts';
+import { TOKENS } from '../tokens.ts';
+import { isTransactionConflict } from './database-errors.ts';
+
+const MAX_TRIES = 5;
+
+@injectable()
+export class KnexUnitOfWork implements UnitOfWork {
+  readonly #knex: Knex;
+
+  constructor(@inject(TOKENS.Knex) knex: Knex) {
+    this.#knex = knex;
+  }
+
+  async run<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#knex.transaction((trx) => work(trx as unknown as Transaction));
+      } catch (error) {
+        if (!isTransactionConflict(error) || attempt === MAX_TRIES) throw error;
+      }
+    }
+  }
+}
+
+/** The Knex transaction behind the token that services pass around. */
+export function asKnex(tx: Transaction): Knex.Transaction {
+  return tx as unknown as Knex.Transaction;
+}

@@ -1,0 +1,26 @@
+import type { Knex } from 'knex';
+import type { Client, QueryResultRow } from 'pg';
+
+/**
+ * Runs a named prepared statement, parsed and planned once per connection: Knex itself has none, and
+ * polls and reports are the statements that run thousands of times a second. Inside of a transaction
+ * it takes the transaction's connection.
+ */
+export async function prepared<Row extends QueryResultRow>(
+  knex: Knex,
+  name: string,
+  text: string,
+  values: unknown[],
+): Promise<Row[]> {
+  const client = knex.client as {
+    acquireConnection(): Promise<Client>;
+    releaseConnection(connection: Client): Promise<void>;
+  };
+  const connection = await client.acquireConnection();
+  try {
+    const result = await connection.query<Row>({ name, text, values });
+    return result.rows;
+  } finally {
+    await client.releaseConnection(connection);
+  }
+}

@@ -1,0 +1,58 @@
+import type { BatchPlanEntry } from '../contract/admin-api.ts';
+import type { RolloutStrategy } from '../contract/states.ts';
+
+/** CONTRACT section 3. */
+export const DEFAULT_CANARY_PERCENTAGE = 10;
+export const DEFAULT_ROLLING_PERCENTAGE = 20;
+export const MIN_ROLLING_BATCH = 5;
+/** Counters are kept per batch and added up on reading; this keeps that sum small. */
+export const MAX_BATCHES = 1_000;
+
+export interface BatchPlanRequest {
+  strategy: RolloutStrategy;
+  /** 1–100; canary: the first batch, rolling: each batch. */
+  percentage?: number | null | undefined;
+  /** Rolling only; wins over the percentage. */
+  batchSize?: number | null | undefined;
+}
+
+/** How `total` targets (≥ 1) are cut into batches; the sizes add up to `total`. */
+export function planBatches(request: BatchPlanRequest, total: number): BatchPlanEntry[] {
+  switch (request.strategy) {
+    case 'manual':
+    case 'immediate':
+      return [{ number: 1, size: total, release: 'start' }];
+    case 'canary':
+      return planCanary(request.percentage ?? DEFAULT_CANARY_PERCENTAGE, total);
+    case 'rolling':
+      return planRolling(rollingBatchSize(request, total), total);
+  }
+}
+
+function planCanary(percentage: number, total: number): BatchPlanEntry[] {
+  const first = Math.max(1, shareOf(total, percentage));
+  const plan: BatchPlanEntry[] = [{ number: 1, size: first, release: 'start' }];
+  if (first < total) plan.push({ number: 2, size: total - first, release: 'expand' });
+  return plan;
+}
+
+function planRolling(size: number, total: number): BatchPlanEntry[] {
+  return Array.from({ length: Math.ceil(total / size) }, (_, index) => ({
+    number: index + 1,
+    size: Math.min(size, total - index * size),
+    release: index === 0 ? 'start' : 'automatic',
+  }));
+}
+
+function rollingBatchSize(request: BatchPlanRequest, total: number): number {
+  if (request.batchSize) return request.batchSize;
+  return Math.max(
+    MIN_ROLLING_BATCH,
+    shareOf(total, request.percentage ?? DEFAULT_ROLLING_PERCENTAGE),
+  );
+}
+
+/** Targets that `percentage` of `total` is, rounded down. */
+export function shareOf(total: number, percentage: number): number {
+  return Math.floor((total * percentage) / 100);
+}

@@ -1,0 +1,155 @@
+import { randomUUID } from 'node:crypto';
+import { inject, injectable } from 'inversify';
+import type { Logger } from 'pino';
+import type { EventRepository } from '../audit/event.ports.ts';
+import type { CreatedDeployment, DeploymentPreview } from '../contract/admin-api.ts';
+import type { AdminIdentity } from '../host-contract.ts';
+import { DomainError } from '../kernel/errors.ts';
+import type { UnitOfWork } from '../kernel/unit-of-work.ts';
+import { NO_DEVICES, type ChangeFeed } from '../progress/change-feed.ts';
+import { TOKENS } from '../tokens.ts';
+import { MAX_BATCHES, planBatches } from './batch-plan.ts';
+import type { DeploymentRepository, MatchingGroup, TargetRepository } from './deployment.ports.ts';
+import type { Deployment, DeploymentDraft } from './deployment.types.ts';
+import { toSummary } from './deployment.views.ts';
+import type { RolloutJobs } from './rollout-jobs.ts';
+
+/** From so many new targets on, the planner is told of them. */
+const MANY_TARGETS = 1_000;
+
+/** Planning and creating deployments: who would get it, in which batches; then all of it or nothing. */
+@injectable()
+export class DeploymentCreation {
+  readonly #work: UnitOfWork;
+  readonly #deployments: DeploymentRepository;
+  readonly #targets: TargetRepository;
+  readonly #events: EventRepository;
+  readonly #jobs: RolloutJobs;
+  readonly #feed: ChangeFeed;
+  readonly #logger: Logger;
+
+  constructor(
+    @inject(TOKENS.UnitOfWork) work: UnitOfWork,
+    @inject(TOKENS.DeploymentRepository) deployments: DeploymentRepository,
+    @inject(TOKENS.TargetRepository) targets: TargetRepository,
+    @inject(TOKENS.EventRepository) events: EventRepository,
+    @inject(TOKENS.RolloutJobs) jobs: RolloutJobs,
+    @inject(TOKENS.ChangeFeed) feed: ChangeFeed,
+    @inject(TOKENS.Logger) logger: Logger,
+  ) {
+    this.#work = work;
+    this.#deployments = deployments;
+    this.#targets = targets;
+    this.#events = events;
+    this.#jobs = jobs;
+    this.#feed = feed;
+    this.#logger = logger;
+  }
+
+  /** What {@link create} would do now; creates nothing and accepts that nothing matches. */
+  async preview(organizationId: string, draft: DeploymentDraft): Promise<DeploymentPreview> {
+    const [groups, notComparable] = await Promise.all([
+      this.#targets.countMatching(organizationId, draft.deviceFilters),
+      this.#targets.countIncomparable(organizationId, draft.deviceFilters),
+    ]);
+    const total = groups.reduce((sum, group) => sum + group.count, 0);
+    return {
+      matching_devices: total,
+      by_type: groupBy(groups, 'deviceType').map(([value, count]) => ({
+        device_type: value,
+        count,
+      })),
+      by_version: groupBy(groups, 'version').map(([value, count]) => ({ version: value, count })),
+      not_comparable: notComparable,
+      batches: total === 0 ? [] : this.#plan(draft, total),
+    };
+  }
+
+  /** Throws `no_matching_devices`, `too_many_batches`, and `queue_unavailable` for scheduled ones. */
+  async create(admin: AdminIdentity, draft: DeploymentDraft): Promise<CreatedDeployment> {
+    if (draft.scheduledAt) await this.#jobs.assertAvailable();
+    const id = randomUUID();
+    const total = await this.#work.run(async (tx) => {
+      await this.#deployments.insert(tx, id, admin.organizationId, draft, admin.userId);
+      const inserted = await this.#targets.insertMatching(
+        tx,
+        id,
+        admin.organizationId,
+        draft.deviceFilters,
+        draft.strategy === 'canary',
+      );
+      if (inserted === 0) throw noMatchingDevices();
+      await this.#deployments.insertPlan(tx, id, inserted, this.#plan(draft, inserted));
+      await this.#events.append(tx, [
+        {
+          organizationId: admin.organizationId,
+          deploymentId: id,
+          type: 'created',
+          actor: { type: 'admin', id: admin.userId, name: admin.name },
+          data: { devices: inserted, target_version: draft.targetVersion },
+        },
+      ]);
+      return inserted;
+    });
+    const { organizationId } = admin;
+    this.#feed.publish([{ deploymentId: id, organizationId, devices: NO_DEVICES }]);
+    if (draft.scheduledAt) await this.#schedule(id, draft.scheduledAt);
+    if (total >= MANY_TARGETS) await this.#refreshStatistics();
+    const deployment = (await this.#deployments.find(organizationId, id)) as Deployment;
+    const batches = await this.#deployments.batchesOf([id]);
+    return { ...toSummary(deployment, batches.get(id) ?? []), target_devices: total };
+  }
+
+  #plan(draft: DeploymentDraft, total: number) {
+    const plan = planBatches(
+      {
+        strategy: draft.strategy,
+        percentage: draft.rolloutPercentage,
+        batchSize: draft.batchSize,
+      },
+      total,
+    );
+    if (plan.length > MAX_BATCHES) {
+      throw new DomainError(
+        'too_many_batches',
+        `${total} devices in batches of ${draft.batchSize ?? 1} make ${plan.length} batches; ` +
+          `at most ${MAX_BATCHES} are possible. Choose a batch size of ` +
+          `${Math.ceil(total / MAX_BATCHES)} or more.`,
+      );
+    }
+    return plan;
+  }
+
+  /** Nothing but speed hangs on it. */
+  async #refreshStatistics(): Promise<void> {
+    await this.#targets.refreshStatistics().catch((error: unknown) => {
+      this.#logger.warn({ err: error }, 'statistics of the targets could not be refreshed');
+    });
+  }
+
+  async #schedule(id: string, at: Date): Promise<void> {
+    await this.#jobs.startAt(id, at).catch((error: unknown) => {
+      this.#logger.warn(
+        { err: error, deployment_id: id },
+        'scheduled start could not be queued; the reconcile job will make up for it',
+      );
+    });
+  }
+}
+
+function groupBy(
+  groups: MatchingGroup[],
+  key: 'deviceType' | 'version',
+): [string | null, number][] {
+  const sums = new Map<string | null, number>();
+  for (const group of groups) sums.set(group[key], (sums.get(group[key]) ?? 0) + group.count);
+  return [...sums].sort((a, b) => b[1] - a[1] || String(a[0]).localeCompare(String(b[0])));
+}
+
+function noMatchingDevices(): DomainError {
+  return new DomainError(
+    'no_matching_devices',
+    'No device of the organization matches all of the filters; nothing was created. ' +
+      'Widen the filters, or look at the preview to see what each one leaves.',
+  );
+}

@@ -1,0 +1,338 @@
+import { inject, injectable } from 'inversify';
+import type { Knex } from 'knex';
+import type { BatchPlanEntry, DeviceFilters, RolloutPolicy } from '../contract/admin-api.ts';
+import { TARGET_STATUSES } from '../contract/states.ts';
+import { asKnex } from '../database/knex-unit-of-work.ts';
+import { likePattern } from '../database/like-pattern.ts';
+import { TOKENS } from '../tokens.ts';
+import type { Transaction } from '../kernel/unit-of-work.ts';
+import type {
+  CounterMove,
+  DeploymentChange,
+  DeploymentListPage,
+  DeploymentListQuery,
+  DeploymentRepository,
+  UnsettledDeployment,
+} from './deployment.ports.ts';
+import type { Batch, Deployment, DeploymentDraft } from './deployment.types.ts';
+import { defaultPolicy } from './rollout-policy.ts';
+
+interface DeploymentRow {
+  id: string;
+  organization_id: string;
+  deployment_name: string;
+  target_version: string;
+  rollout_strategy: Deployment['strategy'];
+  rollout_percentage: number | null;
+  batch_size: number | null;
+  status: Deployment['status'];
+  paused_reason: Deployment['pausedReason'];
+  policy: Partial<RolloutPolicy>;
+  metadata: {
+    update_package_url?: string;
+    checksum?: string;
+    release_notes?: string;
+    device_filters?: DeviceFilters;
+  } | null;
+  manifest: string | null;
+  signature: string | null;
+  total_devices: number;
+  released_devices: number;
+  accepted_failures: number;
+  scheduled_at: Date | null;
+  started_at: Date | null;
+  resumed_at: Date | null;
+  completed_at: Date | null;
+  created_at: Date;
+  created_by: string | null;
+}
+
+type BatchRow = Record<(typeof TARGET_STATUSES)[number], number> & {
+  deployment_id: string;
+  number: number;
+  first_position: number;
+  size: number;
+  release_requested_at: Date | null;
+  released_at: Date | null;
+  rolled_back_on_request: number;
+};
+
+@injectable()
+export class KnexDeploymentRepository implements DeploymentRepository {
+  readonly #knex: Knex;
+
+  constructor(@inject(TOKENS.Knex) knex: Knex) {
+    this.#knex = knex;
+  }
+
+  async insert(
+    tx: Transaction,
+    id: string,
+    organizationId: string,
+    draft: DeploymentDraft,
+    createdBy: string,
+  ): Promise<void> {
+    await asKnex(tx)('ota_deployments').insert({
+      id,
+      organization_id: organizationId,
+      deployment_name: draft.name,
+      target_version: draft.targetVersion,
+      rollout_strategy: draft.strategy,
+      rollout_percentage: draft.rolloutPercentage,
+      batch_size: draft.batchSize,
+      status: 'pending',
+      policy: JSON.stringify(draft.policy),
+      scheduled_at: draft.scheduledAt,
+      manifest: draft.manifest,
+      signature: draft.signature,
+      created_at: asKnex(tx).fn.now(),
+      created_by: createdBy,
+      metadata: JSON.stringify({
+        device_filters: draft.deviceFilters,
+        update_package_url: draft.updatePackageUrl,
+        checksum: draft.checksum,
+        release_notes: draft.releaseNotes,
+      }),
+    });
+  }
+
+  async insertPlan(
+    tx: Transaction,
+    id: string,
+    total: number,
+    plan: BatchPlanEntry[],
+  ): Promise<void> {
+    await asKnex(tx)('ota_deployments').where({ id }).update({ total_devices: total });
+    let firstPosition = 0;
+    const rows = plan.map(({ number, size }) => {
+      const row = {
+        deployment_id: id,
+        number,
+        first_position: firstPosition,
+        size,
+        pending: size,
+      };
+      firstPosition += size;
+      return row;
+    });
+    await asKnex(tx).batchInsert('ota_deployment_batches', rows, 1_000);
+  }
+
+  async find(organizationId: string, id: string): Promise<Deployment | null> {
+    const row = await this.#knex<DeploymentRow>('ota_deployments')
+      .where({ id, organization_id: organizationId })
+      .first();
+    return row ? toDeployment(row) : null;
+  }
+
+  async findMany(ids: string[]): Promise<Deployment[]> {
+    const rows = await this.#knex<DeploymentRow>('ota_deployments').whereIn('id', ids);
+    return rows.map(toDeployment);
+  }
+
+  async list(organizationId: string, query: DeploymentListQuery): Promise<DeploymentListPage> {
+    const matching = this.#knex('ota_deployments').where({ organization_id: organizationId });
+    if (query.status) void matching.andWhere({ status: query.status });
+    if (query.search) {
+      const pattern = likePattern(query.search);
+      void matching.andWhere((either) => {
+        void either.whereILike('deployment_name', pattern).orWhereILike('target_version', pattern);
+      });
+    }
+    const [counted, rows] = await Promise.all([
+      matching.clone().count<{ count: string }[]>('* as count').first(),
+      matching
+        .clone()
+        .select<DeploymentRow[]>('*')
+        .orderBy([
+          { column: 'created_at', order: 'desc' },
+          { column: 'id', order: 'desc' },
+        ])
+        .limit(query.pageSize)
+        .offset((query.page - 1) * query.pageSize),
+    ]);
+    return { deployments: rows.map(toDeployment), totalCount: Number(counted?.count ?? 0) };
+  }
+
+  async lock(tx: Transaction, ids: string[]): Promise<Deployment[]> {
+    const rows = await asKnex(tx)<DeploymentRow>('ota_deployments')
+      .whereIn('id', ids)
+      .orderBy('id')
+      .forNoKeyUpdate();
+    return rows.map(toDeployment);
+  }
+
+  async update(tx: Transaction, id: string, change: DeploymentChange): Promise<void> {
+    const columns = {
+      ...(change.status !== undefined && { status: change.status }),
+      ...(change.pausedReason !== undefined && { paused_reason: change.pausedReason }),
+      ...(change.acceptedFailures !== undefined && { accepted_failures: change.acceptedFailures }),
+      ...(change.startedAt !== undefined && { started_at: change.startedAt }),
+      ...(change.resumedAt !== undefined && { resumed_at: change.resumedAt }),
+      ...(change.completedAt !== undefined && { completed_at: change.completedAt }),
+    };
+    await asKnex(tx)('ota_deployments').where({ id }).update(columns);
+  }
+
+  async batchesOf(ids: string[], tx?: Transaction): Promise<Map<string, Batch[]>> {
+    const rows = await (tx ? asKnex(tx) : this.#knex)<BatchRow>('ota_deployment_batches')
+      .whereIn('deployment_id', ids)
+      .orderBy(['deployment_id', 'number']);
+    const byDeployment = new Map<string, Batch[]>(ids.map((id) => [id, []]));
+    for (const row of rows) byDeployment.get(row.deployment_id)?.push(toBatch(row));
+    return byDeployment;
+  }
+
+  async requestRelease(tx: Transaction, id: string, batch: number, at: Date): Promise<void> {
+    await asKnex(tx)('ota_deployment_batches')
+      .where({ deployment_id: id, number: batch })
+      .whereNull('release_requested_at')
+      .update({ release_requested_at: at });
+  }
+
+  async release(tx: Transaction, id: string, batch: Batch, at: Date): Promise<void> {
+    await asKnex(tx)('ota_deployment_batches')
+      .where({ deployment_id: id, number: batch.number })
+      .update({
+        released_at: at,
+        release_requested_at: asKnex(tx).raw('coalesce(release_requested_at, ?)', [at]),
+      });
+    await asKnex(tx)('ota_deployments')
+      .where({ id })
+      .update({ released_devices: batch.firstPosition + batch.size });
+  }
+
+  async splitBatch(tx: Transaction, id: string, batch: Batch, size: number): Promise<void> {
+    const knex = asKnex(tx);
+    await knex.raw(
+      `INSERT INTO ota_deployment_batches (deployment_id, number, first_position, size,
+         pending, downloading, installing, verifying, completed, failed, skipped, rolled_back)
+       SELECT :id, :number, :first, :size, ${TARGET_STATUSES.map(
+         (status) => `count(*) FILTER (WHERE status = '${status}')`,
+       ).join(', ')}
+       FROM ota_deployment_devices WHERE deployment_id = :id AND position >= :first`,
+      {
+        id,
+        number: batch.number + 1,
+        first: batch.firstPosition + size,
+        size: batch.size - size,
+      },
+    );
+    await knex.raw(
+      `UPDATE ota_deployment_batches head SET size = :size, ${TARGET_STATUSES.map(
+        (status) => `${status} = head.${status} - rest.${status}`,
+      ).join(', ')}
+       FROM ota_deployment_batches rest
+       WHERE head.deployment_id = :id AND head.number = :number
+         AND rest.deployment_id = :id AND rest.number = :number + 1`,
+      { id, number: batch.number, size },
+    );
+  }
+
+  async moveCounters(tx: Transaction, moves: CounterMove[]): Promise<void> {
+    if (moves.length === 0) return;
+    const delta = (status: string) =>
+      `(count(*) FILTER (WHERE m.new_status = '${status}') - count(*) FILTER (WHERE m.old_status = '${status}'))`;
+    await asKnex(tx).raw(
+      `UPDATE ota_deployment_batches b SET
+         ${TARGET_STATUSES.map((status) => `${status} = b.${status} + d.${status}`).join(', ')},
+         rolled_back_on_request = b.rolled_back_on_request + d.on_request
+       FROM (
+         SELECT m.deployment_id, batch.number, sum(m.on_request) AS on_request,
+           ${TARGET_STATUSES.map((status) => `${delta(status)} AS ${status}`).join(', ')}
+         FROM unnest(CAST(:ids AS uuid[]), CAST(:positions AS int[]), CAST(:from AS text[]), CAST(:to AS text[]), CAST(:on_request AS int[]))
+           AS m (deployment_id, position, old_status, new_status, on_request)
+         CROSS JOIN LATERAL (
+           SELECT number FROM ota_deployment_batches
+           WHERE deployment_id = m.deployment_id AND first_position <= m.position
+           ORDER BY number DESC LIMIT 1
+         ) batch
+         GROUP BY m.deployment_id, batch.number
+       ) d
+       WHERE b.deployment_id = d.deployment_id AND b.number = d.number`,
+      {
+        ids: moves.map((move) => move.deploymentId),
+        positions: moves.map((move) => move.position),
+        from: moves.map((move) => move.from),
+        to: moves.map((move) => move.to),
+        on_request: moves.map((move) => move.onRequest),
+      },
+    );
+  }
+
+  async findUnsettled(now: Date): Promise<UnsettledDeployment[]> {
+    const rows = await this.#knex('ota_deployments as d')
+      .select<{ id: string; status: Deployment['status']; scheduled_at: Date | null }[]>(
+        'd.id',
+        'd.status',
+        'd.scheduled_at',
+      )
+      .where((any) => {
+        void any
+          .whereIn('d.status', ['in_progress', 'paused'])
+          .orWhere((due) => {
+            void due.where('d.status', 'pending').andWhere('d.scheduled_at', '<=', now);
+          })
+          .orWhere((cancelled) => {
+            void cancelled
+              .where('d.status', 'cancelled')
+              .whereExists(
+                this.#knex('ota_deployment_batches as b')
+                  .select(this.#knex.raw('1'))
+                  .whereRaw('b.deployment_id = d.id AND b.pending > 0'),
+              );
+          });
+      })
+      .orderBy('d.id');
+    return rows.map((row) => ({
+      id: row.id,
+      status: row.status,
+      scheduledAt: row.scheduled_at,
+    }));
+  }
+}
+
+function toDeployment(row: DeploymentRow): Deployment {
+  const metadata = row.metadata ?? {};
+  return {
+    id: row.id,
+    organizationId: row.organization_id,
+    name: row.deployment_name,
+    targetVersion: row.target_version,
+    strategy: row.rollout_strategy,
+    rolloutPercentage: row.rollout_percentage,
+    batchSize: row.batch_size,
+    status: row.status,
+    pausedReason: row.paused_reason,
+    policy: { ...defaultPolicy(row.rollout_strategy), ...row.policy },
+    updatePackageUrl: metadata.update_package_url ?? '',
+    checksum: metadata.checksum ?? '',
+    releaseNotes: metadata.release_notes ?? '',
+    deviceFilters: metadata.device_filters ?? {},
+    manifest: row.manifest,
+    signature: row.signature,
+    totalDevices: row.total_devices,
+    releasedDevices: row.released_devices,
+    acceptedFailures: row.accepted_failures,
+    scheduledAt: row.scheduled_at,
+    startedAt: row.started_at,
+    resumedAt: row.resumed_at,
+    completedAt: row.completed_at,
+    createdAt: row.created_at,
+    createdBy: row.created_by === null ? null : String(row.created_by),
+  };
+}
+
+function toBatch(row: BatchRow): Batch {
+  return {
+    number: row.number,
+    firstPosition: row.first_position,
+    size: row.size,
+    releaseRequestedAt: row.release_requested_at,
+    releasedAt: row.released_at,
+    breakdown: Object.fromEntries(
+      TARGET_STATUSES.map((status) => [status, row[status]]),
+    ) as Batch['breakdown'],
+    rolledBackOnRequest: row.rolled_back_on_request,
+  };
+}

@@ -1,0 +1,219 @@
+import Joi from 'joi';
+import type {
+  CreateDeploymentRequest,
+  DeviceFilters,
+  ExpandRequest,
+  RetryRequest,
+  RolloutPolicy,
+  RollbackRequest,
+} from '../contract/admin-api.ts';
+import {
+  DEPLOYMENT_STATUSES,
+  DEVICE_CONNECTION_FILTERS,
+  ROLLOUT_STRATEGIES,
+  TARGET_STATUSES,
+  VERSION_OPERATORS,
+  type DeploymentStatus,
+  type TargetStatus,
+} from '../contract/states.ts';
+import { storableText } from '../http/text.schema.ts';
+import type { DeploymentDraft } from './deployment.types.ts';
+import { packageUrlFault } from './package-url.ts';
+import { defaultPolicy } from './rollout-policy.ts';
+
+/** Host tables often hold versions in short columns; longer ones would fail there. */
+const MAX_VERSION_LENGTH = 50;
+const MAX_NAME_LENGTH = 200;
+const MAX_DEVICE_IDS = 10_000;
+
+const version = () => storableText().trim().max(MAX_VERSION_LENGTH);
+const deviceIds = () =>
+  Joi.array().items(Joi.string().guid().lowercase()).min(1).max(MAX_DEVICE_IDS).unique();
+
+const deviceFilters = Joi.object<DeviceFilters>({
+  device_type: storableText().trim().max(MAX_NAME_LENGTH).empty(''),
+  current_version: version().empty(''),
+  version_operator: Joi.string().valid(...VERSION_OPERATORS),
+  status: Joi.string().valid(...DEVICE_CONNECTION_FILTERS),
+  device_ids: deviceIds(),
+});
+
+const policy = Joi.object<Partial<RolloutPolicy>>({
+  failure_threshold_percent: Joi.number().min(0).max(100).allow(null),
+  failure_min_devices: Joi.number().integer().min(1).max(1_000_000),
+  device_timeout_minutes: Joi.number().integer().min(1).max(10_080),
+  pickup_timeout_hours: Joi.number().positive().max(8_760).allow(null),
+});
+
+const percentage = () => Joi.number().integer().min(1).max(100);
+
+/** What a creation is made of; a preview needs only the targets and the plan. */
+function deploymentKeys(allowInsecureLoopback: boolean) {
+  return {
+    deployment_name: storableText().trim().max(MAX_NAME_LENGTH).required(),
+    target_version: version().required(),
+    rollout_strategy: Joi.string()
+      .valid(...ROLLOUT_STRATEGIES)
+      .required(),
+    rollout_percentage: percentage().when('rollout_strategy', {
+      not: Joi.valid('canary', 'rolling'),
+      then: Joi.forbidden().messages({
+        'any.unknown': 'rollout_percentage belongs to canary and rolling deployments',
+      }),
+    }),
+    batch_size: Joi.number()
+      .integer()
+      .min(1)
+      .max(100_000_000)
+      .when('rollout_strategy', {
+        not: 'rolling',
+        then: Joi.forbidden().messages({
+          'any.unknown': 'batch_size belongs to rolling deployments',
+        }),
+      }),
+    device_filters: deviceFilters,
+    device_ids: deviceIds(),
+    update_package_url: storableText()
+      .trim()
+      .max(2_048)
+      .required()
+      .custom((value: string, helpers) => {
+        const fault = packageUrlFault(value, allowInsecureLoopback);
+        return fault ? helpers.message({ custom: `update_package_url ${fault}` }) : value;
+      }),
+    checksum: Joi.string()
+      .trim()
+      .pattern(/^(?:sha256:)?[0-9a-f]{64}$/i)
+      .required()
+      .messages({
+        'string.pattern.base':
+          'checksum must be a SHA-256 as sha256:<64 hex digits> or <64 hex digits>',
+      }),
+    release_notes: storableText().allow('').max(20_000),
+    policy,
+    scheduled_at: Joi.date().iso(),
+    manifest: storableText().max(65_536),
+    signature: storableText().max(1_024),
+  };
+}
+
+export type CreateDeploymentInput = Omit<CreateDeploymentRequest, 'scheduled_at'> & {
+  scheduled_at?: Date;
+};
+
+export function createDeploymentSchema(
+  allowInsecureLoopback: boolean,
+): Joi.ObjectSchema<CreateDeploymentInput> {
+  return Joi.object<CreateDeploymentInput>(deploymentKeys(allowInsecureLoopback))
+    .oxor('rollout_percentage', 'batch_size')
+    .and('manifest', 'signature')
+    .messages({
+      'object.oxor': 'rollout_percentage and batch_size exclude each other',
+      'object.and': 'manifest and signature belong together',
+    })
+    .custom(requirePickedDevices)
+    .required();
+}
+
+/** A manual deployment is for devices that somebody picked, never for all by oversight. */
+const requirePickedDevices: Joi.CustomValidator<CreateDeploymentInput> = (body, helpers) => {
+  const picked =
+    body.rollout_strategy !== 'manual' ||
+    body.device_ids !== undefined ||
+    Object.values(body.device_filters ?? {}).some((filter) => filter !== '');
+  return picked
+    ? body
+    : helpers.message({ custom: 'a manual deployment needs device_ids or device_filters' });
+};
+
+/** The same body as a creation, with the keys that do not matter for a preview optional. */
+export function previewDeploymentSchema(
+  allowInsecureLoopback: boolean,
+): Joi.ObjectSchema<CreateDeploymentInput> {
+  const keys = deploymentKeys(allowInsecureLoopback);
+  return Joi.object<CreateDeploymentInput>({
+    ...keys,
+    deployment_name: Joi.any(),
+    target_version: Joi.any(),
+    update_package_url: Joi.any(),
+    checksum: Joi.any(),
+    release_notes: Joi.any(),
+    scheduled_at: Joi.any(),
+    manifest: Joi.any(),
+    signature: Joi.any(),
+  })
+    .oxor('rollout_percentage', 'batch_size')
+    .messages({ 'object.oxor': 'rollout_percentage and batch_size exclude each other' })
+    .required();
+}
+
+/** A validated body with its defaults; `device_ids` at the top are a filter like the others. */
+export function toDraft(body: CreateDeploymentInput): DeploymentDraft {
+  return {
+    name: body.deployment_name,
+    targetVersion: body.target_version,
+    strategy: body.rollout_strategy,
+    rolloutPercentage: body.rollout_percentage ?? null,
+    batchSize: body.batch_size ?? null,
+    policy: { ...defaultPolicy(body.rollout_strategy), ...body.policy },
+    updatePackageUrl: body.update_package_url,
+    checksum: body.checksum,
+    releaseNotes: body.release_notes ?? '',
+    deviceFilters: toFilters(body),
+    manifest: body.manifest ?? null,
+    signature: body.signature ?? null,
+    scheduledAt: body.scheduled_at ?? null,
+  };
+}
+
+function toFilters(body: CreateDeploymentInput): DeviceFilters {
+  const filters = body.device_filters ?? {};
+  if (!body.device_ids) return filters;
+  const picked = new Set(filters.device_ids ?? body.device_ids);
+  return { ...filters, device_ids: body.device_ids.filter((id) => picked.has(id)) };
+}
+
+export const listQuerySchema = Joi.object<{
+  status?: DeploymentStatus;
+  search?: string;
+  page: number;
+  page_size: number;
+}>({
+  status: Joi.string()
+    .valid(...DEPLOYMENT_STATUSES)
+    .empty(''),
+  search: storableText().trim().max(MAX_NAME_LENGTH).empty(''),
+  page: Joi.number().integer().min(1).max(1_000_000).default(1),
+  page_size: Joi.number().integer().min(1).max(100).default(20),
+});
+
+export const targetQuerySchema = Joi.object<{
+  status?: TargetStatus;
+  batch?: number;
+  search?: string;
+  cursor?: number;
+  limit: number;
+}>({
+  status: Joi.string()
+    .valid(...TARGET_STATUSES)
+    .empty(''),
+  batch: Joi.number().integer().min(1).max(2_000_000_000),
+  search: storableText().trim().max(MAX_NAME_LENGTH).empty(''),
+  cursor: Joi.number().integer().min(0).max(2_000_000_000),
+  limit: Joi.number().integer().min(1).max(500).default(100),
+});
+
+export const eventQuerySchema = Joi.object<{ cursor?: string }>({
+  cursor: Joi.string().pattern(/^\d{1,18}$/, 'a cursor of an earlier page'),
+});
+
+export const expandSchema = Joi.object<Required<ExpandRequest>>({
+  percentage: percentage().default(100),
+});
+
+export const retrySchema = Joi.object<RetryRequest>({ device_ids: deviceIds() });
+
+export const rollbackSchema = Joi.object<RollbackRequest>({ previous_version: version() });
+
+/** For actions that take no body. */
+export const emptySchema = Joi.object<Record<string, never>>({});

@@ -1,0 +1,121 @@
+import type {
+  BatchState,
+  BatchView,
+  DeploymentDetail,
+  DeploymentPhase,
+  DeploymentProgress,
+  DeploymentSummary,
+  StatusBreakdown,
+  TargetView,
+} from '../contract/admin-api.ts';
+import { percent } from '../kernel/percent.ts';
+import { unfinishedTargets } from './batch-gate.ts';
+import { allowedActions, type DeploymentSituation } from './deployment.states.ts';
+import { sumBreakdowns, type Batch, type Deployment } from './deployment.types.ts';
+
+/** A batch that was asked for counts as released: asking again would add nothing. */
+export function situationOf(deployment: Deployment, batches: Batch[]): DeploymentSituation {
+  return {
+    status: deployment.status,
+    strategy: deployment.strategy,
+    unreleased: batches
+      .filter((batch) => batch.releaseRequestedAt === null)
+      .reduce((sum, batch) => sum + batch.size, 0),
+    failed: retryableTargets(batches),
+  };
+}
+
+/** What counts as a failure can be retried: failed targets, and those that went back by themselves. */
+function retryableTargets(batches: Batch[]): number {
+  return batches.reduce(
+    (sum, { breakdown, rolledBackOnRequest }) =>
+      sum + breakdown.failed + breakdown.rolled_back - rolledBackOnRequest,
+    0,
+  );
+}
+
+export function toProgress(deployment: Deployment, breakdown: StatusBreakdown): DeploymentProgress {
+  return {
+    total_devices: deployment.totalDevices,
+    completed: breakdown.completed,
+    failed: breakdown.failed,
+    in_progress: breakdown.downloading + breakdown.installing + breakdown.verifying,
+    pending: breakdown.pending,
+    skipped: breakdown.skipped,
+    rolled_back: breakdown.rolled_back,
+    percentage: percent(breakdown.completed, deployment.totalDevices) ?? 0,
+  };
+}
+
+export function toSummary(deployment: Deployment, batches: Batch[]): DeploymentSummary {
+  const breakdown = sumBreakdowns(batches);
+  return {
+    deployment_id: deployment.id,
+    deployment_name: deployment.name,
+    target_version: deployment.targetVersion,
+    rollout_strategy: deployment.strategy,
+    rollout_percentage: deployment.rolloutPercentage,
+    batch_size: deployment.batchSize,
+    status: deployment.status,
+    paused_reason: deployment.pausedReason,
+    total_devices: deployment.totalDevices,
+    completed_devices: breakdown.completed,
+    failed_devices: breakdown.failed,
+    progress_percentage: percent(breakdown.completed, deployment.totalDevices) ?? 0,
+    allowed_actions: allowedActions(situationOf(deployment, batches)),
+    scheduled_at: deployment.scheduledAt?.toISOString() ?? null,
+    started_at: deployment.startedAt?.toISOString() ?? null,
+    completed_at: deployment.completedAt?.toISOString() ?? null,
+    created_at: deployment.createdAt.toISOString(),
+    created_by: deployment.createdBy,
+  };
+}
+
+export function toDetail(
+  deployment: Deployment,
+  batches: Batch[],
+  devices: TargetView[],
+): DeploymentDetail {
+  const breakdown = sumBreakdowns(batches);
+  return {
+    ...toSummary(deployment, batches),
+    metadata: {
+      update_package_url: deployment.updatePackageUrl,
+      checksum: deployment.checksum,
+      release_notes: deployment.releaseNotes,
+      device_filters: deployment.deviceFilters,
+    },
+    policy: deployment.policy,
+    phase: phaseOf(deployment, batches),
+    progress: toProgress(deployment, breakdown),
+    status_breakdown: breakdown,
+    batches: batches.map(toBatchView),
+    released_devices: deployment.releasedDevices,
+    retryable_devices: retryableTargets(batches),
+    devices,
+  };
+}
+
+function toBatchView(batch: Batch): BatchView {
+  return {
+    number: batch.number,
+    size: batch.size,
+    state: batchState(batch),
+    released_at: batch.releasedAt?.toISOString() ?? null,
+    status_breakdown: batch.breakdown,
+  };
+}
+
+function batchState(batch: Batch): BatchState {
+  if (unfinishedTargets(batch.breakdown) === 0) return 'ended';
+  if (batch.releasedAt) return 'running';
+  return batch.releaseRequestedAt ? 'releasing' : 'planned';
+}
+
+/** A canary waits for its expansion as long as a rest is neither released nor asked for. */
+function phaseOf(deployment: Deployment, batches: Batch[]): DeploymentPhase {
+  if (deployment.status === 'pending') return 'not_started';
+  if (deployment.status !== 'in_progress' && deployment.status !== 'paused') return 'ended';
+  const restWaits = batches.some((batch) => batch.number > 1 && batch.releaseRequestedAt === null);
+  return deployment.strategy === 'canary' && restWaits ? 'awaiting_expansion' : 'rolling_out';
+}

@@ -1,0 +1,83 @@
+import type { DeviceFilters } from '../contract/admin-api.ts';
+import type { VersionOperator } from '../contract/states.ts';
+
+export interface SqlPart {
+  sql: string;
+  bindings: Record<string, string | string[] | null>;
+}
+
+export const DEFAULT_VERSION_OPERATOR: VersionOperator = '!=';
+
+/**
+ * Conditions on `edge_devices d` that do not look at the version. All given filters must hold. A
+ * device without a hardware id was only announced: it has never registered and cannot poll.
+ */
+export function deviceScope(organizationId: string, filters: DeviceFilters): SqlPart {
+  const conditions = ['d.organization_id = :organization_id', 'd.device_id IS NOT NULL'];
+  const bindings: SqlPart['bindings'] = { organization_id: organizationId };
+  if (filters.device_type !== undefined) {
+    conditions.push('d.device_type = :device_type');
+    bindings['device_type'] = filters.device_type;
+  }
+  if (filters.status) {
+    conditions.push('d.status = :device_status');
+    bindings['device_status'] = filters.status;
+  }
+  if (filters.device_ids !== undefined) {
+    conditions.push('d.id = ANY(CAST(:device_ids AS uuid[]))');
+    bindings['device_ids'] = filters.device_ids;
+  }
+  return { sql: conditions.join(' AND '), bindings };
+}
+
+/** Materialized, or the planner would call the version rule before it removes duplicates. */
+const DISTINCT_VERSIONS = `
+        WITH versions AS MATERIALIZED (
+          SELECT DISTINCT firmware_version FROM edge_devices
+          WHERE organization_id = :organization_id AND firmware_version IS NOT NULL
+        )
+        SELECT versions.firmware_version FROM versions`;
+
+/**
+ * Conditions on `edge_devices d` for a target of a deployment: the filters of CONTRACT section 4. The
+ * version rule runs once per distinct version of the organization, not once per device.
+ */
+export function matchingDevices(organizationId: string, filters: DeviceFilters): SqlPart {
+  const scope = deviceScope(organizationId, filters);
+  if (filters.current_version === undefined) return scope;
+  return {
+    sql: `${scope.sql} AND (
+      d.firmware_version IN (
+        ${DISTINCT_VERSIONS}
+        WHERE ota_version_matches(versions.firmware_version::text, :version_operator, :current_version)
+      )
+      OR (d.firmware_version IS NULL AND :version_operator = '!='))`,
+    bindings: {
+      ...scope.bindings,
+      version_operator: filters.version_operator ?? DEFAULT_VERSION_OPERATOR,
+      current_version: filters.current_version,
+    },
+  };
+}
+
+/**
+ * Conditions on `edge_devices d` for devices that an ordering leaves out because versions cannot be
+ * ordered; `null` when the filters contain no ordering.
+ */
+export function incomparableDevices(
+  organizationId: string,
+  filters: DeviceFilters,
+): SqlPart | null {
+  const operator = filters.version_operator ?? DEFAULT_VERSION_OPERATOR;
+  if (filters.current_version === undefined || operator === '=' || operator === '!=') return null;
+  const scope = deviceScope(organizationId, filters);
+  return {
+    sql: `${scope.sql} AND (
+      d.firmware_version IS NULL
+      OR d.firmware_version IN (
+        ${DISTINCT_VERSIONS}
+        WHERE ota_compare_versions(versions.firmware_version::text, :current_version) IS NULL
+      ))`,
+    bindings: { ...scope.bindings, current_version: filters.current_version },
+  };
+}

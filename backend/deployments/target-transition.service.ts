@@ -1,0 +1,254 @@
+import { inject, injectable } from 'inversify';
+import type { EventRepository, NewEvent } from '../audit/event.ports.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Transaction, UnitOfWork } from '../kernel/unit-of-work.ts';
+import type { ChangeFeed, DeploymentChanged } from '../progress/change-feed.ts';
+import { TOKENS } from '../tokens.ts';
+import type {
+  CounterMove,
+  DeploymentRepository,
+  InstalledVersion,
+  TargetRepository,
+} from './deployment.ports.ts';
+import { SYSTEM, type Deployment, type Target, type TargetKey } from './deployment.types.ts';
+import { AfterCommit } from './after-commit.ts';
+import { RolloutSteps } from './rollout-steps.ts';
+import { isEnded } from './target.states.ts';
+
+/** What a decision does to one target. */
+export interface TargetDecision<Result> {
+  /** The target after the decision; none: nothing changes. */
+  next?: Target;
+  /** The version the device runs from now on. */
+  installedVersion?: string;
+  events?: NewEvent[];
+  result: Result;
+}
+
+export interface TargetRequest<Result> {
+  key: TargetKey;
+  /**
+   * Decides on the locked rows; pure, since a conflict runs it again. Both are `null` when there is
+   * no such target.
+   */
+  decide(target: Target | null, deployment: Deployment | null): TargetDecision<Result>;
+  /** The decision may complete the target; what it supersedes is locked, too. */
+  mayComplete?: boolean;
+}
+
+/** Targets that changed, and what they were before. */
+interface Changed {
+  before: Target;
+  after: Target;
+}
+
+/**
+ * The one place where single targets change their state. Requests that arrive together share one
+ * transaction; in it the rows are locked, the rules decide, targets, counters, versions and timeline
+ * are written, superseded targets are skipped, and the deployment takes the step that follows: it
+ * pauses at the failure threshold at once, and it ends with its last target.
+ */
+@injectable()
+export class TargetTransitions {
+  readonly #work: UnitOfWork;
+  readonly #deployments: DeploymentRepository;
+  readonly #targets: TargetRepository;
+  readonly #events: EventRepository;
+  readonly #steps: RolloutSteps;
+  readonly #feed: ChangeFeed;
+  readonly #clock: Clock;
+
+  constructor(
+    @inject(TOKENS.UnitOfWork) work: UnitOfWork,
+    @inject(TOKENS.DeploymentRepository) deployments: DeploymentRepository,
+    @inject(TOKENS.TargetRepository) targets: TargetRepository,
+    @inject(TOKENS.EventRepository) events: EventRepository,
+    @inject(RolloutSteps) steps: RolloutSteps,
+    @inject(TOKENS.ChangeFeed) feed: ChangeFeed,
+    @inject(TOKENS.Clock) clock: Clock,
+  ) {
+    this.#work = work;
+    this.#deployments = deployments;
+    this.#targets = targets;
+    this.#events = events;
+    this.#steps = steps;
+    this.#feed = feed;
+    this.#clock = clock;
+  }
+
+  /** Answers in the order of the requests, after the commit. */
+  async apply<Result>(requests: TargetRequest<Result>[]): Promise<Result[]> {
+    if (requests.length === 0) return [];
+    const { results, changes, afterCommit } = await this.#work.run((tx) =>
+      this.#applyIn(tx, requests),
+    );
+    this.#feed.publish(changes);
+    await afterCommit.run();
+    return results;
+  }
+
+  async #applyIn<Result>(tx: Transaction, requests: TargetRequest<Result>[]) {
+    const keys = requests.map((request) => request.key);
+    // Locks are taken in one order everywhere, so what a completion could supersede is looked up
+    // first: a deployment older than these cannot gain targets any more.
+    const completing = requests.filter((request) => request.mayComplete);
+    const candidates = await this.#targets.findSuperseded(
+      tx,
+      completing.map((request) => request.key),
+    );
+    const deployments = await this.#lockDeployments(tx, [...keys, ...candidates]);
+    const targets = new Map(
+      (await this.#targets.lock(tx, [...keys, ...candidates])).map((target) => [
+        keyOf(target),
+        target,
+      ]),
+    );
+    const before = new Map(targets);
+
+    const events: NewEvent[] = [];
+    const versions: InstalledVersion[] = [];
+    const results = requests.map(({ key, decide }) => {
+      const deployment = deployments.get(key.deploymentId) ?? null;
+      const decision = decide(targets.get(keyOf(key)) ?? null, deployment);
+      if (decision.next) targets.set(keyOf(key), decision.next);
+      if (decision.installedVersion !== undefined) {
+        const onRequest = decision.next?.rolledBackOnRequest ?? false;
+        versions.push({ ...key, version: decision.installedVersion, onRequest });
+      }
+      events.push(...(decision.events ?? []));
+      return decision.result;
+    });
+    this.#skipSuperseded(targets, before, candidates, deployments, events);
+
+    const changed = [...targets.entries()].flatMap(([id, after]) => {
+      const was = before.get(id);
+      return was && was !== after ? [{ before: was, after }] : [];
+    });
+    await this.#rememberPreviousVersions(tx, changed);
+    await this.#targets.save(
+      tx,
+      changed.map((change) => change.after),
+    );
+    await this.#deployments.moveCounters(tx, changed.flatMap(counterMoves));
+    await this.#targets.recordVersions(tx, lastVersions(versions));
+    await this.#events.append(tx, events);
+    const afterCommit = new AfterCommit();
+    const ended = new Set(changed.filter(hasEndedNow).map(({ after }) => after.deploymentId));
+    for (const id of [...ended].sort()) {
+      await this.#steps.takeNext(tx, deployments.get(id) as Deployment, afterCommit);
+    }
+    return { results, changes: describeChanges(changed, deployments), afterCommit };
+  }
+
+  async #lockDeployments(tx: Transaction, keys: TargetKey[]): Promise<Map<string, Deployment>> {
+    const ids = [...new Set(keys.map((key) => key.deploymentId))].sort();
+    const locked = await this.#deployments.lock(tx, ids);
+    return new Map(locked.map((deployment) => [deployment.id, deployment]));
+  }
+
+  /** Finishing a new version must never be followed by an old one (CONTRACT section 2). */
+  #skipSuperseded(
+    targets: Map<string, Target>,
+    before: Map<string, Target>,
+    candidates: TargetKey[],
+    deployments: Map<string, Deployment>,
+    events: NewEvent[],
+  ): void {
+    const skipped = new Map<string, { older: Deployment; newer: Deployment; devices: number }>();
+    for (const completed of [...targets.values()]) {
+      if (completed.status !== 'completed') continue;
+      if (before.get(keyOf(completed))?.status === 'completed') continue;
+      const newer = deployments.get(completed.deploymentId) as Deployment;
+      for (const key of candidates) {
+        const older = deployments.get(key.deploymentId);
+        const target = targets.get(keyOf(key));
+        if (key.deviceId !== completed.deviceId || !older || target?.status !== 'pending') continue;
+        if (!isOlder(older, newer)) continue;
+        targets.set(keyOf(key), {
+          ...target,
+          status: 'skipped',
+          skipReason: 'superseded',
+          completedAt: this.#clock.now(),
+          errorMessage: `superseded by ${newer.name} (${newer.targetVersion})`,
+        });
+        const pair = `${older.id} ${newer.id}`;
+        const devices = (skipped.get(pair)?.devices ?? 0) + 1;
+        skipped.set(pair, { older, newer, devices });
+      }
+    }
+    for (const { older, newer, devices } of skipped.values()) {
+      events.push({
+        organizationId: older.organizationId,
+        deploymentId: older.id,
+        type: 'devices_skipped',
+        actor: SYSTEM,
+        data: { reason: 'superseded', by_deployment_id: newer.id, devices },
+      });
+    }
+  }
+
+  /** The version a device had when it began is what a later rollback goes back to. */
+  async #rememberPreviousVersions(tx: Transaction, changed: Changed[]): Promise<void> {
+    const beginning = changed.filter(
+      ({ before, after }) => before.status === 'pending' && after.status !== 'skipped',
+    );
+    if (beginning.length === 0) return;
+    const current = await this.#targets.currentVersions(
+      tx,
+      beginning.map(({ after }) => after.deviceId),
+    );
+    for (const { after } of beginning) {
+      after.previousVersion = current.get(after.deviceId) ?? after.previousVersion;
+    }
+  }
+}
+
+function keyOf(key: TargetKey): string {
+  return `${key.deploymentId} ${key.deviceId}`;
+}
+
+function isOlder(a: Deployment, b: Deployment): boolean {
+  const difference = a.createdAt.getTime() - b.createdAt.getTime();
+  return difference < 0 || (difference === 0 && a.id < b.id);
+}
+
+function hasEndedNow({ before, after }: Changed): boolean {
+  return before.status !== after.status && isEnded(after.status);
+}
+
+function counterMoves({ before, after }: Changed): CounterMove[] {
+  const onRequest = (Number(after.rolledBackOnRequest) - Number(before.rolledBackOnRequest)) as
+    -1 | 0 | 1;
+  if (before.status === after.status && onRequest === 0) return [];
+  return [
+    {
+      deploymentId: after.deploymentId,
+      position: after.position,
+      from: before.status,
+      to: after.status,
+      onRequest,
+    },
+  ];
+}
+
+/** When one device tells several versions at once, the last one holds. */
+function lastVersions(versions: InstalledVersion[]): InstalledVersion[] {
+  return [...new Map(versions.map((entry) => [entry.deviceId, entry])).values()];
+}
+
+function describeChanges(
+  changed: Changed[],
+  deployments: Map<string, Deployment>,
+): DeploymentChanged[] {
+  const devices = new Map<string, string[]>();
+  for (const { after } of changed) {
+    const named = devices.get(after.deploymentId);
+    if (named) named.push(after.deviceId);
+    else devices.set(after.deploymentId, [after.deviceId]);
+  }
+  return [...devices].map(([deploymentId, named]) => ({
+    deploymentId,
+    organizationId: (deployments.get(deploymentId) as Deployment).organizationId,
+    devices: { named, others: false },
+  }));
+}

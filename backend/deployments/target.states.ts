@@ -1,0 +1,137 @@
+import {
+  ENDED_TARGET_STATUSES,
+  WORKING_TARGET_STATUSES,
+  type DeploymentStatus,
+  type ReportedStatus,
+  type TargetStatus,
+} from '../contract/states.ts';
+
+/** Why a target was skipped; decides whether a late real end is still taken. */
+export const SKIP_REASONS = ['cancelled', 'superseded', 'not_checked_in', 'aborted'] as const;
+export type SkipReason = (typeof SKIP_REASONS)[number];
+
+/** A target as the report rules see it. */
+export interface TargetSituation {
+  status: TargetStatus;
+  attempt: number;
+  /** The server gave up waiting for a report and wrote `failed`. */
+  timedOut: boolean;
+  skipReason: SkipReason | null;
+  /** The batch of the target has been released. */
+  released: boolean;
+  rollbackRequested: boolean;
+  errorMessage: string | null;
+  deploymentStatus: DeploymentStatus;
+}
+
+export interface ReportedState {
+  status: ReportedStatus;
+  /** Agents of the earlier generation send none: taken as the current one. */
+  attempt?: number | undefined;
+  errorMessage?: string | null | undefined;
+}
+
+export type ReportVerdict =
+  /** Write the new status. */
+  | { kind: 'apply'; status: Exclude<TargetStatus, 'pending'> }
+  /** Seen before; an unfinished target only shows a sign of life. */
+  | { kind: 'repeat' }
+  /** The device could not carry out the rollback an admin asked for; the state stays. */
+  | { kind: 'rollback_failed' }
+  | { kind: 'stale_attempt' | 'future_attempt' | 'not_released' | 'stale_status' };
+
+const ORDER: Record<string, number> = {
+  pending: 0,
+  downloading: 1,
+  installing: 2,
+  verifying: 3,
+  completed: 4,
+};
+
+export function isWorking(status: TargetStatus): boolean {
+  return (WORKING_TARGET_STATUSES as readonly TargetStatus[]).includes(status);
+}
+
+export function isEnded(status: TargetStatus): boolean {
+  return (ENDED_TARGET_STATUSES as readonly TargetStatus[]).includes(status);
+}
+
+/** What a device's report does to its target: the rules of CONTRACT section 2, in this order. */
+export function judgeReport(target: TargetSituation, report: ReportedState): ReportVerdict {
+  const attempt = report.attempt ?? target.attempt;
+  if (attempt < target.attempt) return { kind: 'stale_attempt' };
+  if (attempt > target.attempt) return { kind: 'future_attempt' };
+  if (!target.released && !hasBegun(target.status)) return { kind: 'not_released' };
+  if (tellsFailedRollback(target, report)) return { kind: 'rollback_failed' };
+  if (report.status === target.status && !endsTheWaiting(target)) return { kind: 'repeat' };
+  if (isLegal(target, report.status)) {
+    return { kind: 'apply', status: report.status };
+  }
+  return { kind: 'stale_status' };
+}
+
+function isLegal(target: TargetSituation, reported: ReportedStatus): boolean {
+  switch (target.status) {
+    case 'pending':
+    case 'downloading':
+    case 'installing':
+    case 'verifying':
+      return isLegalFromUnfinished(target, reported);
+    case 'failed':
+      return reported === 'rolled_back' || (target.timedOut && isRealEnd(reported));
+    case 'completed':
+      return reported === 'rolled_back' && target.rollbackRequested;
+    case 'skipped':
+      return target.skipReason !== 'superseded' && isRealEnd(reported);
+    case 'rolled_back':
+      return false;
+  }
+}
+
+function isLegalFromUnfinished(target: TargetSituation, reported: ReportedStatus): boolean {
+  switch (reported) {
+    case 'failed':
+    case 'rolled_back':
+    case 'downloading': // a restarted attempt
+      return true;
+    case 'skipped': // the device obeyed `directive: abort`
+      return target.deploymentStatus === 'cancelled';
+    case 'installing':
+    case 'verifying':
+    case 'completed':
+      return (ORDER[reported] ?? 0) > (ORDER[target.status] ?? 0);
+  }
+}
+
+/** What was never offered to a device cannot have been begun by it. */
+function hasBegun(status: TargetStatus): boolean {
+  return status !== 'pending' && status !== 'skipped';
+}
+
+/** The server wrote `failed` without knowing why; the device's own `failed` says it. */
+function endsTheWaiting(target: TargetSituation): boolean {
+  return target.status === 'failed' && target.timedOut;
+}
+
+function isRealEnd(reported: ReportedStatus): boolean {
+  return reported === 'completed' || reported === 'failed' || reported === 'rolled_back';
+}
+
+/**
+ * Whether an accepted report is answered with `directive: abort`: after a cancel a device is stopped
+ * where that is still safe, before it runs the script. `target` is the state before the report.
+ */
+export function shouldAbort(target: TargetSituation, reported: ReportedStatus): boolean {
+  return (
+    target.deploymentStatus === 'cancelled' &&
+    (target.status === 'pending' || target.status === 'downloading') &&
+    (reported === 'downloading' || reported === 'installing')
+  );
+}
+
+function tellsFailedRollback(target: TargetSituation, report: ReportedState): boolean {
+  if (!target.rollbackRequested || report.status !== 'failed') return false;
+  if (target.status === 'completed') return true;
+  // On a failed target the message tells this apart from the first failure, repeated.
+  return target.status === 'failed' && (report.errorMessage ?? null) !== target.errorMessage;
+}

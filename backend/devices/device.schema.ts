@@ -1,0 +1,35 @@
+import Joi from 'joi';
+import type { LogUpload, StatusReport } from '../contract/device-api.ts';
+import { REPORTED_STATUSES } from '../contract/states.ts';
+import { lenientText, logText } from '../http/text.schema.ts';
+
+const MAX_ERROR_LENGTH = 4_000;
+const MAX_VERSION_LENGTH = 50;
+
+export const checkUpdateQuerySchema = Joi.object<{ device_id: string; current_version?: string }>({
+  device_id: Joi.string().required(),
+  current_version: Joi.string().max(200).allow(''),
+}).unknown();
+
+export const deviceQuerySchema = Joi.object<{ device_id: string }>({
+  device_id: Joi.string().required(),
+}).unknown();
+
+const attempt = () => Joi.number().integer().min(1).max(1_000_000);
+
+/** Unknown keys are ignored here: agents in the field may send more than this server knows. */
+export const statusReportSchema = Joi.object<StatusReport>({
+  status: Joi.string()
+    .valid(...REPORTED_STATUSES)
+    .required(),
+  error_message: lenientText(MAX_ERROR_LENGTH).allow(null),
+  attempt: attempt(),
+  progress: Joi.number().min(0).max(100).custom(Math.round),
+  installed_version: lenientText(MAX_VERSION_LENGTH).empty(''),
+}).unknown();
+
+export const logUploadSchema = Joi.object<LogUpload>({
+  attempt: attempt().required(),
+  chunk: logText().required(),
+  offset: Joi.number().integer().min(0),
+}).unknown();

@@ -1,0 +1,317 @@
+import { inject, injectable } from 'inversify';
+import type { PluginConfig } from '../config.ts';
+import type { CheckUpdateResponse, StatusAnswer, StatusReport } from '../contract/device-api.ts';
+import type { NewEvent } from '../audit/event.ports.ts';
+import type { Deployment, Target } from '../deployments/deployment.types.ts';
+import {
+  TargetTransitions,
+  type TargetDecision,
+} from '../deployments/target-transition.service.ts';
+import {
+  isEnded,
+  isWorking,
+  judgeReport,
+  shouldAbort,
+  type TargetSituation,
+} from '../deployments/target.states.ts';
+import type { DeviceIdentity } from '../host-contract.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { coalesce } from '../kernel/coalesce.ts';
+import { DomainError, invalidRequest, notFound } from '../kernel/errors.ts';
+import { TOKENS } from '../tokens.ts';
+import type { DeviceRepository, OfferedTarget } from './device.ports.ts';
+import { spreadPoll } from './poll-interval.ts';
+import { choosePollAnswer } from './update-offer.ts';
+
+const MAX_POLLS_PER_STATEMENT = 1_000;
+const MAX_REPORTS_PER_TRANSACTION = 500;
+
+type Outcome = StatusAnswer | DomainError;
+
+interface ReportCall {
+  device: DeviceIdentity;
+  deploymentId: string;
+  report: StatusReport;
+}
+
+/** What devices ask and tell. Calls that arrive together share one round trip to the database. */
+@injectable()
+export class DeviceService {
+  readonly #devices: DeviceRepository;
+  readonly #transitions: TargetTransitions;
+  readonly #config: PluginConfig;
+  readonly #clock: Clock;
+  readonly #openTargets: (deviceId: string) => Promise<OfferedTarget[]>;
+  readonly #report: (call: ReportCall) => Promise<StatusAnswer>;
+
+  constructor(
+    @inject(TOKENS.DeviceRepository) devices: DeviceRepository,
+    @inject(TargetTransitions) transitions: TargetTransitions,
+    @inject(TOKENS.Config) config: PluginConfig,
+    @inject(TOKENS.Clock) clock: Clock,
+  ) {
+    this.#devices = devices;
+    this.#transitions = transitions;
+    this.#config = config;
+    this.#clock = clock;
+    this.#openTargets = coalesce<string, OfferedTarget[]>((ids) => this.#findOpenTargets(ids), {
+      maxBatchSize: MAX_POLLS_PER_STATEMENT,
+      maxInFlight: 2,
+    });
+    this.#report = coalesce<ReportCall, StatusAnswer>((calls) => this.#applyReports(calls), {
+      maxBatchSize: MAX_REPORTS_PER_TRANSACTION,
+      maxInFlight: 1,
+    });
+  }
+
+  async checkUpdate(device: DeviceIdentity): Promise<CheckUpdateResponse> {
+    const open = await this.#openTargets(device.deviceId);
+    const own = open.filter((target) => target.organizationId === device.organizationId);
+    const answer = choosePollAnswer(own);
+    const pollAfterSeconds = spreadPoll(this.#config.poll_interval_seconds, Math.random());
+    switch (answer.kind) {
+      case 'nothing':
+        return { update_available: false, poll_after_seconds: pollAfterSeconds };
+      case 'rollback':
+        return {
+          update_available: false,
+          rollback: {
+            deployment_id: answer.target.deploymentId,
+            version: answer.version,
+            attempt: answer.target.attempt,
+          },
+          poll_after_seconds: pollAfterSeconds,
+        };
+      case 'update':
+        return toOffer(answer.target, pollAfterSeconds);
+    }
+  }
+
+  /**
+   * Resolves when the report is committed. Throws `not_found`, `stale_status`, `stale_attempt`,
+   * `invalid_state`, `invalid_request`.
+   */
+  report(
+    device: DeviceIdentity,
+    deploymentId: string,
+    report: StatusReport,
+  ): Promise<StatusAnswer> {
+    return this.#report({ device, deploymentId, report });
+  }
+
+  async #findOpenTargets(deviceIds: readonly string[]): Promise<OfferedTarget[][]> {
+    const rows = await this.#devices.findOpenTargets([...new Set(deviceIds)]);
+    const byDevice = new Map<string, OfferedTarget[]>();
+    for (const row of rows) {
+      const own = byDevice.get(row.deviceId);
+      if (own) own.push(row);
+      else byDevice.set(row.deviceId, [row]);
+    }
+    return deviceIds.map((id) => byDevice.get(id) ?? []);
+  }
+
+  #applyReports(calls: readonly ReportCall[]): Promise<Outcome[]> {
+    return this.#transitions.apply(
+      calls.map((call) => ({
+        key: { deploymentId: call.deploymentId, deviceId: call.device.deviceId },
+        mayComplete: call.report.status === 'completed',
+        decide: (target, deployment) => this.#decide(call, target, deployment),
+      })),
+    );
+  }
+
+  #decide(
+    { device, report }: ReportCall,
+    target: Target | null,
+    deployment: Deployment | null,
+  ): TargetDecision<Outcome> {
+    if (!target || deployment?.organizationId !== device.organizationId) {
+      return { result: notFound('This device in this deployment') };
+    }
+    const situation = situationOf(target, deployment);
+    const verdict = judgeReport(situation, {
+      status: report.status,
+      attempt: report.attempt,
+      errorMessage: report.error_message,
+    });
+    const answer: StatusAnswer = {
+      status: 'success',
+      message: `Recorded: ${report.status}`,
+      directive: shouldAbort(situation, report.status) ? 'abort' : 'continue',
+    };
+    switch (verdict.kind) {
+      case 'apply':
+        return {
+          result: answer,
+          ...this.#record(target, deployment, report, verdict.status),
+        };
+      case 'repeat':
+        return isWorking(target.status)
+          ? { result: answer, next: this.#signOfLife(target, report) }
+          : { result: answer };
+      case 'rollback_failed':
+        return { result: answer, ...rollbackFailed(target, deployment, report) };
+      case 'future_attempt':
+        return {
+          result: invalidRequest([
+            { path: 'attempt', message: `the device is at attempt ${target.attempt}` },
+          ]),
+        };
+      default:
+        return { result: rejected(verdict.kind, target, report) };
+    }
+  }
+
+  #record(
+    target: Target,
+    deployment: Deployment,
+    report: StatusReport,
+    status: Exclude<Target['status'], 'pending'>,
+  ): Pick<TargetDecision<Outcome>, 'next' | 'installedVersion' | 'events'> {
+    const now = this.#clock.now();
+    const ended = isEnded(status);
+    const onRequest = status === 'rolled_back' && target.rollbackVersion !== null;
+    const next: Target = {
+      ...target,
+      status,
+      progress: ended ? null : (report.progress ?? null),
+      startedAt: target.startedAt ?? now,
+      completedAt: ended ? now : null,
+      lastReportAt: now,
+      errorMessage: report.error_message ?? null,
+      timedOut: false,
+      skipReason: status === 'skipped' ? 'aborted' : null,
+      rolledBackOnRequest: onRequest,
+      ...(status === 'rolled_back' && { rollbackVersion: null, rollbackRequestedBy: null }),
+    };
+    const installedVersion = versionAfter(target, deployment, report, status);
+    return {
+      next,
+      ...(installedVersion !== null && { installedVersion }),
+      events: endEvents(next, deployment, installedVersion),
+    };
+  }
+
+  #signOfLife(target: Target, report: StatusReport): Target {
+    return {
+      ...target,
+      lastReportAt: this.#clock.now(),
+      progress: report.progress ?? target.progress,
+    };
+  }
+}
+
+function situationOf(target: Target, deployment: Deployment): TargetSituation {
+  return {
+    status: target.status,
+    attempt: target.attempt,
+    timedOut: target.timedOut,
+    skipReason: target.skipReason,
+    released: target.position < deployment.releasedDevices,
+    rollbackRequested: target.rollbackVersion !== null,
+    errorMessage: target.errorMessage,
+    deploymentStatus: deployment.status,
+  };
+}
+
+/** What the device runs after this report, when the report tells. */
+function versionAfter(
+  target: Target,
+  deployment: Deployment,
+  report: StatusReport,
+  status: Target['status'],
+): string | null {
+  if (status === 'completed') return deployment.targetVersion;
+  if (status !== 'rolled_back') return null;
+  return report.installed_version ?? target.rollbackVersion ?? target.previousVersion;
+}
+
+/** The timeline names devices that did not make it; a million completions would drown it. */
+function endEvents(target: Target, deployment: Deployment, version: string | null): NewEvent[] {
+  if (target.status !== 'failed' && target.status !== 'rolled_back') return [];
+  return [
+    {
+      organizationId: deployment.organizationId,
+      deploymentId: deployment.id,
+      type: target.status === 'failed' ? 'device_failed' : 'device_rolled_back',
+      actor: { type: 'device', id: target.deviceId, name: null },
+      deviceId: target.deviceId,
+      data: {
+        attempt: target.attempt,
+        error_message: target.errorMessage,
+        ...(version !== null && { version }),
+        ...(target.status === 'rolled_back' && { on_request: target.rolledBackOnRequest }),
+      },
+    },
+  ];
+}
+
+function rollbackFailed(
+  target: Target,
+  deployment: Deployment,
+  report: StatusReport,
+): Pick<TargetDecision<Outcome>, 'next' | 'events'> {
+  const reason = report.error_message ?? 'the device gave no reason';
+  return {
+    next: {
+      ...target,
+      rollbackVersion: null,
+      rollbackRequestedBy: null,
+      errorMessage: `rollback failed: ${reason}`,
+    },
+    events: [
+      {
+        organizationId: deployment.organizationId,
+        deploymentId: deployment.id,
+        type: 'rollback_failed',
+        actor: { type: 'device', id: target.deviceId, name: null },
+        deviceId: target.deviceId,
+        data: { version: target.rollbackVersion, error_message: reason },
+      },
+    ],
+  };
+}
+
+function rejected(
+  kind: 'stale_attempt' | 'not_released' | 'stale_status',
+  target: Target,
+  report: StatusReport,
+): DomainError {
+  switch (kind) {
+    case 'stale_attempt':
+      return new DomainError(
+        'stale_attempt',
+        `The report is for attempt ${report.attempt}, and attempt ${target.attempt} has begun. ` +
+          'Ask for updates again.',
+      );
+    case 'not_released':
+      return new DomainError(
+        'invalid_state',
+        'This update has not been released to the device. Ask for updates first.',
+        { current_status: target.status, allowed_actions: [] },
+      );
+    case 'stale_status':
+      return new DomainError(
+        'stale_status',
+        `The device is recorded as ${target.status}` +
+          `${target.errorMessage ? ` (${target.errorMessage})` : ''}; ` +
+          `${report.status} does not follow from that.`,
+        { current_status: target.status },
+      );
+  }
+}
+
+function toOffer(target: OfferedTarget, pollAfterSeconds: number): CheckUpdateResponse {
+  return {
+    update_available: true,
+    deployment_id: target.deploymentId,
+    target_version: target.targetVersion,
+    update_package_url: target.updatePackageUrl,
+    checksum: target.checksum,
+    release_notes: target.releaseNotes,
+    attempt: target.attempt,
+    ...(target.manifest !== null && { manifest: target.manifest }),
+    ...(target.signature !== null && { signature: target.signature }),
+    poll_after_seconds: pollAfterSeconds,
+  };
+}

@@ -1,0 +1,22 @@
+import { Router } from 'express';
+import type { DeviceController } from '../devices/device.controller.ts';
+import type { HostContext } from '../host-contract.ts';
+import { requireDevice } from './guards.ts';
+import { jsonBody } from './json-body.ts';
+import { unknownRoute } from './problem.ts';
+
+const REPORT_LIMIT = 64 * 1024;
+/** A full log whose every byte is escaped in JSON. */
+const LOG_LIMIT = 2 * 1024 * 1024;
+
+/** The device API, `/api/v1/ota` (CONTRACT section 6). */
+export function createDeviceRouter(auth: HostContext['auth'], devices: DeviceController): Router {
+  const router = Router();
+  router.use(requireDevice(auth));
+
+  router.get('/check-update', devices.checkUpdate);
+  router.post('/deployments/:id/status', ...jsonBody(REPORT_LIMIT), devices.report);
+  router.post('/deployments/:id/logs', ...jsonBody(LOG_LIMIT), devices.uploadLog);
+  router.use(unknownRoute);
+  return router;
+}

@@ -1,0 +1,77 @@
+import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
+import type { Logger } from 'pino';
+import { PROBLEMS, type Problem } from '../contract/problem.ts';
+import { databaseUnavailable, isDatabaseUnavailable } from '../database/database-errors.ts';
+import { DomainError, notFound } from '../kernel/errors.ts';
+
+/**
+ * The one place where an error becomes an HTTP answer (RFC 9457). What is not a domain error is
+ * logged with its stack and answered without it: no stack, SQL or path leaves the server.
+ */
+export function problemHandler(logger: Logger): ErrorRequestHandler {
+  return (error: unknown, request, response, next) => {
+    if (response.headersSent) {
+      next(error);
+      return;
+    }
+    const problem = toDomainError(error);
+    if (PROBLEMS[problem.code].status >= 500) {
+      logger.error({ err: error, method: request.method, url: request.path }, problem.message);
+    }
+    sendProblem(response, problem);
+  };
+}
+
+export function sendProblem(response: Response, error: DomainError): void {
+  const { status, title } = PROBLEMS[error.code];
+  const body: Problem = {
+    type: `urn:ota:problem:${error.code}`,
+    title,
+    status,
+    detail: error.message,
+    code: error.code,
+    ...error.extras,
+  };
+  if (error.retryAfterSeconds !== undefined) {
+    response.set('Retry-After', String(error.retryAfterSeconds));
+  }
+  response.status(status).type('application/problem+json').send(JSON.stringify(body));
+}
+
+/** Answers every path below the router that no route took. */
+export const unknownRoute: RequestHandler = (request) => {
+  throw notFound(`${request.method} ${request.baseUrl}${request.path}`);
+};
+
+function toDomainError(error: unknown): DomainError {
+  if (error instanceof DomainError) return error;
+  if (isDatabaseUnavailable(error)) return databaseUnavailable(error);
+  return (
+    fromBodyParser(error) ??
+    new DomainError('internal_error', 'Something went wrong on the server; it has been logged.')
+  );
+}
+
+/** The errors of Express and its body parser carry a `type`. */
+function fromBodyParser(error: unknown): DomainError | null {
+  const { type, status } = (error ?? {}) as { type?: unknown; status?: unknown };
+  if (type === 'entity.too.large') {
+    return new DomainError(
+      'payload_too_large',
+      'The request body is larger than this route takes.',
+    );
+  }
+  if (type === 'encoding.unsupported' || type === 'charset.unsupported') {
+    return new DomainError('unsupported_media_type', 'Send the body as JSON in UTF-8.');
+  }
+  if (status === 400) {
+    return new DomainError(
+      'invalid_request',
+      'The request cannot be read: malformed JSON or URL.',
+      {
+        errors: [{ path: '', message: 'malformed' }],
+      },
+    );
+  }
+  return null;
+}

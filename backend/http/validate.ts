@@ -1,0 +1,20 @@
+import type Joi from 'joi';
+import type { FieldFault } from '../contract/problem.ts';
+import { invalidRequest } from '../kernel/errors.ts';
+
+const OPTIONS: Joi.ValidationOptions = {
+  abortEarly: false,
+  convert: true,
+  errors: { wrap: { label: false }, label: 'key' },
+};
+
+/** Validates input and fills in defaults. Throws `invalid_request` naming every fault at once. */
+export function validate<T>(schema: Joi.ObjectSchema<T>, input: unknown): T {
+  const { error, value } = schema.validate(input, OPTIONS);
+  if (error) throw invalidRequest(error.details.map(toFault));
+  return value;
+}
+
+function toFault({ path, message }: Joi.ValidationErrorItem): FieldFault {
+  return { path: path.join('.'), message };
+}

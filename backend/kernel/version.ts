@@ -1,0 +1,94 @@
+import type { VersionOperator } from '../contract/states.ts';
+
+/**
+ * Version order of CONTRACT section 4: numbers compare as numbers, a missing part counts as 0, a
+ * leading `v` does not matter, a pre-release comes before its release (identifiers as in Semantic
+ * Versioning), build metadata is ignored. The SQL function `ota_compare_versions` is the same rule
+ * for the database; a test holds the two together.
+ */
+const READABLE =
+  /^[vV]?(\d+(?:\.\d+)*)(?:-([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?(?:\+[0-9A-Za-z.-]+)?$/;
+const NUMBER = /^\d+$/;
+
+interface ReadVersion {
+  numbers: bigint[];
+  prerelease: string[] | null;
+}
+
+function readVersion(text: string): ReadVersion | null {
+  const match = READABLE.exec(text);
+  if (!match?.[1]) return null;
+  return {
+    numbers: match[1].split('.').map(BigInt),
+    prerelease: match[2] === undefined ? null : match[2].split('.'),
+  };
+}
+
+/** −1, 0 or 1; `null` when either version cannot be read as numbers. */
+export function compareVersions(left: string, right: string): -1 | 0 | 1 | null {
+  const a = readVersion(left);
+  const b = readVersion(right);
+  if (!a || !b) return null;
+  return compareNumbers(a.numbers, b.numbers) || comparePrereleases(a.prerelease, b.prerelease);
+}
+
+function compareNumbers(a: bigint[], b: bigint[]): -1 | 0 | 1 {
+  for (let part = 0; part < Math.max(a.length, b.length); part += 1) {
+    const order = sign(a[part] ?? 0n, b[part] ?? 0n);
+    if (order !== 0) return order;
+  }
+  return 0;
+}
+
+function comparePrereleases(a: string[] | null, b: string[] | null): -1 | 0 | 1 {
+  if (a === null || b === null) return a === b ? 0 : a === null ? 1 : -1;
+  for (let part = 0; part < Math.max(a.length, b.length); part += 1) {
+    const left = a[part];
+    const right = b[part];
+    if (left === undefined) return -1;
+    if (right === undefined) return 1;
+    const order = compareIdentifiers(left, right);
+    if (order !== 0) return order;
+  }
+  return 0;
+}
+
+/** Numeric identifiers come before others; others compare by their bytes. */
+function compareIdentifiers(a: string, b: string): -1 | 0 | 1 {
+  const numericA = NUMBER.test(a);
+  const numericB = NUMBER.test(b);
+  if (numericA && numericB) return sign(BigInt(a), BigInt(b));
+  if (numericA !== numericB) return numericA ? -1 : 1;
+  return sign(a, b);
+}
+
+function sign<T extends bigint | string>(a: T, b: T): -1 | 0 | 1 {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/**
+ * Whether a device's version passes a filter. A version that cannot be read matches `=` and `!=` as
+ * text and never an ordering; an unknown version is `!=` to everything.
+ */
+export function versionMatches(
+  version: string | null,
+  operator: VersionOperator,
+  reference: string,
+): boolean {
+  if (version === null) return operator === '!=';
+  const order = compareVersions(version, reference);
+  switch (operator) {
+    case '=':
+      return order === null ? version === reference : order === 0;
+    case '!=':
+      return order === null ? version !== reference : order !== 0;
+    case '<':
+      return order !== null && order < 0;
+    case '<=':
+      return order !== null && order <= 0;
+    case '>':
+      return order !== null && order > 0;
+    case '>=':
+      return order !== null && order >= 0;
+  }
+}

@@ -1,0 +1,100 @@
+import { Router } from 'express';
+import type { Container } from 'inversify';
+import { createProcessors } from '../jobs/processors.ts';
+import { locateQueue, type QueueLocation } from '../jobs/queue-backend.ts';
+import { RolloutQueue } from '../jobs/rollout-queue.ts';
+import { RolloutWorkers } from '../jobs/workers.ts';
+import { migrateUp } from '../migrations/migrator.ts';
+import { readConfig, type PluginConfig } from './config.ts';
+import { createContainer } from './container.ts';
+import { DeploymentController } from './deployments/deployment.controller.ts';
+import { RolloutService } from './deployments/rollout.service.ts';
+import { DeviceController } from './devices/device.controller.ts';
+import { FleetController } from './devices/fleet.controller.ts';
+import { checkHealth } from './health.ts';
+import type { Activate, HostContext } from './host-contract.ts';
+import { createAdminRouter } from './http/admin.router.ts';
+import { createDeviceRouter } from './http/device.router.ts';
+import { problemHandler } from './http/problem.ts';
+import { Teardown } from './kernel/teardown.ts';
+import { readPage } from './manifest.ts';
+import { MetricsController } from './metrics/metrics.controller.ts';
+import { EventStreams } from './progress/event-streams.ts';
+import { StreamController } from './progress/stream.controller.ts';
+import { TOKENS } from './tokens.ts';
+
+/**
+ * What the host loads. Nothing is left behind when activation fails half-way, nor by `deactivate`.
+ * Rejects with `invalid_request` when the configuration is not valid.
+ */
+export const activate: Activate = async (host) => {
+  const teardown = new Teardown(host.logger);
+  try {
+    const config = readConfig(host.config);
+    if (config.migrate) await migrateUp(host.database.knex);
+    const location = await locateQueue(host.redis, host.database.knex, config.queue_prefix);
+    const queue = new RolloutQueue(location, host.logger);
+    teardown.add('queue', () => queue.close());
+    await queue.open();
+    const container = createContainer({ host, config, jobs: queue });
+    teardown.add('change feed', () => container.get(TOKENS.ChangeFeed).close());
+
+    if (host.role !== 'worker') serve(host, container, teardown);
+    if (host.role !== 'api') await work(host, config, container, location, queue, teardown);
+    return {
+      health: () => checkHealth(host.database.knex, queue),
+      deactivate: () => teardown.run(),
+    };
+  } catch (error) {
+    await teardown.run();
+    throw error;
+  }
+};
+
+/** Routes and page: roles `api` and `all`. */
+function serve(host: HostContext, container: Container, teardown: Teardown): void {
+  const errors = problemHandler(host.logger);
+  const admin = createAdminRouter(host.auth, {
+    deployments: container.get(DeploymentController),
+    fleet: container.get(FleetController),
+    metrics: container.get(MetricsController),
+    stream: container.get(StreamController),
+  });
+  const device = createDeviceRouter(host.auth, container.get(DeviceController));
+  const streams = container.get(EventStreams);
+
+  teardown.add('event streams', () => streams.close());
+  teardown.add(
+    'shutdown callback',
+    host.lifecycle.onShutdown(() => streams.close()),
+  );
+  teardown.add('admin routes', host.http.mount('admin', Router().use(admin, errors)));
+  teardown.add('device routes', host.http.mount('device', Router().use(device, errors)));
+  teardown.add('page', host.navigation.addPage(readPage()));
+}
+
+/** Queue processors: roles `worker` and `all`. */
+async function work(
+  host: HostContext,
+  config: PluginConfig,
+  container: Container,
+  location: QueueLocation,
+  queue: RolloutQueue,
+  teardown: Teardown,
+): Promise<void> {
+  const workers = new RolloutWorkers(
+    location,
+    queue,
+    createProcessors(container.get(RolloutService), queue),
+    {
+      concurrency: config.worker_concurrency,
+      every: {
+        'sweep-timeouts': config.timeout_sweep_seconds,
+        reconcile: config.reconcile_seconds,
+      },
+    },
+    host.logger,
+  );
+  teardown.add('workers', () => workers.close());
+  await workers.open();
+}

@@ -1,0 +1,37 @@
+import type { ServiceIdentifier } from 'inversify';
+import type { Knex } from 'knex';
+import type { Logger } from 'pino';
+import type { EventRepository } from './audit/event.ports.ts';
+import type { PluginConfig } from './config.ts';
+import type { DeploymentRepository, TargetRepository } from './deployments/deployment.ports.ts';
+import type { DeviceRepository, FleetRepository } from './devices/device.ports.ts';
+import type { InstallLogRepository } from './devices/install-log.ports.ts';
+import type { HostContext } from './host-contract.ts';
+import type { Clock } from './kernel/clock.ts';
+import type { UnitOfWork } from './kernel/unit-of-work.ts';
+import type { MetricsRepository } from './metrics/metrics.ports.ts';
+import type { ChangeFeed } from './progress/change-feed.ts';
+import type { RolloutJobs } from './deployments/rollout-jobs.ts';
+
+function token<T>(name: string): ServiceIdentifier<T> {
+  return Symbol.for(`ota.${name}`);
+}
+
+/** What can be injected, by interface; `container.ts` says which class stands behind each. */
+export const TOKENS = {
+  Config: token<PluginConfig>('Config'),
+  Logger: token<Logger>('Logger'),
+  Clock: token<Clock>('Clock'),
+  Knex: token<Knex>('Knex'),
+  Notices: token<HostContext['events']>('Notices'),
+  UnitOfWork: token<UnitOfWork>('UnitOfWork'),
+  DeploymentRepository: token<DeploymentRepository>('DeploymentRepository'),
+  TargetRepository: token<TargetRepository>('TargetRepository'),
+  DeviceRepository: token<DeviceRepository>('DeviceRepository'),
+  FleetRepository: token<FleetRepository>('FleetRepository'),
+  InstallLogRepository: token<InstallLogRepository>('InstallLogRepository'),
+  EventRepository: token<EventRepository>('EventRepository'),
+  MetricsRepository: token<MetricsRepository>('MetricsRepository'),
+  ChangeFeed: token<ChangeFeed>('ChangeFeed'),
+  RolloutJobs: token<RolloutJobs>('RolloutJobs'),
+};

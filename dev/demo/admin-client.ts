@@ -1,0 +1,97 @@
+/** What the demo asks of the server, over HTTP like anybody else. */
+import { EventSourceParserStream } from 'eventsource-parser/stream';
+
+import type {
+  CreateDeploymentRequest,
+  CreatedDeployment,
+  DeploymentDetail,
+  StreamEvent,
+  TargetPage,
+  TargetView,
+} from '../../backend/contract/admin-api.ts';
+
+const ADMIN_PATH = '/api/v1/admin/ota';
+
+export class AdminClient {
+  readonly #serverUrl: string;
+  readonly #token: string;
+
+  constructor(serverUrl: string, token: string) {
+    this.#serverUrl = serverUrl;
+    this.#token = token;
+  }
+
+  create(request: CreateDeploymentRequest): Promise<CreatedDeployment> {
+    return this.#call('POST', `${ADMIN_PATH}/deployments`, request);
+  }
+
+  detail(id: string): Promise<DeploymentDetail> {
+    return this.#call('GET', `${ADMIN_PATH}/deployments/${id}`);
+  }
+
+  start(id: string): Promise<DeploymentDetail> {
+    return this.#call('POST', `${ADMIN_PATH}/deployments/${id}/start`);
+  }
+
+  expand(id: string): Promise<DeploymentDetail> {
+    return this.#call('POST', `${ADMIN_PATH}/deployments/${id}/expand`);
+  }
+
+  async targets(id: string): Promise<TargetView[]> {
+    const page = await this.#call<TargetPage>(
+      'GET',
+      `${ADMIN_PATH}/deployments/${id}/devices?limit=500`,
+    );
+    return page.devices;
+  }
+
+  createDevice(name: string): Promise<{ device_id: string; registration_token: string }> {
+    return this.#call('POST', '/api/v1/admin/edge/devices/generate-token', {
+      device_name: name,
+      device_type: 'raspberry_pi',
+    });
+  }
+
+  /** The deployment's events as they come, until `signal` ends it. */
+  async *watch(id: string, signal: AbortSignal): AsyncGenerator<StreamEvent> {
+    const response = await this.#fetch('GET', `${ADMIN_PATH}/deployments/${id}/stream`, undefined, {
+      signal,
+    });
+    if (!response.body) return;
+    const messages = response.body
+      .pipeThrough(new TextDecoderStream() as unknown as TransformStream<Uint8Array, string>)
+      .pipeThrough(new EventSourceParserStream());
+    for await (const message of messages as unknown as AsyncIterable<{
+      event: string;
+      data: string;
+    }>) {
+      yield { type: message.event, ...(JSON.parse(message.data) as object) } as StreamEvent;
+    }
+  }
+
+  async #call<T>(method: string, path: string, body?: unknown): Promise<T> {
+    const response = await this.#fetch(method, path, body);
+    return (await response.json()) as T;
+  }
+
+  async #fetch(
+    method: string,
+    path: string,
+    body?: unknown,
+    options: RequestInit = {},
+  ): Promise<Response> {
+    const response = await fetch(`${this.#serverUrl}${path}`, {
+      ...options,
+      method,
+      headers: {
+        authorization: `Bearer ${this.#token}`,
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+      },
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+    });
+    if (!response.ok) {
+      throw new Error(`${method} ${path} answered ${response.status}: ${await response.text()}`);
+    }
+    return response;
+  }
+}

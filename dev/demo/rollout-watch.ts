@@ -1,0 +1,75 @@
+/** Follows a deployment by its event stream, so that the demo waits for events and never for time. */
+import { EventEmitter, once } from 'node:events';
+
+import type { DeploymentSummary, TargetView } from '../../backend/contract/admin-api.ts';
+import type { AdminClient } from './admin-client.ts';
+
+const ENDED = new Set(['completed', 'failed', 'skipped', 'rolled_back']);
+
+export class RolloutWatch {
+  readonly targets = new Map<string, TargetView>();
+  readonly #admin: AdminClient;
+  readonly #id: string;
+  readonly #changed = new EventEmitter<{ change: [] }>().setMaxListeners(0);
+  readonly #stop = new AbortController();
+  deployment: DeploymentSummary | undefined;
+
+  constructor(admin: AdminClient, deploymentId: string) {
+    this.#admin = admin;
+    this.#id = deploymentId;
+  }
+
+  /** Resolves with the first picture; follows on until {@link stop}. */
+  async start(): Promise<void> {
+    await this.#refresh();
+    void this.#follow();
+  }
+
+  stop(): void {
+    this.#stop.abort();
+    this.#changed.emit('change');
+  }
+
+  /** Waits until the condition holds; it is looked at after every event. */
+  async until(condition: () => boolean): Promise<void> {
+    while (!condition()) {
+      if (this.#stop.signal.aborted) throw new Error('the demo was stopped');
+      await once(this.#changed, 'change');
+    }
+  }
+
+  hasEnded(deviceId: string): boolean {
+    return ENDED.has(this.targets.get(deviceId)?.status ?? '');
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#changed.on('change', listener);
+    return () => this.#changed.off('change', listener);
+  }
+
+  async #follow(): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      try {
+        for await (const event of this.#admin.watch(this.#id, signal)) {
+          if (event.type === 'device') this.targets.set(event.device.device_id, event.device);
+          if (event.type === 'deployment') this.deployment = event;
+          if (event.type === 'reset') await this.#refresh();
+          this.#changed.emit('change');
+        }
+        // The stream ended: what came in between is in the picture of now.
+        if (!signal.aborted) await this.#refresh();
+      } catch (error) {
+        if (!signal.aborted) throw error;
+      }
+    }
+  }
+
+  async #refresh(): Promise<void> {
+    for (const target of await this.#admin.targets(this.#id)) {
+      this.targets.set(target.device_id, target);
+    }
+    this.deployment = await this.#admin.detail(this.#id);
+    this.#changed.emit('change');
+  }
+}

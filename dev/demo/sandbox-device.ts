@@ -1,0 +1,163 @@
+/** A device of the demo: a folder that stands for its file system, and a real agent process in it. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createWriteStream } from 'node:fs';
+import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import type { AdminClient } from './admin-client.ts';
+import { INSTALLED_PATHS, NEW_VERSION, OLD_VERSION, filesOf } from './update-package.ts';
+
+const STOP_LIMIT_MS = 10_000;
+
+export interface SandboxSettings {
+  folder: string;
+  name: string;
+  serverUrl: string;
+  /** Compiled `agent/main.js`. */
+  agentPath: string;
+  /** The new version cannot work with the first revision. */
+  sensorBoard: 'revision-1' | 'revision-2';
+}
+
+export class SandboxDevice {
+  readonly name: string;
+  readonly sensorBoard: SandboxSettings['sensorBoard'];
+  readonly logFile: string;
+  readonly #settings: SandboxSettings;
+  readonly #root: string;
+  readonly #config: string;
+  #id = '';
+  #process: ChildProcess | undefined;
+
+  constructor(settings: SandboxSettings) {
+    this.#settings = settings;
+    this.name = settings.name;
+    this.sensorBoard = settings.sensorBoard;
+    this.#root = path.join(settings.folder, 'root');
+    this.#config = path.join(settings.folder, 'agent.json');
+    this.logFile = path.join(settings.folder, 'agent.log');
+  }
+
+  /** Uuid in Ops-Center; known once the device is registered. */
+  get id(): string {
+    return this.#id;
+  }
+
+  /** Puts the old version on the device and registers it. */
+  async prepare(admin: AdminClient): Promise<void> {
+    await this.#writeFiles(filesOf(OLD_VERSION));
+    await this.#writeFiles({ 'sys/sensor-board': this.sensorBoard });
+    await writeFile(this.#config, JSON.stringify(this.#agentConfig(), null, 2));
+    const created = await admin.createDevice(this.name);
+    this.#id = created.device_id;
+    await this.#register(created.registration_token);
+  }
+
+  /** Starts the agent, which polls until it is stopped. */
+  start(): void {
+    const log = createWriteStream(this.logFile);
+    this.#process = spawn(
+      process.execPath,
+      [this.#settings.agentPath, 'run', '--config', this.#config],
+      {
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
+    this.#process.stdout?.pipe(log, { end: false });
+    this.#process.stderr?.pipe(log, { end: false });
+  }
+
+  async stop(): Promise<void> {
+    const running = this.#process;
+    if (!running || running.exitCode !== null || running.signalCode !== null) return;
+    const exited = once(running, 'exit');
+    running.kill('SIGTERM');
+    const kill = setTimeout(() => running.kill('SIGKILL'), STOP_LIMIT_MS);
+    await exited;
+    clearTimeout(kill);
+  }
+
+  /**
+   * The version whose files are on the device: every file of it, and no other in the places that an
+   * update writes to. `null` when the device is between versions.
+   */
+  async installedVersion(): Promise<string | null> {
+    const found = await this.#readFiles();
+    for (const version of [OLD_VERSION, NEW_VERSION]) {
+      if (sameFiles(found, filesOf(version))) return version;
+    }
+    return null;
+  }
+
+  async #register(token: string): Promise<void> {
+    const { agentPath, serverUrl, name } = this.#settings;
+    const register = spawn(
+      process.execPath,
+      [
+        ...[agentPath, 'register', '--config', this.#config, '--server', serverUrl],
+        ...['--hardware-id', `demo-${name}`, '--firmware-version', OLD_VERSION],
+      ],
+      {
+        stdio: ['ignore', 'ignore', 'pipe'],
+        env: { ...process.env, OTA_REGISTRATION_TOKEN: token },
+      },
+    );
+    let complaint = '';
+    register.stderr.on('data', (chunk: Buffer) => (complaint += chunk.toString()));
+    const [code] = (await once(register, 'close')) as [number | null];
+    if (code !== 0) throw new Error(`${name} could not register: ${complaint.trim()}`);
+  }
+
+  #agentConfig(): object {
+    return {
+      server: { url: this.#settings.serverUrl },
+      state_dir: path.join(this.#settings.folder, 'state'),
+      root: this.#root,
+      // A lab's pace: the server asks for a poll every second, and the agent may follow.
+      poll: { interval_seconds: 1, min_seconds: 0.5 },
+      snapshot_paths: INSTALLED_PATHS,
+      install: { timeout_seconds: 30 },
+      health: {
+        checks: [
+          {
+            type: 'command',
+            command: 'bash "$OTA_ROOT/usr/local/bin/edge_agent.sh"',
+            retries: 1,
+            interval_seconds: 0.5,
+          },
+        ],
+        passes_required: 2,
+        deadline_seconds: 20,
+      },
+      download: { allow_insecure_loopback: true },
+      log_level: 'info',
+    };
+  }
+
+  async #writeFiles(files: Record<string, string>): Promise<void> {
+    for (const [name, content] of Object.entries(files)) {
+      const file = path.join(this.#root, name);
+      await mkdir(path.dirname(file), { recursive: true });
+      await writeFile(file, content);
+    }
+  }
+
+  async #readFiles(): Promise<Record<string, string>> {
+    const files: Record<string, string> = {};
+    for (const folder of INSTALLED_PATHS) {
+      for (const name of await readdir(path.join(this.#root, folder))) {
+        files[`${folder}/${name}`] = await readFile(path.join(this.#root, folder, name), 'utf8');
+      }
+    }
+    return files;
+  }
+}
+
+function sameFiles(found: Record<string, string>, expected: Record<string, string>): boolean {
+  const names = Object.keys(expected);
+  return (
+    Object.keys(found).length === names.length &&
+    names.every((name) => found[name] === expected[name])
+  );
+}

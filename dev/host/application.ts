@@ -1,0 +1,48 @@
+/** Which path of the host is answered by whom. */
+import express, { type Express } from 'express';
+import type { Knex } from 'knex';
+import type { Logger } from 'pino';
+
+import type { HostRole } from '../../backend/host-contract.ts';
+import type { ActiveRequests } from './active-requests.ts';
+import { adminDeviceRoutes, edgeDeviceRoutes } from './edge-device-routes.ts';
+import { healthRoute, type PluginState } from './health.ts';
+import { AREA_PATHS, type HostServices } from './host-context.ts';
+import { importMapHash, pageRoutes } from './page-routes.ts';
+import { answerProblems, notFound } from './problem.ts';
+import { sameOriginSessions } from './same-origin.ts';
+import { securityHeaders } from './security-headers.ts';
+import { signInRoutes } from './sign-in-routes.ts';
+
+export interface ApplicationParts {
+  role: HostRole;
+  knex: Knex;
+  logger: Logger;
+  services: HostServices;
+  activeRequests: ActiveRequests;
+  heartbeatSeconds: number;
+  pluginState: () => PluginState;
+}
+
+export function createApplication(parts: ApplicationParts): Express {
+  const { knex, services } = parts;
+  const { auth } = services.context;
+  const app = express();
+  app.disable('x-powered-by');
+  app.get('/health', healthRoute(knex, parts.pluginState));
+  app.use(parts.activeRequests.handler);
+  if (parts.role !== 'worker') {
+    // The device routes come first: they are asked thousands of times a second.
+    app.use(AREA_PATHS.device, services.areas.device.handler);
+    app.use('/api/v1/edge/devices', edgeDeviceRoutes(knex, auth, parts.heartbeatSeconds));
+    app.use(securityHeaders([importMapHash()]));
+    app.use('/api/v1/admin', sameOriginSessions);
+    app.use(AREA_PATHS.admin, services.areas.admin.handler);
+    app.use('/api/v1/admin/edge/devices', adminDeviceRoutes(knex, auth));
+    app.use(signInRoutes(knex));
+    app.use(pageRoutes(knex, services.context, services.pages));
+  }
+  app.use(notFound);
+  app.use(answerProblems(parts.logger));
+  return app;
+}

@@ -1,0 +1,48 @@
+import DataLoader from 'dataloader';
+import type { Request } from 'express';
+import type { Knex } from 'knex';
+
+import type { DeviceIdentity } from '../../backend/host-contract.ts';
+import { bearerToken, tokenHash } from './tokens.ts';
+
+const MAX_BATCH = 500;
+
+interface TokenRow {
+  hash: string;
+  deviceId: string;
+  organizationId: string;
+}
+
+/**
+ * Whose token a request carries. Every poll of every device asks; requests that arrive together share
+ * one statement, and nothing is remembered, so a withdrawn token ends at once.
+ */
+export function createDeviceAuth(knex: Knex): (request: Request) => Promise<DeviceIdentity | null> {
+  const devices = new DataLoader<string, DeviceIdentity | null>(
+    (hashes) => findDevices(knex, hashes),
+    { cache: false, maxBatchSize: MAX_BATCH },
+  );
+  return async (request) => {
+    const token = bearerToken(request.get('authorization'));
+    return token === null ? null : devices.load(tokenHash(token).toString('hex'));
+  };
+}
+
+async function findDevices(
+  knex: Knex,
+  hashes: readonly string[],
+): Promise<(DeviceIdentity | null)[]> {
+  const found = await knex
+    .raw<{ rows: TokenRow[] }>(
+      `SELECT encode(t.token_hash, 'hex') AS hash, d.id AS "deviceId",
+              d.organization_id AS "organizationId"
+         FROM edge_device_tokens t JOIN edge_devices d ON d.id = t.device_id
+        WHERE t.token_hash = ANY(?::bytea[])`,
+      [hashes.map((hash) => Buffer.from(hash, 'hex'))],
+    )
+    .options({ name: 'host_device_tokens' });
+  const byHash = new Map(
+    found.rows.map(({ hash, deviceId, organizationId }) => [hash, { deviceId, organizationId }]),
+  );
+  return hashes.map((hash) => byHash.get(hash) ?? null);
+}

@@ -1,0 +1,181 @@
+/** What the host asks and tells the database about devices. */
+import type { Knex } from 'knex';
+
+import { newToken, tokenHash } from './tokens.ts';
+
+const REGISTRATION_HOURS = 24;
+
+export interface NewDevice {
+  organizationId: string;
+  name: string;
+  type: string | null;
+}
+
+export interface Registration {
+  registrationToken: string;
+  hardwareId: string;
+  firmwareVersion: string | null;
+  metadata: Record<string, unknown>;
+}
+
+export interface RegisteredDevice {
+  id: string;
+  name: string;
+  organizationId: string;
+  /** Bearer token of the device; not stored anywhere. */
+  token: string;
+}
+
+export interface DeviceListing {
+  device_id: string;
+  device_name: string;
+  device_type: string | null;
+  hardware_id: string | null;
+  status: string;
+  firmware_version: string | null;
+  ip_address: string | null;
+  last_seen: Date | null;
+}
+
+export type ReportKind = 'metrics' | 'logs' | 'config_applied';
+
+/** Makes a device that has yet to register; returns its id and the token it registers with. */
+export async function createDevice(
+  knex: Knex,
+  device: NewDevice,
+): Promise<{ id: string; registrationToken: string; expiresAt: Date }> {
+  const registrationToken = newToken('register');
+  return knex.transaction(async (transaction) => {
+    const [row] = await transaction('edge_devices')
+      .insert({
+        device_name: device.name,
+        device_type: device.type,
+        organization_id: device.organizationId,
+      })
+      .returning<{ id: string }[]>('id');
+    if (!row) throw new Error('The device was not stored.');
+    const [token] = await transaction('edge_registration_tokens')
+      .insert({
+        token_hash: tokenHash(registrationToken),
+        device_id: row.id,
+        expires_at: transaction.raw(`now() + ? * interval '1 hour'`, [REGISTRATION_HOURS]),
+      })
+      .returning<{ expires_at: Date }[]>('expires_at');
+    if (!token) throw new Error('The registration token was not stored.');
+    return { id: row.id, registrationToken, expiresAt: token.expires_at };
+  });
+}
+
+/**
+ * A token serves one device. The same device may come again with it while it is valid, since the
+ * answer to its first attempt may have been lost; the bearer token given before ends then.
+ *
+ * @returns `null` when the token is unknown, too old, or was used by another device
+ */
+export async function registerDevice(
+  knex: Knex,
+  registration: Registration,
+): Promise<RegisteredDevice | null> {
+  return knex.transaction(async (transaction) => {
+    const { rows } = await transaction.raw<{
+      rows: { id: string; name: string; organizationId: string }[];
+    }>(
+      `WITH token AS (
+         UPDATE edge_registration_tokens t SET used_at = coalesce(used_at, now())
+           FROM edge_devices d
+          WHERE t.token_hash = :hash AND t.expires_at > now() AND d.id = t.device_id
+            AND (t.used_at IS NULL OR d.device_id = :hardwareId)
+         RETURNING t.device_id
+       )
+       UPDATE edge_devices d
+          SET device_id = :hardwareId, firmware_version = :version, updated_at = now(),
+              metadata = d.metadata || :metadata::jsonb
+         FROM token WHERE d.id = token.device_id
+       RETURNING d.id, d.device_name AS name, d.organization_id AS "organizationId"`,
+      {
+        hash: tokenHash(registration.registrationToken),
+        hardwareId: registration.hardwareId,
+        version: registration.firmwareVersion,
+        metadata: JSON.stringify(registration.metadata),
+      },
+    );
+    const device = rows[0];
+    if (!device) return null;
+    const token = newToken('device');
+    await transaction('edge_device_tokens').where({ device_id: device.id }).delete();
+    await transaction('edge_device_tokens').insert({
+      token_hash: tokenHash(token),
+      device_id: device.id,
+    });
+    return { ...device, token };
+  });
+}
+
+export async function recordHeartbeat(
+  knex: Knex,
+  deviceId: string,
+  ipAddress: string | null,
+): Promise<void> {
+  await knex('edge_devices')
+    .where({ id: deviceId })
+    .update({
+      status: 'online',
+      last_seen: knex.fn.now(),
+      updated_at: knex.fn.now(),
+      ...(ipAddress === null ? {} : { ip_address: ipAddress }),
+    });
+}
+
+/** Marks as offline what has been silent for longer than `seconds`; returns how many that were. */
+export async function markSilentDevicesOffline(knex: Knex, seconds: number): Promise<number> {
+  return knex('edge_devices')
+    .where({ status: 'online' })
+    .where('last_seen', '<', knex.raw(`now() - ? * interval '1 second'`, [seconds]))
+    .update({ status: 'offline', updated_at: knex.fn.now() });
+}
+
+export async function storeReport(
+  knex: Knex,
+  deviceId: string,
+  kind: ReportKind,
+  data: unknown,
+): Promise<void> {
+  await knex('edge_device_reports').insert({
+    device_id: deviceId,
+    kind,
+    data: JSON.stringify(data),
+  });
+}
+
+export async function removeOldReports(knex: Knex, days: number): Promise<void> {
+  await knex('edge_device_reports')
+    .where('received_at', '<', knex.raw(`now() - ? * interval '1 day'`, [days]))
+    .delete();
+}
+
+/** One page, by name; `after` is the last device of the page before. */
+export async function listDevices(
+  knex: Knex,
+  query: { organizationId: string; search: string; after: [string, string] | null; limit: number },
+): Promise<DeviceListing[]> {
+  const devices = knex('edge_devices')
+    .where({ organization_id: query.organizationId })
+    .orderBy([{ column: 'device_name' }, { column: 'id' }])
+    .limit(query.limit);
+  if (query.search) {
+    const pattern = `%${query.search.replace(/[\\%_]/g, '\\$&')}%`;
+    void devices.where((either) =>
+      either.whereILike('device_name', pattern).orWhereILike('device_type', pattern),
+    );
+  }
+  if (query.after) void devices.whereRaw('(device_name, id) > (?, ?::uuid)', query.after);
+  return devices.select<DeviceListing[]>(
+    { device_id: 'id', hardware_id: 'device_id' },
+    'device_name',
+    'device_type',
+    'status',
+    'firmware_version',
+    'last_seen',
+    knex.raw('host(ip_address) AS ip_address'),
+  );
+}

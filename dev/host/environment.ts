@@ -1,0 +1,77 @@
+/** The settings of the stand-in, from environment variables. */
+import path from 'node:path';
+
+import Joi from 'joi';
+
+import type { HostRole } from '../../backend/host-contract.ts';
+
+export interface HostEnvironment {
+  port: number;
+  listen: string;
+  databaseUrl: string | undefined;
+  redisUrl: string | undefined;
+  adminToken: string | undefined;
+  secondAdminToken: string | undefined;
+  /** Absolute. */
+  dataDir: string;
+  role: HostRole;
+  pluginConfig: unknown;
+  logLevel: string;
+}
+
+/** For trying things out, packages may come from this machine without HTTPS. */
+const DEFAULT_PLUGIN_CONFIG = { allow_insecure_loopback_packages: true };
+const SHORTEST_TOKEN = 16;
+
+interface Variables {
+  PORT: number;
+  OPS_LISTEN: string;
+  DATABASE_URL?: string;
+  REDIS_URL?: string;
+  OPS_ADMIN_TOKEN?: string;
+  OPS_SECOND_ADMIN_TOKEN?: string;
+  OPS_DATA_DIR: string;
+  OPS_ROLE: HostRole;
+  OPS_OTA_CONFIG: Record<string, unknown>;
+  OPS_LOG_LEVEL: string;
+}
+
+const token = Joi.string().min(SHORTEST_TOKEN).pattern(/^\S+$/, 'without spaces');
+
+const schema = Joi.object<Variables>({
+  PORT: Joi.number().port().default(8084),
+  OPS_LISTEN: Joi.string().default('127.0.0.1'),
+  DATABASE_URL: Joi.string().uri({ scheme: ['postgres', 'postgresql'] }),
+  REDIS_URL: Joi.string().uri({ scheme: ['redis', 'rediss'] }),
+  OPS_ADMIN_TOKEN: token,
+  OPS_SECOND_ADMIN_TOKEN: token.invalid(Joi.ref('OPS_ADMIN_TOKEN')),
+  OPS_DATA_DIR: Joi.string().default('.data'),
+  OPS_ROLE: Joi.valid('api', 'worker', 'all').default('all'),
+  // Joi reads JSON text where it expects an object.
+  OPS_OTA_CONFIG: Joi.object().unknown(true).default(DEFAULT_PLUGIN_CONFIG),
+  OPS_LOG_LEVEL: Joi.valid('fatal', 'error', 'warn', 'info', 'debug', 'trace').default('info'),
+}).unknown(true);
+
+/** @throws naming every variable that is wrong */
+export function readEnvironment(variables: NodeJS.ProcessEnv): HostEnvironment {
+  const given = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== ''));
+  const { value, error } = schema.validate(given, { abortEarly: false });
+  if (error) throw new Error(`Environment variables: ${error.message}`);
+  if (value.OPS_ROLE === 'worker' && !value.DATABASE_URL) {
+    throw new Error(
+      'Environment variables: OPS_ROLE=worker needs DATABASE_URL, the database of the api process.',
+    );
+  }
+  return {
+    port: value.PORT,
+    listen: value.OPS_LISTEN,
+    databaseUrl: value.DATABASE_URL,
+    redisUrl: value.REDIS_URL,
+    adminToken: value.OPS_ADMIN_TOKEN,
+    secondAdminToken: value.OPS_SECOND_ADMIN_TOKEN,
+    dataDir: path.resolve(value.OPS_DATA_DIR),
+    role: value.OPS_ROLE,
+    pluginConfig: value.OPS_OTA_CONFIG,
+    logLevel: value.OPS_LOG_LEVEL,
+  };
+}

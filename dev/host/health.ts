@@ -1,0 +1,60 @@
+import type { RequestHandler } from 'express';
+import type { Knex } from 'knex';
+
+import type { PluginHealth } from '../../backend/host-contract.ts';
+import type { LoadedPlugin } from './plugin-loader.ts';
+
+const CHECK_LIMIT_MS = 3_000;
+
+/** `starting`: `activate` has not returned; `failed`: the plugin was skipped. */
+export type PluginState = 'starting' | 'failed' | LoadedPlugin;
+
+/** `GET /health`: 200 when the host and its plugin are well, else 503; the body says what is not. */
+export function healthRoute(knex: Knex, pluginState: () => PluginState): RequestHandler {
+  return async (_request, response) => {
+    const [database, plugin] = await Promise.all([
+      databaseHealth(knex),
+      pluginHealth(pluginState()),
+    ]);
+    const healthy = database.healthy && plugin.healthy;
+    response
+      .status(healthy ? 200 : 503)
+      .set('Cache-Control', 'no-store')
+      .json({ status: healthy ? 'ok' : 'unavailable', checks: { database, plugin } });
+  };
+}
+
+async function databaseHealth(knex: Knex): Promise<{ healthy: boolean; detail?: string }> {
+  try {
+    await withinLimit(knex.raw('SELECT 1'));
+    return { healthy: true };
+  } catch {
+    return { healthy: false, detail: 'The database does not answer.' };
+  }
+}
+
+async function pluginHealth(
+  state: PluginState,
+): Promise<Partial<PluginHealth> & { healthy: boolean; detail?: string }> {
+  if (state === 'starting') return { healthy: false, detail: 'The plugin is starting.' };
+  if (state === 'failed') {
+    return { healthy: false, detail: 'The plugin is broken; the log of the host says why.' };
+  }
+  try {
+    return await withinLimit(state.plugin.health());
+  } catch {
+    return { healthy: false, detail: 'The plugin could not tell how it is.' };
+  }
+}
+
+async function withinLimit<T>(work: PromiseLike<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error('too slow')), CHECK_LIMIT_MS);
+  });
+  try {
+    return await Promise.race([work, limit]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,94 @@
+/**
+ * The tables Ops-Center owns and the plugin finds there. Ops-Center brings them along with its own
+ * migrations; the stand-in makes them when they are missing and never changes what exists.
+ */
+import type { Knex } from 'knex';
+
+export async function createHostTables(knex: Knex): Promise<void> {
+  await knex.transaction(async (transaction) => {
+    // Several processes may start at once, and IF NOT EXISTS alone does not keep them apart.
+    await transaction.raw(`SELECT pg_advisory_xact_lock(hashtext('ops-center-host-tables'))`);
+    await transaction.raw(HOST_TABLES);
+  });
+}
+
+const HOST_TABLES = `
+  CREATE TABLE IF NOT EXISTS organizations (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    name text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now()
+  );
+
+  CREATE TABLE IF NOT EXISTS users (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    organization_id uuid NOT NULL REFERENCES organizations (id),
+    name text NOT NULL,
+    is_admin boolean NOT NULL DEFAULT false,
+    created_at timestamptz NOT NULL DEFAULT now()
+  );
+
+  -- Bearer tokens of the API. Only hashes are stored, here and below.
+  CREATE TABLE IF NOT EXISTS user_tokens (
+    token_hash bytea PRIMARY KEY,
+    user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE
+  );
+
+  -- Signed-in browsers, and the links that sign one in.
+  CREATE TABLE IF NOT EXISTS user_sessions (
+    session_hash bytea PRIMARY KEY,
+    user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    expires_at timestamptz NOT NULL
+  );
+  CREATE TABLE IF NOT EXISTS login_links (
+    code_hash bytea PRIMARY KEY,
+    user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+    expires_at timestamptz NOT NULL
+  );
+
+  CREATE TABLE IF NOT EXISTS edge_devices (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    device_name varchar(255) NOT NULL,
+    device_type varchar(100),
+    organization_id uuid NOT NULL REFERENCES organizations (id),
+    -- Hardware id, known from the registration on.
+    device_id varchar(255) UNIQUE,
+    status varchar(50) NOT NULL DEFAULT 'offline',
+    last_seen timestamptz,
+    firmware_version varchar(100),
+    ip_address inet,
+    metadata jsonb NOT NULL DEFAULT '{}',
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now()
+  );
+  CREATE INDEX IF NOT EXISTS edge_devices_organization ON edge_devices (organization_id, id);
+  CREATE INDEX IF NOT EXISTS edge_devices_name ON edge_devices (organization_id, device_name, id);
+  CREATE INDEX IF NOT EXISTS edge_devices_online ON edge_devices (last_seen)
+    WHERE status = 'online';
+
+  CREATE TABLE IF NOT EXISTS edge_device_tokens (
+    token_hash bytea PRIMARY KEY,
+    device_id uuid NOT NULL REFERENCES edge_devices (id) ON DELETE CASCADE,
+    created_at timestamptz NOT NULL DEFAULT now()
+  );
+  CREATE INDEX IF NOT EXISTS edge_device_tokens_device ON edge_device_tokens (device_id);
+
+  CREATE TABLE IF NOT EXISTS edge_registration_tokens (
+    token_hash bytea PRIMARY KEY,
+    device_id uuid NOT NULL REFERENCES edge_devices (id) ON DELETE CASCADE,
+    expires_at timestamptz NOT NULL,
+    used_at timestamptz
+  );
+  CREATE INDEX IF NOT EXISTS edge_registration_tokens_device
+    ON edge_registration_tokens (device_id);
+
+  CREATE TABLE IF NOT EXISTS edge_device_reports (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    device_id uuid NOT NULL REFERENCES edge_devices (id) ON DELETE CASCADE,
+    kind varchar(20) NOT NULL,
+    data jsonb NOT NULL,
+    received_at timestamptz NOT NULL DEFAULT now()
+  );
+  CREATE INDEX IF NOT EXISTS edge_device_reports_device
+    ON edge_device_reports (device_id, received_at);
+  CREATE INDEX IF NOT EXISTS edge_device_reports_age ON edge_device_reports (received_at);
+`;

@@ -1,0 +1,103 @@
+/** The frame around all pages, the libraries they share, and the files that plugins bring. */
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+
+import express, { Router, type RequestHandler } from 'express';
+import type { Knex } from 'knex';
+
+import type { HostContext, NavigationPage } from '../../backend/host-contract.ts';
+import type { NavigationPages } from './navigation-pages.ts';
+import { HostProblem } from './problem.ts';
+
+const PAGE_FOLDER = path.join(import.meta.dirname, 'page');
+const SHELL = readFileSync(path.join(PAGE_FOLDER, 'shell.html'), 'utf8');
+const IMPORT_MAP = /<script type="importmap">([\s\S]*?)<\/script>/;
+/** Builds that browsers load as they are; the development ones import packages of their own. */
+const LIBRARIES: Record<string, string> = {
+  vue: 'vue.runtime.esm-browser.prod.js',
+  pinia: 'pinia.esm-browser.prod.js',
+  'vue-router': 'vue-router.esm-browser.prod.js',
+};
+
+/** For the content security policy. */
+export function importMapHash(): string {
+  const script = IMPORT_MAP.exec(SHELL)?.[1];
+  if (script === undefined) throw new Error('The page frame has no import map.');
+  return `'sha256-${createHash('sha256').update(script).digest('base64')}'`;
+}
+
+export function pageRoutes(knex: Knex, host: HostContext, pages: NavigationPages): Router {
+  const router = Router();
+  for (const [name, file] of Object.entries(LIBRARIES)) {
+    const location = libraryFile(name, file);
+    router.get(`/vendor/${name}.js`, (_request, response) => response.sendFile(location));
+  }
+  return router
+    .use('/shell', express.static(PAGE_FOLDER, { index: false }))
+    .use('/plugins/:id', pluginFiles(pages))
+    .get('/api/v1/host/shell', shellData(knex, host, pages))
+    .get(['/admin', '/admin/*rest'], async (request, response) => {
+      const user = await host.auth.admin(request);
+      if (!user) response.redirect(`/login?next=${encodeURIComponent(request.path)}`);
+      else response.type('html').set('Cache-Control', 'no-store').send(SHELL);
+    })
+    .get('/', (_request, response) => response.redirect('/admin'));
+}
+
+function libraryFile(name: string, file: string): string {
+  const manifest = createRequire(import.meta.url).resolve(`${name}/package.json`);
+  return path.join(path.dirname(manifest), 'dist', file);
+}
+
+/** The module of a page may bring chunks: its whole folder is served. */
+function pluginFiles(pages: NavigationPages): RequestHandler<{ id: string }> {
+  const folders = new WeakMap<NavigationPage, RequestHandler>();
+  return (request, response, next) => {
+    const page = pages.find(request.params.id);
+    if (!page) {
+      next();
+      return;
+    }
+    let serve = folders.get(page);
+    if (!serve) {
+      serve = express.static(path.dirname(page.module), { index: false });
+      folders.set(page, serve);
+    }
+    void serve(request as never, response, next);
+  };
+}
+
+/** What the frame shows: who is signed in, and which pages there are for them. */
+function shellData(knex: Knex, host: HostContext, pages: NavigationPages): RequestHandler {
+  return async (request, response) => {
+    const user = await host.auth.admin(request);
+    if (!user) throw new HostProblem('unauthenticated', 'Sign in first.');
+    const organization = await knex('organizations')
+      .where({ id: user.organizationId })
+      .first<{ name: string } | undefined>('name');
+    response.set('Cache-Control', 'no-store').json({
+      user: { name: user.name, organization: organization?.name ?? null, is_admin: user.isAdmin },
+      // Permissions of the stand-in are simple: admins have all of them, others none.
+      pages: user.isAdmin ? pages.list().map(publicPage) : [],
+    });
+  };
+}
+
+function publicPage(page: NavigationPage): Record<string, string> {
+  const at = (file: string): string => {
+    const relative = path.relative(path.dirname(page.module), file);
+    return `/plugins/${page.id}/${relative.split(path.sep).join('/')}`;
+  };
+  const { id, title, icon, section } = page;
+  return {
+    id,
+    title,
+    icon,
+    section,
+    path: page.path,
+    module: at(page.module),
+    style: at(page.style),
+  };
+}

@@ -1,0 +1,70 @@
+import { h, onMounted, onUnmounted, ref } from 'vue';
+
+const REFRESH_MS = 10_000;
+const SUMMARY = {
+  ok: 'Everything works.',
+  unavailable: 'Something does not work.',
+  unreachable: 'The host does not answer.',
+};
+
+export const healthEntry = {
+  path: '/admin/system/health',
+  title: 'Health',
+  icon: 'pulse',
+  section: 'System',
+};
+
+export const healthRoute = {
+  path: healthEntry.path,
+  meta: { title: 'Health' },
+  component: {
+    name: 'HealthPage',
+    setup() {
+      const state = ref(null);
+      let timer;
+      const refresh = async () => {
+        state.value = await fetch('/health').then(
+          (response) => response.json(),
+          () => ({ status: 'unreachable', checks: {} }),
+        );
+      };
+      onMounted(() => {
+        void refresh();
+        timer = setInterval(() => void refresh(), REFRESH_MS);
+      });
+      onUnmounted(() => clearInterval(timer));
+      return () =>
+        h('div', { class: 'page' }, [
+          h('div', { class: 'page-head' }, [h('h1', 'Health')]),
+          state.value ? report(state.value) : h('p', { class: 'soft' }, 'Asking …'),
+        ]);
+    },
+  },
+};
+
+function report({ status, checks }) {
+  const { plugin, ...own } = checks;
+  const all = { ...own, ...(plugin?.checks ?? (plugin ? { plugin } : {})) };
+  return [
+    h('p', { role: 'status' }, SUMMARY[status]),
+    h('div', { class: 'card table-card' }, [
+      h('table', [
+        h('thead', h('tr', [h('th', 'Part'), h('th', 'State'), h('th', 'Detail')])),
+        h(
+          'tbody',
+          Object.entries(all).map(([name, check]) =>
+            h('tr', { key: name }, [
+              h('td', name),
+              h('td', badge(check.healthy)),
+              h('td', { class: 'soft' }, check.detail ?? ''),
+            ]),
+          ),
+        ),
+      ]),
+    ]),
+  ];
+}
+
+function badge(healthy) {
+  return h('span', { class: ['badge', healthy ? 'good' : 'bad'] }, healthy ? 'well' : 'not well');
+}

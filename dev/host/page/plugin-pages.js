@@ -1,0 +1,59 @@
+import { failurePanel } from './failure.js';
+
+/**
+ * Brings the pages of plugins to the router, each when somebody goes there for the first time. A page
+ * that cannot be loaded becomes a page that says so; the others are not touched.
+ */
+export function installPluginPages(router, pages) {
+  const waiting = new Map(pages.map((page) => [page.path, page]));
+  router.beforeEach(async (to) => {
+    const page = [...waiting.values()].find(({ path }) => isBelow(to.path, path));
+    if (!page) return true;
+    for (const route of await routesOf(page)) router.addRoute(route);
+    waiting.delete(page.path);
+    return to.fullPath;
+  });
+}
+
+function isBelow(path, root) {
+  return path === root || path.startsWith(`${root}/`);
+}
+
+async function routesOf(page) {
+  try {
+    const [module] = await Promise.all([import(page.module), addStyle(page.style)]);
+    if (!Array.isArray(module.routes)) throw new Error('it exports no routes');
+    return module.routes;
+  } catch (error) {
+    console.error(`The page "${page.title}" could not be loaded.`, error);
+    return [
+      {
+        path: `${page.path}/:rest(.*)*`,
+        meta: { title: page.title },
+        component: () => Promise.resolve({ render: () => failurePanel(explain(page, error)) }),
+      },
+    ];
+  }
+}
+
+function explain(page, error) {
+  return {
+    title: `${page.title} could not be loaded`,
+    detail: `Its files are missing or broken (${error.message}). The rest of Ops-Center works.`,
+  };
+}
+
+/** A page without its style is better than no page: a missing one is only noted. */
+function addStyle(href) {
+  return new Promise((resolve) => {
+    const link = document.createElement('link');
+    link.rel = 'stylesheet';
+    link.href = href;
+    link.onload = resolve;
+    link.onerror = () => {
+      console.warn(`The style ${href} could not be loaded.`);
+      resolve();
+    };
+    document.head.append(link);
+  });
+}

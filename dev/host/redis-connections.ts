@@ -1,0 +1,24 @@
+import { Redis } from 'ioredis';
+import type { Logger } from 'pino';
+
+import type { HostContext } from '../../backend/host-contract.ts';
+
+const CONNECT_TIMEOUT_MS = 2_000;
+const LONGEST_PAUSE_MS = 1_000;
+
+/** Connections that the plugin owns: workers outwait an absent Redis, producers say so soon. */
+export function redisConnections(url: string, logger: Logger): NonNullable<HostContext['redis']> {
+  return {
+    connect(role) {
+      const connection = new Redis(url, {
+        maxRetriesPerRequest: role === 'worker' ? null : 1,
+        connectTimeout: CONNECT_TIMEOUT_MS,
+        retryStrategy: (attempt) => Math.min(attempt * 100, LONGEST_PAUSE_MS),
+      });
+      connection.on('error', (error) =>
+        logger.warn({ err: error, role }, 'Redis is not reachable'),
+      );
+      return connection;
+    },
+  };
+}

@@ -1,0 +1,87 @@
+/** `/login` and `/logout`: from a token or a one-time link to a session cookie, and back. */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+
+import express, { Router, type Request, type Response } from 'express';
+import type { Knex } from 'knex';
+
+import { sameOriginOnly, sameOriginSessions } from './same-origin.ts';
+import { SESSION_COOKIE, sessionToken } from './session-cookie.ts';
+import { closeSession, openSession, redeemLoginLink, SESSION_SECONDS } from './sessions.ts';
+import { tokenHash } from './tokens.ts';
+
+const HOME = '/admin';
+const PAGE = readFileSync(path.join(import.meta.dirname, 'page', 'login.html'), 'utf8');
+const WRONG_TOKEN = 'This token is not known. Use the admin token the host printed at its start.';
+const SPENT_LINK = 'This link was used before or is too old. Sign in with the admin token.';
+
+export function signInRoutes(knex: Knex): Router {
+  return Router()
+    .get('/login', async (request, response) => {
+      const { code } = request.query;
+      if (typeof code !== 'string') {
+        showForm(request, response, '');
+        return;
+      }
+      const userId = await redeemLoginLink(knex, code);
+      if (userId === null) showForm(request, response.status(401), SPENT_LINK);
+      else await signIn(knex, userId, request, response);
+    })
+    .post(
+      '/login',
+      sameOriginOnly,
+      express.urlencoded({ extended: false, limit: '4kb' }),
+      async (request, response) => {
+        const { token } = (request.body ?? {}) as Record<string, unknown>;
+        const userId = typeof token === 'string' ? await ownerOf(knex, token.trim()) : null;
+        if (userId === null) showForm(request, response.status(401), WRONG_TOKEN);
+        else await signIn(knex, userId, request, response);
+      },
+    )
+    .post('/logout', sameOriginSessions, async (request, response) => {
+      const session = sessionToken(request);
+      if (session !== null) await closeSession(knex, session);
+      response.clearCookie(SESSION_COOKIE, { path: '/' }).redirect(303, '/login');
+    });
+}
+
+async function ownerOf(knex: Knex, token: string): Promise<string | null> {
+  const row = await knex('user_tokens')
+    .where('token_hash', tokenHash(token))
+    .first<{ user_id: string } | undefined>('user_id');
+  return row?.user_id ?? null;
+}
+
+async function signIn(
+  knex: Knex,
+  userId: string,
+  request: Request,
+  response: Response,
+): Promise<void> {
+  response.cookie(SESSION_COOKIE, await openSession(knex, userId), {
+    httpOnly: true,
+    sameSite: 'lax',
+    secure: request.secure,
+    maxAge: SESSION_SECONDS * 1000,
+    path: '/',
+  });
+  response.redirect(303, destination(request));
+}
+
+/** Only to pages of this host: anything else would make the host send people anywhere. */
+function destination(request: Request): string {
+  const { next } = request.query;
+  return typeof next === 'string' && /^\/admin(\/[\w/-]*)?$/.test(next) ? next : HOME;
+}
+
+function showForm(request: Request, response: Response, problem: string): void {
+  const action = `/login?next=${encodeURIComponent(destination(request))}`;
+  response
+    .type('html')
+    .set('Cache-Control', 'no-store')
+    .send(
+      PAGE.replace('{{action}}', action)
+        .replace('{{problem}}', problem)
+        .replace('{{state}}', problem ? '' : 'hidden'),
+    );
+}

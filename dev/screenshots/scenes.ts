@@ -1,0 +1,247 @@
+/** A fleet and deployments in every state a reader of the screenshots should meet. */
+import type {
+  CreatedDeployment,
+  CreateDeploymentRequest,
+} from '../../backend/contract/admin-api.ts';
+import type { DeviceClient } from './device-client.ts';
+import { registerDevices } from './device-client.ts';
+
+const CHECKSUM = 'sha256:5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03';
+
+const INSTALL_LOG = `Installing update v2.1.0...
+backup: /usr/local/bin/edge_agent.py -> edge_agent.py.backup
+copy: edge_agent.py -> /usr/local/bin/edge_agent.py
+copy: firmware/kernel.img -> /boot/firmware/kernel.img
+cp: error writing '/boot/firmware/kernel.img': No space left on device
+install.sh exited with status 1
+`;
+
+export interface Scenes {
+  /** A canary whose first batch is done; one of its devices failed and sent a log. */
+  canary: CreatedDeployment;
+  failedDevice: string;
+  /** A rolling deployment in the middle of its second batch. */
+  rolling: CreatedDeployment;
+}
+
+export class SceneBuilder {
+  readonly #url: string;
+  readonly #adminToken: string;
+
+  constructor(url: string, adminToken: string) {
+    this.#url = url;
+    this.#adminToken = adminToken;
+  }
+
+  async build(): Promise<Scenes> {
+    const pis = await this.#fleet('pi', 'raspberry_pi', 45, (n) => (n % 9 === 0 ? 'v1.9.3' : 'v2.0.0'));
+    const jetsons = await this.#fleet('jetson', 'nvidia_jetson', 60, () => 'v3.1.4');
+    const gateways = await this.#fleet('gateway', 'x86_gateway', 24, () => 'v1.8.0');
+    const sensors = await this.#fleet('sensor', 'arm_sensor', 30, (n) => (n === 7 ? 'nightly' : 'v0.9.2'));
+    await this.#completed(sensors);
+    await this.#cancelled(gateways);
+    await this.#stoppedByThreshold(gateways);
+    const rolling = await this.#rolling(jetsons);
+    const { canary, failedDevice } = await this.#canary(pis);
+    await this.#create({
+      deployment_name: 'Pilot on the roof unit',
+      target_version: 'v2.2.0-rc.1',
+      rollout_strategy: 'manual',
+      device_ids: pis.slice(40, 41).map((device) => device.id),
+    });
+    return { canary, failedDevice, rolling };
+  }
+
+  async #canary(devices: DeviceClient[]) {
+    const canary = await this.#create({
+      deployment_name: 'Firmware Update v2.1.0',
+      target_version: 'v2.1.0',
+      rollout_strategy: 'canary',
+      rollout_percentage: 20,
+      device_filters: {
+        device_type: 'raspberry_pi',
+        current_version: 'v2.1.0',
+        version_operator: '!=',
+        status: 'online',
+      },
+    });
+    await this.#act(canary, 'start');
+    const offered = await this.#offered(canary, devices, 9);
+    const [unlucky, ...others] = offered;
+    if (!unlucky) throw new Error('No device was offered the canary.');
+    await Promise.all(others.map((device) => this.#complete(canary, device)));
+    await unlucky.report(canary.deployment_id, 'downloading', 'installing');
+    await unlucky.sendLog(canary.deployment_id, { attempt: 1, chunk: INSTALL_LOG, offset: 0 });
+    await unlucky.report(canary.deployment_id, {
+      status: 'failed',
+      error_message: "install.sh exited with status 1: cp: error writing '/boot/firmware/kernel.img': No space left on device",
+    });
+    return { canary, failedDevice: unlucky.name };
+  }
+
+  async #rolling(devices: DeviceClient[]): Promise<CreatedDeployment> {
+    const rolling = await this.#create({
+      deployment_name: 'Jetson vision stack 3.2',
+      target_version: 'v3.2.0',
+      rollout_strategy: 'rolling',
+      device_filters: { device_type: 'nvidia_jetson', status: 'online' },
+    });
+    await this.#act(rolling, 'start');
+    const first = await this.#offered(rolling, devices, 12);
+    await Promise.all(
+      first.map((device, index) =>
+        index === 4
+          ? device.report(rolling.deployment_id, 'downloading', 'installing', {
+              status: 'rolled_back',
+              error_message: 'Health check failed: camera pipeline did not start within 20 s',
+              installed_version: 'v3.1.4',
+            })
+          : this.#complete(rolling, device),
+      ),
+    );
+    const waiting = devices.filter((device) => !first.includes(device));
+    const second = await this.#offered(rolling, waiting, 12);
+    await Promise.all(
+      second.map((device, index) => {
+        if (index < 4) return this.#complete(rolling, device);
+        if (index < 6) return device.report(rolling.deployment_id, 'downloading', 'installing', 'verifying');
+        if (index < 9) {
+          return device.report(rolling.deployment_id, 'downloading', {
+            status: 'installing',
+            progress: 30 + index * 5,
+          });
+        }
+        if (index < 11) {
+          return device.report(rolling.deployment_id, { status: 'downloading', progress: 8 * index });
+        }
+        return Promise.resolve();
+      }),
+    );
+    return rolling;
+  }
+
+  async #completed(devices: DeviceClient[]): Promise<void> {
+    const deployment = await this.#create({
+      deployment_name: 'Sensor calibration tables',
+      target_version: 'v1.0.0',
+      rollout_strategy: 'immediate',
+      device_filters: { device_type: 'arm_sensor' },
+    });
+    await this.#act(deployment, 'start');
+    const offered = await this.#offered(deployment, devices, devices.length);
+    await Promise.all(offered.map((device) => this.#complete(deployment, device)));
+  }
+
+  async #cancelled(devices: DeviceClient[]): Promise<void> {
+    const deployment = await this.#create({
+      deployment_name: 'Gateway kernel 6.12 (first try)',
+      target_version: 'v1.8.5',
+      rollout_strategy: 'canary',
+      rollout_percentage: 10,
+      device_filters: { device_type: 'x86_gateway' },
+    });
+    await this.#act(deployment, 'start');
+    const offered = await this.#offered(deployment, devices, 2);
+    await Promise.all(offered.map((device) => this.#complete(deployment, device)));
+    await this.#act(deployment, 'cancel');
+  }
+
+  async #stoppedByThreshold(devices: DeviceClient[]): Promise<void> {
+    const deployment = await this.#create({
+      deployment_name: 'Urgent security patch',
+      target_version: 'v1.9.0',
+      rollout_strategy: 'immediate',
+      device_filters: { device_type: 'x86_gateway', status: 'online' },
+    });
+    await this.#act(deployment, 'start');
+    const offered = await this.#offered(deployment, devices, 24);
+    for (const [index, device] of offered.slice(0, 7).entries()) {
+      if (index < 4) await this.#complete(deployment, device);
+      else {
+        await device.report(deployment.deployment_id, 'downloading', {
+          status: 'failed',
+          error_message: 'Checksum mismatch: the package is not the one that was announced',
+        });
+      }
+    }
+  }
+
+  #fleet(
+    prefix: string,
+    type: string,
+    count: number,
+    version: (n: number) => string,
+  ): Promise<DeviceClient[]> {
+    return registerDevices(
+      this.#url,
+      this.#adminToken,
+      Array.from({ length: count }, (_, index) => ({
+        name: `${prefix}-${String(index + 1).padStart(3, '0')}`,
+        type,
+        version: version(index + 1),
+        online: prefix !== 'sensor' || index % 6 !== 5,
+      })),
+    );
+  }
+
+  async #complete(deployment: CreatedDeployment, device: DeviceClient): Promise<void> {
+    await device.report(
+      deployment.deployment_id,
+      'downloading',
+      'installing',
+      'verifying',
+      'completed',
+    );
+  }
+
+  /** Lets the devices poll until `count` of them have been offered the deployment. */
+  async #offered(
+    deployment: CreatedDeployment,
+    devices: readonly DeviceClient[],
+    count: number,
+  ): Promise<DeviceClient[]> {
+    const deadline = Date.now() + 30_000;
+    for (;;) {
+      const answers = await Promise.all(devices.map((device) => device.checkUpdate()));
+      const offered = devices.filter((_, index) => {
+        const answer = answers[index];
+        return answer?.update_available && answer.deployment_id === deployment.deployment_id;
+      });
+      if (offered.length >= count) return offered;
+      if (Date.now() > deadline) {
+        throw new Error(
+          `${deployment.deployment_name}: ${offered.length} of ${count} devices were offered it`,
+        );
+      }
+    }
+  }
+
+  #create(
+    request: Omit<CreateDeploymentRequest, 'update_package_url' | 'checksum'>,
+  ): Promise<CreatedDeployment> {
+    return this.#post('/deployments', {
+      update_package_url: `https://cdn.example.com/updates/${request.target_version}.tar.gz`,
+      checksum: CHECKSUM,
+      release_notes: 'Bug fixes and performance improvements',
+      ...request,
+    });
+  }
+
+  async #act(deployment: CreatedDeployment, action: string): Promise<void> {
+    await this.#post(`/deployments/${deployment.deployment_id}/${action}`, {});
+  }
+
+  async #post<T>(path: string, body: object): Promise<T> {
+    const response = await fetch(`${this.#url}/api/v1/admin/ota${path}`, {
+      method: 'POST',
+      headers: {
+        Authorization: `Bearer ${this.#adminToken}`,
+        'Content-Type': 'application/json',
+      },
+      body: JSON.stringify(body),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`POST ${path} → ${text}`);
+    return JSON.parse(text) as T;
+  }
+}

@@ -1,0 +1,21 @@
+import { onScopeDispose, ref, type Ref } from 'vue';
+
+const TICK_MS = 10_000;
+
+let users = 0;
+let timer: ReturnType<typeof setInterval> | undefined;
+const now = ref(new Date());
+
+/** The time, moving every ten seconds: one timer for every "3 min ago" on the page. */
+export function useNow(): Ref<Date> {
+  users += 1;
+  if (users === 1) {
+    now.value = new Date();
+    timer = setInterval(() => (now.value = new Date()), TICK_MS);
+  }
+  onScopeDispose(() => {
+    users -= 1;
+    if (users === 0) clearInterval(timer);
+  });
+  return now;
+}

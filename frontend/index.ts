@@ -1,0 +1,37 @@
+import type { RouteRecordRaw } from 'vue-router';
+import { texts } from './texts.ts';
+import OtaShell from './pages/OtaShell.vue';
+import DeploymentsPage from './pages/DeploymentsPage.vue';
+import { ROOT_PATH, ROUTE } from './route-names.ts';
+
+/** What the host adds to its router; all paths are absolute and below `/admin/edge/ota`. */
+export const routes: RouteRecordRaw[] = [
+  {
+    path: ROOT_PATH,
+    component: OtaShell,
+    meta: { title: texts.page.title },
+    children: [
+      { path: '', name: ROUTE.list, component: DeploymentsPage },
+      {
+        path: 'new',
+        name: ROUTE.create,
+        component: () => import('./pages/NewDeploymentPage.vue'),
+      },
+      {
+        path: ':deployment_id',
+        name: ROUTE.detail,
+        component: () => import('./pages/DeploymentPage.vue'),
+        props: (route) => ({ deploymentId: String(route.params['deployment_id']) }),
+      },
+    ],
+  },
+];
+
+/** The page's entry in the host's navigation. */
+export const navigation = {
+  id: 'ota',
+  title: texts.page.title,
+  section: 'Edge',
+  icon: 'upload',
+  path: ROOT_PATH,
+};

@@ -1,0 +1,8 @@
+/** Where the page lives in Ops-Center, and the names of its routes. */
+export const ROOT_PATH = '/admin/edge/ota';
+
+export const ROUTE = {
+  list: 'ota-deployments',
+  create: 'ota-new-deployment',
+  detail: 'ota-deployment',
+} as const;

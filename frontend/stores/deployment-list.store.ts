@@ -1,0 +1,108 @@
+import { defineStore } from 'pinia';
+import { ref, shallowRef } from 'vue';
+import type {
+  DeploymentList,
+  DeploymentSummary,
+  OtaMetrics,
+  StreamEvent,
+} from '../../backend/contract/admin-api.ts';
+import { adminClient, type DeploymentQuery } from '../api/admin-client.ts';
+import { toApiError, type ApiError } from '../api/api-error.ts';
+
+/** The list of deployments as the address asks for it, and the figures above it. */
+export const useDeploymentListStore = defineStore('ota-deployment-list', () => {
+  const query = ref<DeploymentQuery>({});
+  const list = shallowRef<DeploymentList | null>(null);
+  const metrics = shallowRef<OtaMetrics | null>(null);
+  const listError = shallowRef<ApiError | null>(null);
+  const metricsError = shallowRef<ApiError | null>(null);
+  const loading = ref(false);
+  let running: AbortController | null = null;
+
+  /** Fetches the list; a newer call wins over one that is still under way. */
+  async function loadList(): Promise<void> {
+    running?.abort();
+    const controller = (running = new AbortController());
+    loading.value = true;
+    try {
+      const answer = await adminClient.listDeployments(query.value, controller.signal);
+      if (running !== controller) return;
+      list.value = answer;
+      listError.value = null;
+    } catch (error) {
+      if (running !== controller) return;
+      listError.value = toApiError(error);
+      throw error;
+    } finally {
+      if (running === controller) loading.value = false;
+    }
+  }
+
+  async function loadMetrics(): Promise<void> {
+    try {
+      metrics.value = await adminClient.getMetrics();
+      metricsError.value = null;
+    } catch (error) {
+      metricsError.value = toApiError(error);
+    }
+  }
+
+  function replace(summary: DeploymentSummary): boolean {
+    const current = list.value;
+    const known = current?.deployments.some((row) => row.deployment_id === summary.deployment_id);
+    if (!current || !known) return false;
+    list.value = {
+      ...current,
+      deployments: current.deployments.map((row) =>
+        row.deployment_id === summary.deployment_id ? { ...row, ...summary } : row,
+      ),
+    };
+    return true;
+  }
+
+  /**
+   * Takes events into the shown rows.
+   *
+   * @returns whether the list must be fetched anew, because a row may have come or gone.
+   */
+  function apply(events: StreamEvent[]): boolean {
+    let stale = false;
+    for (const event of events) {
+      if (event.type === 'deployment') {
+        const { type: _, ...summary } = event;
+        const before = list.value?.deployments.find(
+          (row) => row.deployment_id === summary.deployment_id,
+        );
+        const known = replace(summary);
+        stale ||= !known || (Boolean(query.value.status) && before?.status !== summary.status);
+      } else if (event.type === 'progress') {
+        const row = list.value?.deployments.find(
+          (candidate) => candidate.deployment_id === event.deployment_id,
+        );
+        if (row) {
+          replace({
+            ...row,
+            total_devices: event.total_devices,
+            completed_devices: event.completed,
+            failed_devices: event.failed,
+            progress_percentage: event.percentage,
+          });
+        }
+      }
+    }
+    return stale;
+  }
+
+  return {
+    query,
+    list,
+    metrics,
+    listError,
+    metricsError,
+    loading,
+    loadList,
+    loadMetrics,
+    replace,
+    apply,
+  };
+});

@@ -1,0 +1,150 @@
+import { defineStore } from 'pinia';
+import { ref, shallowRef } from 'vue';
+import type {
+  DeploymentDetail,
+  DeploymentEvent,
+  OtaMetrics,
+  StreamEvent,
+} from '../../backend/contract/admin-api.ts';
+import { adminClient } from '../api/admin-client.ts';
+import { toApiError, type ApiError } from '../api/api-error.ts';
+
+/** Whether all of `facts` are what `detail` says already, as after every opening of the stream. */
+function holds(detail: DeploymentDetail, facts: Partial<DeploymentDetail>): boolean {
+  return Object.entries(facts).every(([name, value]) =>
+    isSame(detail[name as keyof DeploymentDetail], value),
+  );
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b;
+  const entries = Object.entries(b);
+  return (
+    entries.length === Object.keys(a).length &&
+    entries.every(([name, value]) => isSame((a as Record<string, unknown>)[name], value))
+  );
+}
+
+/** The one deployment that is open: its head, figures and timeline. Its targets are a store apart. */
+export const useDeploymentStore = defineStore('ota-deployment', () => {
+  const id = ref('');
+  const detail = shallowRef<DeploymentDetail | null>(null);
+  const error = shallowRef<ApiError | null>(null);
+  const metrics = shallowRef<OtaMetrics | null>(null);
+  const events = shallowRef<DeploymentEvent[] | null>(null);
+  const eventsCursor = ref<string | null>(null);
+  const eventsError = shallowRef<ApiError | null>(null);
+
+  function open(deploymentId: string): void {
+    id.value = deploymentId;
+    detail.value = null;
+    error.value = null;
+    metrics.value = null;
+    events.value = null;
+    eventsCursor.value = null;
+    eventsError.value = null;
+  }
+
+  /** Fetches the head. An answer for a deployment that is no longer open is dropped. */
+  async function load(): Promise<void> {
+    const wanted = id.value;
+    try {
+      const answer = await adminClient.getDeployment(wanted);
+      if (id.value !== wanted) return;
+      detail.value = answer;
+      error.value = null;
+    } catch (cause) {
+      if (id.value !== wanted) return;
+      error.value = toApiError(cause);
+      throw cause;
+    }
+  }
+
+  async function loadMetrics(): Promise<void> {
+    const wanted = id.value;
+    try {
+      const answer = await adminClient.getMetrics(wanted);
+      if (id.value === wanted) metrics.value = answer;
+    } catch {
+      // The figures stay as they are; the head tells that the server is away.
+    }
+  }
+
+  /** Fetches the newest page of the timeline; earlier pages that are already shown stay. */
+  async function loadEvents(): Promise<void> {
+    const wanted = id.value;
+    try {
+      const page = await adminClient.listEvents(wanted);
+      if (id.value !== wanted) return;
+      const shown = new Set(page.events.map((event) => event.id));
+      const earlier = (events.value ?? []).filter((event) => !shown.has(event.id));
+      const connected = events.value?.some((event) => shown.has(event.id)) ?? false;
+      events.value = connected ? [...page.events, ...earlier] : page.events;
+      if (!connected) eventsCursor.value = page.next_cursor;
+      eventsError.value = null;
+    } catch (cause) {
+      if (id.value === wanted) eventsError.value = toApiError(cause);
+    }
+  }
+
+  async function loadEarlierEvents(): Promise<void> {
+    const wanted = id.value;
+    try {
+      const page = await adminClient.listEvents(wanted, eventsCursor.value);
+      if (id.value !== wanted) return;
+      events.value = [...(events.value ?? []), ...page.events];
+      eventsCursor.value = page.next_cursor;
+    } catch (cause) {
+      if (id.value === wanted) eventsError.value = toApiError(cause);
+    }
+  }
+
+  /**
+   * Takes events of the stream into the head.
+   *
+   * @returns whether the batches and the phase may have changed, which only a fetch can tell.
+   */
+  function apply(streamEvents: StreamEvent[]): boolean {
+    let stale = false;
+    for (const event of streamEvents) {
+      const current = detail.value;
+      if (!current || event.type === 'reset' || event.type === 'device') continue;
+      if (event.deployment_id !== current.deployment_id) continue;
+      if (event.type === 'deployment') {
+        const { type: _, ...summary } = event;
+        if (holds(current, summary)) continue;
+        detail.value = { ...current, ...summary };
+      } else {
+        const { type: _, deployment_id: __, status_breakdown: counts, ...progress } = event;
+        if (holds(current, { progress, status_breakdown: counts })) continue;
+        detail.value = {
+          ...current,
+          progress,
+          status_breakdown: counts,
+          total_devices: progress.total_devices,
+          completed_devices: progress.completed,
+          failed_devices: progress.failed,
+          progress_percentage: progress.percentage,
+        };
+      }
+      stale = true;
+    }
+    return stale;
+  }
+
+  return {
+    id,
+    detail,
+    error,
+    metrics,
+    events,
+    eventsCursor,
+    eventsError,
+    open,
+    load,
+    loadMetrics,
+    loadEvents,
+    loadEarlierEvents,
+    apply,
+  };
+});

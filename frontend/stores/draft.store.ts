@@ -1,0 +1,60 @@
+import { defineStore } from 'pinia';
+import { computed, reactive, ref, watch } from 'vue';
+import { draftFaults, emptyDraft, WIZARD_STEPS, type Draft, type Faults } from './draft.ts';
+
+const STORAGE_KEY = 'ota-deployment-draft';
+
+interface Stored {
+  draft: Draft;
+  step: number;
+}
+
+/** The wizard's draft: kept in this tab's session storage, so that a reload loses nothing. */
+export const useDraftStore = defineStore('ota-draft', () => {
+  const stored = restore();
+  const draft = reactive<Draft>(stored?.draft ?? emptyDraft());
+  const step = ref(stored?.step ?? 0);
+  /** What the server found wrong; a fault goes as soon as its field is changed. */
+  const serverFaults = ref<Faults>({});
+  const faults = computed<Faults>(() => ({
+    ...serverFaults.value,
+    ...draftFaults(draft, new Date()),
+  }));
+
+  watch(
+    [draft, step],
+    () => {
+      try {
+        sessionStorage.setItem(STORAGE_KEY, JSON.stringify({ draft, step: step.value }));
+      } catch {
+        // No room or no permission: the draft then lives as long as the page.
+      }
+    },
+    { deep: true },
+  );
+
+  function restored(): boolean {
+    return JSON.stringify(draft) !== JSON.stringify(emptyDraft());
+  }
+
+  function clear(): void {
+    Object.assign(draft, emptyDraft());
+    step.value = 0;
+    serverFaults.value = {};
+  }
+
+  return { draft, step, serverFaults, faults, restored, clear };
+});
+
+function restore(): Stored | null {
+  try {
+    const value = JSON.parse(
+      sessionStorage.getItem(STORAGE_KEY) ?? 'null',
+    ) as Partial<Stored> | null;
+    if (!value?.draft) return null;
+    const step = Math.min(Math.max(0, Number(value.step) || 0), WIZARD_STEPS.length - 1);
+    return { draft: { ...emptyDraft(), ...value.draft }, step };
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,137 @@
+import { Queue, createPostgresBackend, withBackend, type JobsOptions } from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import type { RolloutJobs } from '../backend/deployments/rollout-jobs.ts';
+import { DomainError } from '../backend/kernel/errors.ts';
+import type { QueueLocation } from './queue-backend.ts';
+import {
+  QUEUE_NAME,
+  scheduledStartId,
+  type JobName,
+  type JobPayloads,
+  type PeriodicJob,
+} from './queue.ts';
+import { logSparingly } from './sparing-log.ts';
+
+/** A queue that does not take a job within this time counts as away. */
+const PATIENCE_MS = 3_000;
+const RETRY_AFTER_SECONDS = 5;
+
+const JOB_OPTIONS: JobsOptions = {
+  attempts: 8,
+  backoff: { type: 'exponential', delay: 500 },
+  removeOnComplete: true,
+  // The reconcile job makes up for a job that failed for good; keeping it would only fill the store.
+  removeOnFail: { age: 24 * 60 * 60, count: 1_000 },
+};
+
+/** The producing side of the queue, on either backend. */
+export class RolloutQueue implements RolloutJobs {
+  readonly #queue: Pick<Queue, 'add' | 'upsertJobScheduler' | 'close' | 'waitUntilReady' | 'on'>;
+  readonly #redis: Redis | undefined;
+
+  constructor(location: QueueLocation, logger: Logger) {
+    if (location.kind === 'redis') {
+      this.#redis = location.connect('producer');
+      this.#queue = new Queue(QUEUE_NAME, {
+        connection: this.#redis,
+        prefix: location.prefix,
+        defaultJobOptions: JOB_OPTIONS,
+        skipWaitingForReady: true,
+      });
+    } else {
+      const { Queue: PostgresQueue } = withBackend(createPostgresBackend);
+      this.#queue = new PostgresQueue(QUEUE_NAME, {
+        connection: location.connection,
+        defaultJobOptions: JOB_OPTIONS,
+      }) as unknown as Queue;
+    }
+    this.#queue.on('error', logSparingly(logger, 'job queue disturbed'));
+  }
+
+  /**
+   * Waits until the queue can be used, and prepares its schema, which may take longer than handing
+   * over a job. Throws `queue_unavailable`.
+   */
+  async open(): Promise<void> {
+    try {
+      await this.#queue.waitUntilReady();
+    } catch (error) {
+      throw queueUnavailable(error);
+    }
+  }
+
+  async assertAvailable(): Promise<void> {
+    // On PostgreSQL the queue is away exactly when the database is, which says so itself.
+    if (this.#redis) await this.#reach(this.#redis.ping());
+  }
+
+  async releaseBatch(deploymentId: string, batch: number): Promise<void> {
+    await this.#add('release-batch', { deployment_id: deploymentId, batch });
+  }
+
+  async passGate(deploymentId: string): Promise<void> {
+    await this.#add('pass-gate', { deployment_id: deploymentId });
+  }
+
+  async skipPending(deploymentId: string): Promise<void> {
+    await this.#add('skip-pending', { deployment_id: deploymentId });
+  }
+
+  async startAt(deploymentId: string, at: Date): Promise<void> {
+    await this.#add(
+      'scheduled-start',
+      { deployment_id: deploymentId },
+      { jobId: scheduledStartId(deploymentId), delay: Math.max(0, at.getTime() - Date.now()) },
+    );
+  }
+
+  /** Makes sure that a periodic job exists; changes nothing when it does. */
+  async keepComing(name: PeriodicJob, everySeconds: number): Promise<void> {
+    await this.#reach(
+      this.#queue.upsertJobScheduler(
+        name,
+        { every: everySeconds * 1_000 },
+        { name, data: {}, opts: { removeOnComplete: true, removeOnFail: true } },
+      ),
+    );
+  }
+
+  async close(): Promise<void> {
+    await this.#queue.close();
+    // BullMQ leaves a connection open that it was given.
+    this.#redis?.disconnect();
+  }
+
+  async #add<Name extends JobName>(
+    name: Name,
+    payload: JobPayloads[Name],
+    options: JobsOptions = {},
+  ): Promise<void> {
+    await this.#reach(this.#queue.add(name, payload, options));
+  }
+
+  async #reach<T>(request: Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const patience = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(new Error('no answer in time')), PATIENCE_MS);
+    });
+    try {
+      return await Promise.race([request, patience]);
+    } catch (error) {
+      throw queueUnavailable(error);
+    } finally {
+      clearTimeout(timer);
+      request.catch(() => undefined);
+    }
+  }
+}
+
+function queueUnavailable(cause: unknown): DomainError {
+  return new DomainError(
+    'queue_unavailable',
+    'The job queue does not answer. Nothing was changed; try again shortly.',
+    {},
+    { cause, retryAfterSeconds: RETRY_AFTER_SECONDS },
+  );
+}

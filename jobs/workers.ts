@@ -1,0 +1,114 @@
+import {
+  UnrecoverableError,
+  Worker,
+  createPostgresBackend,
+  withBackend,
+  type Processor,
+} from 'bullmq';
+import type { Redis } from 'ioredis';
+import type { Logger } from 'pino';
+import type { JobProcessors } from './processors.ts';
+import type { QueueLocation } from './queue-backend.ts';
+import { PERIODIC_JOBS, QUEUE_NAME, UnusableJobError, type PeriodicJob } from './queue.ts';
+import type { RolloutQueue } from './rollout-queue.ts';
+import { logSparingly } from './sparing-log.ts';
+
+/** How soon a worker looks again after its store was away. */
+const RETRY_DELAY_MS = 2_000;
+
+export interface WorkerSettings {
+  concurrency: number;
+  /** Seconds between two runs of each periodic job. */
+  every: Record<PeriodicJob, number>;
+}
+
+/** The consuming side of the queue: runs the processors, and keeps the periodic jobs coming. */
+export class RolloutWorkers {
+  readonly #worker: Worker;
+  readonly #redis: Redis | undefined;
+  readonly #queue: RolloutQueue;
+  readonly #settings: WorkerSettings;
+  readonly #logger: Logger;
+  readonly #keeper: NodeJS.Timeout;
+
+  constructor(
+    location: QueueLocation,
+    queue: RolloutQueue,
+    processors: JobProcessors,
+    settings: WorkerSettings,
+    logger: Logger,
+  ) {
+    this.#queue = queue;
+    this.#settings = settings;
+    this.#logger = logger;
+    const process = toProcessor(processors, logger);
+    const { concurrency } = settings;
+    if (location.kind === 'redis') {
+      this.#redis = location.connect('worker');
+      this.#worker = new Worker(QUEUE_NAME, process, {
+        connection: this.#redis,
+        prefix: location.prefix,
+        concurrency,
+        runRetryDelay: RETRY_DELAY_MS,
+      });
+    } else {
+      const { Worker: PostgresWorker } = withBackend(createPostgresBackend);
+      this.#worker = new PostgresWorker(QUEUE_NAME, process, {
+        connection: location.connection,
+        concurrency,
+        runRetryDelay: RETRY_DELAY_MS,
+      }) as unknown as Worker;
+    }
+    this.#worker.on('error', logSparingly(logger, 'job worker disturbed'));
+    this.#worker.on('failed', (job, error) => {
+      logger.warn({ err: error, job: job?.name, attempts: job?.attemptsMade }, 'job failed');
+    });
+    // A flushed store forgets its periodic jobs, the reconcile job among them; so not even that one
+    // is left to the store alone.
+    this.#keeper = setInterval(
+      () => void this.keepPeriodicJobs(),
+      settings.every.reconcile * 1_000,
+    );
+  }
+
+  async open(): Promise<void> {
+    await this.#worker.waitUntilReady();
+    await this.keepPeriodicJobs();
+  }
+
+  async keepPeriodicJobs(): Promise<void> {
+    for (const name of PERIODIC_JOBS) {
+      try {
+        await this.#queue.keepComing(name, this.#settings.every[name]);
+      } catch (error) {
+        this.#logger.warn(
+          { err: error, job: name },
+          'periodic job could not be set up; trying again',
+        );
+      }
+    }
+  }
+
+  /** Waits for the jobs at work. */
+  async close(): Promise<void> {
+    clearInterval(this.#keeper);
+    await this.#worker.close();
+    this.#redis?.disconnect();
+  }
+}
+
+function toProcessor(processors: JobProcessors, logger: Logger): Processor {
+  return async (job) => {
+    const processor = processors[job.name as keyof JobProcessors] as
+      ((payload: unknown) => Promise<void>) | undefined;
+    // A newer release may have queued what this one does not know; it is not lost, only left.
+    if (!processor) throw new UnrecoverableError(`unknown job ${job.name}`);
+    try {
+      await processor(job.data);
+      logger.debug({ job: job.name, job_id: job.id }, 'job done');
+    } catch (error) {
+      if (error instanceof UnusableJobError) throw new UnrecoverableError(error.message);
+      throw error;
+    }
+  };
+}

@@ -1,0 +1,371 @@
+import { expect } from 'chai';
+import { execFileSync } from 'node:child_process';
+import { createServer } from 'node:http';
+import { once } from 'node:events';
+import { chmod, mkdir, readFile, rmdir, symlink, writeFile } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { DeviceServer } from './support/device-server.ts';
+import { makePackage } from './support/package-builder.ts';
+import { Sandbox } from './support/sandbox.ts';
+
+const GOOD = makePackage('echo new > "$OTA_ROOT/app/version.txt"');
+
+describe('agent: scripts, health and going back', () => {
+  let server: DeviceServer;
+  let device: Sandbox;
+  let before: string;
+
+  beforeEach(async () => {
+    server = await DeviceServer.start();
+    device = await Sandbox.create(server.url);
+    before = await device.picture();
+  });
+  afterEach(async () => {
+    await device.remove();
+    await server.close();
+    expect(server.faults).to.deep.equal([]);
+  });
+
+  async function expectRolledBack(script: string, ...says: string[]): Promise<string> {
+    const offer = server.offerPackage(makePackage(script));
+    const exit = await device.once();
+    expect(exit.code, exit.stderr).to.equal(11);
+    expect(await device.picture()).to.equal(before);
+    expect(await device.currentVersion()).to.equal('1.0.0');
+    expect(server.statuses.at(-1)).to.equal('rolled_back');
+    expect(server.lastReport.installed_version).to.equal('1.0.0');
+    for (const text of says) expect(server.lastReport.error_message).to.include(text);
+    return server.log(offer.deployment_id);
+  }
+
+  const spoil = 'echo half > "$OTA_ROOT/app/version.txt"; ';
+
+  it('F42 a script that hangs and ignores SIGTERM is killed with all its children', async () => {
+    await device.configure({ install: { timeout_seconds: 0.5, kill_grace_seconds: 0.1 } });
+    await expectRolledBack(
+      `trap '' TERM; ${spoil} (trap '' TERM; while :; do sleep 0.05; echo late > "$OTA_ROOT/app/version.txt"; done) & while :; do sleep 1; done`,
+      'longer than 0.5 seconds',
+    );
+  });
+
+  it('F43 a background child that left its session is ended before files are put back', async () => {
+    await expectRolledBack(
+      `${spoil} setsid bash -c 'while :; do sleep 0.02; echo late > "$OTA_ROOT/app/version.txt"; done' >/dev/null 2>&1 & sleep 0.1; exit 1`,
+      'exited with code 1',
+    );
+    const processes = execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' });
+    expect(processes).to.not.include(`echo late > "$OTA_ROOT`);
+    expect(await device.picture()).to.equal(before);
+  });
+
+  it('F43 a background child that keeps the output open does not hold a good update up', async () => {
+    server.offerPackage(
+      makePackage('sleep 30 & echo $! > "$OTA_ROOT/child"; echo new > "$OTA_ROOT/app/version.txt"'),
+    );
+    const started = Date.now();
+    expect((await device.once()).code).to.equal(0);
+    expect(Date.now() - started).to.be.below(15_000);
+    process.kill(Number(await device.read('child')), 'SIGKILL');
+  });
+
+  it('F44 a script that exits non-zero', async () => {
+    const log = await expectRolledBack(
+      `${spoil} echo "no such board"; exit 7`,
+      'code 7',
+      'no such board',
+    );
+    expect(log).to.include('no such board');
+  });
+
+  it('F44 a script that dies by a signal', () =>
+    expectRolledBack(`${spoil} kill -SEGV $$`, 'SIGSEGV'));
+
+  it('F45 a script that floods its output with binary data', async () => {
+    const log = await expectRolledBack(
+      `${spoil} echo first line; head -c 3000000 /dev/urandom; echo; echo last line; exit 1`,
+      'code 1',
+    );
+    expect(Buffer.byteLength(log)).to.be.within(100_000, 256 * 1024);
+    expect(log).to.include('first line').and.include('last line').and.include('left out');
+    expect(log).to.not.include('\0');
+  });
+
+  it('F46 a script that kills the agent: the next start goes back', async () => {
+    server.offerPackage(makePackage(`${spoil} kill -9 $PPID; sleep 5`));
+    expect((await device.once()).signal).to.equal('SIGKILL');
+    expect((await device.once()).code).to.equal(11);
+    expect(await device.picture()).to.equal(before);
+  });
+
+  it('F47 a health check that flaps and then fails', async () => {
+    await device.configure({
+      health: {
+        checks: [
+          {
+            type: 'command',
+            command:
+              'n=$(cat tick 2>/dev/null || echo 0); echo $((n+1)) > tick; [ "$(cat app/version.txt)" = old ] || [ $((n % 2)) = 0 ]',
+            retries: 2,
+            interval_seconds: 0.01,
+          },
+        ],
+        passes_required: 2,
+      },
+    });
+    await expectRolledBack('echo new > "$OTA_ROOT/app/version.txt"', 'Health check failed');
+    expect(server.statuses).to.deep.equal([
+      'downloading',
+      'installing',
+      'verifying',
+      'rolled_back',
+    ]);
+  });
+
+  it('a health check that recovers within its retries is good enough', async () => {
+    await device.configure({
+      health: {
+        checks: [
+          {
+            type: 'command',
+            command: 'n=$(cat tick 2>/dev/null || echo 0); echo $((n+1)) > tick; [ $n -ge 2 ]',
+            retries: 2,
+            interval_seconds: 0.01,
+          },
+        ],
+        passes_required: 3,
+      },
+    });
+    server.offerPackage(GOOD);
+    expect((await device.once()).code).to.equal(0);
+    expect((await device.read('tick')).trim()).to.equal('5');
+  });
+
+  it('F48 a health check that hangs, by its own limit and by the deadline of all', async () => {
+    const hang = 'test "$(cat app/version.txt)" = old || sleep 600';
+    const check = { type: 'command', command: hang, retries: 0 };
+    await device.configure({ health: { checks: [{ ...check, timeout_seconds: 0.3 }] } });
+    await expectRolledBack('echo new > "$OTA_ROOT/app/version.txt"', 'longer than 0.3 seconds');
+    await device.configure({ health: { checks: [check], deadline_seconds: 0.3 } });
+    await expectRolledBack(
+      'echo new > "$OTA_ROOT/app/version.txt"',
+      'not passed within 0.3 seconds',
+    );
+  });
+
+  it('http and tcp checks see whether a service answers', async () => {
+    let status = 200;
+    const service = createServer((_request, response) => response.writeHead(status).end());
+    service.listen(0, '127.0.0.1');
+    await once(service, 'listening');
+    const { port } = service.address() as AddressInfo;
+    const limits = { retries: 0, timeout_seconds: 2 };
+    await device.configure({
+      health: {
+        checks: [
+          { type: 'http', url: `http://127.0.0.1:${port}/health`, ...limits },
+          { type: 'tcp', host: '127.0.0.1', port, ...limits },
+        ],
+      },
+    });
+    server.offerPackage(GOOD);
+    expect((await device.once()).code).to.equal(0);
+    status = 503;
+    server.offerPackage(makePackage('echo newer > "$OTA_ROOT/app/version.txt"'), {
+      target_version: '3.0.0',
+    });
+    expect((await device.once()).code).to.equal(11);
+    expect(server.lastReport.error_message).to.include('answered 503').and.include('not healthy');
+    expect(server.lastReport.installed_version).to.equal('2.0.0');
+    service.closeAllConnections();
+    service.close();
+    await once(service, 'close');
+    server.offerPackage(makePackage('true'), { target_version: '4.0.0' });
+    expect((await device.once()).code).to.equal(11);
+    expect(server.lastReport.error_message).to.include('ECONNREFUSED');
+  });
+
+  it('a systemd check asks whether the unit is active', async () => {
+    const commands = `${device.dir}/commands`;
+    await mkdir(commands);
+    await writeFile(
+      `${commands}/systemctl`,
+      `#!/bin/sh\n[ "$1 $2" = "is-active pump.service" ] || exit 4\ncat ${device.root('unit')} 2>/dev/null || echo active\ntest ! -e ${device.root('unit')}\n`,
+      { mode: 0o755 },
+    );
+    const environment = { PATH: `${commands}:${process.env.PATH}` };
+    await device.configure({
+      health: { checks: [{ type: 'systemd', unit: 'pump.service', retries: 0 }] },
+    });
+    server.offerPackage(GOOD);
+    expect((await device.once(environment)).code).to.equal(0);
+    server.offerPackage(makePackage('echo failed > "$OTA_ROOT/unit"'), { target_version: '3.0.0' });
+    expect((await device.once(environment)).code).to.equal(11);
+    expect(server.lastReport.error_message).to.include('unit pump.service').and.include('failed');
+  });
+
+  it('F49 a rollback that cannot write says so, and is finished when it can', async function () {
+    const immutable = device.root('app/data/settings.json');
+    try {
+      execFileSync('chattr', ['+i', immutable], { stdio: 'ignore' });
+      execFileSync('chattr', ['-i', immutable], { stdio: 'ignore' });
+    } catch {
+      if (process.env.CI === 'true') throw new Error('this test needs root and chattr');
+      this.skip();
+    }
+    server.offerPackage(
+      makePackage(
+        `${spoil} echo broken > "$OTA_ROOT/app/data/settings.json"; chattr +i "$OTA_ROOT/app/data/settings.json"; exit 1`,
+      ),
+    );
+    const exit = await device.once();
+    expect(exit.code, exit.stderr).to.equal(10);
+    expect(server.statuses.at(-1)).to.equal('failed');
+    expect(server.lastReport.error_message).to.include('may be between two versions');
+    expect(server.lastReport.installed_version).to.equal(undefined);
+    expect(await device.read('app/version.txt'), 'what can be restored is').to.equal('old\n');
+    execFileSync('chattr', ['-i', immutable]);
+    expect((await device.once()).code).to.equal(11);
+    expect(await device.picture()).to.equal(before);
+    expect(server.lastReport.status).to.equal('rolled_back');
+  });
+
+  it('F29 a script that fills the disk does not keep the device from going back', async function () {
+    const disk = device.dir;
+    await device.remove();
+    await mkdir(disk);
+    try {
+      execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=6m', 'tmpfs', disk], { stdio: 'pipe' });
+    } catch {
+      await rmdir(disk);
+      if (process.env.CI === 'true') throw new Error('this test needs root and mount');
+      this.skip();
+    }
+    try {
+      device = await Sandbox.create(server.url, {}, disk);
+      before = await device.picture();
+      await expectRolledBack(
+        `${spoil} dd if=/dev/zero of="$OTA_ROOT/app/huge" bs=64k 2>/dev/null; echo more > "$OTA_ROOT/app/more"; exit 1`,
+        'code 1',
+      );
+    } finally {
+      execFileSync('umount', [disk]);
+    }
+  });
+
+  it('F50 health that fails after the rollback, too, is told', async () => {
+    await device.configure({
+      health: { checks: [{ type: 'command', command: 'echo no power; false', retries: 0 }] },
+    });
+    await expectRolledBack(
+      'echo new > "$OTA_ROOT/app/version.txt"',
+      'Health check failed',
+      'The old version is back, but it is not healthy',
+      'no power',
+    );
+  });
+
+  it('links, absences, folders turned into files and modes all come back', async () => {
+    await device.configure({ snapshot_paths: ['app', 'etc/app.conf', device.root('gone')] });
+    await symlink('version.txt', device.root('app/current'));
+    await symlink('/nowhere', device.root('app/dangling'));
+    await chmod(device.root('app/bin/tool'), 0o4750);
+    await device.settle();
+    before = await device.picture('app');
+    await expectRolledBack(`
+      cd "$OTA_ROOT"; ln -sfn /etc app/current; rm app/dangling; mkdir app/dangling
+      rm -r app/bin; echo file > app/bin; rm app/version.txt; mkdir -p app/version.txt/deep
+      chmod 777 app/data; touch app/extra; mkdir -p etc; echo conf > etc/app.conf; mkdir gone; touch gone/x
+      chown 4711 app/data/settings.json; exit 1`);
+    expect(await device.picture('etc/app.conf')).to.include('absent');
+    expect(await device.picture('gone')).to.include('absent');
+  });
+
+  it('the command after a restore is run before health is checked', async () => {
+    await device.configure({
+      rollback: { after_restore_command: { command: 'echo $OTA_RESTORED_VERSION > restarted' } },
+      health: { checks: [{ type: 'command', command: 'grep -q 1.0.0 restarted', retries: 0 }] },
+    });
+    await expectRolledBack(`${spoil} exit 1`);
+    expect(server.lastReport.error_message).to.not.include('not healthy');
+  });
+
+  describe('asked for by the server', () => {
+    const update = async (): Promise<string> => {
+      const offer = server.offerPackage(
+        makePackage('echo new > "$OTA_ROOT/app/version.txt"; echo installed'),
+      );
+      expect((await device.once()).code).to.equal(0);
+      return offer.deployment_id;
+    };
+
+    it('goes back to the version before and says so', async () => {
+      const deployment_id = await update();
+      server.rollback = { deployment_id, version: '1.0.0', attempt: 1 };
+      const exit = await device.once();
+      expect(exit.code, exit.stderr).to.equal(11);
+      expect(await device.picture()).to.equal(before);
+      expect(await device.currentVersion()).to.equal('1.0.0');
+      expect(server.lastReport).to.include({
+        status: 'rolled_back',
+        installed_version: '1.0.0',
+        attempt: 1,
+      });
+      expect(server.log(deployment_id))
+        .to.include('installed')
+        .and.include('asked for by the server');
+    });
+
+    it('F38 is finished when the power was cut in the middle', async () => {
+      const deployment_id = await update();
+      server.rollback = { deployment_id, version: '1.0.0', attempt: 1 };
+      const faults = { FAULT_KILL_STEP: 'verify_restored', FAULT_KILL_WHEN: 'before' };
+      expect((await device.once(faults)).signal).to.equal('SIGKILL');
+      expect((await device.once()).code).to.equal(11);
+      expect(await device.picture()).to.equal(before);
+      expect(server.lastReport.status).to.equal('rolled_back');
+    });
+
+    it('comes before an update', async () => {
+      const deployment_id = await update();
+      server.offerPackage(GOOD, { target_version: '3.0.0' });
+      server.rollback = { deployment_id, version: '1.0.0', attempt: 1 };
+      expect((await device.once()).code).to.equal(11);
+      expect((await device.once()).code).to.equal(0);
+      expect(await device.currentVersion()).to.equal('3.0.0');
+    });
+
+    it('is refused with the reason when the kept snapshot is of another version', async () => {
+      const deployment_id = await update();
+      const now = await device.picture();
+      server.rollback = { deployment_id, version: '0.9.0', attempt: 1 };
+      expect((await device.once()).code).to.equal(10);
+      expect(server.lastReport.status).to.equal('failed');
+      expect(server.lastReport.error_message).to.include('kept on the device is of 1.0.0');
+      expect(server.lastReport.installed_version).to.equal('2.0.0');
+      expect(await device.picture()).to.equal(now);
+    });
+
+    it('is refused when no snapshot is kept', async () => {
+      await device.configure({ keep_snapshot: false });
+      const deployment_id = await update();
+      server.rollback = { deployment_id, version: '1.0.0', attempt: 1 };
+      expect((await device.once()).code).to.equal(10);
+      expect(server.lastReport.error_message).to.include('no snapshot');
+    });
+
+    it('on a device that runs that version already is simply confirmed', async () => {
+      server.rollback = { deployment_id: 'deployment-9', version: '1.0.0', attempt: 1 };
+      expect((await device.once()).code).to.equal(11);
+      expect(server.lastReport).to.include({ status: 'rolled_back', installed_version: '1.0.0' });
+    });
+  });
+
+  it('never leaves the agent token or secrets in its log', async () => {
+    server.offerPackage(GOOD);
+    const exit = await device.once();
+    const { auth_token } = JSON.parse(await readFile(device.state('credentials.json'), 'utf8')) as {
+      auth_token: string;
+    };
+    expect(exit.stderr).to.not.include(auth_token);
+  });
+});

@@ -1,0 +1,406 @@
+/** What the product needs of its queue, whatever the store. */
+import { EventEmitter, once } from 'node:events';
+import { randomBytes, randomUUID } from 'node:crypto';
+
+import { expect } from 'chai';
+import { pino } from 'pino';
+
+import { readConfig } from '../../backend/config.ts';
+import { createContainer } from '../../backend/container.ts';
+import { DeploymentCreation } from '../../backend/deployments/deployment-creation.service.ts';
+import { DeploymentService } from '../../backend/deployments/deployment.service.ts';
+import type { DeploymentDraft } from '../../backend/deployments/deployment.types.ts';
+import { defaultPolicy } from '../../backend/deployments/rollout-policy.ts';
+import { RolloutService } from '../../backend/deployments/rollout.service.ts';
+import { DeviceService } from '../../backend/devices/device.service.ts';
+import { TOKENS } from '../../backend/tokens.ts';
+import { createProcessors, type JobProcessors } from '../../jobs/processors.ts';
+import type { QueueLocation } from '../../jobs/queue-backend.ts';
+import type { JobName } from '../../jobs/queue.ts';
+import { RolloutQueue } from '../../jobs/rollout-queue.ts';
+import { RolloutWorkers } from '../../jobs/workers.ts';
+import { createFakeHost } from '../support/fake-host.ts';
+import { insertDevices } from '../support/seed.ts';
+import { createTestDatabase } from '../support/test-database.ts';
+import { waitFor } from '../support/wait-for.ts';
+import type { QueueStore } from './queue-stores.ts';
+
+const NEVER = 3_600;
+const logger = pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' });
+
+const ROLLING_BY_FIVE: DeploymentDraft = {
+  name: 'Five by five',
+  targetVersion: 'v2.1.0',
+  strategy: 'rolling',
+  rolloutPercentage: null,
+  batchSize: 5,
+  policy: defaultPolicy('rolling'),
+  updatePackageUrl: 'https://cdn.example.com/updates/v2.1.0.tar.gz',
+  checksum: 'ab'.repeat(32),
+  releaseNotes: '',
+  deviceFilters: {},
+  manifest: null,
+  signature: null,
+  scheduledAt: null,
+};
+
+type Work = (payload: unknown) => Promise<void>;
+
+/** Processors that note what they were given, and do what the test wants. */
+class Recorder {
+  readonly runs: { name: JobName; payload: Record<string, unknown>; at: number }[] = [];
+  readonly #done: JobName[] = [];
+  readonly #happened = new EventEmitter().setMaxListeners(0);
+  readonly processors: JobProcessors;
+
+  constructor(work: Partial<Record<JobName, Work>> = {}) {
+    const note =
+      (name: JobName): Work =>
+      async (payload) => {
+        this.runs.push({ name, payload: payload as Record<string, unknown>, at: Date.now() });
+        this.#happened.emit('run');
+        await work[name]?.(payload);
+        this.#done.push(name);
+        this.#happened.emit('done');
+      };
+    this.processors = {
+      'release-batch': note('release-batch'),
+      'pass-gate': note('pass-gate'),
+      'skip-pending': note('skip-pending'),
+      'scheduled-start': note('scheduled-start'),
+      'sweep-timeouts': note('sweep-timeouts'),
+      reconcile: note('reconcile'),
+    };
+  }
+
+  of(name: JobName) {
+    return this.runs.filter((run) => run.name === name);
+  }
+
+  /** Resolves when the job has begun so often. */
+  async begun(name: JobName, times = 1): Promise<void> {
+    while (this.of(name).length < times) await once(this.#happened, 'run');
+  }
+
+  /** Resolves when the job has been done so often. */
+  async done(name: JobName, times: number): Promise<void> {
+    const count = () => this.#done.filter((done) => done === name).length;
+    while (count() < times) await once(this.#happened, 'done');
+  }
+}
+
+export function rolloutQueueContract(
+  name: string,
+  openStore: () => Promise<QueueStore | null>,
+): void {
+  describe(`rollout queue on ${name}`, () => {
+    let store: QueueStore;
+    let prefix: string;
+    let location: QueueLocation;
+    let queue: RolloutQueue;
+    let workers: RolloutWorkers[];
+
+    before(async function () {
+      const opened = await openStore();
+      if (opened === null) return this.skip();
+      store = opened;
+    });
+
+    after(() => store?.close());
+
+    beforeEach(async () => {
+      prefix = `q_${randomBytes(6).toString('hex')}`;
+      location = await store.locate(prefix);
+      queue = new RolloutQueue(location, logger);
+      workers = [];
+      await queue.open();
+    });
+
+    afterEach(async () => {
+      await Promise.all(workers.map((worker) => worker.close()));
+      await queue.close();
+    });
+
+    async function work(
+      processors: JobProcessors,
+      settings: { every?: number; concurrency?: number } = {},
+    ): Promise<RolloutWorkers> {
+      const { every = NEVER, concurrency = 5 } = settings;
+      const worker = new RolloutWorkers(
+        location,
+        queue,
+        processors,
+        { concurrency, every: { 'sweep-timeouts': every, reconcile: every } },
+        logger,
+      );
+      workers.push(worker);
+      await worker.open();
+      return worker;
+    }
+
+    it('runs every job that is handed over, with its payload', async () => {
+      const recorder = new Recorder();
+      const id = randomUUID();
+      await queue.releaseBatch(id, 2);
+      await work(recorder.processors);
+      await queue.passGate(id);
+      await queue.skipPending(id);
+      await queue.startAt(id, new Date());
+      await recorder.begun('release-batch');
+      await recorder.begun('pass-gate');
+      await recorder.begun('skip-pending');
+      await recorder.begun('scheduled-start');
+      expect(recorder.of('release-batch')[0]?.payload).to.include({ deployment_id: id, batch: 2 });
+      for (const job of ['pass-gate', 'skip-pending', 'scheduled-start'] as const) {
+        expect(recorder.of(job)[0]?.payload, job).to.include({ deployment_id: id });
+      }
+    });
+
+    it('starts what is scheduled at its time, and not before', async () => {
+      const recorder = new Recorder();
+      await work(recorder.processors);
+      const later = new Date(Date.now() + 1_200);
+      const scheduled = randomUUID();
+      await queue.startAt(scheduled, later);
+      await queue.startAt(scheduled, later);
+      const overdue = randomUUID();
+      await queue.startAt(overdue, new Date(Date.now() - 60_000));
+      await queue.passGate(overdue);
+      await recorder.begun('pass-gate');
+      await recorder.begun('scheduled-start', 2);
+      const [first, second] = recorder.of('scheduled-start');
+      expect(first?.payload).to.include({ deployment_id: overdue });
+      expect(second?.payload).to.include({ deployment_id: scheduled });
+      expect(second?.at).to.be.at.least(later.getTime());
+      expect(second?.at).to.be.below(later.getTime() + 5_000);
+      // It was asked for twice; what comes after it finds it done once.
+      await queue.passGate(scheduled);
+      await recorder.done('pass-gate', 2);
+      expect(recorder.of('scheduled-start')).to.have.length(2);
+    });
+
+    it('F66 does no harm when it delivers a job more than once', async () => {
+      const database = await createTestDatabase();
+      const host = await createFakeHost({ knex: database.knex });
+      const { context, admin, organizationId } = host;
+      const container = createContainer({ host: context, config: readConfig({}), jobs: queue });
+      const service = container.get(RolloutService);
+      const recorder = new Recorder(createProcessors(service, queue));
+      const devices = await insertDevices(database.knex, 12, { organizationId });
+      await work(recorder.processors);
+      await work(recorder.processors);
+
+      const identity = { ...admin, userId: admin.id };
+      const creation = container.get(DeploymentCreation);
+      const { deployment_id: id } = await creation.create(identity, ROLLING_BY_FIVE);
+      await container.get(DeploymentService).start(identity, id);
+      await deliverAgain(id, 1);
+      const first = await progress(id);
+      expect(first).to.deep.equal({ status: 'in_progress', released: 5, releases: [1] });
+
+      const released = await database
+        .knex('ota_deployment_devices')
+        .where('deployment_id', id)
+        .where('position', '<', 5)
+        .pluck<string[]>('device_id');
+      const reports = container.get(DeviceService);
+      for (const device of devices.filter((one) => released.includes(one.id))) {
+        const deviceId = { deviceId: device.id, organizationId };
+        await reports.report(deviceId, id, { status: 'completed' });
+      }
+      await deliverAgain(id, 2);
+      const second = await progress(id);
+      expect(second).to.deep.equal({ status: 'in_progress', released: 10, releases: [1, 2] });
+      await container.get<{ close(): Promise<void> }>(TOKENS.ChangeFeed).close();
+      await host.close();
+      await database.drop();
+
+      /** Besides the release that is on its way already. */
+      async function deliverAgain(deploymentId: string, batch: number): Promise<void> {
+        const before = recorder.of('pass-gate').length;
+        await Promise.all([
+          ...[1, 2, 3].map(() => queue.releaseBatch(deploymentId, batch)),
+          ...[1, 2, 3].map(() => queue.passGate(deploymentId)),
+        ]);
+        await recorder.done('release-batch', batch * 4);
+        await recorder.done('pass-gate', before + 3);
+      }
+
+      async function progress(deploymentId: string) {
+        const row = await database
+          .knex('ota_deployments')
+          .where({ id: deploymentId })
+          .first<{ status: string; released_devices: number }>();
+        const events = await database
+          .knex('ota_events')
+          .where({ deployment_id: deploymentId, type: 'batch_released' })
+          .orderBy('id')
+          .select<{ data: { batch: number } }[]>('data');
+        return {
+          status: row.status,
+          released: row.released_devices,
+          releases: events.map(({ data }) => data.batch),
+        };
+      }
+    });
+
+    it('tries a failing job again', async () => {
+      let failures = 0;
+      const recorder = new Recorder({
+        'pass-gate': () =>
+          failures++ === 0 ? Promise.reject(new Error('not this time')) : Promise.resolve(),
+      });
+      await work(recorder.processors);
+      const id = randomUUID();
+      await queue.passGate(id);
+      await recorder.begun('pass-gate', 2);
+      expect(recorder.of('pass-gate').map(({ payload }) => payload.deployment_id)).to.deep.equal([
+        id,
+        id,
+      ]);
+    });
+
+    it('does not try a payload again that cannot be used', async () => {
+      const reached: string[] = [];
+      let failures = 0;
+      const rollout = {
+        releaseBatch: (id: string) => Promise.resolve(void reached.push(id)),
+        passGate: () =>
+          failures++ === 0 ? Promise.reject(new Error('not this time')) : Promise.resolve(),
+      };
+      const { 'release-batch': release, 'pass-gate': pass } = createProcessors(
+        rollout as unknown as RolloutService,
+        queue,
+      );
+      const recorder = new Recorder({ 'release-batch': release, 'pass-gate': pass });
+      await work(recorder.processors);
+      await queue.releaseBatch('not an id', 1);
+      await recorder.begun('release-batch');
+      // A job that fails for another reason takes as long to be tried again as this one would.
+      await queue.passGate(randomUUID());
+      await recorder.begun('pass-gate', 2);
+      const usable = randomUUID();
+      await queue.releaseBatch(usable, 1);
+      await recorder.begun('release-batch', 2);
+      expect(
+        recorder.of('release-batch').map(({ payload }) => payload.deployment_id),
+      ).to.deep.equal(['not an id', usable]);
+      expect(reached).to.deep.equal([usable]);
+    });
+
+    it('F64 keeps periodic jobs coming, also after the store forgot everything', async () => {
+      const recorder = new Recorder();
+      await work(recorder.processors, { every: 1 });
+      await recorder.begun('reconcile', 2);
+      await recorder.begun('sweep-timeouts', 2);
+      await store.empty(prefix);
+      const { length: reconciled } = recorder.of('reconcile');
+      const { length: swept } = recorder.of('sweep-timeouts');
+      await recorder.begun('reconcile', reconciled + 2);
+      await recorder.begun('sweep-timeouts', swept + 2);
+      const id = randomUUID();
+      await queue.passGate(id);
+      await recorder.begun('pass-gate');
+    });
+
+    it('has periodic jobs once, however many workers keep them', async () => {
+      const recorder = new Recorder();
+      await Promise.all([1, 2, 3].map(() => work(recorder.processors, { every: 1 })));
+      await recorder.begun('reconcile', 4);
+      const times = recorder.of('reconcile').map(({ at }) => at);
+      // Three times as many would take a third of the time.
+      expect((times[3] ?? 0) - (times[1] ?? 0)).to.be.above(1_200);
+    });
+
+    it('F70 closes a worker only after the job at work is done', async () => {
+      const story: string[] = [];
+      let finish = (): void => undefined;
+      const recorder = new Recorder({
+        'pass-gate': () =>
+          new Promise<void>((resolve) => {
+            finish = () => {
+              story.push('job done');
+              resolve();
+            };
+          }),
+      });
+      const closing = await work(recorder.processors);
+      await queue.passGate(randomUUID());
+      await recorder.begun('pass-gate');
+      const closed = closing.close().then(() => story.push('closed'));
+      // Another worker comes, does something, and goes again; the first is still there.
+      const other = new Recorder();
+      const second = await work(other.processors);
+      await queue.skipPending(randomUUID());
+      await other.begun('skip-pending');
+      await second.close();
+      story.push('another came and went');
+      finish();
+      await closed;
+      expect(story).to.deep.equal(['another came and went', 'job done', 'closed']);
+      expect(recorder.of('skip-pending')).to.have.length(0);
+    });
+
+    it('shares the jobs among workers, each done by one', async () => {
+      const done: string[] = [];
+      const arrivals = new EventEmitter();
+      const together = new Set<string>();
+      const worker = (own: string) =>
+        new Recorder({
+          'pass-gate': async (payload) => {
+            together.add(own);
+            arrivals.emit('arrival');
+            // The first job of each waits for the other one's: neither can do all alone.
+            while (together.size < 2) await once(arrivals, 'arrival');
+            done.push((payload as { deployment_id: string }).deployment_id);
+          },
+        });
+      const recorders = [worker('one'), worker('other')];
+      for (const { processors } of recorders) await work(processors, { concurrency: 1 });
+      const ids = Array.from({ length: 12 }, () => randomUUID());
+      await Promise.all(ids.map((id) => queue.passGate(id)));
+      await waitFor(() => done.length >= ids.length, { describe: 'all jobs are done' });
+      expect(done).to.have.members(ids);
+      for (const recorder of recorders) expect(recorder.runs).to.not.have.length(0);
+    });
+
+    it('F64 says soon that the store is away, and works again when it is back', async () => {
+      const recorder = new Recorder();
+      await work(recorder.processors);
+      await store.goAway();
+      const asked = Date.now();
+      const problem = await queue.passGate(randomUUID()).catch((error: unknown) => error);
+      expect(problem).to.include({ name: 'DomainError', code: 'queue_unavailable' });
+      expect((problem as { retryAfterSeconds: number }).retryAfterSeconds).to.be.above(0);
+      expect(Date.now() - asked).to.be.below(5_000);
+      if (location.kind === 'redis') {
+        const health = await queue.assertAvailable().catch((error: unknown) => error);
+        expect(health).to.include({ code: 'queue_unavailable' });
+      }
+
+      await store.comeBack();
+      const id = randomUUID();
+      await waitFor(() => queue.passGate(id).then(() => true), {
+        describe: 'the producer reaches the store again',
+        timeout: 10_000,
+      });
+      await queue.assertAvailable();
+      await waitFor(() => recorder.runs.some(({ payload }) => payload.deployment_id === id), {
+        describe: 'the worker works again',
+        timeout: 15_000,
+      });
+    });
+
+    it('keeps to its own room in the store', async () => {
+      const recorder = new Recorder();
+      await work(recorder.processors);
+      await queue.startAt(randomUUID(), new Date(Date.now() + 3_600_000));
+      await queue.passGate(randomUUID());
+      await recorder.begun('pass-gate');
+      expect(await store.ownEntries(prefix)).to.not.have.length(0);
+      const others = (await store.strayEntries(prefix)).filter((entry) => !entry.includes('q_'));
+      expect(others).to.deep.equal([]);
+      if (location.kind === 'redis') expect(location.prefix).to.equal(`{${prefix}}`);
+    });
+  });
+}

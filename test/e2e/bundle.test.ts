@@ -1,0 +1,62 @@
+import { existsSync } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { expect } from 'chai';
+import { absoluteFigure, recordFigure } from '../../dev/bench/figure.ts';
+import { PACKAGE_ROOT } from './support/ops-center.ts';
+
+const FOLDER = path.join(PACKAGE_ROOT, 'dist', 'frontend');
+const MAX_GZIP_BYTES = 300 * 1024;
+const FROM_THE_HOST = ['pinia', 'vue', 'vue-router'];
+
+describe('page: what is delivered', () => {
+  let scripts: { name: string; text: string }[];
+
+  before(async () => {
+    if (!existsSync(FOLDER)) throw new Error('dist/frontend is missing: run "npm run build".');
+    const names = (await readdir(FOLDER, { recursive: true })).filter((name) =>
+      name.endsWith('.js'),
+    );
+    scripts = await Promise.all(
+      names.map(async (name) => ({ name, text: await readFile(path.join(FOLDER, name), 'utf8') })),
+    );
+  });
+
+  it('is small, charts included', () => {
+    const sizes = scripts.map(({ name, text }) => ({ name, bytes: gzipSync(text).length }));
+    const all = sizes.reduce((sum, { bytes }) => sum + bytes, 0);
+    const charts = sizes.find(({ name }) => name.includes('EChart'))?.bytes ?? 0;
+    const kB = (bytes: number) => `${(bytes / 1024).toFixed(0)} kB`;
+    console.log(`      own JavaScript: ${kB(all)} gzip, of it ${kB(charts)} with the first chart`);
+    recordFigure(
+      absoluteFigure("the page's own JavaScript, gzip", all / 1024, 'kB', { below: 300 }),
+    );
+    expect(charts, 'a chunk of its own for charts').to.be.above(0);
+    expect(all).to.be.below(MAX_GZIP_BYTES);
+  });
+
+  it('imports nothing but its own files and what the host gives', () => {
+    const imports = scripts
+      .flatMap(({ text }) => [
+        ...[...text.matchAll(/\b(?:im|ex)port\s*[\w$*{},\s]*from\s*["']([^"']+)["']/g)],
+        ...[...text.matchAll(/\bimport\s*\(?\s*["'`]([^"'`]+)["'`]/g)],
+      ])
+      .map(([, name]) => name ?? '');
+    const foreign = new Set(imports.filter((name) => !/^\.{1,2}\//.test(name)));
+    expect([...foreign].sort()).to.deep.equal(FROM_THE_HOST);
+  });
+
+  it('knows no bundler: nothing is left of process.env', () => {
+    for (const { name, text } of scripts) expect(text, name).not.to.include('process.env');
+  });
+
+  it('brings one style sheet, in which nothing of Element Plus keeps its common name', async () => {
+    const files = (await readdir(FOLDER, { recursive: true })).filter((name) =>
+      name.endsWith('.css'),
+    );
+    expect(files).to.deep.equal(['page.css']);
+    const css = await readFile(path.join(FOLDER, 'page.css'), 'utf8');
+    expect(css).not.to.match(/[^a-z-]\.el-|(?<!ota)--el-/);
+  });
+});

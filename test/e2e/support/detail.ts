@@ -1,0 +1,30 @@
+import { expect } from 'chai';
+import type { Page } from 'playwright-core';
+
+/** Presses an action of the open deployment and confirms; answers what the question said. */
+export async function act(page: Page, action: string): Promise<string> {
+  await page.getByRole('button', { name: action, exact: true }).click();
+  const dialog = page.getByRole('dialog');
+  const confirm = dialog.locator('[data-confirm]:not([disabled])');
+  await confirm.waitFor();
+  const question = await dialog.innerText();
+  await confirm.click();
+  await dialog.waitFor({ state: 'hidden' });
+  return question;
+}
+
+/** Waits until the deployment's tag says so. */
+export async function hasStatus(page: Page, status: string): Promise<void> {
+  await page.locator('header').getByText(status, { exact: true }).first().waitFor();
+}
+
+/** Waits until so many devices have the status, as the legend shows it. */
+export async function counts(page: Page, status: string, count: number): Promise<void> {
+  await page.getByRole('button', { name: new RegExp(`^${count}\\s*${status}$`) }).waitFor();
+}
+
+/** The page scrolls up and down only. */
+export async function expectNoSidewaysScroll(page: Page): Promise<void> {
+  const width = Number(await page.evaluate('document.documentElement.scrollWidth'));
+  expect(width, 'width of the page').to.be.at.most(page.viewportSize()?.width ?? 0);
+}

@@ -1,0 +1,109 @@
+/** The stand-in with the built page, and a browser to open it with. */
+import path from 'node:path';
+import { existsSync } from 'node:fs';
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { launchChromium } from '../../../dev/screenshots/browser.ts';
+import { DeviceClient } from '../../../dev/screenshots/device-client.ts';
+import { CHROMIUM, findProgram } from '../../support/programs.ts';
+import { startTestHost, type TestHost } from '../../support/running-host.ts';
+import { insertDevices, type DeviceSeed } from '../../support/seed.ts';
+
+export const PACKAGE_ROOT = path.resolve(import.meta.dirname, '../../..');
+export const PAGE_ROOT = '/admin/edge/ota';
+
+export interface PageOptions {
+  /** Default 1360 × 900. */
+  width?: number;
+  height?: number;
+  dark?: boolean;
+  /** Another way to the server than its own address. */
+  origin?: string;
+}
+
+export class OpsCenter {
+  readonly host: TestHost;
+  readonly #browser: Browser;
+  #contexts: BrowserContext[] = [];
+
+  private constructor(host: TestHost, browser: Browser) {
+    this.host = host;
+    this.#browser = browser;
+  }
+
+  /**
+   * Skips the suite where there is no Chromium, and fails it in continuous integration: there it must
+   * not pass because nothing was looked at.
+   */
+  static async open(suite: Mocha.Context, config: object = {}): Promise<OpsCenter> {
+    const chromium = findProgram(CHROMIUM);
+    if (chromium === null) {
+      if (process.env['CI'] === 'true') {
+        throw new Error('Chromium is missing: install "chromium" or set CHROMIUM_PATH.');
+      }
+      suite.skip();
+    }
+    for (const built of ['dist/frontend/page.js', 'dist/backend/plugin.js']) {
+      if (!existsSync(path.join(PACKAGE_ROOT, built))) {
+        throw new Error(`${built} is missing: run "npm run build" before the browser tests.`);
+      }
+    }
+    const host = await startTestHost({
+      pluginRoot: PACKAGE_ROOT,
+      pluginConfig: { poll_interval_seconds: 1, allow_insecure_loopback_packages: true, ...config },
+      // Devices of a test send no heartbeats; they stay online for its time.
+      heartbeatSeconds: 3_600,
+    });
+    return new OpsCenter(host, await launchChromium(chromium));
+  }
+
+  get url(): string {
+    return this.host.url;
+  }
+
+  /** Devices of the admin's organization. */
+  async addDevices(
+    count: number,
+    seed: Omit<DeviceSeed, 'organizationId'> = {},
+  ): Promise<DeviceClient[]> {
+    const organizationId = this.host.admin?.organizationId ?? '';
+    const devices = await insertDevices(this.host.knex, count, { ...seed, organizationId });
+    return devices.map((device) => new DeviceClient(this.url, device));
+  }
+
+  /** A signed-in page in a browser profile of its own, at `path` of the host. */
+  async signIn(path: string = PAGE_ROOT, options: PageOptions = {}): Promise<Page> {
+    const { width = 1360, height = 900, dark = false, origin = this.url } = options;
+    const context = await this.#browser.newContext({
+      viewport: { width, height },
+      colorScheme: dark ? 'dark' : 'light',
+      reducedMotion: 'reduce',
+    });
+    this.#contexts.push(context);
+    const page = await context.newPage();
+    const login = new URL(await this.host.createLoginUrl());
+    await page.goto(origin + login.pathname + login.search);
+    await page.goto(origin + path);
+    return page;
+  }
+
+  /** An answer of the admin API, for what a test needs besides what it looks at. */
+  async api<T>(method: 'GET' | 'POST', path: string, body?: object): Promise<T> {
+    const agent = this.host.as(this.host.adminToken);
+    const url = `/api/v1/admin/ota${path}`;
+    const answer = method === 'GET' ? await agent.get(url) : await agent.post(url).send(body ?? {});
+    if (answer.status >= 400) throw new Error(`${method} ${path} → ${answer.text}`);
+    return answer.body as T;
+  }
+
+  /** Ends the profiles of the last test. */
+  async closePages(): Promise<void> {
+    const contexts = this.#contexts;
+    this.#contexts = [];
+    await Promise.all(contexts.map((context) => context.close()));
+  }
+
+  async close(): Promise<void> {
+    await this.#browser.close();
+    await this.host.dispose();
+  }
+}

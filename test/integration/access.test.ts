@@ -1,0 +1,221 @@
+import { randomUUID } from 'node:crypto';
+
+import { expect } from 'chai';
+
+import type { Problem } from '../../backend/contract/problem.ts';
+import type { SeededDevice, SeededUser } from '../support/seed.ts';
+import {
+  ADMIN_API,
+  DEVICE_API,
+  deploymentRequest,
+  openFleet,
+  openStage,
+  type Fleet,
+  type Stage,
+} from '../support/ota-scenario.ts';
+
+interface Route {
+  method: 'get' | 'post';
+  /** `:id` and `:device_id` are put in. */
+  path: string;
+  body?: object;
+}
+
+const ADMIN_ROUTES: Route[] = [
+  { method: 'get', path: '/deployments' },
+  { method: 'post', path: '/deployments', body: deploymentRequest() },
+  { method: 'post', path: '/deployments/preview', body: deploymentRequest() },
+  { method: 'get', path: '/deployments/:id' },
+  { method: 'get', path: '/deployments/:id/devices' },
+  { method: 'post', path: '/deployments/:id/start' },
+  { method: 'post', path: '/deployments/:id/pause' },
+  { method: 'post', path: '/deployments/:id/resume' },
+  { method: 'post', path: '/deployments/:id/cancel' },
+  { method: 'post', path: '/deployments/:id/expand' },
+  { method: 'post', path: '/deployments/:id/retry' },
+  { method: 'post', path: '/deployments/:id/devices/:device_id/rollback' },
+  { method: 'get', path: '/deployments/:id/devices/:device_id/logs' },
+  { method: 'get', path: '/deployments/:id/events' },
+  { method: 'get', path: '/deployments/:id/stream' },
+  { method: 'get', path: '/stream' },
+  { method: 'get', path: '/devices' },
+  { method: 'get', path: '/metrics' },
+  { method: 'get', path: '/metrics?deployment_id=:id' },
+];
+
+const DEVICE_ROUTES: Route[] = [
+  { method: 'get', path: '/check-update?device_id=:device_id' },
+  {
+    method: 'post',
+    path: '/deployments/:id/status?device_id=:device_id',
+    body: { status: 'completed' },
+  },
+  {
+    method: 'post',
+    path: '/deployments/:id/logs?device_id=:device_id',
+    body: { attempt: 1, chunk: 'x' },
+  },
+];
+
+describe('who may do what', () => {
+  let stage: Stage;
+  let fleet: Fleet;
+  let id: string;
+
+  before(async () => {
+    stage = await openStage();
+    fleet = await openFleet(stage, 2);
+    id = await fleet.roll();
+    await fleet.reports(fleet.device, id, 'completed');
+  });
+
+  after(() => stage.close());
+
+  function call(
+    base: string,
+    { method, path, body }: Route,
+    token: string | null,
+    ids: { id?: string; deviceId?: string } = {},
+  ) {
+    const url = `${base}${path}`
+      .replace(':id', ids.id ?? id)
+      .replace(':device_id', ids.deviceId ?? fleet.device.id);
+    const request = fleet.host.request[method](url);
+    if (token !== null) void request.auth(token, { type: 'bearer' });
+    return body ? request.send(body) : request;
+  }
+
+  const state = async () => JSON.stringify([await fleet.detail(id), await fleet.events(id)]);
+
+  for (const [base, routes] of [
+    [ADMIN_API, ADMIN_ROUTES],
+    [DEVICE_API, DEVICE_ROUTES],
+  ] as const) {
+    for (const route of routes) {
+      it(`F62 ${route.method} ${base}${route.path} needs a valid token`, async () => {
+        const before = await state();
+        const wrongKind = base === ADMIN_API ? fleet.device.token : fleet.admin.token;
+        for (const token of [null, 'guess', '', wrongKind, `${fleet.admin.token}x`]) {
+          const answer = await call(base, route, token);
+          expect([answer.status, (answer.body as Problem).code]).to.deep.equal([
+            401,
+            'unauthenticated',
+          ]);
+        }
+        expect(await state()).to.equal(before);
+      });
+    }
+  }
+
+  it('F62 a token that was withdrawn ends at once', async () => {
+    const other = await openFleet(stage, 1);
+    await other.poll(other.device);
+    await stage.knex('edge_device_tokens').where({ device_id: other.device.id }).delete();
+    const answer = await call(DEVICE_API, DEVICE_ROUTES[0]!, other.device.token, {
+      deviceId: other.device.id,
+    });
+    expect(answer.status).to.equal(401);
+  });
+
+  for (const route of ADMIN_ROUTES) {
+    it(`${route.method} ${route.path} is for admins only`, async () => {
+      const before = await state();
+      const answer = await call(ADMIN_API, route, stage.host.viewer.token);
+      expect([answer.status, (answer.body as Problem).code]).to.deep.equal([403, 'forbidden']);
+      expect(await state()).to.equal(before);
+    });
+  }
+
+  describe('F53 another organization', () => {
+    let stranger: SeededUser;
+    let strangeDevice: SeededDevice;
+
+    before(async () => {
+      const other = await openFleet(stage, 1);
+      stranger = other.admin;
+      strangeDevice = other.device;
+    });
+
+    for (const route of ADMIN_ROUTES.filter(({ path }) => path.includes(':id'))) {
+      it(`${route.method} ${route.path}: its id answers exactly like an unknown one`, async () => {
+        const before = await state();
+        const foreign = await call(ADMIN_API, route, stranger.token);
+        const unknown = await call(ADMIN_API, route, stranger.token, {
+          id: randomUUID(),
+          deviceId: randomUUID(),
+        });
+        expect([foreign.status, (foreign.body as Problem).code]).to.deep.equal([404, 'not_found']);
+        expect(foreign.body).to.deep.equal(unknown.body);
+        expect(await state()).to.equal(before);
+      });
+
+      it(`F60 ${route.method} ${route.path}: what cannot be an id answers like an unknown one`, async () => {
+        for (const bad of ['1', 'null', '%27%20OR%201%3D1', `${id}0`, '..%2f..%2fetc%2fpasswd']) {
+          const answer = await call(ADMIN_API, route, fleet.admin.token, { id: bad });
+          expect([bad, answer.status, (answer.body as Problem).code]).to.deep.equal([
+            bad,
+            404,
+            'not_found',
+          ]);
+        }
+      });
+    }
+
+    for (const route of DEVICE_ROUTES.filter(({ path }) => path.includes(':id'))) {
+      it(`${route.path}: its deployment answers a device like an unknown one`, async () => {
+        const before = await state();
+        const ids = { deviceId: strangeDevice.id };
+        const foreign = await call(DEVICE_API, route, strangeDevice.token, ids);
+        const unknown = await call(DEVICE_API, route, strangeDevice.token, {
+          ...ids,
+          id: randomUUID(),
+        });
+        expect([foreign.status, (foreign.body as Problem).code]).to.deep.equal([404, 'not_found']);
+        expect(foreign.body).to.deep.equal(unknown.body);
+        expect(await state()).to.equal(before);
+      });
+    }
+
+    it('shows nothing in lists, figures and devices', async () => {
+      const [list, metrics, devices] = await Promise.all([
+        call(ADMIN_API, { method: 'get', path: '/deployments' }, stranger.token),
+        call(ADMIN_API, { method: 'get', path: '/metrics' }, stranger.token),
+        call(ADMIN_API, { method: 'get', path: '/devices' }, stranger.token),
+      ]);
+      expect(list.body.pagination.total_count).to.equal(0);
+      expect(metrics.body).to.include({ total_deployments: 0, success_rate: null });
+      expect(metrics.body.versions).to.have.length(1);
+      expect(devices.body.devices).to.have.length(1);
+      expect(devices.body.devices[0].device_id).to.equal(strangeDevice.id);
+      expect(devices.body.facets.types).to.deep.equal([{ device_type: 'raspberry_pi', count: 1 }]);
+    });
+
+    it("a device of one's own is not found in a deployment it is not part of", async () => {
+      const mine = await call(
+        ADMIN_API,
+        { method: 'post', path: '/deployments/:id/devices/:device_id/rollback' },
+        fleet.admin.token,
+        { deviceId: strangeDevice.id },
+      );
+      expect(mine.status).to.equal(404);
+    });
+
+    it('a device that moved away is offered nothing of its former organization', async () => {
+      const before = await openFleet(stage, 1);
+      await before.roll();
+      await stage
+        .knex('edge_devices')
+        .where({ id: before.device.id })
+        .update({ organization_id: stranger.organizationId });
+      expect(await before.offered(before.device)).to.equal(null);
+    });
+  });
+
+  it('F72 a page of another site cannot act with the session of an admin', async () => {
+    const answer = await fleet.host.request
+      .post(`${ADMIN_API}/deployments/${id}/cancel`)
+      .set('Sec-Fetch-Site', 'cross-site')
+      .set('Cookie', 'ops_session=whatever');
+    expect([answer.status, (answer.body as Problem).code]).to.deep.equal([403, 'forbidden']);
+  });
+});

@@ -1,0 +1,109 @@
+import { expect } from 'chai';
+
+import type { Problem } from '../../backend/contract/problem.ts';
+import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
+
+describe('cancelling a deployment', () => {
+  let stage: Stage;
+  let fleet: Fleet;
+
+  before(async () => {
+    stage = await openStage();
+  });
+
+  beforeEach(async () => {
+    fleet = await openFleet(stage, 4);
+  });
+
+  after(() => stage.close());
+
+  it('F68 skips what is pending, at once, released or not', async () => {
+    const id = await fleet.roll({ rollout_strategy: 'canary', rollout_percentage: 50 });
+    const detail = await fleet.act(id, 'cancel');
+    expect([detail.status, detail.phase]).to.deep.equal(['cancelled', 'ended']);
+    expect(detail.progress).to.include({ skipped: 4, pending: 0 });
+    expect(detail.completed_at).to.be.a('string');
+    for (const device of fleet.devices) expect(await fleet.offered(device)).to.equal(null);
+  });
+
+  it('F68 before the start', async () => {
+    const { deployment_id: id } = await fleet.create();
+    const detail = await fleet.act(id, 'cancel');
+    expect(detail.progress.skipped).to.equal(4);
+  });
+
+  for (const report of ['downloading', 'installing'] as const) {
+    it(`F68 tells a device that was downloading to stop when it reports ${report}`, async () => {
+      const id = await fleet.roll();
+      await fleet.reports(fleet.device, id, 'downloading');
+      await fleet.act(id, 'cancel');
+      const answer = await fleet.report(fleet.device, id, report).expect(200);
+      expect(answer.body).to.include({ status: 'success', directive: 'abort' });
+    });
+  }
+
+  it('F68 a device that stopped untouched reports skipped', async () => {
+    const id = await fleet.roll();
+    await fleet.reports(fleet.device, id, 'downloading');
+    await fleet.act(id, 'cancel');
+    await fleet.reports(fleet.device, id, 'skipped');
+    const target = await fleet.target(id, fleet.device);
+    expect(target.status).to.equal('skipped');
+    expect((await fleet.detail(id)).progress).to.include({ skipped: 4, in_progress: 0 });
+    expect(await fleet.installedVersion(fleet.device)).to.equal('v2.0.0');
+  });
+
+  for (const begun of ['installing', 'verifying'] as const) {
+    it(`F68 lets a device that was ${begun} finish`, async () => {
+      const id = await fleet.roll();
+      await fleet.reports(fleet.device, id, 'downloading', begun);
+      await fleet.act(id, 'cancel');
+      const answer = await fleet.report(fleet.device, id, begun).expect(200);
+      expect(answer.body).to.include({ directive: 'continue' });
+    });
+  }
+
+  for (const [status, version] of [
+    ['completed', 'v2.1.0'],
+    ['failed', 'v2.0.0'],
+    ['rolled_back', 'v2.0.0'],
+  ] as const) {
+    it(`F68 records that a device at work ${status}, and stays cancelled`, async () => {
+      const id = await fleet.roll();
+      await fleet.reports(fleet.device, id, 'installing');
+      await fleet.act(id, 'cancel');
+      await fleet.reports(fleet.device, id, status);
+      const detail = await fleet.detail(id);
+      expect(detail.status).to.equal('cancelled');
+      expect(detail.progress).to.include({ [status]: 1, skipped: 3, in_progress: 0 });
+      expect(await fleet.installedVersion(fleet.device)).to.equal(version);
+    });
+  }
+
+  it('F68 a device that had its offer before the cancel is refused when it begins after it', async () => {
+    const id = await fleet.roll();
+    expect(await fleet.offered(fleet.device)).to.equal(id);
+    await fleet.act(id, 'cancel');
+    const answer = await fleet.report(fleet.device, id, 'downloading');
+    expect([answer.status, (answer.body as Problem).code]).to.deep.equal([409, 'stale_status']);
+    expect((await fleet.target(id, fleet.device)).status).to.equal('skipped');
+  });
+
+  it('F68 and if it went through with it nevertheless, the result is recorded', async () => {
+    const id = await fleet.roll();
+    await fleet.act(id, 'cancel');
+    await fleet.reports(fleet.device, id, 'completed');
+    expect(await fleet.installedVersion(fleet.device)).to.equal('v2.1.0');
+    expect((await fleet.detail(id)).progress).to.include({ completed: 1, skipped: 3 });
+  });
+
+  it('a device at work under a cancelled deployment gets no other update until it ends', async () => {
+    const id = await fleet.roll();
+    await fleet.reports(fleet.device, id, 'installing');
+    await fleet.act(id, 'cancel');
+    const next = await fleet.roll({ target_version: 'v3.0.0' });
+    expect(await fleet.offered(fleet.device)).to.equal(null);
+    await fleet.reports(fleet.device, id, 'failed');
+    expect(await fleet.offered(fleet.device)).to.equal(next);
+  });
+});

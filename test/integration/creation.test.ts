@@ -1,0 +1,342 @@
+import { expect } from 'chai';
+
+import type { CreatedDeployment, DeploymentPreview } from '../../backend/contract/admin-api.ts';
+import type { UpdateOffer } from '../../backend/contract/device-api.ts';
+import type { Problem } from '../../backend/contract/problem.ts';
+import {
+  CHECKSUM,
+  deploymentRequest,
+  openFleet,
+  openServer,
+  openStage,
+  type Fleet,
+  type Stage,
+} from '../support/ota-scenario.ts';
+
+describe('creating a deployment', () => {
+  let stage: Stage;
+  let fleet: Fleet;
+
+  before(async () => {
+    stage = await openStage();
+  });
+
+  beforeEach(async () => {
+    fleet = await openFleet(stage, 3);
+  });
+
+  after(() => stage.close());
+
+  async function rows(): Promise<string> {
+    const { rows } = await stage.knex.raw<{ rows: unknown[] }>(
+      `SELECT (SELECT count(*) FROM ota_deployments) AS deployments,
+              (SELECT count(*) FROM ota_deployment_devices) AS targets,
+              (SELECT count(*) FROM ota_deployment_batches) AS batches,
+              (SELECT count(*) FROM ota_events) AS events`,
+    );
+    return JSON.stringify(rows);
+  }
+
+  it('answers 201 with what was created', async () => {
+    const answer = await fleet
+      .post(
+        '/deployments',
+        deploymentRequest({ rollout_strategy: 'canary', rollout_percentage: 34 }),
+      )
+      .expect(201);
+    const created = answer.body as CreatedDeployment;
+    expect(created).to.include({
+      deployment_name: 'Firmware Update v2.1.0',
+      target_version: 'v2.1.0',
+      target_devices: 3,
+      rollout_strategy: 'canary',
+      rollout_percentage: 34,
+      status: 'pending',
+      total_devices: 3,
+      progress_percentage: 0,
+      started_at: null,
+      created_by: fleet.admin.id,
+    });
+    expect(Date.now() - Date.parse(created.created_at)).to.be.within(-5_000, 60_000);
+    expect((await fleet.detail(created.deployment_id)).deployment_id).to.equal(
+      created.deployment_id,
+    );
+  });
+
+  it('takes the body of the quick reference as it stands', async () => {
+    const answer = await fleet.post('/deployments', {
+      deployment_name: 'Firmware Update v2.1.0',
+      target_version: 'v2.1.0',
+      rollout_strategy: 'canary',
+      rollout_percentage: 20,
+      device_filters: {
+        device_type: 'raspberry_pi',
+        current_version: 'v2.1.0',
+        version_operator: '!=',
+        status: 'online',
+      },
+      update_package_url: 'https://cdn.example.com/updates/v2.1.0.tar.gz',
+      checksum: `sha256:${CHECKSUM}`,
+      release_notes: 'Bug fixes and performance improvements',
+    });
+    expect(answer.status).to.equal(201);
+  });
+
+  it('gives everything back in the detail', async () => {
+    const { deployment_id: id } = await fleet.create({
+      device_filters: { status: 'online', current_version: 'v1', version_operator: '>' },
+      policy: { device_timeout_minutes: 7 },
+    });
+    const detail = await fleet.detail(id);
+    expect(detail.metadata).to.deep.equal({
+      update_package_url: 'https://cdn.example.com/updates/v2.1.0.tar.gz',
+      checksum: `sha256:${CHECKSUM}`,
+      release_notes: 'Bug fixes and performance improvements',
+      device_filters: { status: 'online', current_version: 'v1', version_operator: '>' },
+    });
+    expect(detail.policy).to.deep.equal({
+      failure_threshold_percent: 25,
+      failure_min_devices: 5,
+      device_timeout_minutes: 7,
+      pickup_timeout_hours: null,
+    });
+  });
+
+  it('names every fault at once, and creates nothing', async () => {
+    const before = await rows();
+    const answer = await fleet.post('/deployments', {
+      target_version: ' ',
+      rollout_strategy: 'sudden',
+      device_filters: { status: 'asleep', colour: 'red' },
+      update_package_url: 'http://cdn.example.com/x.tar.gz',
+      checksum: 'sha256:abc123...',
+      policy: { device_timeout_minutes: 0, mercy: true },
+      scheduled_at: 'tomorrow',
+      batch_size: 0,
+      status: 'completed',
+    });
+    expect(answer.status).to.equal(400);
+    const problem = answer.body as Problem;
+    expect(problem.code).to.equal('invalid_request');
+    expect(problem.errors?.map((fault) => fault.path)).to.include.members([
+      'deployment_name',
+      'target_version',
+      'rollout_strategy',
+      'device_filters.status',
+      'device_filters.colour',
+      'update_package_url',
+      'checksum',
+      'policy.device_timeout_minutes',
+      'policy.mercy',
+      'scheduled_at',
+      'batch_size',
+      'status',
+    ]);
+    for (const fault of problem.errors ?? [])
+      expect(fault.message).to.be.a('string').and.not.equal('');
+    expect(await rows()).to.equal(before);
+  });
+
+  for (const [field, value] of Object.entries({
+    deployment_id: '11111111-1111-4111-8111-111111111111',
+    organization_id: '11111111-1111-4111-8111-111111111111',
+    status: 'in_progress',
+    created_by: 'somebody',
+    total_devices: 1,
+    released_devices: 1,
+    metadata: {},
+  })) {
+    it(`F59 ${field} cannot be set by the caller`, async () => {
+      const before = await rows();
+      const answer = await fleet.post('/deployments', { ...deploymentRequest(), [field]: value });
+      expect([answer.status, (answer.body as Problem).errors?.[0]?.path]).to.deep.equal([
+        400,
+        field,
+      ]);
+      expect(await rows()).to.equal(before);
+    });
+  }
+
+  for (const [what, request] of Object.entries({
+    'a percentage for an immediate one': { rollout_percentage: 50 },
+    'a percentage of 0': { rollout_strategy: 'canary', rollout_percentage: 0 },
+    'a percentage of 101': { rollout_strategy: 'canary', rollout_percentage: 101 },
+    'a batch size for a canary': { rollout_strategy: 'canary', batch_size: 5 },
+    'both a batch size and a percentage': {
+      rollout_strategy: 'rolling',
+      batch_size: 5,
+      rollout_percentage: 10,
+    },
+    'a manifest without a signature': { manifest: '{}' },
+    'a threshold of 101 %': { policy: { failure_threshold_percent: 101 } },
+    'an absurd version': { target_version: 'v'.repeat(51) },
+    'an endless name': { deployment_name: 'n'.repeat(201) },
+    'NUL in the name': { deployment_name: 'a\u0000b' },
+    'an array for the name': { deployment_name: ['a'] },
+    'a number for the notes': { release_notes: 5 },
+  })) {
+    it(`F57 ${what} is refused`, async () => {
+      const before = await rows();
+      const answer = await fleet.post('/deployments', { ...deploymentRequest(), ...request });
+      expect([answer.status, (answer.body as Problem).code]).to.deep.equal([
+        400,
+        'invalid_request',
+      ]);
+      expect(await rows()).to.equal(before);
+    });
+  }
+
+  it('F71 script in names and notes is kept as text', async () => {
+    const script = '<script>alert(1)</script><img src=x onerror=alert(2)>';
+    const { deployment_id: id } = await fleet.create({
+      deployment_name: script,
+      release_notes: script,
+    });
+    const detail = await fleet.detail(id);
+    expect([detail.deployment_name, detail.metadata.release_notes]).to.deep.equal([script, script]);
+  });
+
+  describe('package rules', () => {
+    for (const url of [
+      'http://cdn.example.com/p.tar.gz',
+      'http://127.0.0.1/p.tar.gz',
+      'http://localhost:8080/p.tar.gz',
+      'ftp://cdn.example.com/p.tar.gz',
+      'file:///etc/passwd',
+      'javascript:alert(1)',
+      '//cdn.example.com/p.tar.gz',
+      'cdn.example.com/p.tar.gz',
+      'https://user:secret@cdn.example.com/p.tar.gz',
+      'https://',
+      '',
+    ]) {
+      it(`refuses ${url || 'an empty address'}`, async () => {
+        const answer = await fleet.post(
+          '/deployments',
+          deploymentRequest({ update_package_url: url }),
+        );
+        expect(answer.status).to.equal(400);
+        expect((answer.body as Problem).errors?.[0]?.path).to.equal('update_package_url');
+      });
+    }
+
+    it('takes http on loopback only when the host allows it, and nowhere else even then', async () => {
+      const server = await openServer(stage.knex, {
+        role: 'api',
+        config: { allow_insecure_loopback_packages: true },
+      });
+      try {
+        const there = fleet.through(server.host);
+        for (const url of [
+          'http://127.0.0.1:9000/p.tar.gz',
+          'http://localhost/p.tar.gz',
+          'http://[::1]:80/p.tar.gz',
+        ]) {
+          await there.create({ update_package_url: url });
+        }
+        for (const url of [
+          'http://cdn.example.com/p.tar.gz',
+          'http://127.0.0.1.example.com/p.tar.gz',
+          'http://localhost.example.com/p.tar.gz',
+          'http://10.0.0.1/p.tar.gz',
+        ]) {
+          await there
+            .post('/deployments', deploymentRequest({ update_package_url: url }))
+            .expect(400);
+        }
+      } finally {
+        await server.close();
+      }
+    });
+
+    for (const checksum of [CHECKSUM, `sha256:${CHECKSUM}`, CHECKSUM.toUpperCase()]) {
+      it(`gives ${checksum.slice(0, 12)}… to devices as written`, async () => {
+        await fleet.roll({ checksum });
+        const offer = (await fleet.poll(fleet.device)) as UpdateOffer;
+        expect(offer.checksum).to.equal(checksum);
+      });
+    }
+
+    for (const checksum of [
+      undefined,
+      '',
+      'abc123',
+      `md5:${CHECKSUM.slice(0, 32)}`,
+      CHECKSUM.slice(1),
+      `${CHECKSUM}0`,
+      `sha256:${'g'.repeat(64)}`,
+      `sha512:${CHECKSUM}`,
+    ]) {
+      it(`refuses the checksum ${String(checksum).slice(0, 16)}`, async () => {
+        const answer = await fleet.post('/deployments', { ...deploymentRequest(), checksum });
+        expect(answer.status).to.equal(400);
+        expect((answer.body as Problem).errors?.map(({ path }) => path)).to.deep.equal([
+          'checksum',
+        ]);
+      });
+    }
+
+    it('hands manifest and signature to devices exactly as they were given', async () => {
+      const manifest = '{"b": 1,\n "a":  "ü"}\n';
+      await fleet.roll({ manifest, signature: 'c2lnbmF0dXJl' });
+      const offer = (await fleet.poll(fleet.device)) as UpdateOffer;
+      expect([offer.manifest, offer.signature]).to.deep.equal([manifest, 'c2lnbmF0dXJl']);
+    });
+  });
+
+  describe('a preview', () => {
+    it('says how many match, of which types and versions, and in which batches', async () => {
+      await fleet.addDevices(9, {
+        deviceType: 'nvidia_jetson',
+        firmwareVersion: 'v1.0.0',
+        namePrefix: 'jetson',
+      });
+      const answer = await fleet
+        .post('/deployments/preview', deploymentRequest({ rollout_strategy: 'rolling' }))
+        .expect(200);
+      expect(answer.body).to.deep.equal({
+        matching_devices: 12,
+        by_type: [
+          { device_type: 'nvidia_jetson', count: 9 },
+          { device_type: 'raspberry_pi', count: 3 },
+        ],
+        by_version: [
+          { version: 'v1.0.0', count: 9 },
+          { version: 'v2.0.0', count: 3 },
+        ],
+        not_comparable: [],
+        batches: [
+          { number: 1, size: 5, release: 'start' },
+          { number: 2, size: 5, release: 'automatic' },
+          { number: 3, size: 2, release: 'automatic' },
+        ],
+      } satisfies DeploymentPreview);
+    });
+
+    it('creates nothing', async () => {
+      const before = await rows();
+      await fleet.post('/deployments/preview', deploymentRequest()).expect(200);
+      expect(await rows()).to.equal(before);
+    });
+
+    it('plans what the creation then does', async () => {
+      const request = deploymentRequest({ rollout_strategy: 'canary', rollout_percentage: 50 });
+      const answer = await fleet.post('/deployments/preview', request).expect(200);
+      const { batches } = await fleet.detail((await fleet.create(request)).deployment_id);
+      expect((answer.body as DeploymentPreview).batches.map(({ size }) => size)).to.deep.equal(
+        batches.map(({ size }) => size),
+      );
+    });
+
+    it('of no match is an answer, not an error', async () => {
+      const answer = await fleet
+        .post('/deployments/preview', deploymentRequest({ device_filters: { device_type: 'x' } }))
+        .expect(200);
+      expect(answer.body).to.deep.include({ matching_devices: 0, batches: [] });
+    });
+
+    it('needs no name, package or checksum yet', async () => {
+      await fleet.post('/deployments/preview', { rollout_strategy: 'immediate' }).expect(200);
+    });
+  });
+});

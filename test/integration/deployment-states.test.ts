@@ -1,0 +1,262 @@
+import { expect } from 'chai';
+
+import type { Problem } from '../../backend/contract/problem.ts';
+import type { DeploymentAction, DeploymentStatus } from '../../backend/contract/states.ts';
+import {
+  openFleet,
+  openServer,
+  openStage,
+  type Fleet,
+  type Stage,
+} from '../support/ota-scenario.ts';
+
+const ACTIONS = ['start', 'pause', 'resume', 'cancel', 'expand', 'retry'] as const;
+
+interface Situation {
+  /** How it is called in test titles. */
+  name: string;
+  status: DeploymentStatus;
+  /** Actions the contract allows; every other one answers 409. */
+  allows: Partial<Record<DeploymentAction, DeploymentStatus>>;
+  bring(fleet: Fleet): Promise<string>;
+}
+
+/** Ten devices, canary: two in the first batch, of which one completes and one may fail. */
+async function canary(fleet: Fleet, first?: 'failed' | 'completed'): Promise<string> {
+  const id = await fleet.roll({ rollout_strategy: 'canary', rollout_percentage: 20 });
+  const [device] = await fleet.batch(id, 1);
+  if (first && device) await fleet.reports(device, id, 'downloading', first);
+  return id;
+}
+
+/** Everybody ends; the first one as told. */
+async function ended(fleet: Fleet, first: 'failed' | 'completed'): Promise<string> {
+  const id = await fleet.roll();
+  await fleet.all(fleet.devices.slice(1), id, 'completed');
+  await fleet.reports(fleet.device, id, first);
+  return id;
+}
+
+const SITUATIONS: Situation[] = [
+  {
+    name: 'pending',
+    status: 'pending',
+    allows: { start: 'in_progress', cancel: 'cancelled' },
+    bring: async (fleet) => (await fleet.create()).deployment_id,
+  },
+  {
+    name: 'in_progress canary with a rest and no failure',
+    status: 'in_progress',
+    allows: { pause: 'paused', cancel: 'cancelled', expand: 'in_progress' },
+    bring: (fleet) => canary(fleet, 'completed'),
+  },
+  {
+    name: 'in_progress canary with a failed device',
+    status: 'in_progress',
+    allows: {
+      pause: 'paused',
+      cancel: 'cancelled',
+      expand: 'in_progress',
+      retry: 'in_progress',
+    },
+    bring: (fleet) => canary(fleet, 'failed'),
+  },
+  {
+    name: 'in_progress, everything released',
+    status: 'in_progress',
+    allows: { pause: 'paused', cancel: 'cancelled' },
+    bring: (fleet) => fleet.roll(),
+  },
+  {
+    name: 'paused with a failed device',
+    status: 'paused',
+    allows: { resume: 'in_progress', cancel: 'cancelled', retry: 'paused' },
+    async bring(fleet) {
+      const id = await canary(fleet, 'failed');
+      await fleet.act(id, 'pause');
+      return id;
+    },
+  },
+  {
+    name: 'completed',
+    status: 'completed',
+    allows: {},
+    bring: (fleet) => ended(fleet, 'completed'),
+  },
+  {
+    name: 'failed',
+    status: 'failed',
+    allows: { retry: 'in_progress' },
+    bring: (fleet) => ended(fleet, 'failed'),
+  },
+  {
+    name: 'cancelled',
+    status: 'cancelled',
+    allows: {},
+    async bring(fleet) {
+      const id = await canary(fleet, 'failed');
+      await fleet.act(id, 'cancel');
+      return id;
+    },
+  },
+];
+
+describe('states of a deployment', () => {
+  let stage: Stage;
+
+  before(async () => {
+    stage = await openStage();
+  });
+
+  after(() => stage.close());
+
+  for (const situation of SITUATIONS) {
+    describe(`${situation.name}`, () => {
+      let fleet: Fleet;
+      let id: string;
+
+      beforeEach(async () => {
+        fleet = await openFleet(stage, 10);
+        id = await situation.bring(fleet);
+      });
+
+      it('says what is possible', async () => {
+        const detail = await fleet.detail(id);
+        expect(detail.status).to.equal(situation.status);
+        expect(detail.allowed_actions).to.have.members(Object.keys(situation.allows));
+      });
+
+      it('refuses everything else, naming the state and what it allows', async () => {
+        for (const action of ACTIONS.filter((name) => !(name in situation.allows))) {
+          const answer = await fleet.post(`/deployments/${id}/${action}`);
+          const problem = answer.body as Problem;
+          expect([action, answer.status, problem.code]).to.deep.equal([
+            action,
+            409,
+            'invalid_state',
+          ]);
+          expect(problem.current_status).to.equal(situation.status);
+          expect(problem.allowed_actions).to.have.members(Object.keys(situation.allows));
+          expect(problem.detail).to.include(situation.status);
+          for (const allowed of Object.keys(situation.allows)) {
+            expect(problem.detail).to.include(allowed);
+          }
+        }
+        expect((await fleet.detail(id)).status).to.equal(situation.status);
+      });
+
+      for (const [action, next] of Object.entries(situation.allows)) {
+        it(`goes to ${next} by ${action}`, async () => {
+          const answer = await fleet.post(`/deployments/${id}/${action}`).expect(200);
+          const body = (action === 'retry' ? answer.body.deployment : answer.body) as {
+            status: string;
+          };
+          expect(body.status).to.equal(next);
+          expect((await fleet.detail(id)).status).to.equal(next);
+        });
+      }
+    });
+  }
+
+  describe('ends', () => {
+    it('completed when no target failed, with the time of the last report', async () => {
+      const fleet = await openFleet(stage, 2);
+      const id = await ended(fleet, 'completed');
+      const detail = await fleet.detail(id);
+      expect(detail.status).to.equal('completed');
+      expect(detail.phase).to.equal('ended');
+      const times = detail.devices.map((target) => Date.parse(target.completed_at ?? ''));
+      expect(Date.parse(detail.completed_at ?? '')).to.be.at.least(Math.max(...times) - 1_000);
+    });
+
+    it('failed when a target is rolled back', async () => {
+      const fleet = await openFleet(stage, 2);
+      const id = await fleet.roll();
+      await fleet.reports(fleet.device, id, 'installing', 'rolled_back');
+      await fleet.reports(fleet.devices[1]!, id, 'completed');
+      expect((await fleet.detail(id)).status).to.equal('failed');
+    });
+
+    it('completed although paused, when devices at work finish', async () => {
+      const fleet = await openFleet(stage, 1);
+      const id = await fleet.roll();
+      await fleet.reports(fleet.device, id, 'installing');
+      await fleet.act(id, 'pause');
+      await fleet.reports(fleet.device, id, 'completed');
+      const detail = await fleet.detail(id);
+      expect([detail.status, detail.paused_reason]).to.deep.equal(['completed', null]);
+    });
+
+    it('completed when the rest was skipped, and says so in its figures', async () => {
+      const fleet = await openFleet(stage, 2);
+      const id = await fleet.roll();
+      const newer = await fleet.roll({ target_version: 'v3.0.0', device_ids: [fleet.device.id] });
+      await fleet.reports(fleet.device, newer, 'completed');
+      await fleet.reports(fleet.devices[1]!, id, 'completed');
+      const detail = await fleet.detail(id);
+      expect(detail.status).to.equal('completed');
+      expect(detail.progress).to.deep.equal({
+        total_devices: 2,
+        completed: 1,
+        failed: 0,
+        in_progress: 0,
+        pending: 0,
+        skipped: 1,
+        rolled_back: 0,
+        percentage: 50,
+      });
+    });
+  });
+
+  describe('F67 racing requests', () => {
+    let second: Awaited<ReturnType<typeof openServer>>;
+
+    before(async () => {
+      second = await openServer(stage.knex, { role: 'api' });
+    });
+
+    after(() => second.close());
+
+    const RACES = [
+      { action: 'start', from: 'pending', told: 'started' },
+      { action: 'pause', from: 'in_progress, everything released', told: 'paused' },
+      { action: 'resume', from: 'paused with a failed device', told: 'resumed' },
+      { action: 'cancel', from: 'in_progress, everything released', told: 'cancelled' },
+      { action: 'expand', from: 'in_progress canary with a failed device', told: 'expanded' },
+      { action: 'retry', from: 'in_progress canary with a failed device', told: 'retried' },
+    ];
+    for (const { action, from, told } of RACES) {
+      it(`of six times ${action} on two servers exactly one wins`, async () => {
+        const here = await openFleet(stage, 10);
+        const id = await SITUATIONS.find(({ name }) => name === from)!.bring(here);
+        const there = here.through(second.host);
+        const answers = await Promise.all(
+          [here, there, here, there, here, there].map((fleet) =>
+            fleet.post(`/deployments/${id}/${action}`),
+          ),
+        );
+        const statuses = answers.map((answer) => answer.status).sort();
+        expect(statuses).to.deep.equal([200, 409, 409, 409, 409, 409]);
+        const events = await here.eventTypes(id);
+        expect(events.filter((event) => event === told)).to.have.length(1);
+      });
+    }
+
+    it('a start and a cancel never leave both behind', async () => {
+      for (let round = 0; round < 5; round += 1) {
+        const fleet = await openFleet(stage, 3);
+        const { deployment_id: id } = await fleet.create();
+        const [start, cancel] = await Promise.all([
+          fleet.post(`/deployments/${id}/start`),
+          fleet.through(second.host).post(`/deployments/${id}/cancel`),
+        ]);
+        expect(cancel.status).to.equal(200);
+        expect(start.status).to.be.oneOf([200, 409]);
+        const detail = await fleet.detail(id);
+        expect(detail.status).to.equal('cancelled');
+        expect(detail.progress.skipped).to.equal(3);
+        expect(await fleet.offered(fleet.device)).to.equal(null);
+      }
+    });
+  });
+});

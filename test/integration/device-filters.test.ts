@@ -1,0 +1,222 @@
+import { expect } from 'chai';
+
+import type { DeploymentPreview, DeviceFilters } from '../../backend/contract/admin-api.ts';
+import type { Problem } from '../../backend/contract/problem.ts';
+import type { VersionOperator } from '../../backend/contract/states.ts';
+import {
+  deploymentRequest,
+  openFleet,
+  openStage,
+  type Fleet,
+  type Stage,
+} from '../support/ota-scenario.ts';
+
+/** `null`: the host does not know the device's version. */
+const VERSIONS = ['v2.9.0', '2.9', 'v2.10.0-rc.1', 'v2.10.0', 'V2.10.1', 'nightly', null] as const;
+
+const MATCHES: [VersionOperator, string, (string | null)[]][] = [
+  ['<', 'v2.10.0', ['v2.9.0', '2.9', 'v2.10.0-rc.1']],
+  ['<=', '2.10.0', ['v2.9.0', '2.9', 'v2.10.0-rc.1', 'v2.10.0']],
+  ['>', 'v2.9.0', ['v2.10.0-rc.1', 'v2.10.0', 'V2.10.1']],
+  ['>=', 'v2.10', ['v2.10.0', 'V2.10.1']],
+  ['>', 'v2.10.0-rc.1', ['v2.10.0', 'V2.10.1']],
+  ['<=', 'v2.10.0-rc.1', ['v2.9.0', '2.9', 'v2.10.0-rc.1']],
+  ['=', '2.9.0', ['v2.9.0', '2.9']],
+  ['=', 'nightly', ['nightly']],
+  ['=', 'NIGHTLY', []],
+  ['!=', 'v2.9.0', ['v2.10.0-rc.1', 'v2.10.0', 'V2.10.1', 'nightly', null]],
+  ['!=', 'nightly', ['v2.9.0', '2.9', 'v2.10.0-rc.1', 'v2.10.0', 'V2.10.1', null]],
+  ['<', 'nightly', []],
+];
+
+describe('device filters', () => {
+  let stage: Stage;
+  let fleet: Fleet;
+
+  before(async () => {
+    stage = await openStage();
+  });
+
+  after(() => stage.close());
+
+  async function preview(filters: DeviceFilters): Promise<DeploymentPreview> {
+    const answer = await fleet
+      .post('/deployments/preview', deploymentRequest({ device_filters: filters }))
+      .expect(200);
+    return answer.body as DeploymentPreview;
+  }
+
+  /** Versions of the devices that a deployment by these filters goes to; the preview agrees. */
+  async function versionsOf(filters: DeviceFilters): Promise<(string | null)[]> {
+    const { matching_devices: foreseen } = await preview(filters);
+    const answer = await fleet.post('/deployments', deploymentRequest({ device_filters: filters }));
+    if (answer.status === 422) {
+      expect((answer.body as Problem).code).to.equal('no_matching_devices');
+      expect(foreseen).to.equal(0);
+      return [];
+    }
+    const targets = await fleet.targets(answer.body.deployment_id as string);
+    expect(targets).to.have.length(foreseen);
+    return targets.map((target) => target.previous_version);
+  }
+
+  describe('by version', () => {
+    before(async () => {
+      fleet = await openFleet(stage, VERSIONS.length, {
+        firmwareVersion: (index) => VERSIONS[index] ?? null,
+      });
+    });
+
+    for (const [operator, version, expected] of MATCHES) {
+      it(`${operator} ${version} matches ${expected.map(String).join(', ') || 'nothing'}`, async () => {
+        const found = await versionsOf({ current_version: version, version_operator: operator });
+        expect(found).to.have.members(expected);
+      });
+    }
+
+    it('without an operator means another version than this', async () => {
+      const found = await versionsOf({ current_version: 'v2.10.0' });
+      expect(found).to.have.members(VERSIONS.filter((version) => version !== 'v2.10.0'));
+    });
+
+    it('an empty version filters nothing', async () => {
+      expect(await versionsOf({ current_version: '' })).to.have.members([...VERSIONS]);
+    });
+
+    it('the preview says what an ordering leaves out', async () => {
+      const { not_comparable: left } = await preview({
+        current_version: 'v2.10.0',
+        version_operator: '<',
+      });
+      expect(left).to.have.deep.members([
+        { version: 'nightly', count: 1 },
+        { version: null, count: 1 },
+      ]);
+      const all = await preview({ current_version: 'v2.10.0', version_operator: '!=' });
+      expect(all.not_comparable).to.deep.equal([]);
+    });
+  });
+
+  describe('by type, status and id', () => {
+    let jetsons: string[];
+
+    before(async () => {
+      fleet = await openFleet(stage, 3, { status: 'online' });
+      await fleet.addDevices(2, { status: 'offline', namePrefix: 'offline' });
+      const added = await fleet.addDevices(2, {
+        deviceType: 'nvidia_jetson',
+        namePrefix: 'jetson',
+      });
+      jetsons = added.map((device) => device.id);
+    });
+
+    async function count(filters: DeviceFilters): Promise<number> {
+      return (await versionsOf(filters)).length;
+    }
+
+    it('each narrows alone', async () => {
+      expect(await count({})).to.equal(7);
+      expect(await count({ device_type: 'nvidia_jetson' })).to.equal(2);
+      expect(await count({ device_type: 'Nvidia_Jetson' })).to.equal(0);
+      expect(await count({ status: 'online' })).to.equal(5);
+      expect(await count({ status: 'offline' })).to.equal(2);
+      expect(await count({ status: '' })).to.equal(7);
+      expect(await count({ device_ids: jetsons.slice(0, 1) })).to.equal(1);
+    });
+
+    it('all given ones must hold', async () => {
+      expect(await count({ device_type: 'nvidia_jetson', status: 'offline' })).to.equal(0);
+      expect(await count({ device_type: 'raspberry_pi', status: 'offline' })).to.equal(2);
+      expect(await count({ device_ids: jetsons, device_type: 'raspberry_pi' })).to.equal(0);
+      expect(await count({ status: 'online', current_version: 'v2.0.0' })).to.equal(0);
+    });
+
+    it('ids in the body and in the filters must hold both', async () => {
+      const created = await fleet.create({
+        device_ids: jetsons,
+        device_filters: { device_ids: jetsons.slice(1) },
+      });
+      expect(created.target_devices).to.equal(1);
+    });
+
+    it('F53 devices of another organization never match, not even by id', async () => {
+      const other = await openFleet(stage, 1);
+      const answer = await fleet.post(
+        '/deployments',
+        deploymentRequest({ device_ids: [other.device.id] }),
+      );
+      expect([answer.status, (answer.body as Problem).code]).to.deep.equal([
+        422,
+        'no_matching_devices',
+      ]);
+    });
+
+    it('devices that were announced but never registered do not match', async () => {
+      const announced = await openFleet(stage, 2);
+      await stage
+        .knex('edge_devices')
+        .where({ id: announced.device.id })
+        .update({ device_id: null, status: 'offline', firmware_version: null });
+      const created = await announced.create();
+      expect(created.target_devices).to.equal(1);
+    });
+
+    it('F58 SQL in a filter is text', async () => {
+      const attack = `' OR 1=1; DROP TABLE ota_deployments; --`;
+      expect(await count({ device_type: attack })).to.equal(0);
+      expect(await count({ current_version: attack.slice(0, 50), version_operator: '=' })).to.equal(
+        0,
+      );
+      expect(await count({ device_type: '%' })).to.equal(0);
+      expect(await count({ device_type: ':device_ids ? $1' })).to.equal(0);
+    });
+  });
+
+  it('no match is 422, and nothing is created', async () => {
+    fleet = await openFleet(stage, 1);
+    const before = await counts();
+    const answer = await fleet.post(
+      '/deployments',
+      deploymentRequest({ device_filters: { device_type: 'none' } }),
+    );
+    expect([answer.status, (answer.body as Problem).code]).to.deep.equal([
+      422,
+      'no_matching_devices',
+    ]);
+    expect(await counts()).to.deep.equal(before);
+  });
+
+  for (const [fault, filters] of Object.entries({
+    'an unknown key': { colour: 'red' },
+    'an unknown operator': { current_version: 'v1', version_operator: '~' },
+    'an unknown status': { status: 'asleep' },
+    'ids that are none': { device_ids: ['7'] },
+    'no ids at all': { device_ids: [] },
+    'a type that is no text': { device_type: ['raspberry_pi'] },
+    'SQL as an operator': { current_version: 'v1', version_operator: "= '' OR true --" },
+  })) {
+    it(`F57 ${fault}: 400, naming it`, async () => {
+      fleet = await openFleet(stage, 1);
+      for (const path of ['/deployments', '/deployments/preview']) {
+        const answer = await fleet.post(path, {
+          ...deploymentRequest(),
+          device_filters: filters,
+        });
+        expect(answer.status).to.equal(400);
+        const { errors } = answer.body as Problem;
+        const key = Object.keys(filters).at(-1);
+        expect(errors?.[0]?.path).to.match(new RegExp(`^device_filters\\.${key}`));
+      }
+    });
+  }
+
+  async function counts(): Promise<Record<string, unknown>[]> {
+    const { rows } = await stage.knex.raw<{ rows: Record<string, unknown>[] }>(
+      `SELECT (SELECT count(*) FROM ota_deployments) AS deployments,
+              (SELECT count(*) FROM ota_deployment_devices) AS targets,
+              (SELECT count(*) FROM ota_deployment_batches) AS batches,
+              (SELECT count(*) FROM ota_events) AS events`,
+    );
+    return rows;
+  }
+});

@@ -1,0 +1,176 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+
+import { type Queue, createPostgresBackend, withBackend } from 'bullmq';
+import { expect } from 'chai';
+import { pino } from 'pino';
+
+import { locateQueue } from '../../jobs/queue-backend.ts';
+import { QUEUE_NAME } from '../../jobs/queue.ts';
+import { RolloutQueue } from '../../jobs/rollout-queue.ts';
+import { openFleet, openServer, openStage, type Stage } from '../support/ota-scenario.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+describe('jobs that are lost, late, or come twice', () => {
+  let stage: Stage;
+
+  beforeEach(async () => {
+    stage = await openStage({ role: 'api' });
+  });
+
+  afterEach(() => stage.close());
+
+  async function withQueue(use: (queue: Queue) => Promise<void>): Promise<void> {
+    const location = await locateQueue(undefined, stage.knex, 'ota_queue');
+    if (location.kind !== 'postgres') throw new Error('this suite has no Redis');
+    const { Queue: PostgresQueue } = withBackend(createPostgresBackend);
+    const queue = new PostgresQueue(QUEUE_NAME, {
+      connection: location.connection,
+    }) as unknown as Queue;
+    await queue.waitUntilReady();
+    await use(queue).finally(() => queue.close());
+  }
+
+  it('F64 a deployment whose release job was lost is released anyway', async () => {
+    const fleet = await openFleet(stage, 3);
+    const { deployment_id: id } = await fleet.create();
+    await fleet.act(id, 'start');
+    await withQueue(async (queue) => {
+      expect(await queue.getWaitingCount()).to.equal(1);
+      await queue.drain(true);
+      expect(await queue.getWaitingCount()).to.equal(0);
+    });
+    expect((await fleet.detail(id)).batches[0]?.state).to.equal('releasing');
+    const worker = await openServer(stage.knex, {
+      role: 'worker',
+      config: { reconcile_seconds: 1 },
+    });
+    try {
+      await fleet.untilReleased(id, 3, { timeout: 10_000 });
+    } finally {
+      await worker.close();
+    }
+  });
+
+  it('F64 a scheduled start whose job was lost happens anyway', async () => {
+    const fleet = await openFleet(stage, 1);
+    const { deployment_id: id } = await fleet.create({
+      scheduled_at: new Date(Date.now() + 200).toISOString(),
+    });
+    await withQueue(async (queue) => {
+      expect(await queue.getDelayedCount()).to.equal(1);
+      await queue.drain(true);
+      expect(await queue.getDelayedCount()).to.equal(0);
+    });
+    const worker = await openServer(stage.knex, {
+      role: 'worker',
+      config: { reconcile_seconds: 1 },
+    });
+    try {
+      await fleet.untilReleased(id, 1, { timeout: 10_000 });
+    } finally {
+      await worker.close();
+    }
+  });
+
+  it('F66 a release job that comes many times releases one batch, once', async () => {
+    const fleet = await openFleet(stage, 6);
+    const { deployment_id: id } = await fleet.create({
+      rollout_strategy: 'rolling',
+      batch_size: 2,
+    });
+    await fleet.act(id, 'start');
+    const queue = new RolloutQueue(
+      await locateQueue(undefined, stage.knex, 'ota_queue'),
+      pino({ level: 'silent' }),
+    );
+    await queue.open();
+    for (let copy = 0; copy < 8; copy += 1) await queue.releaseBatch(id, 1 + (copy % 3));
+    await queue.close();
+    const worker = await openServer(stage.knex, { role: 'worker' });
+    try {
+      await withQueue(async (jobs) => {
+        await waitFor(
+          async () => (await jobs.getWaitingCount()) + (await jobs.getActiveCount()) === 0,
+          { describe: 'all jobs are worked off' },
+        );
+      });
+      const detail = await fleet.detail(id);
+      expect(detail.released_devices).to.equal(2);
+      expect(
+        (await fleet.eventTypes(id)).filter((type) => type === 'batch_released'),
+      ).to.have.length(1);
+    } finally {
+      await worker.close();
+    }
+  });
+
+  it('F57 a job that makes no sense keeps no other from its work', async () => {
+    const fleet = await openFleet(stage, 1);
+    await withQueue(async (queue) => {
+      await queue.add('release-batch', { deployment_id: 'nonsense' });
+      await queue.add('release-batch', { deployment_id: '11111111-1111-4111-8111-111111111111' });
+      await queue.add('from-a-later-release', {});
+    });
+    const worker = await openServer(stage.knex, { role: 'worker' });
+    try {
+      await fleet.roll();
+    } finally {
+      await worker.close();
+    }
+  });
+
+  it('F63 a worker killed in the middle of a release leaves nothing half done', async () => {
+    const fleet = await openFleet(stage, 5);
+    const { deployment_id: id } = await fleet.create();
+    await fleet.act(id, 'start');
+    const hold = await stage.knex.transaction();
+    let killed: ChildProcess;
+    try {
+      await hold('ota_deployments').where({ id }).forUpdate();
+      killed = startWorker(stage.database.connectionString);
+      await waitFor(
+        async () => {
+          const { rows } = await stage.knex.raw<{ rows: unknown[] }>(
+            `SELECT 1 FROM pg_stat_activity WHERE datname = current_database()
+               AND wait_event_type = 'Lock' AND query ILIKE '%ota_deployments%'`,
+          );
+          return rows.length > 0;
+        },
+        { timeout: 15_000, describe: 'the worker is in the middle of its job' },
+      );
+      const exit = once(killed, 'exit');
+      killed.kill('SIGKILL');
+      await exit;
+    } finally {
+      await hold.rollback();
+    }
+    expect((await fleet.detail(id)).released_devices).to.equal(0);
+    const worker = await openServer(stage.knex, {
+      role: 'worker',
+      config: { reconcile_seconds: 1 },
+    });
+    try {
+      const detail = await fleet.untilReleased(id, 5, { timeout: 10_000 });
+      expect(detail.batches.map((batch) => batch.state)).to.deep.equal(['running']);
+      expect(
+        (await fleet.eventTypes(id)).filter((type) => type === 'batch_released'),
+      ).to.have.length(1);
+    } finally {
+      await worker.close();
+    }
+  }).timeout(40_000);
+});
+
+function startWorker(databaseUrl: string): ChildProcess {
+  const program = path.resolve(import.meta.dirname, '../support/worker-process.ts');
+  const child = spawn(process.execPath, ['--import=tsx', program], {
+    env: { ...process.env, DATABASE_URL: databaseUrl },
+    stdio: 'ignore',
+  });
+  const killWithUs = (): void => void child.kill('SIGKILL');
+  process.once('exit', killWithUs);
+  child.once('exit', () => process.off('exit', killWithUs));
+  return child;
+}

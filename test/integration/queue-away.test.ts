@@ -1,0 +1,137 @@
+import { Redis } from 'ioredis';
+import { expect } from 'chai';
+
+import type { Problem } from '../../backend/contract/problem.ts';
+import {
+  deploymentRequest,
+  openFleet,
+  openStage,
+  type Fleet,
+  type Stage,
+} from '../support/ota-scenario.ts';
+import { startRedisServer, type RedisServer } from '../support/redis-server.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const RECOVERY = { timeout: 15_000 };
+
+describe('F64 the queue goes away and comes back', function () {
+  this.timeout(40_000);
+  let redis: RedisServer | null = null;
+  let stage: Stage;
+  let fleet: Fleet;
+
+  before(async function () {
+    redis = await startRedisServer();
+    if (redis === null) {
+      console.error('NOT TESTED: an absent job queue. redis-server is not installed.');
+      this.skip();
+    }
+    stage = await openStage({
+      redisUrl: redis.url,
+      config: { reconcile_seconds: 1, timeout_sweep_seconds: 1 },
+    });
+  });
+
+  beforeEach(async () => {
+    fleet = await openFleet(stage, 4);
+  });
+
+  after(async () => {
+    await stage?.close();
+    await redis?.stop();
+  });
+
+  async function whileAway(use: () => Promise<void>): Promise<void> {
+    const { port } = redis!;
+    await redis!.stop();
+    try {
+      await use();
+    } finally {
+      redis = await startRedisServer(port);
+    }
+  }
+
+  it('start, resume, expand and retry answer 503, and change nothing', async () => {
+    const { deployment_id: pending } = await fleet.create();
+    const canary = await fleet.roll({ rollout_strategy: 'canary', rollout_percentage: 25 });
+    const paused = await fleet.roll();
+    await fleet.act(paused, 'pause');
+    const failed = await fleet.roll();
+    await fleet.all(fleet.devices, failed, 'failed');
+    const calls = [
+      [pending, 'start'],
+      [paused, 'resume'],
+      [canary, 'expand'],
+      [failed, 'retry'],
+    ] as const;
+    await whileAway(async () => {
+      const before = await Promise.all(calls.map(([id]) => fleet.detail(id)));
+      const timelines = await Promise.all(calls.map(([id]) => fleet.eventTypes(id)));
+      const answers = await Promise.all(
+        calls.map(([id, action]) => fleet.post(`/deployments/${id}/${action}`)),
+      );
+      for (const [index, answer] of answers.entries()) {
+        const problem = answer.body as Problem;
+        expect([calls[index]![1], answer.status, problem.code]).to.deep.equal([
+          calls[index]![1],
+          503,
+          'queue_unavailable',
+        ]);
+        expect(Number(answer.headers['retry-after'])).to.be.greaterThan(0);
+      }
+      const scheduled = await fleet.post(
+        '/deployments',
+        deploymentRequest({ scheduled_at: new Date(Date.now() + 60_000).toISOString() }),
+      );
+      expect(scheduled.status).to.equal(503);
+      expect(await Promise.all(calls.map(([id]) => fleet.detail(id)))).to.deep.equal(before);
+      expect(await Promise.all(calls.map(([id]) => fleet.eventTypes(id)))).to.deep.equal(timelines);
+      expect((await server()).checks['queue']?.healthy).to.equal(false);
+    });
+    await waitFor(async () => (await server()).healthy, { ...RECOVERY, describe: 'healthy again' });
+    await fleet.act(pending, 'start');
+    await fleet.untilReleased(pending, 4, RECOVERY);
+  });
+
+  const server = () => stage.plugin.health();
+
+  it('pausing, cancelling, polling and reporting need no queue', async () => {
+    const id = await fleet.roll();
+    const other = await fleet.roll({ target_version: 'v3.0.0' });
+    await whileAway(async () => {
+      expect(await fleet.offered(fleet.device)).to.equal(other);
+      await fleet.act(other, 'pause');
+      expect(await fleet.offered(fleet.device)).to.equal(id);
+      await fleet.act(other, 'cancel');
+      await fleet.all(fleet.devices, id, 'completed');
+      expect((await fleet.detail(id)).status).to.equal('completed');
+    });
+  });
+
+  it('a batch that ended meanwhile is followed by the next one when it is back', async () => {
+    const id = await fleet.roll({ rollout_strategy: 'rolling', batch_size: 2 });
+    await whileAway(async () => {
+      await fleet.all(await fleet.batch(id, 1), id, 'completed');
+      expect((await fleet.detail(id)).released_devices).to.equal(2);
+    });
+    await fleet.untilReleased(id, 4, RECOVERY);
+  });
+
+  it('a queue that was flushed is filled again, periodic jobs included', async () => {
+    const id = await fleet.roll({ rollout_strategy: 'rolling', batch_size: 1 });
+    const connection = new Redis(redis!.url);
+    await connection.flushall();
+    connection.disconnect();
+    for (const number of [1, 2, 3]) {
+      await fleet.all(await fleet.batch(id, number), id, 'completed');
+      await fleet.untilReleased(id, number + 1, RECOVERY);
+    }
+    const [last] = await fleet.batch(id, 4);
+    await fleet.reports(last!, id, 'downloading');
+    await stage
+      .knex('ota_deployment_devices')
+      .where({ deployment_id: id, device_id: last!.id })
+      .update({ last_report_at: new Date(Date.now() - 61 * 60_000) });
+    await fleet.until(id, ({ status }) => status === 'failed', RECOVERY);
+  });
+});

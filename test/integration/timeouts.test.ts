@@ -1,0 +1,279 @@
+import { expect } from 'chai';
+
+import type { SeededDevice } from '../support/seed.ts';
+import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
+
+/** Time passes by making what is written older. */
+const MINUTE = '1 minute';
+
+describe('time limits', () => {
+  let stage: Stage;
+  let fleet: Fleet;
+
+  before(async () => {
+    stage = await openStage({ config: { timeout_sweep_seconds: 1 } });
+  });
+
+  after(() => stage.close());
+
+  async function letReportsAge(
+    id: string,
+    device: SeededDevice,
+    count: number,
+    unit = MINUTE,
+  ): Promise<void> {
+    await stage.knex.raw(
+      `UPDATE ota_deployment_devices SET last_report_at = last_report_at - ?::interval * ?
+       WHERE deployment_id = ? AND device_id = ?`,
+      [unit, count, id, device.id],
+    );
+  }
+
+  async function letReleasesAge(id: string, hours: number): Promise<void> {
+    await stage.knex.raw(
+      `UPDATE ota_deployment_batches SET released_at = released_at - interval '1 hour' * ?
+       WHERE deployment_id = ? AND released_at IS NOT NULL`,
+      [hours, id],
+    );
+  }
+
+  /** Ends when a sweep has looked at all devices that are silent by now: one of them is a witness. */
+  async function untilSilentOnesSwept(): Promise<void> {
+    const witness = await openFleet(stage, 1);
+    const id = await witness.roll();
+    await witness.reports(witness.device, id, 'downloading');
+    await letReportsAge(id, witness.device, 61);
+    await witness.until(id, ({ status }) => status === 'failed');
+  }
+
+  /** The same for devices that have not come by now. */
+  async function untilAbsentOnesSwept(): Promise<void> {
+    const witness = await openFleet(stage, 1);
+    const id = await witness.roll({ policy: { pickup_timeout_hours: 1 } });
+    await letReleasesAge(id, 2);
+    await witness.until(id, ({ status }) => status === 'completed');
+  }
+
+  describe('F69 a device that went silent', () => {
+    for (const status of ['downloading', 'installing', 'verifying'] as const) {
+      it(`while ${status} has failed after an hour, and the message says so`, async () => {
+        fleet = await openFleet(stage, 1);
+        const id = await fleet.roll();
+        await fleet.reports(fleet.device, id, status);
+        await letReportsAge(id, fleet.device, 61);
+        const detail = await fleet.until(id, (now) => now.progress.failed === 1);
+        expect(detail.status).to.equal('failed');
+        const [target] = detail.devices;
+        expect(target?.error_message).to.include('no report').and.to.include('60 minutes');
+        expect(target?.completed_at).to.be.a('string');
+        expect(await fleet.eventTypes(id)).to.include('device_timed_out');
+      });
+    }
+
+    it('but not a minute too early', async () => {
+      fleet = await openFleet(stage, 1);
+      const id = await fleet.roll();
+      await fleet.reports(fleet.device, id, 'installing');
+      await letReportsAge(id, fleet.device, 59);
+      await untilSilentOnesSwept();
+      expect((await fleet.target(id, fleet.device)).status).to.equal('installing');
+    });
+
+    it('is given the time the policy says', async () => {
+      fleet = await openFleet(stage, 1);
+      const id = await fleet.roll({ policy: { device_timeout_minutes: 5 } });
+      await fleet.reports(fleet.device, id, 'installing');
+      await letReportsAge(id, fleet.device, 6);
+      const detail = await fleet.until(id, (now) => now.progress.failed === 1);
+      expect(detail.devices[0]?.error_message).to.include('5 minutes');
+    });
+
+    it('is not silent when it repeats its report', async () => {
+      fleet = await openFleet(stage, 1);
+      const id = await fleet.roll();
+      await fleet.reports(fleet.device, id, 'installing');
+      await letReportsAge(id, fleet.device, 59);
+      await fleet.reports(fleet.device, id, 'installing');
+      await letReportsAge(id, fleet.device, 59);
+      await untilSilentOnesSwept();
+      expect((await fleet.target(id, fleet.device)).status).to.equal('installing');
+    });
+
+    it('counts for the failure threshold', async () => {
+      fleet = await openFleet(stage, 10);
+      const id = await fleet.roll();
+      await fleet.all(fleet.devices.slice(0, 3), id, 'completed');
+      const silent = fleet.devices.slice(3, 5);
+      await fleet.all(silent, id, 'installing');
+      for (const device of silent) await letReportsAge(id, device, 61);
+      const detail = await fleet.until(id, ({ status }) => status === 'paused');
+      expect(detail.paused_reason).to.equal('failure_threshold');
+    });
+
+    it('under a paused or cancelled deployment times out, too', async () => {
+      for (const action of ['pause', 'cancel'] as const) {
+        fleet = await openFleet(stage, 2);
+        const id = await fleet.roll();
+        await fleet.reports(fleet.device, id, 'installing');
+        const { status } = await fleet.act(id, action);
+        await letReportsAge(id, fleet.device, 61);
+        const detail = await fleet.until(id, (now) => now.progress.failed === 1);
+        expect(detail.status).to.equal(status);
+      }
+    });
+  });
+
+  describe('a device that timed out and reports its real end after all', () => {
+    async function timedOut(): Promise<string> {
+      fleet = await openFleet(stage, 2);
+      const id = await fleet.roll();
+      await fleet.reports(fleet.device, id, 'installing');
+      await letReportsAge(id, fleet.device, 61);
+      await fleet.until(id, (now) => now.progress.failed === 1);
+      return id;
+    }
+
+    for (const status of ['completed', 'rolled_back'] as const) {
+      it(`has ${status}`, async () => {
+        const id = await timedOut();
+        await fleet.reports(fleet.device, id, status);
+        expect((await fleet.detail(id)).progress).to.include({ failed: 0, [status]: 1 });
+        expect((await fleet.target(id, fleet.device)).error_message).to.equal(null);
+        const version = status === 'completed' ? 'v2.1.0' : 'v2.0.0';
+        expect(await fleet.installedVersion(fleet.device)).to.equal(version);
+      });
+    }
+
+    it('has failed for the reason it gives, not for the silence', async () => {
+      const id = await timedOut();
+      await fleet.reports(fleet.device, id, { status: 'failed', error_message: 'disk full' });
+      const target = await fleet.target(id, fleet.device);
+      expect([target.status, target.error_message]).to.deep.equal(['failed', 'disk full']);
+      expect((await fleet.detail(id)).progress.failed).to.equal(1);
+      expect(await fleet.eventTypes(id)).to.include('device_failed');
+      await fleet.reports(fleet.device, id, { status: 'failed', error_message: 'disk full' });
+      const told = (await fleet.eventTypes(id)).filter((type) => type === 'device_failed');
+      expect(told).to.have.length(1);
+    });
+
+    it('F56 but a step on the way is stale', async () => {
+      const id = await timedOut();
+      await fleet.report(fleet.device, id, 'verifying').expect(409);
+      expect((await fleet.target(id, fleet.device)).status).to.equal('failed');
+    });
+
+    it('cannot complete what it had failed by itself', async () => {
+      fleet = await openFleet(stage, 2);
+      const id = await fleet.roll();
+      await fleet.reports(fleet.device, id, 'failed');
+      await fleet.report(fleet.device, id, 'completed').expect(409);
+    });
+  });
+
+  describe('F69 a device that never comes', () => {
+    it('is skipped after 24 hours of a rolling batch, which then goes on', async () => {
+      fleet = await openFleet(stage, 4);
+      const id = await fleet.roll({ rollout_strategy: 'rolling', batch_size: 2 });
+      const [came, dead] = await fleet.batch(id, 1);
+      await fleet.reports(came!, id, 'completed');
+      await letReleasesAge(id, 25);
+      await fleet.untilReleased(id, 4);
+      const target = await fleet.target(id, dead!);
+      expect(target.status).to.equal('skipped');
+      expect(target.error_message).to.include('did not check in');
+      expect(await fleet.eventTypes(id)).to.include('devices_skipped');
+      expect((await fleet.detail(id)).progress).to.include({ skipped: 1, pending: 2 });
+    });
+
+    it('is waited for when less time has passed, or the strategy is another one', async () => {
+      fleet = await openFleet(stage, 2);
+      const rolling = await fleet.roll({ rollout_strategy: 'rolling' });
+      await letReleasesAge(rolling, 23);
+      const immediate = await fleet.roll();
+      await letReleasesAge(immediate, 1_000);
+      await untilAbsentOnesSwept();
+      expect((await fleet.detail(rolling)).progress.pending).to.equal(2);
+      expect((await fleet.detail(immediate)).progress.pending).to.equal(2);
+    });
+
+    it('is waited for as long as the policy says, of any strategy, or for ever', async () => {
+      fleet = await openFleet(stage, 1);
+      const short = await fleet.roll({ policy: { pickup_timeout_hours: 0.5 } });
+      await letReleasesAge(short, 1);
+      await fleet.until(short, ({ progress }) => progress.skipped === 1);
+      const never = await fleet.roll({
+        rollout_strategy: 'rolling',
+        policy: { pickup_timeout_hours: null },
+      });
+      await letReleasesAge(never, 1_000);
+      await untilAbsentOnesSwept();
+      expect((await fleet.detail(never)).progress.pending).to.equal(1);
+    });
+
+    it('is not given up while the deployment is paused, nor right after the resume', async () => {
+      fleet = await openFleet(stage, 1);
+      const id = await fleet.roll({ rollout_strategy: 'rolling' });
+      await fleet.act(id, 'pause');
+      await letReleasesAge(id, 25);
+      await untilAbsentOnesSwept();
+      expect((await fleet.detail(id)).progress.pending).to.equal(1);
+      await fleet.act(id, 'resume');
+      await untilAbsentOnesSwept();
+      expect((await fleet.detail(id)).progress.pending).to.equal(1);
+    });
+
+    it('is given its time anew after a retry', async () => {
+      fleet = await openFleet(stage, 1);
+      const id = await fleet.roll({ rollout_strategy: 'rolling' });
+      await fleet.reports(fleet.device, id, 'failed');
+      await letReleasesAge(id, 100);
+      await fleet.act(id, 'retry');
+      await untilAbsentOnesSwept();
+      expect((await fleet.target(id, fleet.device)).status).to.equal('pending');
+      expect(await fleet.offered(fleet.device)).to.equal(id);
+    });
+
+    it('and comes after all with the result of an offer it had, is recorded', async () => {
+      fleet = await openFleet(stage, 2);
+      const id = await fleet.roll({ policy: { pickup_timeout_hours: 1 } });
+      await letReleasesAge(id, 2);
+      await fleet.until(id, ({ progress }) => progress.skipped === 2);
+      await fleet.reports(fleet.device, id, 'completed');
+      expect((await fleet.detail(id)).progress).to.include({ completed: 1, skipped: 1 });
+    });
+  });
+
+  describe('a scheduled start', () => {
+    const inMilliseconds = (count: number) => new Date(Date.now() + count).toISOString();
+
+    it('happens by itself, when it is time', async () => {
+      fleet = await openFleet(stage, 1);
+      const at = inMilliseconds(700);
+      const { deployment_id: id, scheduled_at: scheduledAt } = await fleet.create({
+        scheduled_at: at,
+      });
+      expect(scheduledAt).to.equal(at);
+      expect((await fleet.detail(id)).status).to.equal('pending');
+      const started = await fleet.untilReleased(id, 1, { timeout: 10_000 });
+      expect(Date.parse(started.started_at!)).to.be.at.least(Date.parse(at));
+      const event = (await fleet.events(id)).find(({ type }) => type === 'started');
+      expect(event?.actor.type).to.equal('system');
+    });
+
+    it('does not happen to what an admin cancelled', async () => {
+      fleet = await openFleet(stage, 1);
+      const { deployment_id: id } = await fleet.create({ scheduled_at: inMilliseconds(600) });
+      await fleet.act(id, 'cancel');
+      const later = await fleet.create({ scheduled_at: inMilliseconds(900) });
+      await fleet.untilReleased(later.deployment_id, 1, { timeout: 10_000 });
+      expect((await fleet.detail(id)).status).to.equal('cancelled');
+    });
+
+    it('can be anticipated by hand', async () => {
+      fleet = await openFleet(stage, 1);
+      const { deployment_id: id } = await fleet.create({ scheduled_at: inMilliseconds(3_600_000) });
+      await fleet.act(id, 'start');
+      await fleet.untilReleased(id, 1);
+    });
+  });
+});

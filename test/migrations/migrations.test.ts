@@ -1,0 +1,194 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+
+import { expect } from 'chai';
+import type { Knex } from 'knex';
+
+import { migrateDown, migrateUp } from '../../migrations/migrator.ts';
+import { insertOrganization, insertUser } from '../support/seed.ts';
+import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { VARIANTS, createEarlierTables, insertEarlierRows } from './earlier-release.ts';
+import { snapshotRows, snapshotSchema } from './schema-snapshot.ts';
+
+const EARLIER_COLUMNS = {
+  ota_deployments: [
+    'id',
+    'deployment_name',
+    'organization_id',
+    'target_version',
+    'rollout_strategy',
+    'rollout_percentage',
+    'status',
+    'started_at',
+    'completed_at',
+    'created_at',
+    'created_by',
+    'metadata',
+  ],
+  ota_deployment_devices: [
+    'deployment_id',
+    'device_id',
+    'status',
+    'started_at',
+    'completed_at',
+    'error_message',
+  ],
+};
+
+describe('migrations', () => {
+  let database: TestDatabase;
+  let knex: Knex;
+
+  beforeEach(async () => {
+    database = await createTestDatabase({ schema: 'host' });
+    knex = database.knex;
+  });
+
+  afterEach(() => database.drop());
+
+  async function seedEarlierRelease(variant: (typeof VARIANTS)[number]): Promise<void> {
+    await createEarlierTables(knex, variant);
+    const organizationId = await insertOrganization(knex);
+    const { id: userId } = await insertUser(knex, { organizationId });
+    await insertEarlierRows(knex, { organizationId, userId });
+  }
+
+  it('create everything, take all of it off again, and create the same once more', async () => {
+    const before = await snapshotSchema(knex);
+    await migrateUp(knex);
+    const created = await snapshotSchema(knex);
+    expect(created.comments.map(({ relname }) => relname)).to.include.members([
+      'ota_deployments',
+      'ota_deployment_devices',
+    ]);
+    await migrateDown(knex);
+    expect(await snapshotSchema(knex)).to.deep.equal(before);
+    await migrateUp(knex);
+    expect(await snapshotSchema(knex)).to.deep.equal(created);
+  });
+
+  it('change nothing when they have been applied', async () => {
+    await migrateUp(knex);
+    const created = await snapshotSchema(knex);
+    await migrateUp(knex);
+    expect(await snapshotSchema(knex)).to.deep.equal(created);
+  });
+
+  for (const variant of VARIANTS) {
+    it(`adopt the tables of ${variant} and give them back as they were`, async () => {
+      await seedEarlierRelease(variant);
+      const schema = await snapshotSchema(knex);
+      const rows = await snapshotRows(knex, EARLIER_COLUMNS);
+      expect(rows.ota_deployments).to.have.length.above(10);
+
+      await migrateUp(knex);
+      const adopted = await snapshotSchema(knex);
+      expect(await snapshotRows(knex, EARLIER_COLUMNS)).to.deep.equal(rows);
+
+      await migrateDown(knex);
+      expect(await snapshotSchema(knex)).to.deep.equal(schema);
+      expect(await snapshotRows(knex, EARLIER_COLUMNS)).to.deep.equal(rows);
+
+      await migrateUp(knex);
+      expect(await snapshotSchema(knex)).to.deep.equal(adopted);
+      expect(await snapshotRows(knex, EARLIER_COLUMNS)).to.deep.equal(rows);
+    });
+  }
+
+  describe('when processes meet', () => {
+    const children: ChildProcess[] = [];
+
+    afterEach(async () => {
+      for (const child of children.splice(0)) {
+        if (child.exitCode !== null || child.signalCode !== null) continue;
+        child.kill('SIGKILL');
+        await once(child, 'exit');
+      }
+    });
+
+    /** A process that migrates this database and ends. */
+    function startMigrating(): ChildProcess {
+      const migrator = new URL('../../migrations/migrator.ts', import.meta.url).href;
+      const script = `
+        import knexFactory from 'knex';
+        const { migrateUp } = await import(${JSON.stringify(migrator)});
+        const knex = knexFactory({ client: 'pg', connection: process.env.MIGRATED_DATABASE });
+        await migrateUp(knex);
+        await knex.destroy();
+      `;
+      const child = spawn(
+        process.execPath,
+        ['--import=tsx', '--input-type=module', '--eval', script],
+        {
+          stdio: ['ignore', 'ignore', 'inherit'],
+          env: { ...process.env, MIGRATED_DATABASE: database.connectionString },
+        },
+      );
+      children.push(child);
+      return child;
+    }
+
+    async function waitUntilHeldUp(sessions: number): Promise<void> {
+      await waitFor(
+        async () => {
+          const { rows } = await knex.raw<{ rows: unknown[] }>(
+            `SELECT 1 FROM pg_stat_activity
+             WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+          );
+          return rows.length >= sessions;
+        },
+        { describe: `${sessions} sessions wait for a lock`, timeout: 15_000 },
+      );
+    }
+
+    it('take turns, and migrate once', async () => {
+      const holder = await knex.transaction();
+      // Both come to where the first thing is created, and are let go at the same time.
+      await holder.raw('CREATE TABLE ota_migrations (id integer)');
+      const processes = [startMigrating(), startMigrating()];
+      const exits = processes.map((child) => once(child, 'exit'));
+      await waitUntilHeldUp(2);
+      await holder.rollback();
+      expect(await Promise.all(exits)).to.deep.equal([
+        [0, null],
+        [0, null],
+      ]);
+      const applied = await knex('ota_migrations').select<{ name: string }[]>('name');
+      expect(new Set(applied.map(({ name }) => name)).size).to.equal(applied.length);
+      expect(applied).to.have.length.above(0);
+    });
+
+    it('do not stand in the way when they were killed in the middle', async () => {
+      await seedEarlierRelease('earlier-release.sql');
+      const rows = await snapshotRows(knex, EARLIER_COLUMNS);
+      const holder = await knex.transaction();
+      await holder.raw('LOCK TABLE ota_deployments IN ACCESS EXCLUSIVE MODE');
+      const child = startMigrating();
+      const exit = once(child, 'exit');
+      await waitUntilHeldUp(1);
+      child.kill('SIGKILL');
+      await exit;
+      await holder.rollback();
+
+      await migrateUp(knex);
+      expect(await snapshotRows(knex, EARLIER_COLUMNS)).to.deep.equal(rows);
+      expect(await knex('ota_migrations_lock').first()).to.have.property('is_locked', 0);
+    });
+
+    it('are not held up by the lock that an earlier one left set', async () => {
+      const before = await snapshotSchema(knex);
+      await migrateUp(knex);
+      const created = await snapshotSchema(knex);
+      await knex('ota_migrations').where('name', 'like', '%version_order').delete();
+      await knex.raw('DROP FUNCTION ota_version_matches, ota_compare_versions');
+      await knex('ota_migrations_lock').update({ is_locked: 1 });
+      await migrateUp(knex);
+      expect(await snapshotSchema(knex)).to.deep.equal(created);
+
+      await knex('ota_migrations_lock').update({ is_locked: 1 });
+      await migrateDown(knex);
+      expect(await snapshotSchema(knex)).to.deep.equal(before);
+    });
+  });
+});

@@ -1,0 +1,86 @@
+/**
+ * `npm test`: gets the programs that some tests need where that is possible, runs Mocha with the
+ * arguments given (all test files unless some are named), and ends with one plain line of figures.
+ */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import { canInstall, installPackages } from './support/debian-install.ts';
+import { findProgram, TEST_PROGRAMS, type TestProgram } from './support/programs.ts';
+import type { TestSummary } from './support/root-setup.ts';
+
+const inContinuousIntegration = process.env.CI === 'true';
+
+async function main(): Promise<number> {
+  const missing = await provide(TEST_PROGRAMS);
+  const { exitCode, summary } = await runMocha(process.argv.slice(2));
+  for (const program of missing) warnAbout(program);
+  console.log(lineOf(summary));
+  if (exitCode !== 0) return exitCode;
+  return missing.length > 0 && inContinuousIntegration ? 1 : 0;
+}
+
+/** Returns what could not be had. */
+async function provide(programs: TestProgram[]): Promise<TestProgram[]> {
+  const absent = programs.filter((program) => findProgram(program) === null);
+  if (absent.length === 0 || !canInstall()) return absent;
+  const names = absent.map((program) => program.debianPackage);
+  console.log(`Installing ${names.join(' and ')} for the tests …`);
+  try {
+    await installPackages(names);
+  } catch (error) {
+    console.error(`apt-get could not install ${names.join(' and ')}:\n${String(error)}`);
+  }
+  return absent.filter((program) => findProgram(program) === null);
+}
+
+function warnAbout({ names, purpose, debianPackage, variable }: TestProgram): void {
+  const mark = '!'.repeat(80);
+  const other = variable ? ` or set ${variable}` : '';
+  console.error(
+    `${mark}\nNOT TESTED: ${purpose}. ${names.join(' / ')} is missing and could not be installed;\n` +
+      `install the package "${debianPackage}"${other}.\n${mark}`,
+  );
+}
+
+async function runMocha(
+  args: string[],
+): Promise<{ exitCode: number; summary: TestSummary | null }> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'ops-center-test-run-'));
+  const summaryFile = path.join(folder, 'summary.json');
+  const mocha = createRequire(import.meta.url).resolve('mocha/bin/mocha.js');
+  const everything = args.some((arg) => arg.endsWith('.test.ts')) ? [] : ['test/**/*.test.ts'];
+  const strict = inContinuousIntegration ? ['--forbid-only'] : [];
+  const child = spawn(process.execPath, [mocha, ...strict, ...args, ...everything], {
+    cwd: path.resolve(import.meta.dirname, '..'),
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, OTA_TEST_SUMMARY_FILE: summaryFile },
+  });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => child.kill(signal));
+  }
+  const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+  const summary = await readFile(summaryFile, 'utf8').then(
+    (text) => JSON.parse(text) as TestSummary,
+    () => null,
+  );
+  await rm(folder, { recursive: true });
+  if (summary === null) {
+    console.error(
+      `Mocha ended before the tests did, with ${signal ?? `exit status ${code ?? '?'}`}.`,
+    );
+  }
+  return { exitCode: code ?? 1, summary };
+}
+
+function lineOf(summary: TestSummary | null): string {
+  if (summary === null) return '0 passed, 1 failed';
+  const { passed, failed, skipped } = summary;
+  return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
+}
+
+process.exitCode = await main();

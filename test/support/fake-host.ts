@@ -1,0 +1,99 @@
+/**
+ * An Ops-Center for tests: the stand-in's own context and authentication on a listening Express
+ * application, with users of two organizations, and without the stand-in's pages and device routes.
+ */
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+import express, { type Express } from 'express';
+import type { Knex } from 'knex';
+import { pino } from 'pino';
+import supertest from 'supertest';
+
+import type { HostContext, HostRole, NavigationPage } from '../../backend/host-contract.ts';
+import { AREA_PATHS, createHostServices, type HostNotice } from '../../dev/host/host-context.ts';
+import { insertOrganization, insertUser, type SeededUser } from './seed.ts';
+
+export interface FakeHostOptions {
+  knex: Knex;
+  /** Default `all`. */
+  role?: HostRole;
+  /** What the operator wrote for the plugin; default nothing. */
+  config?: unknown;
+  /** From `testRedisUrl()`; without it the plugin gets no Redis. */
+  redisUrl?: string | null;
+}
+
+export interface FakeHost {
+  /** To be given to `activate`. */
+  context: HostContext;
+  app: Express;
+  /** `http://127.0.0.1:<port>` */
+  baseUrl: string;
+  /** Without any authentication. */
+  request: ReturnType<typeof supertest>;
+  /** Requests with a bearer token, of a user or a device. */
+  as(bearer: { token: string }): ReturnType<typeof supertest.agent>;
+  organizationId: string;
+  admin: SeededUser;
+  /** Of the same organization, but not an admin. */
+  viewer: SeededUser;
+  otherOrganizationId: string;
+  /** Admin of the other organization. */
+  otherAdmin: SeededUser;
+  /** Everything the plugin emitted, oldest first. */
+  notices: HostNotice[];
+  pages(): NavigationPage[];
+  /** What the host does first when it stops. */
+  runShutdownCallbacks(): Promise<void>;
+  /** Ends the listening and every connection; the plugin and the database stay as they are. */
+  close(): Promise<void>;
+}
+
+export async function createFakeHost(options: FakeHostOptions): Promise<FakeHost> {
+  const { knex } = options;
+  const services = createHostServices({
+    knex,
+    role: options.role ?? 'all',
+    logger: pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' }),
+    pluginConfig: options.config ?? {},
+    redisUrl: options.redisUrl ?? undefined,
+  });
+  const notices: HostNotice[] = [];
+  services.notices.on('notice', (notice) => notices.push(notice));
+
+  const app = express();
+  app.use(AREA_PATHS.admin, services.areas.admin.handler);
+  app.use(AREA_PATHS.device, services.areas.device.handler);
+  const server = createServer(app).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+
+  const organizationId = await insertOrganization(knex, 'First organization');
+  const otherOrganizationId = await insertOrganization(knex, 'Second organization');
+  return {
+    context: services.context,
+    app,
+    baseUrl,
+    request: supertest(baseUrl),
+    as: ({ token }) => supertest.agent(baseUrl).auth(token, { type: 'bearer' }),
+    organizationId,
+    admin: await insertUser(knex, { organizationId, name: 'First admin' }),
+    viewer: await insertUser(knex, { organizationId, name: 'Viewer', isAdmin: false }),
+    otherOrganizationId,
+    otherAdmin: await insertUser(knex, {
+      organizationId: otherOrganizationId,
+      name: 'Second admin',
+    }),
+    notices,
+    pages: () => services.pages.list(),
+    runShutdownCallbacks: () => services.runShutdownCallbacks(),
+    async close() {
+      const closed = once(server, 'close');
+      server.close();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}

@@ -1,0 +1,290 @@
+/**
+ * The product as admins and devices meet it, in the words of its contract: an activated plugin on a
+ * fake host, organizations with a fleet of their own (so that tests share a database and nothing
+ * else), deployments that are created, started, polled for and reported on over HTTP.
+ */
+import { expect } from 'chai';
+import type { Knex } from 'knex';
+
+import type {
+  CreateDeploymentRequest,
+  CreatedDeployment,
+  DeploymentDetail,
+  DeploymentEvent,
+  EventPage,
+  TargetPage,
+  TargetView,
+} from '../../backend/contract/admin-api.ts';
+import type { CheckUpdateResponse, StatusReport } from '../../backend/contract/device-api.ts';
+import type { ReportedStatus } from '../../backend/contract/states.ts';
+import type { ActivePlugin, HostRole } from '../../backend/host-contract.ts';
+import { activate } from '../../backend/plugin.ts';
+import { createFakeHost, type FakeHost } from './fake-host.ts';
+import {
+  insertDevices,
+  insertOrganization,
+  insertUser,
+  type DeviceSeed,
+  type SeededDevice,
+  type SeededUser,
+} from './seed.ts';
+import { createTestDatabase, type TestDatabase } from './test-database.ts';
+import { waitFor } from './wait-for.ts';
+
+export const ADMIN_API = '/api/v1/admin/ota';
+export const DEVICE_API = '/api/v1/ota';
+export const CHECKSUM = 'a3'.repeat(32);
+
+export interface StageOptions {
+  role?: HostRole;
+  config?: Record<string, unknown>;
+  redisUrl?: string | null;
+}
+
+/** A running product with a database of its own. */
+export interface Stage {
+  database: TestDatabase;
+  knex: Knex;
+  host: FakeHost;
+  plugin: ActivePlugin;
+  close(): Promise<void>;
+}
+
+export async function openStage(options: StageOptions = {}): Promise<Stage> {
+  const database = await createTestDatabase();
+  const server = await openServer(database.knex, options);
+  return {
+    database,
+    knex: database.knex,
+    ...server,
+    async close() {
+      await server.close();
+      await database.drop();
+    },
+  };
+}
+
+/** One server process's worth of the product, on a database that others may use, too. */
+export async function openServer(
+  knex: Knex,
+  options: StageOptions = {},
+): Promise<Pick<Stage, 'host' | 'plugin' | 'close'>> {
+  const host = await createFakeHost({ knex, ...options });
+  const plugin = await activate(host.context);
+  return {
+    host,
+    plugin,
+    async close() {
+      await plugin.deactivate();
+      await host.close();
+    },
+  };
+}
+
+/** A body that creates an immediate deployment of v2.1.0 to everything. */
+export function deploymentRequest(
+  request: Partial<CreateDeploymentRequest> = {},
+): CreateDeploymentRequest {
+  return {
+    deployment_name: 'Firmware Update v2.1.0',
+    target_version: 'v2.1.0',
+    rollout_strategy: 'immediate',
+    update_package_url: 'https://cdn.example.com/updates/v2.1.0.tar.gz',
+    checksum: `sha256:${CHECKSUM}`,
+    release_notes: 'Bug fixes and performance improvements',
+    ...request,
+  };
+}
+
+/** An organization of its own with an admin and `count` devices. */
+export async function openFleet(
+  stage: Pick<Stage, 'knex' | 'host'>,
+  count: number,
+  seed: Omit<DeviceSeed, 'organizationId'> = {},
+): Promise<Fleet> {
+  const organizationId = await insertOrganization(stage.knex);
+  const admin = await insertUser(stage.knex, { organizationId, name: 'Fleet admin' });
+  const fleet = new Fleet(stage.knex, stage.host, admin);
+  if (count > 0) await fleet.addDevices(count, seed);
+  return fleet;
+}
+
+export class Fleet {
+  readonly knex: Knex;
+  readonly host: FakeHost;
+  readonly admin: SeededUser;
+  readonly devices: SeededDevice[] = [];
+
+  constructor(knex: Knex, host: FakeHost, admin: SeededUser) {
+    this.knex = knex;
+    this.host = host;
+    this.admin = admin;
+  }
+
+  get organizationId(): string {
+    return this.admin.organizationId;
+  }
+
+  /** The only or first device. */
+  get device(): SeededDevice {
+    return this.devices[0] as SeededDevice;
+  }
+
+  deviceById(id: string): SeededDevice {
+    return this.devices.find((device) => device.id === id) as SeededDevice;
+  }
+
+  /** The same fleet, spoken to through another server. */
+  through(host: FakeHost): Fleet {
+    const fleet = new Fleet(this.knex, host, this.admin);
+    fleet.devices.push(...this.devices);
+    return fleet;
+  }
+
+  async addDevices(
+    count: number,
+    seed: Omit<DeviceSeed, 'organizationId'> = {},
+  ): Promise<SeededDevice[]> {
+    const { organizationId } = this;
+    const added = await insertDevices(this.knex, count, { ...seed, organizationId });
+    this.devices.push(...added);
+    return added;
+  }
+
+  /** Admin requests; `path` below the admin API. */
+  get(path: string) {
+    return this.host.as(this.admin).get(`${ADMIN_API}${path}`);
+  }
+
+  post(path: string, body: object = {}) {
+    return this.host.as(this.admin).post(`${ADMIN_API}${path}`).send(body);
+  }
+
+  async create(request: Partial<CreateDeploymentRequest> = {}): Promise<CreatedDeployment> {
+    const answer = await this.post('/deployments', deploymentRequest(request));
+    expect(answer.status, JSON.stringify(answer.body)).to.equal(201);
+    return answer.body as CreatedDeployment;
+  }
+
+  /** Creates, starts, and waits until the first batch is released. Answers the id. */
+  async roll(request: Partial<CreateDeploymentRequest> = {}): Promise<string> {
+    const { deployment_id: id } = await this.create(request);
+    await this.act(id, 'start');
+    const { batches } = await this.detail(id);
+    await this.untilReleased(id, batches[0]?.size ?? 0);
+    return id;
+  }
+
+  /** An action that must succeed. Answers the deployment after it. */
+  async act(id: string, action: string, body: object = {}): Promise<DeploymentDetail> {
+    const answer = await this.post(`/deployments/${id}/${action}`, body);
+    expect(answer.status, JSON.stringify(answer.body)).to.equal(200);
+    return answer.body as DeploymentDetail;
+  }
+
+  async detail(id: string): Promise<DeploymentDetail> {
+    const answer = await this.get(`/deployments/${id}`).expect(200);
+    return answer.body as DeploymentDetail;
+  }
+
+  async targets(id: string, query = ''): Promise<TargetView[]> {
+    const answer = await this.get(`/deployments/${id}/devices?limit=500&${query}`).expect(200);
+    return (answer.body as TargetPage).devices;
+  }
+
+  async target(id: string, device: SeededDevice): Promise<TargetView> {
+    const targets = await this.targets(id);
+    return targets.find((target) => target.device_id === device.id) as TargetView;
+  }
+
+  /** The devices of a batch, in the order of the plan. */
+  async batch(id: string, number: number): Promise<SeededDevice[]> {
+    const targets = await this.targets(id, `batch=${number}`);
+    return targets.map((target) => this.deviceById(target.device_id));
+  }
+
+  async events(id: string): Promise<DeploymentEvent[]> {
+    const answer = await this.get(`/deployments/${id}/events`).expect(200);
+    return (answer.body as EventPage).events;
+  }
+
+  async eventTypes(id: string): Promise<string[]> {
+    return (await this.events(id)).map((event) => event.type).reverse();
+  }
+
+  async poll(device: SeededDevice): Promise<CheckUpdateResponse> {
+    const answer = await this.host
+      .as(device)
+      .get(`${DEVICE_API}/check-update`)
+      .query({ device_id: device.id })
+      .expect(200);
+    return answer.body as CheckUpdateResponse;
+  }
+
+  /** The id of the deployment a device is offered; `null`: nothing. */
+  async offered(device: SeededDevice): Promise<string | null> {
+    const answer = await this.poll(device);
+    return answer.update_available ? answer.deployment_id : null;
+  }
+
+  report(device: SeededDevice, id: string, report: ReportedStatus | StatusReport) {
+    return this.host
+      .as(device)
+      .post(`${DEVICE_API}/deployments/${id}/status`)
+      .query({ device_id: device.id })
+      .send(typeof report === 'string' ? { status: report } : report);
+  }
+
+  /** Reports, one after the other, that must all be accepted. */
+  async reports(
+    device: SeededDevice,
+    id: string,
+    ...sequence: (ReportedStatus | StatusReport)[]
+  ): Promise<void> {
+    for (const report of sequence) {
+      const answer = await this.report(device, id, report);
+      expect(answer.status, JSON.stringify(answer.body)).to.equal(200);
+    }
+  }
+
+  /** The same report from many devices at once. */
+  async all(devices: SeededDevice[], id: string, report: ReportedStatus): Promise<void> {
+    await Promise.all(devices.map((device) => this.reports(device, id, report)));
+  }
+
+  async installedVersion(device: SeededDevice): Promise<string | null> {
+    const row = await this.knex('edge_devices')
+      .where({ id: device.id })
+      .first<{ firmware_version: string | null }>('firmware_version');
+    return row.firmware_version;
+  }
+
+  /** Waits until the deployment is as wanted, and answers it. */
+  async until(
+    id: string,
+    wanted: (deployment: DeploymentDetail) => boolean,
+    options: { timeout?: number } = {},
+  ): Promise<DeploymentDetail> {
+    let last: DeploymentDetail | undefined;
+    return waitFor(
+      async () => {
+        last = await this.detail(id);
+        return wanted(last) ? last : null;
+      },
+      {
+        ...options,
+        describe: () =>
+          `deployment wanted where ${wanted.toString()}; it is ${last?.status ?? 'unread'}, ` +
+          `released ${last?.released_devices}, ${JSON.stringify(last?.progress)}`,
+      },
+    );
+  }
+
+  untilReleased(
+    id: string,
+    devices: number,
+    options: { timeout?: number } = {},
+  ): Promise<DeploymentDetail> {
+    return this.until(id, (deployment) => deployment.released_devices >= devices, options);
+  }
+}

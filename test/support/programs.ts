@@ -1,0 +1,64 @@
+/** Programs that npm does not bring and some tests need. */
+import { accessSync, constants } from 'node:fs';
+import path from 'node:path';
+
+export interface TestProgram {
+  /** Names it goes by, best first. */
+  names: readonly string[];
+  /** Environment variable that may hold its absolute path, where tests look for it by that. */
+  variable?: string;
+  debianPackage: string;
+  /** What cannot be tested without it. */
+  purpose: string;
+}
+
+export const REDIS_SERVER: TestProgram = {
+  names: ['redis-server', 'valkey-server'],
+  variable: 'REDIS_SERVER_PATH',
+  debianPackage: 'redis-server',
+  purpose: 'the job queue on Redis',
+};
+
+export const CHROMIUM: TestProgram = {
+  names: ['chromium', 'chromium-browser', 'google-chrome'],
+  variable: 'CHROMIUM_PATH',
+  debianPackage: 'chromium',
+  purpose: 'the pages in a browser',
+};
+
+const CURL: TestProgram = {
+  names: ['curl'],
+  debianPackage: 'curl',
+  purpose: 'the commands of the documentation',
+};
+
+const OPENSSL: TestProgram = {
+  names: ['openssl'],
+  debianPackage: 'openssl',
+  purpose: 'downloads with expired, foreign and self-signed certificates',
+};
+
+export const TEST_PROGRAMS = [REDIS_SERVER, CHROMIUM, CURL, OPENSSL];
+
+/** Absolute path of the program, or `null`: not on this machine. */
+export function findProgram(program: TestProgram): string | null {
+  const chosen = program.variable && process.env[program.variable];
+  if (chosen) return chosen;
+  const folders = (process.env.PATH ?? '').split(path.delimiter).filter(Boolean);
+  for (const name of program.names) {
+    for (const folder of folders) {
+      const candidate = path.join(folder, name);
+      if (isExecutable(candidate)) return candidate;
+    }
+  }
+  return null;
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,56 @@
+/** A Redis of the tests' own: nothing on disk, a port that no other one uses. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+
+import { freePort } from '../../dev/database/free-port.ts';
+import { findProgram, REDIS_SERVER } from './programs.ts';
+
+export interface RedisServer {
+  url: string;
+  port: number;
+  stop(): Promise<void>;
+}
+
+/**
+ * @param port default: a free one; given to come back where an earlier one was
+ * @returns `null` where redis-server is not installed
+ */
+export async function startRedisServer(port?: number): Promise<RedisServer | null> {
+  const program = findProgram(REDIS_SERVER);
+  if (program === null) return null;
+  const chosen = port ?? (await freePort());
+  const child = spawn(
+    program,
+    ['--port', String(chosen), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'],
+    { cwd: '/', stdio: ['ignore', 'pipe', 'ignore'] },
+  );
+  const ended = once(child, 'close').catch(() => undefined);
+  await accepting(child);
+  // Should the run be killed, nothing is left behind.
+  const killWithUs = (): void => void child.kill('SIGKILL');
+  process.once('exit', killWithUs);
+  return {
+    url: `redis://127.0.0.1:${chosen}`,
+    port: chosen,
+    async stop() {
+      process.off('exit', killWithUs);
+      child.kill('SIGTERM');
+      await ended;
+    },
+  };
+}
+
+async function accepting(child: ChildProcess): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    const lines: string[] = [];
+    child.once('error', reject);
+    child.once('close', () => {
+      reject(new Error(`redis-server did not start:\n${lines.join('\n')}`));
+    });
+    createInterface({ input: child.stdout! }).on('line', (line) => {
+      lines.push(line);
+      if (line.includes('Ready to accept connections')) resolve();
+    });
+  });
+}

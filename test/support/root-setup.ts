@@ -1,0 +1,40 @@
+/** Mocha's root: ends what the tests made use of, once, after the last of them, and says how they went. */
+import { writeFile } from 'node:fs/promises';
+
+import { stopTestServices } from './test-services.ts';
+
+/** Environment variable: the file that takes the figures of the run, for `test/run.ts`. */
+const SUMMARY_FILE = 'OTA_TEST_SUMMARY_FILE';
+
+export interface TestSummary {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+
+/** After the last test everything comes to rest by itself; what does not is a leak, and a failure. */
+const REST_LIMIT_MS = 30_000;
+
+let stats: Mocha.Stats | undefined;
+
+export function mochaGlobalSetup(this: Mocha.Runner): void {
+  stats = this.stats;
+}
+
+export async function mochaGlobalTeardown(): Promise<void> {
+  const file = process.env[SUMMARY_FILE];
+  if (file && stats) {
+    const summary: TestSummary = {
+      passed: stats.passes,
+      failed: stats.failures,
+      skipped: stats.pending,
+    };
+    await writeFile(file, JSON.stringify(summary));
+  }
+  await stopTestServices();
+  setTimeout(() => {
+    const open = process.getActiveResourcesInfo().join(', ');
+    console.error(`The tests are over, but something was left open: ${open}`);
+    process.exit(1);
+  }, REST_LIMIT_MS).unref();
+}

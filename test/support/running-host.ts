@@ -1,0 +1,51 @@
+/** The whole stand-in, on a database of its own, with a plugin that the test brings. */
+import { pino } from 'pino';
+import supertest from 'supertest';
+
+import { startHost, type HostSettings, type RunningHost } from '../../dev/host/host.ts';
+import { createTestDatabase } from './test-database.ts';
+
+export interface TestHost extends RunningHost {
+  adminToken: string;
+  secondAdminToken: string;
+  /** Without any authentication. */
+  request: ReturnType<typeof supertest>;
+  as(token: string): ReturnType<typeof supertest.agent>;
+  /** Lines of the host's log from `warn` up. */
+  warnings: string[];
+  /** Stops the host, if that is still to be done, and removes the database. */
+  dispose(): Promise<void>;
+}
+
+const ADMIN_TOKEN = 'admin-token-for-tests';
+const SECOND_ADMIN_TOKEN = 'second-admin-token-for-tests';
+
+export async function startTestHost(
+  settings: Pick<HostSettings, 'pluginRoot'> & Partial<HostSettings>,
+): Promise<TestHost> {
+  const database = await createTestDatabase({ schema: 'host' });
+  const warnings: string[] = [];
+  const host = await startHost({
+    role: 'all',
+    logger: pino({ level: 'warn' }, { write: (line) => void warnings.push(line) }),
+    databaseUrl: database.connectionString,
+    pluginConfig: {},
+    port: 0,
+    listen: '127.0.0.1',
+    adminToken: ADMIN_TOKEN,
+    secondAdminToken: SECOND_ADMIN_TOKEN,
+    ...settings,
+  });
+  return {
+    ...host,
+    adminToken: ADMIN_TOKEN,
+    secondAdminToken: SECOND_ADMIN_TOKEN,
+    request: supertest(host.url),
+    as: (token) => supertest.agent(host.url).auth(token, { type: 'bearer' }),
+    warnings,
+    async dispose() {
+      await host.stop();
+      await database.drop();
+    },
+  };
+}

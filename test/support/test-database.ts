@@ -1,0 +1,77 @@
+/** A database of its own for a suite, cloned in a few milliseconds from a prepared template. */
+import { randomBytes } from 'node:crypto';
+
+import knexFactory, { type Knex } from 'knex';
+import pg from 'pg';
+
+import { migrateUp } from '../../migrations/migrator.ts';
+import { createHostTables } from '../../dev/host/host-schema.ts';
+import { testPostgres } from './test-services.ts';
+
+export interface TestDatabase {
+  knex: Knex;
+  connectionString: string;
+  /** Closes `knex` and removes the database, whoever is still connected to it. */
+  drop(): Promise<void>;
+}
+
+export interface TestDatabaseOptions {
+  /** `host`: only what Ops-Center owns. Default: the plugin's migrations, too. */
+  schema?: 'plugin' | 'host';
+}
+
+/** With the tables of the host and, unless asked otherwise, those of the plugin; no rows. */
+export async function createTestDatabase(options: TestDatabaseOptions = {}): Promise<TestDatabase> {
+  const source = await template(options.schema ?? 'plugin');
+  const name = `test_${randomBytes(6).toString('hex')}`;
+  await administer(`CREATE DATABASE ${name} TEMPLATE ${source}`);
+  const connectionString = (await testPostgres()).connectionString(name);
+  const knex = connect(connectionString);
+  return {
+    knex,
+    connectionString,
+    async drop() {
+      await knex.destroy();
+      await administer(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+    },
+  };
+}
+
+const templates = new Map<string, Promise<string>>();
+
+function template(schema: 'plugin' | 'host'): Promise<string> {
+  let existing = templates.get(schema);
+  if (!existing) {
+    existing = makeTemplate(schema);
+    templates.set(schema, existing);
+  }
+  return existing;
+}
+
+async function makeTemplate(schema: 'plugin' | 'host'): Promise<string> {
+  const name = `template_${schema}`;
+  await administer(`CREATE DATABASE ${name}`);
+  const knex = connect((await testPostgres()).connectionString(name));
+  try {
+    await createHostTables(knex);
+    if (schema === 'plugin') await migrateUp(knex);
+  } finally {
+    // A database that somebody is connected to cannot be cloned.
+    await knex.destroy();
+  }
+  return name;
+}
+
+function connect(connectionString: string): Knex {
+  return knexFactory({ client: 'pg', connection: connectionString, pool: { min: 0, max: 10 } });
+}
+
+async function administer(statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: (await testPostgres()).connectionString() });
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,41 @@
+/**
+ * The servers that tests share: one PostgreSQL and one Redis for the whole run, started by the first
+ * test that asks, so that tests of pure rules wait for nothing.
+ */
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+
+import {
+  startEmbeddedPostgres,
+  type EmbeddedPostgres,
+} from '../../dev/database/embedded-postgres.ts';
+import { startRedisServer, type RedisServer } from './redis-server.ts';
+
+let postgres: Promise<EmbeddedPostgres> | undefined;
+let redis: Promise<RedisServer | null> | undefined;
+
+export function testPostgres(): Promise<EmbeddedPostgres> {
+  postgres ??= startPostgres();
+  return postgres;
+}
+
+/** `null` where no redis-server is installed: the test skips itself. */
+export async function testRedisUrl(): Promise<string | null> {
+  redis ??= startRedisServer();
+  return (await redis)?.url ?? null;
+}
+
+export async function stopTestServices(): Promise<void> {
+  await Promise.all([
+    postgres?.then((server) => server.stop()),
+    redis?.then((server) => server?.stop()),
+  ]);
+  postgres = undefined;
+  redis = undefined;
+}
+
+async function startPostgres(): Promise<EmbeddedPostgres> {
+  const dataDir = await mkdtemp(path.join(tmpdir(), 'ops-center-test-'));
+  return startEmbeddedPostgres({ dataDir, persistent: false });
+}

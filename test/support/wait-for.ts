@@ -1,0 +1,45 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+const LOOK_AGAIN_MS = 20;
+
+export interface WaitOptions {
+  /** Milliseconds; default 5,000. */
+  timeout?: number;
+  /** What is waited for, and how things stand; told when it does not happen. */
+  describe: string | (() => string | Promise<string>);
+}
+
+/**
+ * Waits until `condition` gives something truthy, and returns that. For what has no signal to wait
+ * for; a condition that throws has not happened yet.
+ */
+export async function waitFor<T>(
+  condition: () => T | Promise<T>,
+  options: WaitOptions,
+): Promise<NonNullable<T>> {
+  const timeout = options.timeout ?? 5_000;
+  const deadline = Date.now() + timeout;
+  for (;;) {
+    const { value, problem } = await attempt(condition);
+    if (value) return value;
+    if (Date.now() >= deadline) throw new Error(await failure(options, timeout, problem));
+    await delay(LOOK_AGAIN_MS);
+  }
+}
+
+async function attempt<T>(
+  condition: () => T | Promise<T>,
+): Promise<{ value?: T; problem?: unknown }> {
+  try {
+    return { value: await condition() };
+  } catch (problem) {
+    return { problem };
+  }
+}
+
+async function failure(options: WaitOptions, timeout: number, problem: unknown): Promise<string> {
+  const { describe } = options;
+  const what = typeof describe === 'string' ? describe : await describe();
+  const last = problem instanceof Error ? ` (last error: ${problem.message})` : '';
+  return `did not happen within ${timeout} ms: ${what}${last}`;
+}

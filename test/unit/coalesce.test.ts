@@ -1,0 +1,144 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+
+import { coalesce } from '../../backend/kernel/coalesce.ts';
+
+/** A handler whose batches end when the test says so. */
+function controlled<Input>() {
+  const batches: {
+    inputs: readonly Input[];
+    resolve(answers: unknown[]): void;
+    reject(error: Error): void;
+  }[] = [];
+  const arrivals: (() => void)[] = [];
+  return {
+    batches,
+    handle: (inputs: readonly Input[]) =>
+      new Promise<readonly (string | Error)[]>((resolve, reject) => {
+        batches.push({ inputs, resolve: resolve as never, reject });
+        arrivals.shift()?.();
+      }),
+    /** Resolves when so many batches have begun. */
+    async begun(count: number): Promise<void> {
+      while (batches.length < count) await new Promise<void>((go) => arrivals.push(go));
+    },
+  };
+}
+
+/** Lets everything happen that nothing holds back. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 5; turn += 1) await new Promise((go) => setImmediate(go));
+}
+
+describe('coalesced calls', () => {
+  it('that arrive together become one, each with its own answer', async () => {
+    const seen: (readonly number[])[] = [];
+    const double = coalesce<number, number>(
+      (inputs) => {
+        seen.push(inputs);
+        return Promise.resolve(inputs.map((input) => input * 2));
+      },
+      { maxBatchSize: 10, maxInFlight: 1 },
+    );
+    expect(await Promise.all([3, 1, 2].map(double))).to.deep.equal([6, 2, 4]);
+    expect(seen).to.deep.equal([[3, 1, 2]]);
+  });
+
+  it('are asked anew each time', async () => {
+    let asked = 0;
+    const count = coalesce<string, number>((inputs) => Promise.resolve(inputs.map(() => ++asked)), {
+      maxBatchSize: 10,
+      maxInFlight: 1,
+    });
+    expect(await Promise.all([count('same'), count('same')])).to.deep.equal([1, 2]);
+    expect(await count('same')).to.equal(3);
+  });
+
+  it('fail alone', async () => {
+    const half = coalesce<number, number>(
+      (inputs) => Promise.resolve(inputs.map((n) => (n % 2 ? new Error(`odd: ${n}`) : n / 2))),
+      { maxBatchSize: 10, maxInFlight: 1 },
+    );
+    const [first, second, third] = await Promise.allSettled([4, 3, 2].map(half));
+    expect(first).to.deep.equal({ status: 'fulfilled', value: 2 });
+    expect(second).to.have.nested.property('reason.message', 'odd: 3');
+    expect(third).to.deep.equal({ status: 'fulfilled', value: 1 });
+  });
+
+  it('fail together with their batch, and the next batch is not held up', async () => {
+    const { handle, batches, begun } = controlled<number>();
+    const call = coalesce<number, string>(handle, { maxBatchSize: 2, maxInFlight: 1 });
+    const outcomes = Promise.allSettled([1, 2, 3].map(call));
+    await begun(1);
+    batches[0]?.reject(new Error('the database is away'));
+    await begun(2);
+    batches[1]?.resolve(['three']);
+    const [first, second, third] = await outcomes;
+    expect(first).to.have.nested.property('reason.message', 'the database is away');
+    expect(second).to.have.nested.property('reason.message', 'the database is away');
+    expect(third).to.deep.equal({ status: 'fulfilled', value: 'three' });
+  });
+
+  it('fail when the handler throws at once or forgets an answer', async () => {
+    const options = { maxBatchSize: 10, maxInFlight: 1 };
+    const throwing = coalesce<number, number>(() => {
+      throw new Error('at once');
+    }, options);
+    expect(await throwing(1).catch((error: Error) => error.message)).to.equal('at once');
+    expect(await throwing(1).catch((error: Error) => error.message)).to.equal('at once');
+    const forgetful = coalesce<number, number>(() => Promise.resolve([1]), options);
+    const outcomes = await Promise.allSettled([forgetful(1), forgetful(2)]);
+    expect(outcomes.map(({ status }) => status)).to.deep.equal(['rejected', 'rejected']);
+  });
+
+  it('wait while enough batches are under way, and then go together', async () => {
+    const { handle, batches, begun } = controlled<number>();
+    const call = coalesce<number, string>(handle, { maxBatchSize: 100, maxInFlight: 1 });
+    const answers = [call(1)];
+    await begun(1);
+    for (const input of [2, 3, 4]) {
+      answers.push(call(input));
+      await settle();
+    }
+    expect(batches.map(({ inputs }) => inputs)).to.deep.equal([[1]]);
+    batches[0]?.resolve(['one']);
+    await begun(2);
+    expect(batches.map(({ inputs }) => inputs)).to.deep.equal([[1], [2, 3, 4]]);
+    batches[1]?.resolve(['two', 'three', 'four']);
+    expect(await Promise.all(answers)).to.deep.equal(['one', 'two', 'three', 'four']);
+  });
+
+  it('are never more at once than allowed, in portions nor in batches, however they come', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 1, max: 3 }),
+        fc.integer({ min: 1, max: 4 }),
+        fc.array(fc.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 6 }),
+        async (maxInFlight, maxBatchSize, bursts) => {
+          let inFlight = 0;
+          const order: number[] = [];
+          const call = coalesce<number, number>(
+            async (inputs) => {
+              inFlight += 1;
+              expect(inFlight).to.be.at.most(maxInFlight);
+              expect(inputs.length).to.be.within(1, maxBatchSize);
+              order.push(...inputs);
+              await settle();
+              inFlight -= 1;
+              return inputs;
+            },
+            { maxBatchSize, maxInFlight },
+          );
+          const answers: Promise<number>[] = [];
+          for (const burst of bursts) {
+            for (let index = 0; index < burst; index += 1) answers.push(call(answers.length));
+            await new Promise((go) => setImmediate(go));
+          }
+          const numbers = answers.map((_, index) => index);
+          expect(await Promise.all(answers)).to.deep.equal(numbers);
+          expect(order).to.deep.equal(numbers);
+        },
+      ),
+    );
+  });
+});

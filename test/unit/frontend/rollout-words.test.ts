@@ -1,0 +1,253 @@
+import { expect } from 'chai';
+import type {
+  BatchView,
+  DeploymentDetail,
+  StatusBreakdown,
+} from '../../../backend/contract/admin-api.ts';
+import { TARGET_STATUSES } from '../../../backend/contract/states.ts';
+import { describeAction, expansionSize } from '../../../frontend/components/action-question.ts';
+import { batchTrack } from '../../../frontend/components/batch-track.ts';
+import { eventActor, eventFacts } from '../../../frontend/components/event-words.ts';
+import { canRollBack, durationOf } from '../../../frontend/components/target-facts.ts';
+import { alreadyOn, planWords } from '../../../frontend/components/wizard/plan-words.ts';
+import { runningTotals } from '../../../frontend/charts/running-totals.ts';
+import { versionRows } from '../../../frontend/charts/version-rows.ts';
+
+function breakdown(counts: Partial<StatusBreakdown>): StatusBreakdown {
+  const none = Object.fromEntries(TARGET_STATUSES.map((status) => [status, 0]));
+  return { ...(none as StatusBreakdown), ...counts };
+}
+
+function batch(
+  number: number,
+  state: BatchView['state'],
+  counts: Partial<StatusBreakdown>,
+): BatchView {
+  const status_breakdown = breakdown(counts);
+  const size = Object.values(status_breakdown).reduce((sum, count) => sum + count, 0);
+  return { number, size, state, released_at: null, status_breakdown };
+}
+
+const canary = {
+  total_devices: 45,
+  released_devices: 9,
+  retryable_devices: 1,
+  batches: [
+    batch(1, 'running', { completed: 6, failed: 1, installing: 2 }),
+    batch(2, 'planned', { pending: 36 }),
+  ],
+  progress: { in_progress: 2, pending: 36, failed: 1, rolled_back: 0 },
+  status_breakdown: breakdown({ completed: 6, failed: 1, installing: 2, pending: 36 }),
+  paused_reason: null,
+} as unknown as DeploymentDetail;
+
+describe('what a confirmation says', () => {
+  it('tells how many devices each action touches', () => {
+    expect(describeAction('start', canary, 0).button).to.equal('Start on 9 devices');
+    expect(describeAction('cancel', canary, 0).button).to.equal('Cancel for 38 devices');
+    expect(describeAction('retry', canary, 0).button).to.equal('Retry 1 device');
+    expect(describeAction('expand', canary, 36).button).to.equal('Expand to 36 more devices');
+    expect(describeAction('pause', canary, 0).sentences[0]).to.include('2 devices at work');
+  });
+
+  it('warns when a canary is expanded that failed or is not done', () => {
+    expect(describeAction('expand', canary, 36).warnings).to.deep.equal([
+      '1 device of the canary failed or went back.',
+      '2 devices of the canary are not done yet.',
+    ]);
+  });
+
+  it('warns when the failure threshold is overridden by hand', () => {
+    const stopped = { ...canary, paused_reason: 'failure_threshold' as const };
+    expect(describeAction('resume', stopped, 0).warnings).to.have.length(1);
+    expect(describeAction('resume', canary, 0).warnings).to.deep.equal([]);
+  });
+
+  const expansions: [number, number][] = [
+    [100, 36],
+    [50, 13],
+    [21, 0],
+    [20, 0],
+    [1, 0],
+  ];
+  for (const [percentage, adds] of expansions) {
+    it(`knows that ${percentage} % of 45 adds ${adds} to 9 released ones`, () => {
+      expect(expansionSize(canary, percentage)).to.equal(adds);
+    });
+  }
+});
+
+describe('track of batches', () => {
+  const rolling = (states: BatchView['state'][], status = 'in_progress') =>
+    ({
+      status,
+      rollout_strategy: 'rolling',
+      batches: states.map((state, index) =>
+        batch(index + 1, state, state === 'ended' ? { completed: 5 } : { pending: 5 }),
+      ),
+    }) as Pick<DeploymentDetail, 'batches' | 'status' | 'rollout_strategy'>;
+  const waits = (detail: Parameters<typeof batchTrack>[0]) =>
+    batchTrack(detail, 8).map((item) => (item.kind === 'batch' ? item.waits : 'folded'));
+
+  it('says what each batch waits for', () => {
+    expect(waits(rolling(['ended', 'running', 'planned', 'planned']))).to.deep.equal([
+      null,
+      null,
+      'Waits for 5 devices of batch 2',
+      'After batch 3',
+    ]);
+    expect(waits(rolling(['ended', 'planned'], 'in_progress'))).to.deep.equal([
+      null,
+      'Is released next',
+    ]);
+    expect(waits(rolling(['ended', 'planned'], 'paused'))[1]).to.equal('Waits until you resume');
+    expect(waits(rolling(['planned', 'planned'], 'pending'))[0]).to.equal('Waits for the start');
+    expect(waits(rolling(['ended', 'planned'], 'cancelled'))[1]).to.equal(null);
+    expect(waits({ ...canary, status: 'in_progress', rollout_strategy: 'canary' })[1]).to.equal(
+      'Waits until you expand',
+    );
+  });
+
+  it('folds what is far from the running batch, and loses none', () => {
+    for (const ended of [0, 1, 50, 98, 99, 100]) {
+      const states = Array.from({ length: 100 }, (_, index) =>
+        index < ended ? ('ended' as const) : index === ended ? 'running' : 'planned',
+      );
+      const items = batchTrack(rolling(states), 8);
+      expect(items.length).to.be.at.most(9);
+      const numbers = items.flatMap((item) =>
+        item.kind === 'batch' ? [item.batch.number] : item.batches.map(({ number }) => number),
+      );
+      expect(numbers).to.deep.equal(states.map((_, index) => index + 1));
+      const shown = items.flatMap((item) => (item.kind === 'batch' ? [item.batch.number] : []));
+      expect(shown).to.include.members([Math.min(ended + 1, 100), 100]);
+    }
+  });
+});
+
+describe('batch plan in words', () => {
+  const preview = (...sizes: number[]) => ({
+    matching_devices: sizes.reduce((sum, size) => sum + size, 0),
+    batches: sizes.map((size, index) => ({ number: index + 1, size, release: 'start' as const })),
+  });
+
+  it('speaks as an operator would', () => {
+    expect(planWords(preview(9, 36), 'canary')).to.equal('9 devices now, 36 after you expand');
+    expect(planWords(preview(1), 'canary')).to.include('1 device now');
+    expect(planWords(preview(12), 'immediate')).to.equal('All 12 devices when you start');
+    expect(planWords(preview(1), 'manual')).to.equal('1 device when you start');
+    expect(planWords(preview(5, 5, 2), 'rolling')).to.equal(
+      '3 batches of 5 devices, one after the other (the last has 2)',
+    );
+    expect(planWords(preview(), 'rolling')).to.include('No device matches');
+  });
+
+  it('counts devices that already run the version, with or without a leading v', () => {
+    const by_version = [
+      { version: 'v2.1.0', count: 3 },
+      { version: '2.1.0', count: 2 },
+      { version: null, count: 9 },
+    ];
+    expect(alreadyOn({ by_version }, ' v2.1.0 ')).to.equal(5);
+    expect(alreadyOn({ by_version }, '')).to.equal(0);
+  });
+});
+
+describe('timeline in words', () => {
+  it('tells the facts of an event and leaves out what it has no words for', () => {
+    expect(eventFacts({ data: { batch: 2, devices: 36, span: { a: 1 } } })).to.equal(
+      'batch 2 · 36 devices',
+    );
+    expect(
+      eventFacts({ data: { reason: 'failure_threshold', failures: 4, threshold_percent: 25 } }),
+    ).to.equal('4 devices failed, threshold 25 % · failure threshold exceeded');
+    expect(eventFacts({ data: { completed: 8, failed: 1, pending: 0 } })).to.equal(
+      '8 completed · 1 failed',
+    );
+  });
+
+  it('tells who did it, and to which device', () => {
+    const names = new Map([['d1', 'edge-1']]);
+    const actor = (
+      type: 'admin' | 'device' | 'system',
+      name: string | null,
+      device: string | null,
+    ) => eventActor({ actor: { type, id: 'x', name }, device_id: device }, names);
+    expect(actor('admin', 'Ada', 'd1')).to.equal('by Ada, on edge-1');
+    expect(actor('device', null, 'd1')).to.equal('by edge-1');
+    expect(actor('device', null, '0123456789')).to.equal('by device 01234567');
+    expect(actor('system', null, null)).to.equal('by System');
+  });
+});
+
+describe('facts about one device', () => {
+  it('offers a rollback where the device may have changed and none is under way', () => {
+    const of = (status: 'completed' | 'failed' | 'pending' | 'skipped', asked: string | null) =>
+      canRollBack({ status, rollback_requested: asked });
+    expect(of('completed', null)).to.equal(true);
+    expect(of('failed', null)).to.equal(true);
+    expect(of('completed', 'v1')).to.equal(false);
+    expect(of('pending', null)).to.equal(false);
+    expect(of('skipped', null)).to.equal(false);
+  });
+
+  it('knows how long the device took, once it has ended', () => {
+    const started_at = '2026-01-01T00:00:00Z';
+    expect(durationOf({ started_at, completed_at: '2026-01-01T00:01:30Z' })).to.equal(90);
+    expect(durationOf({ started_at, completed_at: null })).to.equal(null);
+  });
+});
+
+describe('figures of the charts', () => {
+  it('adds up what ended, from the start to the end', () => {
+    const bucket = (at: string, completed: number, failed = 0) => ({
+      at,
+      completed,
+      failed,
+      rolled_back: 0,
+    });
+    const totals = runningTotals(
+      [bucket('2026-01-01T00:02:00Z', 3), bucket('2026-01-01T00:05:00Z', 2, 1)],
+      '2026-01-01T00:00:00Z',
+      '2026-01-01T00:09:00Z',
+    );
+    expect(
+      totals.map(({ at, completed, failed }) => [at.slice(14, 16), completed, failed]),
+    ).to.deep.equal([
+      ['00', 0, 0],
+      ['02', 3, 0],
+      ['05', 5, 1],
+      ['09', 5, 1],
+    ]);
+    expect(runningTotals([], '2026-01-01T00:00:00Z', '2026-01-01T00:09:00Z')).to.deep.equal([]);
+  });
+
+  it('orders versions within their type and puts the oldest of many together', () => {
+    const count = (device_type: string, version: string | null, amount: number) => ({
+      device_type,
+      version,
+      count: amount,
+    });
+    const rows = versionRows(
+      [
+        count('pi', 'v2.10.0', 5),
+        count('pi', 'v2.9.0', 7),
+        count('pi', 'v1.0.0', 1),
+        count('pi', 'v0.9.0', 2),
+        count('pi', null, 4),
+        count('jetson', 'v9.0.0', 30),
+      ],
+      3,
+    );
+    expect(rows.map(({ type, total }) => [type, total])).to.deep.equal([
+      ['jetson', 30],
+      ['pi', 19],
+    ]);
+    expect(rows[1]?.parts).to.deep.equal([
+      { versions: ['v2.10.0'], count: 5 },
+      { versions: ['v2.9.0'], count: 7 },
+      { versions: ['v1.0.0', 'v0.9.0'], count: 3 },
+      { versions: [null], count: 4 },
+    ]);
+  });
+});

@@ -1,0 +1,283 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+
+import {
+  DEPLOYMENT_STATUSES,
+  ENDED_TARGET_STATUSES,
+  REPORTED_STATUSES,
+  TARGET_STATUSES,
+  type ReportedStatus,
+  type TargetStatus,
+} from '../../backend/contract/states.ts';
+import {
+  SKIP_REASONS,
+  isEnded,
+  isWorking,
+  judgeReport,
+  shouldAbort,
+  type TargetSituation,
+} from '../../backend/deployments/target.states.ts';
+
+const RELEASED: TargetSituation = {
+  status: 'pending',
+  attempt: 1,
+  timedOut: false,
+  skipReason: null,
+  released: true,
+  rollbackRequested: false,
+  errorMessage: null,
+  deploymentStatus: 'in_progress',
+};
+
+/** One row of the table: a target, and the verdict on each report in the order of the head. */
+interface Row {
+  target: Partial<TargetSituation>;
+  verdicts: string;
+}
+
+/** `apply` writes the reported status, `same` changes nothing, `stale` is a 409. */
+const HEAD = 'downloading installing verifying completed failed rolled_back skipped'.split(' ');
+const TABLE: Record<string, Row> = {
+  pending: {
+    target: { status: 'pending' },
+    verdicts: 'apply apply apply apply apply apply stale',
+  },
+  'pending, not released': {
+    target: { status: 'pending', released: false },
+    verdicts: 'not_released '.repeat(7).trim(),
+  },
+  downloading: {
+    target: { status: 'downloading' },
+    verdicts: 'same apply apply apply apply apply stale',
+  },
+  installing: {
+    target: { status: 'installing' },
+    verdicts: 'apply same apply apply apply apply stale',
+  },
+  verifying: {
+    target: { status: 'verifying' },
+    verdicts: 'apply stale same apply apply apply stale',
+  },
+  completed: {
+    target: { status: 'completed' },
+    verdicts: 'stale stale stale same stale stale stale',
+  },
+  'completed, rollback asked for': {
+    target: { status: 'completed', rollbackRequested: true },
+    verdicts: 'stale stale stale same rollback_failed apply stale',
+  },
+  failed: {
+    target: { status: 'failed', errorMessage: 'as reported' },
+    verdicts: 'stale stale stale stale same apply stale',
+  },
+  'failed, rollback asked for, the failure told again': {
+    target: { status: 'failed', errorMessage: 'as reported', rollbackRequested: true },
+    verdicts: 'stale stale stale stale same apply stale',
+  },
+  'failed, rollback asked for, another failure': {
+    target: { status: 'failed', errorMessage: 'an earlier one', rollbackRequested: true },
+    verdicts: 'stale stale stale stale rollback_failed apply stale',
+  },
+  'failed, since the server gave up waiting': {
+    target: { status: 'failed', timedOut: true, errorMessage: 'no report for 60 minutes' },
+    verdicts: 'stale stale stale apply apply apply stale',
+  },
+  rolled_back: {
+    target: { status: 'rolled_back' },
+    verdicts: 'stale stale stale stale stale same stale',
+  },
+  'skipped by a cancel': {
+    target: { status: 'skipped', skipReason: 'cancelled', deploymentStatus: 'cancelled' },
+    verdicts: 'stale stale stale apply apply apply same',
+  },
+  'skipped by a cancel before it was released': {
+    target: {
+      status: 'skipped',
+      skipReason: 'cancelled',
+      released: false,
+      deploymentStatus: 'cancelled',
+    },
+    verdicts: 'not_released '.repeat(7).trim(),
+  },
+  'skipped, since the device did not check in': {
+    target: { status: 'skipped', skipReason: 'not_checked_in' },
+    verdicts: 'stale stale stale apply apply apply same',
+  },
+  'skipped, superseded by a newer version': {
+    target: { status: 'skipped', skipReason: 'superseded' },
+    verdicts: 'stale stale stale stale stale stale same',
+  },
+  'pending, cancelled': {
+    target: { status: 'pending', deploymentStatus: 'cancelled' },
+    verdicts: 'apply apply apply apply apply apply apply',
+  },
+  'downloading, cancelled': {
+    target: { status: 'downloading', deploymentStatus: 'cancelled' },
+    verdicts: 'same apply apply apply apply apply apply',
+  },
+  'installing, cancelled': {
+    target: { status: 'installing', deploymentStatus: 'cancelled' },
+    verdicts: 'apply same apply apply apply apply apply',
+  },
+  'downloading, paused': {
+    target: { status: 'downloading', deploymentStatus: 'paused' },
+    verdicts: 'same apply apply apply apply apply stale',
+  },
+};
+
+const KINDS: Record<string, string> = { same: 'repeat', stale: 'stale_status' };
+
+describe('reports of devices', () => {
+  for (const [name, { target, verdicts }] of Object.entries(TABLE)) {
+    const cells = verdicts.split(' ');
+    HEAD.forEach((status, column) => {
+      const cell = cells[column] ?? '';
+      it(`${name}: ${status} → ${cell}`, () => {
+        const verdict = judgeReport(
+          { ...RELEASED, ...target },
+          { status: status as ReportedStatus, errorMessage: 'as reported' },
+        );
+        const kind = KINDS[cell] ?? cell;
+        expect(verdict).to.deep.equal(kind === 'apply' ? { kind, status } : { kind });
+      });
+    });
+  }
+
+  const target: fc.Arbitrary<TargetSituation> = fc
+    .record({
+      status: fc.constantFrom(...TARGET_STATUSES),
+      attempt: fc.integer({ min: 1, max: 5 }),
+      timedOut: fc.boolean(),
+      skipReason: fc.constantFrom(...SKIP_REASONS),
+      released: fc.boolean(),
+      rollbackRequested: fc.boolean(),
+      errorMessage: fc.constantFrom(null, 'one reason', 'another reason'),
+      deploymentStatus: fc.constantFrom(...DEPLOYMENT_STATUSES),
+    })
+    .map((one) => ({ ...one, released: one.released || isWorking(one.status) }));
+  const reported = fc.constantFrom(...REPORTED_STATUSES);
+  const errorMessage = fc.constantFrom(undefined, null, 'one reason', 'another reason');
+
+  it('F55 those of another attempt are told so, whatever else they say', () => {
+    fc.assert(
+      fc.property(target, reported, fc.integer({ min: 1, max: 6 }), (now, status, attempt) => {
+        const { kind } = judgeReport(now, { status, attempt });
+        expect(kind === 'stale_attempt').to.equal(attempt < now.attempt);
+        expect(kind === 'future_attempt').to.equal(attempt > now.attempt);
+      }),
+    );
+  });
+
+  it('without an attempt mean the current one', () => {
+    fc.assert(
+      fc.property(target, reported, errorMessage, (now, status, message) => {
+        const report = { status, errorMessage: message };
+        const verdict = judgeReport(now, report);
+        expect(judgeReport(now, { ...report, attempt: now.attempt })).to.deep.equal(verdict);
+      }),
+    );
+  });
+
+  it('F56 never lead from an end back to work', () => {
+    fc.assert(
+      fc.property(
+        target,
+        fc.constantFrom(...ENDED_TARGET_STATUSES),
+        reported,
+        errorMessage,
+        (now, ended, status, message) => {
+          const verdict = judgeReport({ ...now, status: ended }, { status, errorMessage: message });
+          if (verdict.kind === 'apply') expect(isEnded(verdict.status)).to.equal(true);
+        },
+      ),
+    );
+  });
+
+  it('F55 change nothing when they come again', () => {
+    fc.assert(
+      fc.property(target, reported, errorMessage, (now, status, message) => {
+        const report = { status, errorMessage: message };
+        const verdict = judgeReport(now, report);
+        if (verdict.kind !== 'apply') return;
+        const after = afterwards(now, verdict.status, message);
+        expect(judgeReport(after, report)).to.deep.equal({ kind: 'repeat' });
+      }),
+    );
+  });
+
+  it('F55 lost, doubled and out of order still lead to the end that is told last', () => {
+    const honest = ['downloading', 'installing', 'verifying'] as const;
+    fc.assert(
+      fc.property(
+        fc.array(fc.constantFrom(...honest), { maxLength: 20 }),
+        fc.constantFrom('completed' as const, 'failed' as const, 'rolled_back' as const),
+        fc.array(fc.constantFrom(...honest), { maxLength: 5 }),
+        (before, end, late) => {
+          let now: TargetSituation = RELEASED;
+          for (const status of [...before, end, ...late, end]) {
+            const verdict = judgeReport(now, { status });
+            if (verdict.kind === 'apply') now = afterwards(now, verdict.status, null);
+          }
+          expect(now.status).to.equal(end);
+        },
+      ),
+    );
+  });
+
+  /** The target once the verdict is written. */
+  function afterwards(
+    now: TargetSituation,
+    status: TargetStatus,
+    message: string | null | undefined,
+  ): TargetSituation {
+    return {
+      ...now,
+      status,
+      timedOut: false,
+      errorMessage: message ?? null,
+      skipReason: status === 'skipped' ? 'aborted' : null,
+      rollbackRequested: now.rollbackRequested && status !== 'rolled_back',
+    };
+  }
+});
+
+describe('F68 the order to stop after a cancel', () => {
+  const STOPPED: Partial<Record<TargetStatus, ReportedStatus[]>> = {
+    pending: ['downloading', 'installing'],
+    downloading: ['downloading', 'installing'],
+  };
+
+  for (const status of TARGET_STATUSES) {
+    for (const reported of REPORTED_STATUSES) {
+      const stop = STOPPED[status]?.includes(reported) ?? false;
+      it(`${status}, reports ${reported}: ${stop ? 'stop' : 'go on'}`, () => {
+        const cancelled = { ...RELEASED, status, deploymentStatus: 'cancelled' as const };
+        expect(shouldAbort(cancelled, reported)).to.equal(stop);
+      });
+    }
+  }
+
+  it('comes for no other reason', () => {
+    for (const deploymentStatus of DEPLOYMENT_STATUSES) {
+      if (deploymentStatus === 'cancelled') continue;
+      for (const status of TARGET_STATUSES) {
+        for (const reported of REPORTED_STATUSES) {
+          expect(shouldAbort({ ...RELEASED, status, deploymentStatus }, reported)).to.equal(false);
+        }
+      }
+    }
+  });
+});
+
+describe('target statuses', () => {
+  it('are waiting, at work, or at an end', () => {
+    expect(TARGET_STATUSES.filter(isWorking)).to.deep.equal([
+      'downloading',
+      'installing',
+      'verifying',
+    ]);
+    expect(
+      TARGET_STATUSES.filter((status) => !isWorking(status) && !isEnded(status)),
+    ).to.deep.equal(['pending']);
+  });
+});
