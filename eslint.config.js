@@ -134,6 +134,20 @@ export default tseslint.config(
     },
   },
   {
+    files: ['test/**/*.test.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        ...NOT_HERE,
+        {
+          selector:
+            'Program > ExpressionStatement > CallExpression[callee.name=/^(before|after)(Each)?$/]',
+          message: 'Outside of a describe() it holds for the whole run: put it into one.',
+        },
+      ],
+    },
+  },
+  {
     // Tools that read a default export.
     files: ['frontend/vite.config.ts', 'eslint.config.js'],
     rules: { 'no-restricted-syntax': 'off' },

@@ -39,6 +39,11 @@ const PLANTED: { rule: string; file: string; code: string }[] = [
     code: `export const f = () => console.log('x');`,
   },
   {
+    rule: 'no-restricted-syntax',
+    file: 'test/unit/version.test.ts',
+    code: 'before(() => undefined);',
+  },
+  {
     rule: 'vue/no-v-html',
     file: 'frontend/pages/DeploymentPage.vue',
     code: `<script setup lang="ts">const notes = '<b>';</script><template><p v-html="notes" /></template>`,

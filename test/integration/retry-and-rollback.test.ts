@@ -6,239 +6,254 @@ import type { Problem } from '../../backend/contract/problem.ts';
 import type { SeededDevice } from '../support/seed.ts';
 import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
 
-let stage: Stage;
-let fleet: Fleet;
+describe('second chances', () => {
+  let stage: Stage;
+  let fleet: Fleet;
 
-before(async () => {
-  stage = await openStage();
-});
+  before(async () => {
+    stage = await openStage();
+  });
 
-after(() => stage.close());
+  after(() => stage.close());
 
-describe('retrying failed targets', () => {
-  async function ended(...ends: ('completed' | 'failed' | 'rolled_back')[]): Promise<string> {
-    fleet = await openFleet(stage, ends.length);
-    const id = await fleet.roll({ policy: { failure_threshold_percent: null } });
-    for (const [index, end] of ends.entries()) {
-      await fleet.reports(fleet.devices[index]!, id, 'downloading', {
-        status: end,
-        error_message: `it ${end}`,
+  describe('retrying failed targets', () => {
+    async function ended(...ends: ('completed' | 'failed' | 'rolled_back')[]): Promise<string> {
+      fleet = await openFleet(stage, ends.length);
+      const id = await fleet.roll({ policy: { failure_threshold_percent: null } });
+      for (const [index, end] of ends.entries()) {
+        await fleet.reports(fleet.devices[index]!, id, 'downloading', {
+          status: end,
+          error_message: `it ${end}`,
+        });
+      }
+      return id;
+    }
+
+    it('takes up again all that failed or went back, with a new attempt and a clean slate', async () => {
+      const id = await ended('failed', 'completed', 'failed', 'rolled_back');
+      const answer = await fleet.post(`/deployments/${id}/retry`).expect(200);
+      const { retried_devices: retried, deployment } = answer.body as RetryResponse;
+      expect(retried).to.equal(3);
+      expect(deployment.status).to.equal('in_progress');
+      expect(deployment.completed_at).to.equal(null);
+      expect(deployment.progress).to.include({ pending: 3, completed: 1, rolled_back: 0 });
+      const target = await fleet.target(id, fleet.device);
+      expect(target).to.include({
+        status: 'pending',
+        attempt: 2,
+        error_message: null,
+        started_at: null,
+        completed_at: null,
+        progress: null,
       });
-    }
-    return id;
-  }
-
-  it('takes up again all that failed or went back, with a new attempt and a clean slate', async () => {
-    const id = await ended('failed', 'completed', 'failed', 'rolled_back');
-    const answer = await fleet.post(`/deployments/${id}/retry`).expect(200);
-    const { retried_devices: retried, deployment } = answer.body as RetryResponse;
-    expect(retried).to.equal(3);
-    expect(deployment.status).to.equal('in_progress');
-    expect(deployment.completed_at).to.equal(null);
-    expect(deployment.progress).to.include({ pending: 3, completed: 1, rolled_back: 0 });
-    const target = await fleet.target(id, fleet.device);
-    expect(target).to.include({
-      status: 'pending',
-      attempt: 2,
-      error_message: null,
-      started_at: null,
-      completed_at: null,
-      progress: null,
+      const offer = (await fleet.poll(fleet.device)) as UpdateOffer;
+      expect([offer.deployment_id, offer.attempt]).to.deep.equal([id, 2]);
+      expect(await fleet.offered(fleet.devices[1]!)).to.equal(null);
+      expect(await fleet.offered(fleet.devices[3]!)).to.equal(id);
     });
-    const offer = (await fleet.poll(fleet.device)) as UpdateOffer;
-    expect([offer.deployment_id, offer.attempt]).to.deep.equal([id, 2]);
-    expect(await fleet.offered(fleet.devices[1]!)).to.equal(null);
-    expect(await fleet.offered(fleet.devices[3]!)).to.equal(id);
-  });
 
-  it('leaves alone what an admin asked to go back, unless it is named', async () => {
-    const id = await ended('completed', 'failed');
-    await fleet.post(`/deployments/${id}/devices/${fleet.device.id}/rollback`).expect(202);
-    await fleet.reports(fleet.device, id, 'rolled_back');
-    const detail = await fleet.detail(id);
-    expect(detail.retryable_devices).to.equal(1);
-    const answer = await fleet.post(`/deployments/${id}/retry`).expect(200);
-    expect((answer.body as RetryResponse).deployment.progress).to.include({
-      pending: 1,
-      rolled_back: 1,
+    it('leaves alone what an admin asked to go back, unless it is named', async () => {
+      const id = await ended('completed', 'failed');
+      await fleet.post(`/deployments/${id}/devices/${fleet.device.id}/rollback`).expect(202);
+      await fleet.reports(fleet.device, id, 'rolled_back');
+      const detail = await fleet.detail(id);
+      expect(detail.retryable_devices).to.equal(1);
+      const answer = await fleet.post(`/deployments/${id}/retry`).expect(200);
+      expect((answer.body as RetryResponse).deployment.progress).to.include({
+        pending: 1,
+        rolled_back: 1,
+      });
+    });
+
+    it('takes only the named ones, also when they are rolled back', async () => {
+      const id = await ended('failed', 'failed', 'rolled_back');
+      const [one, two, three] = fleet.devices as [SeededDevice, SeededDevice, SeededDevice];
+      const answer = await fleet
+        .post(`/deployments/${id}/retry`, { device_ids: [one.id, three.id] })
+        .expect(200);
+      expect((answer.body as RetryResponse).retried_devices).to.equal(2);
+      expect(await fleet.offered(one)).to.equal(id);
+      expect(await fleet.offered(two)).to.equal(null);
+      expect(await fleet.offered(three)).to.equal(id);
+      expect((await fleet.detail(id)).progress).to.include({ failed: 1, pending: 2 });
+    });
+
+    it('refuses when none of the named ones failed here', async () => {
+      const id = await ended('failed', 'completed');
+      const stranger = await openFleet(stage, 1);
+      for (const device of [fleet.devices[1]!, stranger.device]) {
+        const answer = await fleet.post(`/deployments/${id}/retry`, { device_ids: [device.id] });
+        expect([answer.status, (answer.body as Problem).code]).to.deep.equal([
+          409,
+          'invalid_state',
+        ]);
+      }
+      expect((await fleet.detail(id)).status).to.equal('failed');
+    });
+
+    it('goes on to the end anew', async () => {
+      const id = await ended('failed', 'completed');
+      await fleet.act(id, 'retry');
+      await fleet.reports(fleet.device, id, { status: 'completed', attempt: 2 });
+      expect((await fleet.detail(id)).status).to.equal('completed');
+    });
+
+    it('under a paused deployment waits for the resume', async () => {
+      fleet = await openFleet(stage, 2);
+      const id = await fleet.roll();
+      await fleet.reports(fleet.device, id, 'failed');
+      await fleet.act(id, 'pause');
+      await fleet.act(id, 'retry');
+      expect((await fleet.detail(id)).status).to.equal('paused');
+      expect(await fleet.offered(fleet.device)).to.equal(null);
+      await fleet.act(id, 'resume');
+      expect(await fleet.offered(fleet.device)).to.equal(id);
+    });
+
+    it('tells the timeline how many', async () => {
+      const id = await ended('failed', 'failed');
+      await fleet.act(id, 'retry');
+      const event = (await fleet.events(id)).find(({ type }) => type === 'retried');
+      expect(event?.data).to.include({ devices: 2 });
+      expect(event?.actor).to.deep.equal({
+        type: 'admin',
+        id: fleet.admin.id,
+        name: 'Fleet admin',
+      });
     });
   });
 
-  it('takes only the named ones, also when they are rolled back', async () => {
-    const id = await ended('failed', 'failed', 'rolled_back');
-    const [one, two, three] = fleet.devices as [SeededDevice, SeededDevice, SeededDevice];
-    const answer = await fleet
-      .post(`/deployments/${id}/retry`, { device_ids: [one.id, three.id] })
-      .expect(200);
-    expect((answer.body as RetryResponse).retried_devices).to.equal(2);
-    expect(await fleet.offered(one)).to.equal(id);
-    expect(await fleet.offered(two)).to.equal(null);
-    expect(await fleet.offered(three)).to.equal(id);
-    expect((await fleet.detail(id)).progress).to.include({ failed: 1, pending: 2 });
-  });
-
-  it('refuses when none of the named ones failed here', async () => {
-    const id = await ended('failed', 'completed');
-    const stranger = await openFleet(stage, 1);
-    for (const device of [fleet.devices[1]!, stranger.device]) {
-      const answer = await fleet.post(`/deployments/${id}/retry`, { device_ids: [device.id] });
-      expect([answer.status, (answer.body as Problem).code]).to.deep.equal([409, 'invalid_state']);
+  describe('rolling a device back', () => {
+    async function completed(): Promise<string> {
+      fleet = await openFleet(stage, 1);
+      const id = await fleet.roll();
+      await fleet.reports(fleet.device, id, 'downloading', 'completed');
+      return id;
     }
-    expect((await fleet.detail(id)).status).to.equal('failed');
-  });
 
-  it('goes on to the end anew', async () => {
-    const id = await ended('failed', 'completed');
-    await fleet.act(id, 'retry');
-    await fleet.reports(fleet.device, id, { status: 'completed', attempt: 2 });
-    expect((await fleet.detail(id)).status).to.equal('completed');
-  });
+    const ask = (id: string, body: object = {}) =>
+      fleet.post(`/deployments/${id}/devices/${fleet.device.id}/rollback`, body);
 
-  it('under a paused deployment waits for the resume', async () => {
-    fleet = await openFleet(stage, 2);
-    const id = await fleet.roll();
-    await fleet.reports(fleet.device, id, 'failed');
-    await fleet.act(id, 'pause');
-    await fleet.act(id, 'retry');
-    expect((await fleet.detail(id)).status).to.equal('paused');
-    expect(await fleet.offered(fleet.device)).to.equal(null);
-    await fleet.act(id, 'resume');
-    expect(await fleet.offered(fleet.device)).to.equal(id);
-  });
+    it('is accepted, and carried out when the device says so', async () => {
+      const id = await completed();
+      const answer = await ask(id).expect(202);
+      expect(answer.body).to.have.all.keys('status', 'message').and.to.include({
+        status: 'accepted',
+      });
+      const asked = await fleet.target(id, fleet.device);
+      expect([asked.status, asked.rollback_requested]).to.deep.equal(['completed', 'v2.0.0']);
 
-  it('tells the timeline how many', async () => {
-    const id = await ended('failed', 'failed');
-    await fleet.act(id, 'retry');
-    const event = (await fleet.events(id)).find(({ type }) => type === 'retried');
-    expect(event?.data).to.include({ devices: 2 });
-    expect(event?.actor).to.deep.equal({ type: 'admin', id: fleet.admin.id, name: 'Fleet admin' });
-  });
-});
+      const poll = (await fleet.poll(fleet.device)) as NoUpdate;
+      expect(poll.update_available).to.equal(false);
+      expect(poll.rollback).to.include({ deployment_id: id, version: 'v2.0.0' });
 
-describe('rolling a device back', () => {
-  async function completed(): Promise<string> {
-    fleet = await openFleet(stage, 1);
-    const id = await fleet.roll();
-    await fleet.reports(fleet.device, id, 'downloading', 'completed');
-    return id;
-  }
-
-  const ask = (id: string, body: object = {}) =>
-    fleet.post(`/deployments/${id}/devices/${fleet.device.id}/rollback`, body);
-
-  it('is accepted, and carried out when the device says so', async () => {
-    const id = await completed();
-    const answer = await ask(id).expect(202);
-    expect(answer.body).to.have.all.keys('status', 'message').and.to.include({
-      status: 'accepted',
+      await fleet.reports(fleet.device, id, 'rolled_back');
+      const done = await fleet.target(id, fleet.device);
+      expect([done.status, done.rollback_requested]).to.deep.equal(['rolled_back', null]);
+      expect(await fleet.installedVersion(fleet.device)).to.equal('v2.0.0');
+      expect(await fleet.poll(fleet.device)).not.to.have.property('rollback');
     });
-    const asked = await fleet.target(id, fleet.device);
-    expect([asked.status, asked.rollback_requested]).to.deep.equal(['completed', 'v2.0.0']);
 
-    const poll = (await fleet.poll(fleet.device)) as NoUpdate;
-    expect(poll.update_available).to.equal(false);
-    expect(poll.rollback).to.include({ deployment_id: id, version: 'v2.0.0' });
+    it('changes the counters of an ended deployment, never its state', async () => {
+      const id = await completed();
+      const before = await fleet.detail(id);
+      await ask(id).expect(202);
+      await fleet.reports(fleet.device, id, 'rolled_back');
+      const after = await fleet.detail(id);
+      expect([after.status, after.completed_at]).to.deep.equal(['completed', before.completed_at]);
+      expect(after.progress).to.include({ completed: 0, rolled_back: 1, percentage: 0 });
+    });
 
-    await fleet.reports(fleet.device, id, 'rolled_back');
-    const done = await fleet.target(id, fleet.device);
-    expect([done.status, done.rollback_requested]).to.deep.equal(['rolled_back', null]);
-    expect(await fleet.installedVersion(fleet.device)).to.equal('v2.0.0');
-    expect(await fleet.poll(fleet.device)).not.to.have.property('rollback');
-  });
+    it('goes to the version the admin names', async () => {
+      const id = await completed();
+      await ask(id, { previous_version: 'v1.5.0' }).expect(202);
+      expect(((await fleet.poll(fleet.device)) as NoUpdate).rollback?.version).to.equal('v1.5.0');
+      await fleet.reports(fleet.device, id, 'rolled_back');
+      expect(await fleet.installedVersion(fleet.device)).to.equal('v1.5.0');
+    });
 
-  it('changes the counters of an ended deployment, never its state', async () => {
-    const id = await completed();
-    const before = await fleet.detail(id);
-    await ask(id).expect(202);
-    await fleet.reports(fleet.device, id, 'rolled_back');
-    const after = await fleet.detail(id);
-    expect([after.status, after.completed_at]).to.deep.equal(['completed', before.completed_at]);
-    expect(after.progress).to.include({ completed: 0, rolled_back: 1, percentage: 0 });
-  });
+    it('comes before any update', async () => {
+      const id = await completed();
+      const next = await fleet.roll({ target_version: 'v3.0.0' });
+      await ask(id).expect(202);
+      const poll = (await fleet.poll(fleet.device)) as NoUpdate;
+      expect(poll.update_available).to.equal(false);
+      expect(poll.rollback?.deployment_id).to.equal(id);
+      await fleet.reports(fleet.device, id, 'rolled_back');
+      expect(await fleet.offered(fleet.device)).to.equal(next);
+    });
 
-  it('goes to the version the admin names', async () => {
-    const id = await completed();
-    await ask(id, { previous_version: 'v1.5.0' }).expect(202);
-    expect(((await fleet.poll(fleet.device)) as NoUpdate).rollback?.version).to.equal('v1.5.0');
-    await fleet.reports(fleet.device, id, 'rolled_back');
-    expect(await fleet.installedVersion(fleet.device)).to.equal('v1.5.0');
-  });
+    it('of an older deployment tells the version the device really went back to', async () => {
+      const older = await completed();
+      const newer = await fleet.roll({ target_version: 'v3.0.0' });
+      await fleet.reports(fleet.device, newer, 'completed');
+      await ask(older).expect(202);
+      await fleet.reports(fleet.device, older, 'rolled_back');
+      expect(await fleet.installedVersion(fleet.device)).to.equal('v2.0.0');
+    });
 
-  it('comes before any update', async () => {
-    const id = await completed();
-    const next = await fleet.roll({ target_version: 'v3.0.0' });
-    await ask(id).expect(202);
-    const poll = (await fleet.poll(fleet.device)) as NoUpdate;
-    expect(poll.update_available).to.equal(false);
-    expect(poll.rollback?.deployment_id).to.equal(id);
-    await fleet.reports(fleet.device, id, 'rolled_back');
-    expect(await fleet.offered(fleet.device)).to.equal(next);
-  });
+    it('that the device cannot carry out leaves the state, says why, and can be asked again', async () => {
+      const id = await completed();
+      await ask(id).expect(202);
+      await fleet.reports(fleet.device, id, { status: 'failed', error_message: 'no snapshot' });
+      const target = await fleet.target(id, fleet.device);
+      expect([target.status, target.rollback_requested]).to.deep.equal(['completed', null]);
+      expect(target.error_message).to.include('no snapshot');
+      expect(await fleet.eventTypes(id)).to.include('rollback_failed');
+      expect(await fleet.installedVersion(fleet.device)).to.equal('v2.1.0');
+      expect(await fleet.poll(fleet.device)).not.to.have.property('rollback');
+      await ask(id).expect(202);
+    });
 
-  it('of an older deployment tells the version the device really went back to', async () => {
-    const older = await completed();
-    const newer = await fleet.roll({ target_version: 'v3.0.0' });
-    await fleet.reports(fleet.device, newer, 'completed');
-    await ask(older).expect(202);
-    await fleet.reports(fleet.device, older, 'rolled_back');
-    expect(await fleet.installedVersion(fleet.device)).to.equal('v2.0.0');
-  });
+    it('of a device at work is offered instead of the update', async () => {
+      fleet = await openFleet(stage, 1);
+      const id = await fleet.roll();
+      await fleet.reports(fleet.device, id, 'installing');
+      await ask(id).expect(202);
+      const poll = (await fleet.poll(fleet.device)) as NoUpdate;
+      expect([poll.update_available, poll.rollback?.version]).to.deep.equal([false, 'v2.0.0']);
+    });
 
-  it('that the device cannot carry out leaves the state, says why, and can be asked again', async () => {
-    const id = await completed();
-    await ask(id).expect(202);
-    await fleet.reports(fleet.device, id, { status: 'failed', error_message: 'no snapshot' });
-    const target = await fleet.target(id, fleet.device);
-    expect([target.status, target.rollback_requested]).to.deep.equal(['completed', null]);
-    expect(target.error_message).to.include('no snapshot');
-    expect(await fleet.eventTypes(id)).to.include('rollback_failed');
-    expect(await fleet.installedVersion(fleet.device)).to.equal('v2.1.0');
-    expect(await fleet.poll(fleet.device)).not.to.have.property('rollback');
-    await ask(id).expect(202);
-  });
+    it('needs a device that has begun', async () => {
+      fleet = await openFleet(stage, 1);
+      const id = await fleet.roll();
+      const pending = await ask(id);
+      expect([pending.status, (pending.body as Problem).code]).to.deep.equal([
+        409,
+        'invalid_state',
+      ]);
+      await fleet.act(id, 'cancel');
+      const skipped = await ask(id);
+      expect([skipped.status, (skipped.body as Problem).code]).to.deep.equal([
+        409,
+        'invalid_state',
+      ]);
+    });
 
-  it('of a device at work is offered instead of the update', async () => {
-    fleet = await openFleet(stage, 1);
-    const id = await fleet.roll();
-    await fleet.reports(fleet.device, id, 'installing');
-    await ask(id).expect(202);
-    const poll = (await fleet.poll(fleet.device)) as NoUpdate;
-    expect([poll.update_available, poll.rollback?.version]).to.deep.equal([false, 'v2.0.0']);
-  });
+    it('needs a version when none is known', async () => {
+      fleet = await openFleet(stage, 1, { firmwareVersion: null });
+      const id = await fleet.roll();
+      await fleet.reports(fleet.device, id, 'completed');
+      const answer = await ask(id);
+      expect([answer.status, (answer.body as Problem).code]).to.deep.equal([
+        422,
+        'previous_version_unknown',
+      ]);
+      await ask(id, { previous_version: 'v1.0.0' }).expect(202);
+    });
 
-  it('needs a device that has begun', async () => {
-    fleet = await openFleet(stage, 1);
-    const id = await fleet.roll();
-    const pending = await ask(id);
-    expect([pending.status, (pending.body as Problem).code]).to.deep.equal([409, 'invalid_state']);
-    await fleet.act(id, 'cancel');
-    const skipped = await ask(id);
-    expect([skipped.status, (skipped.body as Problem).code]).to.deep.equal([409, 'invalid_state']);
-  });
+    it('refuses a version that is none', async () => {
+      const id = await completed();
+      for (const previous_version of ['', 7, 'x'.repeat(51), null]) {
+        await ask(id, { previous_version }).expect(400);
+      }
+      expect((await fleet.target(id, fleet.device)).rollback_requested).to.equal(null);
+    });
 
-  it('needs a version when none is known', async () => {
-    fleet = await openFleet(stage, 1, { firmwareVersion: null });
-    const id = await fleet.roll();
-    await fleet.reports(fleet.device, id, 'completed');
-    const answer = await ask(id);
-    expect([answer.status, (answer.body as Problem).code]).to.deep.equal([
-      422,
-      'previous_version_unknown',
-    ]);
-    await ask(id, { previous_version: 'v1.0.0' }).expect(202);
-  });
-
-  it('refuses a version that is none', async () => {
-    const id = await completed();
-    for (const previous_version of ['', 7, 'x'.repeat(51), null]) {
-      await ask(id, { previous_version }).expect(400);
-    }
-    expect((await fleet.target(id, fleet.device)).rollback_requested).to.equal(null);
-  });
-
-  it('nobody asked for is not taken from a device that completed', async () => {
-    const id = await completed();
-    await fleet.report(fleet.device, id, 'rolled_back').expect(409);
-    expect(await fleet.installedVersion(fleet.device)).to.equal('v2.1.0');
+    it('nobody asked for is not taken from a device that completed', async () => {
+      const id = await completed();
+      await fleet.report(fleet.device, id, 'rolled_back').expect(409);
+      expect(await fleet.installedVersion(fleet.device)).to.equal('v2.1.0');
+    });
   });
 });
