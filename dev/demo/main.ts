@@ -23,6 +23,8 @@ const DEVICES = 12;
 const WEAK_DEVICE = 7;
 const PACKAGE_ROOT = path.resolve(import.meta.dirname, '../..');
 
+type Task = ListrTaskWrapper<unknown, never, never>;
+
 interface DemoOptions {
   strategy: RolloutStrategy;
   keep: boolean;
@@ -142,18 +144,26 @@ async function rollOut(admin: AdminClient, id: string, devices: SandboxDevice[])
   await watch.start();
   cleanup.add(() => Promise.resolve(watch.stop()));
   const inOrder = devices.filter((device) => watch.targets.has(device.id));
-  const tasks = new Listr(
-    inOrder.map((device) => ({
-      title: device.name,
-      task: (_context: unknown, task: ListrTaskWrapper<unknown, never, never>) =>
-        followDevice(watch, device, task),
-    })),
-    { concurrent: true, exitOnError: false, registerSignalListeners: false },
-  );
-  const shown = tasks.run();
   const started = await admin.start(id);
-  if (started.rollout_strategy === 'canary') await expandAfterCanary(admin, id, watch);
-  await shown;
+  const steering =
+    started.rollout_strategy === 'canary'
+      ? [
+          {
+            title: 'canary',
+            task: (_: unknown, task: Task) => expandAfterCanary(admin, watch, task),
+          },
+        ]
+      : [];
+  await new Listr(
+    [
+      ...steering,
+      ...inOrder.map((device) => ({
+        title: device.name,
+        task: (_: unknown, task: Task) => followDevice(watch, device, task),
+      })),
+    ],
+    { concurrent: true, exitOnError: false, registerSignalListeners: false },
+  ).run();
   await watch.until(
     () => !['pending', 'in_progress'].includes(watch.deployment?.status ?? 'pending'),
   );
@@ -162,19 +172,18 @@ async function rollOut(admin: AdminClient, id: string, devices: SandboxDevice[])
 
 async function expandAfterCanary(
   admin: AdminClient,
-  id: string,
   watch: RolloutWatch,
+  task: Task,
 ): Promise<void> {
   const canaries = [...watch.targets.values()].filter((target) => target.batch === 1);
+  task.title = `canary   ${canaries.length} devices get the update first`;
   await watch.until(() => canaries.every((target) => watch.hasEnded(target.device_id)));
-  await admin.expand(id);
+  const { total_devices: total } = await admin.expand(watch.deploymentId);
+  task.title = `canary   ${canaries.length} devices are through; expanded to all ${total}`;
 }
 
-async function followDevice(
-  watch: RolloutWatch,
-  device: SandboxDevice,
-  task: ListrTaskWrapper<unknown, never, never>,
-): Promise<void> {
+/** @throws Error for the terminal to show, when the device did not complete the update */
+async function followDevice(watch: RolloutWatch, device: SandboxDevice, task: Task): Promise<void> {
   let shown = '';
   const show = () => {
     const target = watch.targets.get(device.id);
@@ -193,11 +202,12 @@ async function followDevice(
     hide();
   }
   const target = watch.targets.get(device.id);
+  const end = `${device.name}  ${target?.status}`;
+  // A terminal shows the message in place of the title.
   if (target?.status !== 'completed') {
-    task.skip(`${device.name}  ${target?.status}: ${firstLine(target?.error_message)}`);
-  } else {
-    task.title = `${device.name}  ${target.status}`;
+    throw new Error(`${end}: ${firstLine(target?.error_message)}`);
   }
+  task.title = end;
 }
 
 async function makeFolder(parent: string, name: string): Promise<string> {

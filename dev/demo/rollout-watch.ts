@@ -8,21 +8,25 @@ const ENDED = new Set(['completed', 'failed', 'skipped', 'rolled_back']);
 
 export class RolloutWatch {
   readonly targets = new Map<string, TargetView>();
+  readonly deploymentId: string;
   readonly #admin: AdminClient;
-  readonly #id: string;
   readonly #changed = new EventEmitter<{ change: [] }>().setMaxListeners(0);
   readonly #stop = new AbortController();
+  #failure: Error | undefined;
   deployment: DeploymentSummary | undefined;
 
   constructor(admin: AdminClient, deploymentId: string) {
     this.#admin = admin;
-    this.#id = deploymentId;
+    this.deploymentId = deploymentId;
   }
 
   /** Resolves with the first picture; follows on until {@link stop}. */
   async start(): Promise<void> {
     await this.#refresh();
-    void this.#follow();
+    this.#follow().catch((error: unknown) => {
+      this.#failure = error instanceof Error ? error : new Error(String(error));
+      this.stop();
+    });
   }
 
   stop(): void {
@@ -30,10 +34,14 @@ export class RolloutWatch {
     this.#changed.emit('change');
   }
 
-  /** Waits until the condition holds; it is looked at after every event. */
+  /**
+   * Waits until the condition holds; it is looked at after every event.
+   *
+   * @throws Error when the watch was stopped, or cannot follow any more
+   */
   async until(condition: () => boolean): Promise<void> {
     while (!condition()) {
-      if (this.#stop.signal.aborted) throw new Error('the demo was stopped');
+      if (this.#stop.signal.aborted) throw this.#failure ?? new Error('the demo was stopped');
       await once(this.#changed, 'change');
     }
   }
@@ -51,7 +59,7 @@ export class RolloutWatch {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       try {
-        for await (const event of this.#admin.watch(this.#id, signal)) {
+        for await (const event of this.#admin.watch(this.deploymentId, signal)) {
           if (event.type === 'device') this.targets.set(event.device.device_id, event.device);
           if (event.type === 'deployment') this.deployment = event;
           if (event.type === 'reset') await this.#refresh();
@@ -66,10 +74,10 @@ export class RolloutWatch {
   }
 
   async #refresh(): Promise<void> {
-    for (const target of await this.#admin.targets(this.#id)) {
+    for (const target of await this.#admin.targets(this.deploymentId)) {
       this.targets.set(target.device_id, target);
     }
-    this.deployment = await this.#admin.detail(this.#id);
+    this.deployment = await this.#admin.detail(this.deploymentId);
     this.#changed.emit('change');
   }
 }
