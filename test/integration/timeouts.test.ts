@@ -2,6 +2,7 @@ import { expect } from 'chai';
 
 import type { SeededDevice } from '../support/seed.ts';
 import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
+import { waitFor } from '../support/wait-for.ts';
 
 /** Time passes by making what is written older. */
 const MINUTE = '1 minute';
@@ -35,6 +36,14 @@ describe('time limits', () => {
        WHERE deployment_id = ? AND released_at IS NOT NULL`,
       [hours, id],
     );
+  }
+
+  async function isSomebodyWaiting(): Promise<boolean> {
+    const waiting = await stage
+      .knex('pg_stat_activity')
+      .whereRaw('datname = current_database()')
+      .andWhere('wait_event_type', 'Lock');
+    return waiting.length > 0;
   }
 
   /** Ends when a sweep has looked at all devices that are silent by now: one of them is a witness. */
@@ -95,6 +104,23 @@ describe('time limits', () => {
       await letReportsAge(id, fleet.device, 59);
       await fleet.reports(fleet.device, id, 'installing');
       await letReportsAge(id, fleet.device, 59);
+      await untilSilentOnesSwept();
+      expect((await fleet.target(id, fleet.device)).status).to.equal('installing');
+    });
+
+    it('is not silent when its report comes while the sweep has begun', async () => {
+      fleet = await openFleet(stage, 1);
+      const id = await fleet.roll();
+      await fleet.reports(fleet.device, id, 'installing');
+      // Whoever writes a report holds the deployment; the sweep has found the target and waits.
+      await stage.knex.transaction(async (report) => {
+        await report('ota_deployments').where({ id }).forUpdate().first('id');
+        await letReportsAge(id, fleet.device, 61);
+        await waitFor(isSomebodyWaiting, { describe: 'the sweep waits for the deployment' });
+        await report('ota_deployment_devices')
+          .where({ deployment_id: id, device_id: fleet.device.id })
+          .update({ last_report_at: report.fn.now() });
+      });
       await untilSilentOnesSwept();
       expect((await fleet.target(id, fleet.device)).status).to.equal('installing');
     });
