@@ -10,6 +10,8 @@ export interface PluginConfig {
   readonly allow_insecure_loopback_packages: boolean;
   /** How often a device is asked to poll, before the spread of ± 10 %. */
   readonly poll_interval_seconds: number;
+  /** Requests a device may make to one server process; more are answered with 429. */
+  readonly device_requests_per_minute: number;
   /** How often targets are looked at whose device went silent or never came. */
   readonly timeout_sweep_seconds: number;
   /** How often the reconcile job makes up for jobs that were lost. */
@@ -24,6 +26,7 @@ const SCHEMA = Joi.object<PluginConfig, true>({
   migrate: Joi.boolean().default(true),
   allow_insecure_loopback_packages: Joi.boolean().default(false),
   poll_interval_seconds: Joi.number().integer().min(1).max(86_400).default(DEFAULT_POLL_SECONDS),
+  device_requests_per_minute: Joi.number().integer().min(1).max(100_000).default(120),
   timeout_sweep_seconds: Joi.number().integer().min(1).max(3_600).default(30),
   reconcile_seconds: Joi.number().integer().min(1).max(3_600).default(15),
   queue_prefix: Joi.string()

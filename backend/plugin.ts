@@ -14,6 +14,7 @@ import { FleetController } from './devices/fleet.controller.ts';
 import { checkHealth } from './health.ts';
 import type { Activate, HostContext } from './host-contract.ts';
 import { createAdminRouter } from './http/admin.router.ts';
+import { createDeviceRateLimit } from './http/device-rate-limit.ts';
 import { createDeviceRouter } from './http/device.router.ts';
 import { problemHandler } from './http/problem.ts';
 import { Teardown } from './kernel/teardown.ts';
@@ -39,7 +40,7 @@ export const activate: Activate = async (host) => {
     const container = createContainer({ host, config, jobs: queue });
     teardown.add('change feed', () => container.get(TOKENS.ChangeFeed).close());
 
-    if (host.role !== 'worker') serve(host, container, teardown);
+    if (host.role !== 'worker') serve(host, config, container, teardown);
     if (host.role !== 'api') await work(host, config, container, location, queue, teardown);
     return {
       health: () => checkHealth(host.database.knex, queue),
@@ -52,7 +53,12 @@ export const activate: Activate = async (host) => {
 };
 
 /** Routes and page: roles `api` and `all`. */
-function serve(host: HostContext, container: Container, teardown: Teardown): void {
+function serve(
+  host: HostContext,
+  config: PluginConfig,
+  container: Container,
+  teardown: Teardown,
+): void {
   const errors = problemHandler(host.logger);
   const admin = createAdminRouter(host.auth, {
     deployments: container.get(DeploymentController),
@@ -60,9 +66,11 @@ function serve(host: HostContext, container: Container, teardown: Teardown): voi
     metrics: container.get(MetricsController),
     stream: container.get(StreamController),
   });
-  const device = createDeviceRouter(host.auth, container.get(DeviceController));
+  const rateLimit = createDeviceRateLimit(config.device_requests_per_minute);
+  const device = createDeviceRouter(host.auth, rateLimit, container.get(DeviceController));
   const streams = container.get(EventStreams);
 
+  teardown.add('rate limit', () => rateLimit.close());
   teardown.add('event streams', () => streams.close());
   teardown.add(
     'shutdown callback',

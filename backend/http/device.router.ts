@@ -1,6 +1,7 @@
 import { Router } from 'express';
 import type { DeviceController } from '../devices/device.controller.ts';
 import type { HostContext } from '../host-contract.ts';
+import type { DeviceRateLimit } from './device-rate-limit.ts';
 import { requireDevice } from './guards.ts';
 import { jsonBody } from './json-body.ts';
 import { unknownRoute } from './problem.ts';
@@ -10,9 +11,13 @@ const REPORT_LIMIT = 64 * 1024;
 const LOG_LIMIT = 2 * 1024 * 1024;
 
 /** The device API, `/api/v1/ota` (CONTRACT section 6). */
-export function createDeviceRouter(auth: HostContext['auth'], devices: DeviceController): Router {
+export function createDeviceRouter(
+  auth: HostContext['auth'],
+  rateLimit: DeviceRateLimit,
+  devices: DeviceController,
+): Router {
   const router = Router();
-  router.use(requireDevice(auth));
+  router.use(requireDevice(auth), rateLimit.handler);
 
   router.get('/check-update', devices.checkUpdate);
   router.post('/deployments/:id/status', ...jsonBody(REPORT_LIMIT), devices.report);

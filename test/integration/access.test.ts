@@ -3,6 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { expect } from 'chai';
 
 import type { Problem } from '../../backend/contract/problem.ts';
+import { SESSION_COOKIE } from '../../dev/host/session-cookie.ts';
+import { openSession } from '../../dev/host/sessions.ts';
 import type { SeededDevice, SeededUser } from '../support/seed.ts';
 import {
   ADMIN_API,
@@ -13,6 +15,8 @@ import {
   type Fleet,
   type Stage,
 } from '../support/ota-scenario.ts';
+
+type Area = 'admin' | 'device';
 
 interface Route {
   method: 'get' | 'post';
@@ -57,6 +61,22 @@ const DEVICE_ROUTES: Route[] = [
   },
 ];
 
+const ROUTES: Record<Area, { base: string; routes: Route[] }> = {
+  admin: { base: ADMIN_API, routes: ADMIN_ROUTES },
+  device: { base: DEVICE_API, routes: DEVICE_ROUTES },
+};
+
+interface Credentials {
+  token?: string;
+  session?: string;
+}
+
+interface Stranger {
+  who: string;
+  answer: 401 | 403;
+  credentials(): Credentials | Promise<Credentials>;
+}
+
 describe('who may do what', () => {
   let stage: Stage;
   let fleet: Fleet;
@@ -73,37 +93,77 @@ describe('who may do what', () => {
 
   function call(
     base: string,
-    { method, path, body }: Route,
-    token: string | null,
+    route: Route,
+    credentials: Credentials | string,
     ids: { id?: string; deviceId?: string } = {},
   ) {
-    const url = `${base}${path}`
+    const url = `${base}${route.path}`
       .replace(':id', ids.id ?? id)
       .replace(':device_id', ids.deviceId ?? fleet.device.id);
-    const request = fleet.host.request[method](url);
-    if (token !== null) void request.auth(token, { type: 'bearer' });
-    return body ? request.send(body) : request;
+    const request = fleet.host.request[route.method](url);
+    const { token, session } =
+      typeof credentials === 'string' ? { token: credentials, session: undefined } : credentials;
+    if (token !== undefined) void request.auth(token, { type: 'bearer' });
+    if (session !== undefined) void request.set('Cookie', `${SESSION_COOKIE}=${session}`);
+    return route.body ? request.send(route.body) : request;
   }
 
   const state = async () => JSON.stringify([await fleet.detail(id), await fleet.events(id)]);
 
-  for (const [base, routes] of [
-    [ADMIN_API, ADMIN_ROUTES],
-    [DEVICE_API, DEVICE_ROUTES],
-  ] as const) {
-    for (const route of routes) {
-      it(`F62 ${route.method} ${base}${route.path} needs a valid token`, async () => {
-        const before = await state();
-        const wrongKind = base === ADMIN_API ? fleet.device.token : fleet.admin.token;
-        for (const token of [null, 'guess', '', wrongKind, `${fleet.admin.token}x`]) {
-          const answer = await call(base, route, token);
-          expect([answer.status, (answer.body as Problem).code]).to.deep.equal([
-            401,
-            'unauthenticated',
+  const adminToken = () => fleet.admin.token;
+  const deviceToken = () => fleet.device.token;
+
+  async function expiredSession(): Promise<Credentials> {
+    const session = await openSession(stage.knex, fleet.admin.id);
+    await stage.knex('user_sessions').update({ expires_at: new Date(0) });
+    return { session };
+  }
+
+  it('has a row for every route', () => {
+    for (const area of ['admin', 'device'] as const) {
+      const rows = ROUTES[area].routes.map(({ method, path }) => `${method} ${path.split('?')[0]}`);
+      expect(stage.host.routes(area)).to.have.members([...new Set(rows)]);
+    }
+  });
+
+  const strangers: Record<Area, Stranger[]> = {
+    admin: [
+      { who: 'nobody', answer: 401, credentials: () => ({}) },
+      { who: 'an empty token', answer: 401, credentials: () => ({ token: '' }) },
+      { who: 'a guess', answer: 401, credentials: () => ({ token: 'guess' }) },
+      { who: 'a longer token', answer: 401, credentials: () => ({ token: `${adminToken()}x` }) },
+      { who: 'an expired session', answer: 401, credentials: expiredSession },
+      { who: 'a device', answer: 401, credentials: () => ({ token: fleet.device.token }) },
+      { who: 'no admin', answer: 403, credentials: () => ({ token: stage.host.viewer.token }) },
+    ],
+    device: [
+      { who: 'nobody', answer: 401, credentials: () => ({}) },
+      { who: 'an empty token', answer: 401, credentials: () => ({ token: '' }) },
+      { who: 'a guess', answer: 401, credentials: () => ({ token: 'guess' }) },
+      { who: 'a longer token', answer: 401, credentials: () => ({ token: `${deviceToken()}x` }) },
+      { who: 'an admin', answer: 401, credentials: () => ({ token: adminToken() }) },
+      {
+        who: 'F54 another device',
+        answer: 403,
+        credentials: () => ({ token: fleet.devices[1]?.token ?? '' }),
+      },
+    ],
+  };
+
+  for (const area of ['admin', 'device'] as const) {
+    const { base, routes } = ROUTES[area];
+    for (const { who, answer, credentials } of strangers[area]) {
+      for (const route of routes) {
+        it(`F62 ${route.method} ${base}${route.path}: ${who} gets ${answer}`, async () => {
+          const before = await state();
+          const response = await call(base, route, await credentials());
+          expect([response.status, (response.body as Problem).code]).to.deep.equal([
+            answer,
+            answer === 401 ? 'unauthenticated' : 'forbidden',
           ]);
-        }
-        expect(await state()).to.equal(before);
-      });
+          expect(await state()).to.equal(before);
+        });
+      }
     }
   }
 
@@ -116,15 +176,6 @@ describe('who may do what', () => {
     });
     expect(answer.status).to.equal(401);
   });
-
-  for (const route of ADMIN_ROUTES) {
-    it(`${route.method} ${route.path} is for admins only`, async () => {
-      const before = await state();
-      const answer = await call(ADMIN_API, route, stage.host.viewer.token);
-      expect([answer.status, (answer.body as Problem).code]).to.deep.equal([403, 'forbidden']);
-      expect(await state()).to.equal(before);
-    });
-  }
 
   describe('F53 another organization', () => {
     let stranger: SeededUser;
@@ -209,13 +260,24 @@ describe('who may do what', () => {
         .update({ organization_id: stranger.organizationId });
       expect(await before.offered(before.device)).to.equal(null);
     });
+
+    it('a device that moved away cannot report to its former organization', async () => {
+      const former = await openFleet(stage, 1);
+      const formerId = await former.roll();
+      await stage
+        .knex('edge_devices')
+        .where({ id: former.device.id })
+        .update({ organization_id: stranger.organizationId });
+      await former.report(former.device, formerId, 'completed').expect(404);
+      expect((await former.detail(formerId)).progress).to.include({ pending: 1, completed: 0 });
+    });
   });
 
   it('F72 a page of another site cannot act with the session of an admin', async () => {
     const answer = await fleet.host.request
       .post(`${ADMIN_API}/deployments/${id}/cancel`)
       .set('Sec-Fetch-Site', 'cross-site')
-      .set('Cookie', 'ops_session=whatever');
+      .set('Cookie', `${SESSION_COOKIE}=${await openSession(stage.knex, fleet.admin.id)}`);
     expect([answer.status, (answer.body as Problem).code]).to.deep.equal([403, 'forbidden']);
   });
 });

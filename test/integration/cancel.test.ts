@@ -21,7 +21,7 @@ describe('cancelling a deployment', () => {
     const id = await fleet.roll({ rollout_strategy: 'canary', rollout_percentage: 50 });
     const detail = await fleet.act(id, 'cancel');
     expect([detail.status, detail.phase]).to.deep.equal(['cancelled', 'ended']);
-    expect(detail.progress).to.include({ skipped: 4, pending: 0 });
+    expect(detail.progress).to.include({ skipped: 4, pending: 0, percentage: 0 });
     expect(detail.completed_at).to.be.a('string');
     for (const device of fleet.devices) expect(await fleet.offered(device)).to.equal(null);
   });

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-import express, { type Express } from 'express';
+import express, { type Express, type Router } from 'express';
 import type { Knex } from 'knex';
 import { pino } from 'pino';
 import supertest from 'supertest';
@@ -45,6 +45,8 @@ export interface FakeHost {
   /** Everything the plugin emitted, oldest first. */
   notices: HostNotice[];
   pages(): NavigationPage[];
+  /** Everything that was mounted in an area, as `get /deployments/:id`. */
+  routes(area: 'admin' | 'device'): string[];
   /** What the host does first when it stops. */
   runShutdownCallbacks(): Promise<void>;
   /** Ends the listening and every connection; the plugin and the database stay as they are. */
@@ -63,6 +65,16 @@ export async function createFakeHost(options: FakeHostOptions): Promise<FakeHost
   const notices: HostNotice[] = [];
   services.notices.on('notice', (notice) => notices.push(notice));
 
+  const mounted: Record<'admin' | 'device', Router[]> = { admin: [], device: [] };
+  const context: HostContext = {
+    ...services.context,
+    http: {
+      mount(area, router) {
+        mounted[area].push(router);
+        return services.context.http.mount(area, router);
+      },
+    },
+  };
   const app = express();
   app.use(AREA_PATHS.admin, services.areas.admin.handler);
   app.use(AREA_PATHS.device, services.areas.device.handler);
@@ -73,7 +85,7 @@ export async function createFakeHost(options: FakeHostOptions): Promise<FakeHost
   const organizationId = await insertOrganization(knex, 'First organization');
   const otherOrganizationId = await insertOrganization(knex, 'Second organization');
   return {
-    context: services.context,
+    context,
     app,
     baseUrl,
     request: supertest(baseUrl),
@@ -88,6 +100,7 @@ export async function createFakeHost(options: FakeHostOptions): Promise<FakeHost
     }),
     notices,
     pages: () => services.pages.list(),
+    routes: (area) => mounted[area].flatMap(routesOf),
     runShutdownCallbacks: () => services.runShutdownCallbacks(),
     async close() {
       const closed = once(server, 'close');
@@ -96,4 +109,14 @@ export async function createFakeHost(options: FakeHostOptions): Promise<FakeHost
       await closed;
     },
   };
+}
+
+function routesOf(router: Router): string[] {
+  return router.stack.flatMap(({ route, handle }) => {
+    if (route) {
+      const methods = new Set(route.stack.map(({ method }) => method));
+      return [...methods].map((method) => `${method} ${route.path}`);
+    }
+    return 'stack' in handle ? routesOf(handle as Router) : [];
+  });
 }
