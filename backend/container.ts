@@ -5,13 +5,18 @@ import type { PluginConfig } from './config.ts';
 import { KnexUnitOfWork } from './database/knex-unit-of-work.ts';
 import { DeploymentCreation } from './deployments/deployment-creation.service.ts';
 import { DeploymentController } from './deployments/deployment.controller.ts';
+import { DeploymentLock } from './deployments/deployment-lock.service.ts';
 import { DeploymentQueries } from './deployments/deployment.queries.ts';
 import { KnexDeploymentRepository } from './deployments/deployment.repository.ts';
 import { DeploymentService } from './deployments/deployment.service.ts';
 import type { RolloutJobs } from './deployments/rollout-jobs.ts';
 import { RolloutSteps } from './deployments/rollout-steps.ts';
 import { RolloutService } from './deployments/rollout.service.ts';
+import { TargetRecovery } from './deployments/target-recovery.service.ts';
 import { TargetTransitions } from './deployments/target-transition.service.ts';
+import { KnexDeviceVersions } from './deployments/device-versions.repository.ts';
+import { KnexTargetSelection } from './deployments/target-selection.repository.ts';
+import { KnexTargetViews } from './deployments/target-views.repository.ts';
 import { KnexTargetRepository } from './deployments/target.repository.ts';
 import { DeviceController } from './devices/device.controller.ts';
 import { KnexDeviceRepository } from './devices/device.repository.ts';
@@ -50,7 +55,10 @@ export function createContainer({ host, config, jobs, clock }: ContainerParts): 
 
   container.bind(TOKENS.UnitOfWork).to(KnexUnitOfWork);
   container.bind(TOKENS.DeploymentRepository).to(KnexDeploymentRepository);
+  container.bind(TOKENS.TargetSelection).to(KnexTargetSelection);
   container.bind(TOKENS.TargetRepository).to(KnexTargetRepository);
+  container.bind(TOKENS.TargetViews).to(KnexTargetViews);
+  container.bind(TOKENS.DeviceVersions).to(KnexDeviceVersions);
   container.bind(TOKENS.DeviceRepository).to(KnexDeviceRepository);
   container.bind(TOKENS.FleetRepository).to(KnexFleetRepository);
   container.bind(TOKENS.InstallLogRepository).to(KnexInstallLogRepository);
@@ -61,7 +69,9 @@ export function createContainer({ host, config, jobs, clock }: ContainerParts): 
   for (const service of [
     DeploymentCreation,
     DeploymentQueries,
+    DeploymentLock,
     DeploymentService,
+    TargetRecovery,
     RolloutSteps,
     RolloutService,
     TargetTransitions,

@@ -3,7 +3,7 @@ import type { Knex } from 'knex';
 import type { Logger } from 'pino';
 import type { EventRepository } from './audit/event.ports.ts';
 import type { PluginConfig } from './config.ts';
-import type { DeploymentRepository, TargetRepository } from './deployments/deployment.ports.ts';
+import type { DeploymentRepository } from './deployments/deployment.ports.ts';
 import type { DeviceRepository, FleetRepository } from './devices/device.ports.ts';
 import type { InstallLogRepository } from './devices/install-log.ports.ts';
 import type { HostContext } from './host-contract.ts';
@@ -12,6 +12,12 @@ import type { UnitOfWork } from './kernel/unit-of-work.ts';
 import type { MetricsRepository } from './metrics/metrics.ports.ts';
 import type { ChangeFeed } from './progress/change-feed.ts';
 import type { RolloutJobs } from './deployments/rollout-jobs.ts';
+import type {
+  DeviceVersions,
+  TargetRepository,
+  TargetSelection,
+  TargetViews,
+} from './deployments/target.ports.ts';
 
 function token<T>(name: string): ServiceIdentifier<T> {
   return Symbol.for(`ota.${name}`);
@@ -26,7 +32,10 @@ export const TOKENS = {
   Notices: token<HostContext['events']>('Notices'),
   UnitOfWork: token<UnitOfWork>('UnitOfWork'),
   DeploymentRepository: token<DeploymentRepository>('DeploymentRepository'),
+  TargetSelection: token<TargetSelection>('TargetSelection'),
   TargetRepository: token<TargetRepository>('TargetRepository'),
+  TargetViews: token<TargetViews>('TargetViews'),
+  DeviceVersions: token<DeviceVersions>('DeviceVersions'),
   DeviceRepository: token<DeviceRepository>('DeviceRepository'),
   FleetRepository: token<FleetRepository>('FleetRepository'),
   InstallLogRepository: token<InstallLogRepository>('InstallLogRepository'),

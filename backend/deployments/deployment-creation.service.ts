@@ -9,10 +9,12 @@ import type { UnitOfWork } from '../kernel/unit-of-work.ts';
 import { NO_DEVICES, type ChangeFeed } from '../progress/change-feed.ts';
 import { TOKENS } from '../tokens.ts';
 import { MAX_BATCHES, planBatches } from './batch-plan.ts';
-import type { DeploymentRepository, MatchingGroup, TargetRepository } from './deployment.ports.ts';
+import { actorOf } from './deployment-lock.service.ts';
+import type { DeploymentRepository } from './deployment.ports.ts';
 import type { Deployment, DeploymentDraft } from './deployment.types.ts';
 import { toSummary } from './deployment.views.ts';
 import type { RolloutJobs } from './rollout-jobs.ts';
+import type { MatchingGroup, TargetSelection } from './target.ports.ts';
 
 /** From so many new targets on, the planner is told of them. */
 const MANY_TARGETS = 1_000;
@@ -22,7 +24,7 @@ const MANY_TARGETS = 1_000;
 export class DeploymentCreation {
   readonly #work: UnitOfWork;
   readonly #deployments: DeploymentRepository;
-  readonly #targets: TargetRepository;
+  readonly #selection: TargetSelection;
   readonly #events: EventRepository;
   readonly #jobs: RolloutJobs;
   readonly #feed: ChangeFeed;
@@ -31,7 +33,7 @@ export class DeploymentCreation {
   constructor(
     @inject(TOKENS.UnitOfWork) work: UnitOfWork,
     @inject(TOKENS.DeploymentRepository) deployments: DeploymentRepository,
-    @inject(TOKENS.TargetRepository) targets: TargetRepository,
+    @inject(TOKENS.TargetSelection) selection: TargetSelection,
     @inject(TOKENS.EventRepository) events: EventRepository,
     @inject(TOKENS.RolloutJobs) jobs: RolloutJobs,
     @inject(TOKENS.ChangeFeed) feed: ChangeFeed,
@@ -39,7 +41,7 @@ export class DeploymentCreation {
   ) {
     this.#work = work;
     this.#deployments = deployments;
-    this.#targets = targets;
+    this.#selection = selection;
     this.#events = events;
     this.#jobs = jobs;
     this.#feed = feed;
@@ -49,8 +51,8 @@ export class DeploymentCreation {
   /** What {@link create} would do now; creates nothing and accepts that nothing matches. */
   async preview(organizationId: string, draft: DeploymentDraft): Promise<DeploymentPreview> {
     const [groups, notComparable] = await Promise.all([
-      this.#targets.countMatching(organizationId, draft.deviceFilters),
-      this.#targets.countIncomparable(organizationId, draft.deviceFilters),
+      this.#selection.countMatching(organizationId, draft.deviceFilters),
+      this.#selection.countIncomparable(organizationId, draft.deviceFilters),
     ]);
     const total = groups.reduce((sum, group) => sum + group.count, 0);
     return {
@@ -71,7 +73,7 @@ export class DeploymentCreation {
     const id = randomUUID();
     const total = await this.#work.run(async (tx) => {
       await this.#deployments.insert(tx, id, admin.organizationId, draft, admin.userId);
-      const inserted = await this.#targets.insertMatching(
+      const inserted = await this.#selection.insertMatching(
         tx,
         id,
         admin.organizationId,
@@ -85,7 +87,7 @@ export class DeploymentCreation {
           organizationId: admin.organizationId,
           deploymentId: id,
           type: 'created',
-          actor: { type: 'admin', id: admin.userId, name: admin.name },
+          actor: actorOf(admin),
           data: { devices: inserted, target_version: draft.targetVersion },
         },
       ]);
@@ -122,7 +124,7 @@ export class DeploymentCreation {
 
   /** Nothing but speed hangs on it. */
   async #refreshStatistics(): Promise<void> {
-    await this.#targets.refreshStatistics().catch((error: unknown) => {
+    await this.#selection.refreshStatistics().catch((error: unknown) => {
       this.#logger.warn({ err: error }, 'statistics of the targets could not be refreshed');
     });
   }

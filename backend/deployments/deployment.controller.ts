@@ -22,6 +22,7 @@ import {
   toDraft,
 } from './deployment.schema.ts';
 import { DeploymentService } from './deployment.service.ts';
+import { TargetRecovery } from './target-recovery.service.ts';
 
 type SimpleAction = 'start' | 'pause' | 'resume' | 'cancel';
 
@@ -30,6 +31,7 @@ type SimpleAction = 'start' | 'pause' | 'resume' | 'cancel';
 export class DeploymentController {
   readonly #creation: DeploymentCreation;
   readonly #service: DeploymentService;
+  readonly #recovery: TargetRecovery;
   readonly #queries: DeploymentQueries;
   readonly #createSchema: ReturnType<typeof createDeploymentSchema>;
   readonly #previewSchema: ReturnType<typeof previewDeploymentSchema>;
@@ -37,11 +39,13 @@ export class DeploymentController {
   constructor(
     @inject(DeploymentCreation) creation: DeploymentCreation,
     @inject(DeploymentService) service: DeploymentService,
+    @inject(TargetRecovery) recovery: TargetRecovery,
     @inject(DeploymentQueries) queries: DeploymentQueries,
     @inject(TOKENS.Config) config: PluginConfig,
   ) {
     this.#creation = creation;
     this.#service = service;
+    this.#recovery = recovery;
     this.#queries = queries;
     this.#createSchema = createDeploymentSchema(config.allow_insecure_loopback_packages);
     this.#previewSchema = previewDeploymentSchema(config.allow_insecure_loopback_packages);
@@ -110,7 +114,7 @@ export class DeploymentController {
     const body = validate(retrySchema, request.body);
     const admin = adminOf(request);
     const id = deploymentId(request);
-    const retried = await this.#service.retry(admin, id, body.device_ids ?? null);
+    const retried = await this.#recovery.retry(admin, id, body.device_ids ?? null);
     const answer: RetryResponse = {
       retried_devices: retried,
       deployment: await this.#queries.detail(admin.organizationId, id),
@@ -120,7 +124,7 @@ export class DeploymentController {
 
   rollback = async (request: Request, response: Response): Promise<void> => {
     const body = validate(rollbackSchema, request.body);
-    const version = await this.#service.requestRollback(
+    const version = await this.#recovery.requestRollback(
       adminOf(request),
       deploymentId(request),
       pathId(request.params['device_id'], 'This device'),

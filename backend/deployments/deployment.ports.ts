@@ -1,8 +1,7 @@
-import type { BatchPlanEntry, DeviceFilters, TargetView } from '../contract/admin-api.ts';
+import type { BatchPlanEntry } from '../contract/admin-api.ts';
 import type { DeploymentStatus, PausedReason, TargetStatus } from '../contract/states.ts';
 import type { Transaction } from '../kernel/unit-of-work.ts';
-import type { Batch, Deployment, DeploymentDraft, Target, TargetKey } from './deployment.types.ts';
-import type { SkipReason } from './target.states.ts';
+import type { Batch, Deployment, DeploymentDraft } from './deployment.types.ts';
 
 /**
  * Lock order, everywhere: deployments by id, then targets by (deployment, device), then batches.
@@ -70,80 +69,4 @@ export interface UnsettledDeployment {
   id: string;
   status: DeploymentStatus;
   scheduledAt: Date | null;
-}
-
-export interface TargetRepository {
-  /** One statement: every matching device becomes a target. Answers how many. */
-  insertMatching(
-    tx: Transaction,
-    deploymentId: string,
-    organizationId: string,
-    filters: DeviceFilters,
-    onlineFirst: boolean,
-  ): Promise<number>;
-  /** Lets the planner know of a table that has just grown; it would find out only minutes later. */
-  refreshStatistics(): Promise<void>;
-  countMatching(organizationId: string, filters: DeviceFilters): Promise<MatchingGroup[]>;
-  countIncomparable(organizationId: string, filters: DeviceFilters): Promise<VersionGroup[]>;
-  page(deployment: Deployment, query: TargetQuery): Promise<TargetPosition[]>;
-  views(deployment: Deployment, deviceIds: string[]): Promise<TargetView[]>;
-  find(deploymentId: string, deviceId: string): Promise<Target | null>;
-  lock(tx: Transaction, keys: TargetKey[]): Promise<Target[]>;
-  save(tx: Transaction, targets: Target[]): Promise<void>;
-  /** Pending targets of these devices in deployments created before the given ones. */
-  findSuperseded(tx: Transaction, completed: TargetKey[]): Promise<TargetKey[]>;
-  /** Up to `limit` targets go from one status to another, counters included. Answers how many. */
-  skipPending(
-    tx: Transaction,
-    deploymentId: string,
-    reason: SkipReason,
-    at: Date,
-    limit: number,
-  ): Promise<number>;
-  /**
-   * Failed targets and those that went back by themselves become pending again, but for devices that
-   * completed a newer deployment.
-   */
-  retryFailed(tx: Transaction, deploymentId: string): Promise<number>;
-  /** Those of the devices that have completed a deployment created after this one. */
-  findOvertaken(tx: Transaction, deploymentId: string, deviceIds: string[]): Promise<string[]>;
-  /** Working targets without a report since their deployment's time limit. */
-  findOverdue(now: Date, limit: number): Promise<TargetKey[]>;
-  /** Released targets whose device never came within the deployment's limit. */
-  findNotPickedUp(now: Date, limit: number): Promise<TargetKey[]>;
-  /** Writes the version a device runs now into the host's device table. */
-  recordVersions(tx: Transaction, versions: InstalledVersion[]): Promise<void>;
-  currentVersions(tx: Transaction, deviceIds: string[]): Promise<Map<string, string | null>>;
-}
-
-export interface MatchingGroup {
-  deviceType: string | null;
-  version: string | null;
-  count: number;
-}
-
-export interface VersionGroup {
-  version: string | null;
-  count: number;
-}
-
-export interface TargetQuery {
-  status?: TargetStatus | undefined;
-  batch?: number | undefined;
-  search?: string | undefined;
-  afterPosition?: number | undefined;
-  limit: number;
-}
-
-export interface TargetPosition {
-  position: number;
-  view: TargetView;
-}
-
-export interface InstalledVersion {
-  deploymentId: string;
-  deviceId: string;
-  version: string;
-  /** Gone back to because an admin asked; else a newer deployment's version is not overwritten. */
-  onRequest: boolean;
 }

@@ -9,14 +9,10 @@ import type {
 } from '../contract/admin-api.ts';
 import { notFound } from '../kernel/errors.ts';
 import { TOKENS } from '../tokens.ts';
-import type {
-  DeploymentListQuery,
-  DeploymentRepository,
-  TargetQuery,
-  TargetRepository,
-} from './deployment.ports.ts';
+import type { DeploymentListQuery, DeploymentRepository } from './deployment.ports.ts';
 import { toDetail, toSummary } from './deployment.views.ts';
 import type { Deployment } from './deployment.types.ts';
+import type { TargetQuery, TargetViews } from './target.ports.ts';
 
 const DEVICES_IN_DETAIL = 100;
 const EVENTS_IN_PAGE = 50;
@@ -25,12 +21,12 @@ const EVENTS_IN_PAGE = 50;
 @injectable()
 export class DeploymentQueries {
   readonly #deployments: DeploymentRepository;
-  readonly #targets: TargetRepository;
+  readonly #targets: TargetViews;
   readonly #events: EventRepository;
 
   constructor(
     @inject(TOKENS.DeploymentRepository) deployments: DeploymentRepository,
-    @inject(TOKENS.TargetRepository) targets: TargetRepository,
+    @inject(TOKENS.TargetViews) targets: TargetViews,
     @inject(TOKENS.EventRepository) events: EventRepository,
   ) {
     this.#deployments = deployments;

@@ -6,7 +6,7 @@ import { MANY_DEVICES } from '../progress/change-feed.ts';
 import { TOKENS } from '../tokens.ts';
 import { AfterCommit } from './after-commit.ts';
 import { nextStep } from './batch-gate.ts';
-import type { DeploymentRepository, TargetRepository } from './deployment.ports.ts';
+import type { DeploymentRepository } from './deployment.ports.ts';
 import { DeploymentService } from './deployment.service.ts';
 import {
   SYSTEM,
@@ -18,6 +18,7 @@ import {
 import type { RolloutJobs } from './rollout-jobs.ts';
 import { RolloutSteps, figuresOf } from './rollout-steps.ts';
 import { TargetTransitions, type TargetRequest } from './target-transition.service.ts';
+import type { TargetRepository } from './target.ports.ts';
 import { isWorking } from './target.states.ts';
 
 /** Targets handled by one transaction of a sweep. */

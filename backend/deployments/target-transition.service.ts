@@ -4,15 +4,11 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Transaction, UnitOfWork } from '../kernel/unit-of-work.ts';
 import type { ChangeFeed, DeploymentChanged } from '../progress/change-feed.ts';
 import { TOKENS } from '../tokens.ts';
-import type {
-  CounterMove,
-  DeploymentRepository,
-  InstalledVersion,
-  TargetRepository,
-} from './deployment.ports.ts';
+import type { CounterMove, DeploymentRepository } from './deployment.ports.ts';
 import { SYSTEM, type Deployment, type Target, type TargetKey } from './deployment.types.ts';
 import { AfterCommit } from './after-commit.ts';
 import { RolloutSteps } from './rollout-steps.ts';
+import type { DeviceVersions, InstalledVersion, TargetRepository } from './target.ports.ts';
 import { isEnded } from './target.states.ts';
 
 /** What a decision does to one target. */
@@ -53,6 +49,7 @@ export class TargetTransitions {
   readonly #work: UnitOfWork;
   readonly #deployments: DeploymentRepository;
   readonly #targets: TargetRepository;
+  readonly #versions: DeviceVersions;
   readonly #events: EventRepository;
   readonly #steps: RolloutSteps;
   readonly #feed: ChangeFeed;
@@ -62,6 +59,7 @@ export class TargetTransitions {
     @inject(TOKENS.UnitOfWork) work: UnitOfWork,
     @inject(TOKENS.DeploymentRepository) deployments: DeploymentRepository,
     @inject(TOKENS.TargetRepository) targets: TargetRepository,
+    @inject(TOKENS.DeviceVersions) versions: DeviceVersions,
     @inject(TOKENS.EventRepository) events: EventRepository,
     @inject(RolloutSteps) steps: RolloutSteps,
     @inject(TOKENS.ChangeFeed) feed: ChangeFeed,
@@ -70,6 +68,7 @@ export class TargetTransitions {
     this.#work = work;
     this.#deployments = deployments;
     this.#targets = targets;
+    this.#versions = versions;
     this.#events = events;
     this.#steps = steps;
     this.#feed = feed;
@@ -130,7 +129,7 @@ export class TargetTransitions {
       changed.map((change) => change.after),
     );
     await this.#deployments.moveCounters(tx, changed.flatMap(counterMoves));
-    await this.#targets.recordVersions(tx, lastVersions(versions));
+    await this.#versions.record(tx, lastVersions(versions));
     await this.#events.append(tx, events);
     const afterCommit = new AfterCommit();
     const ended = new Set(changed.filter(hasEndedNow).map(({ after }) => after.deploymentId));
@@ -193,7 +192,7 @@ export class TargetTransitions {
       ({ before, after }) => before.status === 'pending' && after.status !== 'skipped',
     );
     if (beginning.length === 0) return;
-    const current = await this.#targets.currentVersions(
+    const current = await this.#versions.current(
       tx,
       beginning.map(({ after }) => after.deviceId),
     );

@@ -1,49 +1,15 @@
 import { inject, injectable } from 'inversify';
 import type { Knex } from 'knex';
-import type { DeviceFilters, TargetView } from '../contract/admin-api.ts';
 import type { TargetStatus } from '../contract/states.ts';
 import { asKnex } from '../database/knex-unit-of-work.ts';
-import { likePattern } from '../database/like-pattern.ts';
 import { prepared } from '../database/prepared.ts';
 import type { Transaction } from '../kernel/unit-of-work.ts';
 import { TOKENS } from '../tokens.ts';
-import type {
-  InstalledVersion,
-  MatchingGroup,
-  TargetPosition,
-  TargetQuery,
-  TargetRepository,
-  VersionGroup,
-} from './deployment.ports.ts';
-import type { Deployment, Target, TargetKey } from './deployment.types.ts';
-import { incomparableDevices, matchingDevices, type SqlPart } from './matching-devices.sql.ts';
+import type { Target, TargetKey } from './deployment.types.ts';
+import type { TargetRepository } from './target.ports.ts';
+import { toRow, toTarget, type TargetRow } from './target.row.ts';
+import { BATCH_OF_TARGET, IS_OVERTAKEN } from './target.sql.ts';
 import type { SkipReason } from './target.states.ts';
-
-interface TargetRow {
-  deployment_id: string;
-  device_id: string;
-  position: number;
-  status: TargetStatus;
-  attempt: number;
-  progress: number | null;
-  previous_version: string | null;
-  started_at: Date | null;
-  completed_at: Date | null;
-  last_report_at: Date | null;
-  error_message: string | null;
-  timed_out: boolean;
-  skip_reason: SkipReason | null;
-  rollback_version: string | null;
-  rollback_requested_by: string | null;
-  rolled_back_on_request: boolean;
-}
-
-interface TargetViewRow extends TargetRow {
-  device_name: string | null;
-  device_type: string | null;
-  firmware_version: string | null;
-  batch: number;
-}
 
 /** Columns of a target, in the order of {@link KnexTargetRepository.save}'s parameters. */
 const SAVED_COLUMNS = {
@@ -62,154 +28,12 @@ const SAVED_COLUMNS = {
   rolled_back_on_request: 'boolean',
 } as const;
 
-/** The batch that holds a target's position. */
-const BATCH_OF_TARGET = `
-  CROSS JOIN LATERAL (
-    SELECT number, released_at FROM ota_deployment_batches
-    WHERE deployment_id = t.deployment_id AND first_position <= t.position
-    ORDER BY number DESC LIMIT 1
-  ) batch`;
-
-/**
- * Whether a device has completed a deployment created after `own`. OFFSET 0 keeps the lookups one by
- * one over the primary key, whatever the planner believes of a table that has just grown.
- */
-const completedNewer = (deviceId: string, own: string) => `EXISTS (
-    SELECT 1 FROM ota_deployments newer
-    CROSS JOIN LATERAL (
-      SELECT 1 FROM ota_deployment_devices other
-      WHERE other.deployment_id = newer.id AND other.device_id = ${deviceId}
-        AND other.status = 'completed' OFFSET 0
-    ) done
-    WHERE newer.organization_id = ${own}.organization_id
-      AND (newer.created_at, newer.id) > (${own}.created_at, ${own}.id))`;
-
-/** Whether a target's device has completed a deployment created after the target's. */
-const IS_OVERTAKEN = `EXISTS (
-    SELECT 1 FROM ota_deployments own
-    WHERE own.id = t.deployment_id AND ${completedNewer('t.device_id', 'own')})`;
-
 @injectable()
 export class KnexTargetRepository implements TargetRepository {
   readonly #knex: Knex;
 
   constructor(@inject(TOKENS.Knex) knex: Knex) {
     this.#knex = knex;
-  }
-
-  async insertMatching(
-    tx: Transaction,
-    deploymentId: string,
-    organizationId: string,
-    filters: DeviceFilters,
-    onlineFirst: boolean,
-  ): Promise<number> {
-    const matching = matchingDevices(organizationId, filters);
-    const result = await asKnex(tx).raw<{ rowCount: number }>(
-      `INSERT INTO ota_deployment_devices (deployment_id, device_id, status, position, previous_version)
-       SELECT :deployment_id, d.id, 'pending', row_number() OVER (
-                ORDER BY ${onlineFirst ? `d.status = 'online' DESC NULLS LAST,` : ''}
-                  hashtextextended(d.id::text, hashtextextended(CAST(:deployment_id AS text), 0)), d.id
-              ) - 1, d.firmware_version
-       FROM edge_devices d WHERE ${matching.sql}`,
-      { ...matching.bindings, deployment_id: deploymentId },
-    );
-    return result.rowCount;
-  }
-
-  async refreshStatistics(): Promise<void> {
-    await this.#knex.raw('ANALYZE ota_deployment_devices');
-  }
-
-  async countMatching(organizationId: string, filters: DeviceFilters): Promise<MatchingGroup[]> {
-    const matching = matchingDevices(organizationId, filters);
-    const { rows } = await this.#knex.raw<{
-      rows: { device_type: string | null; version: string | null; count: string }[];
-    }>(
-      `SELECT d.device_type, d.firmware_version AS version, count(*) AS count
-       FROM edge_devices d WHERE ${matching.sql} GROUP BY 1, 2`,
-      matching.bindings,
-    );
-    return rows.map((row) => ({
-      deviceType: row.device_type,
-      version: row.version,
-      count: Number(row.count),
-    }));
-  }
-
-  async countIncomparable(organizationId: string, filters: DeviceFilters): Promise<VersionGroup[]> {
-    const part: SqlPart | null = incomparableDevices(organizationId, filters);
-    if (!part) return [];
-    const { rows } = await this.#knex.raw<{ rows: { version: string | null; count: string }[] }>(
-      `SELECT d.firmware_version AS version, count(*) AS count
-       FROM edge_devices d WHERE ${part.sql} GROUP BY 1 ORDER BY 2 DESC, 1`,
-      part.bindings,
-    );
-    return rows.map((row) => ({ version: row.version, count: Number(row.count) }));
-  }
-
-  async page(deployment: Deployment, query: TargetQuery): Promise<TargetPosition[]> {
-    const chosen = this.#knex('ota_deployment_devices as t')
-      .select('t.*')
-      .where('t.deployment_id', deployment.id)
-      .orderBy('t.position')
-      .limit(query.limit);
-    if (query.status) void chosen.andWhere('t.status', query.status);
-    let after = query.afterPosition ?? -1;
-    if (query.batch !== undefined) {
-      const batch = await this.#batchRange(deployment.id, query.batch);
-      if (!batch) return [];
-      after = Math.max(after, batch.first_position - 1);
-      void chosen.andWhere('t.position', '<', batch.first_position + batch.size);
-    }
-    void chosen.andWhere('t.position', '>', after);
-    if (query.search) {
-      const pattern = likePattern(query.search);
-      void chosen
-        .leftJoin('edge_devices as device', 'device.id', 't.device_id')
-        .andWhere((either) => {
-          void either
-            .whereILike('device.device_name', pattern)
-            .orWhereRaw('t.device_id::text ILIKE ?', [pattern])
-            .orWhereRaw('device.device_id::text ILIKE ?', [pattern])
-            .orWhereILike('t.error_message', pattern);
-        });
-    }
-    const rows = await this.#withDevices(chosen);
-    return rows.map((row) => ({ position: row.position, view: toView(row, deployment) }));
-  }
-
-  async #batchRange(
-    deploymentId: string,
-    number: number,
-  ): Promise<{ first_position: number; size: number } | undefined> {
-    return this.#knex('ota_deployment_batches')
-      .where({ deployment_id: deploymentId, number })
-      .first('first_position', 'size');
-  }
-
-  async views(deployment: Deployment, deviceIds: string[]): Promise<TargetView[]> {
-    const chosen = this.#knex('ota_deployment_devices as t')
-      .select('t.*')
-      .where('t.deployment_id', deployment.id)
-      .whereRaw('t.device_id = ANY(?::uuid[])', [deviceIds]);
-    const rows = await this.#withDevices(chosen);
-    return rows.map((row) => toView(row, deployment));
-  }
-
-  /** Targets are chosen first: their devices and batches are looked up for the chosen ones only. */
-  async #withDevices(chosen: Knex.QueryBuilder): Promise<TargetViewRow[]> {
-    return (await this.#knex(chosen.as('t'))
-      .select(
-        't.*',
-        'device.device_name',
-        'device.device_type',
-        'device.firmware_version',
-        'batch.number as batch',
-      )
-      .joinRaw(BATCH_OF_TARGET)
-      .leftJoin('edge_devices as device', 'device.id', 't.device_id')
-      .orderBy('t.position')) as TargetViewRow[];
   }
 
   async find(deploymentId: string, deviceId: string): Promise<Target | null> {
@@ -386,99 +210,8 @@ export class KnexTargetRepository implements TargetRepository {
     );
     return rows.map(toKey);
   }
-
-  async recordVersions(tx: Transaction, versions: InstalledVersion[]): Promise<void> {
-    if (versions.length === 0) return;
-    await asKnex(tx).raw(
-      `UPDATE edge_devices device SET firmware_version = v.version
-       FROM unnest(CAST(:deployments AS uuid[]), CAST(:devices AS uuid[]), CAST(:versions AS text[]),
-                   CAST(:on_request AS boolean[]))
-         AS v (deployment_id, device_id, version, on_request)
-       JOIN ota_deployments d ON d.id = v.deployment_id
-       WHERE device.id = v.device_id AND device.organization_id = d.organization_id
-         AND (v.on_request OR NOT ${completedNewer('v.device_id', 'd')})`,
-      {
-        deployments: versions.map((entry) => entry.deploymentId),
-        devices: versions.map((entry) => entry.deviceId),
-        versions: versions.map((entry) => entry.version),
-        on_request: versions.map((entry) => entry.onRequest),
-      },
-    );
-  }
-
-  async currentVersions(tx: Transaction, deviceIds: string[]): Promise<Map<string, string | null>> {
-    const rows = await prepared<{ id: string; firmware_version: string | null }>(
-      asKnex(tx),
-      'ota_current_versions',
-      'SELECT id, firmware_version FROM edge_devices WHERE id = ANY($1::uuid[])',
-      [deviceIds],
-    );
-    return new Map(rows.map((row) => [row.id, row.firmware_version]));
-  }
 }
 
 function toKey(row: { deployment_id: string; device_id: string }): TargetKey {
   return { deploymentId: row.deployment_id, deviceId: row.device_id };
-}
-
-function toTarget(row: TargetRow): Target {
-  return {
-    deploymentId: row.deployment_id,
-    deviceId: row.device_id,
-    position: row.position,
-    status: row.status,
-    attempt: row.attempt,
-    progress: row.progress,
-    previousVersion: row.previous_version,
-    startedAt: row.started_at,
-    completedAt: row.completed_at,
-    lastReportAt: row.last_report_at,
-    errorMessage: row.error_message,
-    timedOut: row.timed_out,
-    skipReason: row.skip_reason,
-    rollbackVersion: row.rollback_version,
-    rollbackRequestedBy: row.rollback_requested_by,
-    rolledBackOnRequest: row.rolled_back_on_request,
-  };
-}
-
-function toRow(target: Target): TargetRow {
-  return {
-    deployment_id: target.deploymentId,
-    device_id: target.deviceId,
-    position: target.position,
-    status: target.status,
-    attempt: target.attempt,
-    progress: target.progress,
-    previous_version: target.previousVersion,
-    started_at: target.startedAt,
-    completed_at: target.completedAt,
-    last_report_at: target.lastReportAt,
-    error_message: target.errorMessage,
-    timed_out: target.timedOut,
-    skip_reason: target.skipReason,
-    rollback_version: target.rollbackVersion,
-    rollback_requested_by: target.rollbackRequestedBy,
-    rolled_back_on_request: target.rolledBackOnRequest,
-  };
-}
-
-function toView(row: TargetViewRow, deployment: Deployment): TargetView {
-  return {
-    device_id: row.device_id,
-    device_name: row.device_name,
-    device_type: row.device_type,
-    current_version: row.firmware_version,
-    previous_version: row.previous_version,
-    batch: row.batch,
-    released: row.position < deployment.releasedDevices,
-    attempt: row.attempt,
-    status: row.status,
-    progress: row.progress,
-    started_at: row.started_at?.toISOString() ?? null,
-    completed_at: row.completed_at?.toISOString() ?? null,
-    last_report_at: row.last_report_at?.toISOString() ?? null,
-    error_message: row.error_message,
-    rollback_requested: row.rollback_version,
-  };
 }

@@ -1,7 +1,8 @@
 import { inject, injectable } from 'inversify';
 import type { InstallLogs } from '../contract/admin-api.ts';
 import { MAX_INSTALL_LOG_BYTES, type LogUpload } from '../contract/device-api.ts';
-import type { DeploymentRepository, TargetRepository } from '../deployments/deployment.ports.ts';
+import type { DeploymentRepository } from '../deployments/deployment.ports.ts';
+import type { TargetRepository } from '../deployments/target.ports.ts';
 import type { DeviceIdentity } from '../host-contract.ts';
 import { DomainError, invalidRequest, notFound } from '../kernel/errors.ts';
 import type { UnitOfWork } from '../kernel/unit-of-work.ts';

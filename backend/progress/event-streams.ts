@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { inject, injectable } from 'inversify';
 import type { Logger } from 'pino';
 import type { StreamEvent } from '../contract/admin-api.ts';
-import type { DeploymentRepository, TargetRepository } from '../deployments/deployment.ports.ts';
+import type { DeploymentRepository } from '../deployments/deployment.ports.ts';
+import type { TargetViews } from '../deployments/target.ports.ts';
 import { sumBreakdowns } from '../deployments/deployment.types.ts';
 import { toProgress, toSummary } from '../deployments/deployment.views.ts';
 import { TOKENS } from '../tokens.ts';
@@ -35,7 +36,7 @@ export interface StreamClient {
 export class EventStreams {
   readonly #feed: ChangeFeed;
   readonly #deployments: DeploymentRepository;
-  readonly #targets: TargetRepository;
+  readonly #targets: TargetViews;
   readonly #logger: Logger;
   readonly #log = new ChangeLog(randomUUID().slice(0, 8));
   readonly #clients = new Set<StreamClient>();
@@ -47,7 +48,7 @@ export class EventStreams {
   constructor(
     @inject(TOKENS.ChangeFeed) feed: ChangeFeed,
     @inject(TOKENS.DeploymentRepository) deployments: DeploymentRepository,
-    @inject(TOKENS.TargetRepository) targets: TargetRepository,
+    @inject(TOKENS.TargetViews) targets: TargetViews,
     @inject(TOKENS.Logger) logger: Logger,
   ) {
     this.#feed = feed;
@@ -145,7 +146,7 @@ export class EventStreams {
     const { named, others } = change.devices;
     const shown = named.length > MAX_DEVICES_AT_ONCE ? [] : named;
     if (shown.length > 0) {
-      for (const device of await this.#targets.views(deployment, shown)) {
+      for (const device of await this.#targets.ofDevices(deployment, shown)) {
         events.push({ type: 'device', deployment_id: deployment.id, device });
       }
     }

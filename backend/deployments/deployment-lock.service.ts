@@ -1,0 +1,139 @@
+import { inject, injectable } from 'inversify';
+import type { EventRepository } from '../audit/event.ports.ts';
+import type { EventType } from '../contract/admin-api.ts';
+import type { DeploymentAction } from '../contract/states.ts';
+import type { AdminIdentity } from '../host-contract.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { DomainError, notFound } from '../kernel/errors.ts';
+import type { Transaction, UnitOfWork } from '../kernel/unit-of-work.ts';
+import { NO_DEVICES, type ChangeFeed, type ChangedDevices } from '../progress/change-feed.ts';
+import { TOKENS } from '../tokens.ts';
+import { AfterCommit } from './after-commit.ts';
+import type { DeploymentRepository } from './deployment.ports.ts';
+import { allowedActions, isAllowed } from './deployment.states.ts';
+import type { Actor, Batch, Deployment } from './deployment.types.ts';
+import { situationOf } from './deployment.views.ts';
+
+/** A deployment that the transaction has locked, and what an action needs to know of it. */
+export interface LockedDeployment {
+  tx: Transaction;
+  deployment: Deployment;
+  batches: Batch[];
+  afterCommit: AfterCommit;
+  now: Date;
+  /** Devices whose targets the action changes, for those who watch. */
+  touched: { devices: ChangedDevices };
+}
+
+/**
+ * The frame of every action on a deployment: locks it, checks the state table, lets the action write
+ * its change and its event, commits, and tells whoever watches. Of two racing requests the second
+ * finds the new state and answers 409.
+ */
+@injectable()
+export class DeploymentLock {
+  readonly #work: UnitOfWork;
+  readonly #deployments: DeploymentRepository;
+  readonly #events: EventRepository;
+  readonly #feed: ChangeFeed;
+  readonly #clock: Clock;
+
+  constructor(
+    @inject(TOKENS.UnitOfWork) work: UnitOfWork,
+    @inject(TOKENS.DeploymentRepository) deployments: DeploymentRepository,
+    @inject(TOKENS.EventRepository) events: EventRepository,
+    @inject(TOKENS.ChangeFeed) feed: ChangeFeed,
+    @inject(TOKENS.Clock) clock: Clock,
+  ) {
+    this.#work = work;
+    this.#deployments = deployments;
+    this.#events = events;
+    this.#feed = feed;
+    this.#clock = clock;
+  }
+
+  /** Throws `not_found`, and `invalid_state` when the state does not allow the action. */
+  act(
+    action: DeploymentAction,
+    admin: AdminIdentity,
+    id: string,
+    change: (locked: LockedDeployment) => Promise<void>,
+  ): Promise<void> {
+    return this.hold(id, admin.organizationId, async (locked) => {
+      const { deployment, batches } = locked;
+      if (!isAllowed(action, situationOf(deployment, batches))) throw notPossible(action, locked);
+      await change(locked);
+    });
+  }
+
+  /**
+   * Runs `change` on the locked deployment, whatever its state. `organizationId` null: the caller is
+   * the system itself. Throws `not_found`.
+   */
+  async hold<T>(
+    id: string,
+    organizationId: string | null,
+    change: (locked: LockedDeployment) => Promise<T>,
+  ): Promise<T> {
+    const done = await this.#work.run(async (tx) => {
+      const [deployment] = await this.#deployments.lock(tx, [id]);
+      if (
+        !deployment ||
+        (organizationId !== null && deployment.organizationId !== organizationId)
+      ) {
+        throw notFound('This deployment');
+      }
+      const batches = (await this.#deployments.batchesOf([id], tx)).get(id) ?? [];
+      const afterCommit = new AfterCommit();
+      const now = this.#clock.now();
+      const touched: LockedDeployment['touched'] = { devices: NO_DEVICES };
+      const result = await change({ tx, deployment, batches, afterCommit, now, touched });
+      return { result, afterCommit, organizationId: deployment.organizationId, ...touched };
+    });
+    const { organizationId: owner, devices } = done;
+    this.#feed.publish([{ deploymentId: id, organizationId: owner, devices }]);
+    await done.afterCommit.run();
+    return done.result;
+  }
+
+  /** Writes what happened into the timeline. */
+  async tell(
+    { tx, deployment }: Pick<LockedDeployment, 'tx' | 'deployment'>,
+    type: EventType,
+    actor: Actor,
+    data: Record<string, unknown>,
+    deviceId?: string,
+  ): Promise<void> {
+    await this.#events.append(tx, [
+      {
+        organizationId: deployment.organizationId,
+        deploymentId: deployment.id,
+        type,
+        actor,
+        data,
+        ...(deviceId !== undefined && { deviceId }),
+      },
+    ]);
+  }
+}
+
+export function actorOf(admin: AdminIdentity): Actor {
+  return { type: 'admin', id: admin.userId, name: admin.name };
+}
+
+/** 409, naming the state and what it allows. */
+export function notPossible(
+  action: DeploymentAction,
+  { deployment, batches }: LockedDeployment,
+): DomainError {
+  const possible = allowedActions(situationOf(deployment, batches));
+  const hint =
+    possible.length === 0
+      ? 'Nothing more can be done with it.'
+      : `Possible: ${possible.join(', ')}.`;
+  return new DomainError(
+    'invalid_state',
+    `The deployment is ${deployment.status}; ${action} is not possible now. ${hint}`,
+    { current_status: deployment.status, allowed_actions: possible },
+  );
+}

@@ -1,0 +1,185 @@
+import { inject, injectable } from 'inversify';
+import type { AdminIdentity } from '../host-contract.ts';
+import { DomainError, notFound } from '../kernel/errors.ts';
+import type { Transaction } from '../kernel/unit-of-work.ts';
+import { MANY_DEVICES } from '../progress/change-feed.ts';
+import { TOKENS } from '../tokens.ts';
+import { countFailures } from './batch-gate.ts';
+import {
+  DeploymentLock,
+  actorOf,
+  notPossible,
+  type LockedDeployment,
+} from './deployment-lock.service.ts';
+import type { DeploymentRepository } from './deployment.ports.ts';
+import { allowedActions, isAllowed, stateAfter } from './deployment.states.ts';
+import { sumBreakdowns, type Deployment, type Target } from './deployment.types.ts';
+import { situationOf } from './deployment.views.ts';
+import type { RolloutJobs } from './rollout-jobs.ts';
+import { RolloutSteps, figuresOf } from './rollout-steps.ts';
+import type { TargetRepository } from './target.ports.ts';
+
+/** What an admin does about single devices: trying the failed ones again, and asking one to go back. */
+@injectable()
+export class TargetRecovery {
+  readonly #lock: DeploymentLock;
+  readonly #deployments: DeploymentRepository;
+  readonly #targets: TargetRepository;
+  readonly #jobs: RolloutJobs;
+  readonly #steps: RolloutSteps;
+
+  constructor(
+    @inject(DeploymentLock) lock: DeploymentLock,
+    @inject(TOKENS.DeploymentRepository) deployments: DeploymentRepository,
+    @inject(TOKENS.TargetRepository) targets: TargetRepository,
+    @inject(TOKENS.RolloutJobs) jobs: RolloutJobs,
+    @inject(RolloutSteps) steps: RolloutSteps,
+  ) {
+    this.#lock = lock;
+    this.#deployments = deployments;
+    this.#targets = targets;
+    this.#jobs = jobs;
+    this.#steps = steps;
+  }
+
+  /**
+   * Takes failed targets and those that went back by themselves up again with a new attempt: all of
+   * them, or the named ones (which an admin may also have asked to go back). Devices that completed a
+   * newer deployment since are left alone: a new version is never followed by an old one. Answers how
+   * many. Throws `not_found`, `invalid_state` when none can be retried.
+   */
+  async retry(admin: AdminIdentity, id: string, deviceIds: string[] | null): Promise<number> {
+    await this.#jobs.assertAvailable();
+    return this.#lock.hold(id, admin.organizationId, async (locked) => {
+      const { tx, deployment, afterCommit } = locked;
+      locked.touched.devices = deviceIds ? { named: deviceIds, others: false } : MANY_DEVICES;
+      const situation = situationOf(deployment, locked.batches);
+      const { failed, rolled_back: rolledBack } = sumBreakdowns(locked.batches);
+      const retryable = deviceIds ? failed + rolledBack : situation.failed;
+      if (!isAllowed('retry', { ...situation, failed: retryable })) {
+        throw notPossible('retry', locked);
+      }
+      const retried = deviceIds
+        ? await this.#retryDevices(tx, deployment, deviceIds)
+        : await this.#targets.retryFailed(tx, deployment.id);
+      if (retried === 0) throw nothingToRetry(locked);
+
+      const batches = await this.#steps.batchesOf(tx, deployment.id);
+      deployment.status = stateAfter('retry', deployment.status);
+      const failures = countFailures(figuresOf(deployment, batches));
+      deployment.acceptedFailures = Math.min(deployment.acceptedFailures, failures);
+      await this.#deployments.update(tx, deployment.id, {
+        status: deployment.status,
+        completedAt: null,
+        // Time to be picked up counts anew.
+        resumedAt: locked.now,
+        acceptedFailures: deployment.acceptedFailures,
+      });
+      await this.#lock.tell(locked, 'retried', actorOf(admin), { devices: retried });
+      await this.#steps.takeNext(tx, deployment, afterCommit);
+      return retried;
+    });
+  }
+
+  /**
+   * Asks a device to go back; it does so at its next poll, and its report changes the target. Answers
+   * the version. Throws `not_found`, `invalid_state`, `previous_version_unknown`.
+   */
+  async requestRollback(
+    admin: AdminIdentity,
+    id: string,
+    deviceId: string,
+    previousVersion: string | null,
+  ): Promise<string> {
+    return this.#lock.hold(id, admin.organizationId, async (locked) => {
+      const { tx, touched } = locked;
+      touched.devices = { named: [deviceId], others: false };
+      const [target] = await this.#targets.lock(tx, [{ deploymentId: id, deviceId }]);
+      if (!target) throw notFound('This device in this deployment');
+      const version = rollbackVersion(target, previousVersion);
+      await this.#targets.save(tx, [
+        { ...target, rollbackVersion: version, rollbackRequestedBy: admin.userId },
+      ]);
+      await this.#lock.tell(locked, 'rollback_requested', actorOf(admin), { version }, deviceId);
+      return version;
+    });
+  }
+
+  async #retryDevices(
+    tx: Transaction,
+    deployment: Deployment,
+    deviceIds: string[],
+  ): Promise<number> {
+    const targets = await this.#targets.lock(
+      tx,
+      deviceIds.map((deviceId) => ({ deploymentId: deployment.id, deviceId })),
+    );
+    const overtaken = new Set(await this.#targets.findOvertaken(tx, deployment.id, deviceIds));
+    const retried = targets.filter(
+      (target) =>
+        (target.status === 'failed' || target.status === 'rolled_back') &&
+        !overtaken.has(target.deviceId),
+    );
+    await this.#targets.save(tx, retried.map(nextAttempt));
+    await this.#deployments.moveCounters(
+      tx,
+      retried.map((target) => ({
+        deploymentId: target.deploymentId,
+        position: target.position,
+        from: target.status,
+        to: 'pending',
+        onRequest: target.rolledBackOnRequest ? -1 : 0,
+      })),
+    );
+    return retried.length;
+  }
+}
+
+function nextAttempt(target: Target): Target {
+  return {
+    ...target,
+    status: 'pending',
+    attempt: target.attempt + 1,
+    progress: null,
+    startedAt: null,
+    completedAt: null,
+    lastReportAt: null,
+    errorMessage: null,
+    timedOut: false,
+    rollbackVersion: null,
+    rollbackRequestedBy: null,
+    rolledBackOnRequest: false,
+  };
+}
+
+/** The version to go back to; throws when the target cannot or does not know where to. */
+function rollbackVersion(target: Target, asked: string | null): string {
+  if (['pending', 'skipped', 'rolled_back'].includes(target.status)) {
+    throw new DomainError(
+      'invalid_state',
+      `The device is ${target.status} in this deployment, so there is nothing to roll back. ` +
+        'A rollback is possible once the device has begun the update.',
+      { current_status: target.status, allowed_actions: [] },
+    );
+  }
+  const version = asked ?? target.previousVersion;
+  if (version === null) {
+    throw new DomainError(
+      'previous_version_unknown',
+      'The version before this deployment is not known. Name it as previous_version.',
+    );
+  }
+  return version;
+}
+
+function nothingToRetry({ deployment, batches }: LockedDeployment): DomainError {
+  return new DomainError(
+    'invalid_state',
+    `The deployment is ${deployment.status}, and none of the devices can be retried: they did not ` +
+      'fail here, or they have completed a newer deployment since.',
+    {
+      current_status: deployment.status,
+      allowed_actions: allowedActions(situationOf(deployment, batches)),
+    },
+  );
+}

@@ -1,0 +1,68 @@
+import { inject, injectable } from 'inversify';
+import type { Knex } from 'knex';
+import type { DeviceFilters } from '../contract/admin-api.ts';
+import { asKnex } from '../database/knex-unit-of-work.ts';
+import type { Transaction } from '../kernel/unit-of-work.ts';
+import { TOKENS } from '../tokens.ts';
+import { incomparableDevices, matchingDevices, type SqlPart } from './matching-devices.sql.ts';
+import type { MatchingGroup, TargetSelection, VersionGroup } from './target.ports.ts';
+
+@injectable()
+export class KnexTargetSelection implements TargetSelection {
+  readonly #knex: Knex;
+
+  constructor(@inject(TOKENS.Knex) knex: Knex) {
+    this.#knex = knex;
+  }
+
+  async insertMatching(
+    tx: Transaction,
+    deploymentId: string,
+    organizationId: string,
+    filters: DeviceFilters,
+    onlineFirst: boolean,
+  ): Promise<number> {
+    const matching = matchingDevices(organizationId, filters);
+    const result = await asKnex(tx).raw<{ rowCount: number }>(
+      `INSERT INTO ota_deployment_devices (deployment_id, device_id, status, position, previous_version)
+       SELECT :deployment_id, d.id, 'pending', row_number() OVER (
+                ORDER BY ${onlineFirst ? `d.status = 'online' DESC NULLS LAST,` : ''}
+                  hashtextextended(d.id::text, hashtextextended(CAST(:deployment_id AS text), 0)), d.id
+              ) - 1, d.firmware_version
+       FROM edge_devices d WHERE ${matching.sql}`,
+      { ...matching.bindings, deployment_id: deploymentId },
+    );
+    return result.rowCount;
+  }
+
+  async refreshStatistics(): Promise<void> {
+    await this.#knex.raw('ANALYZE ota_deployment_devices');
+  }
+
+  async countMatching(organizationId: string, filters: DeviceFilters): Promise<MatchingGroup[]> {
+    const matching = matchingDevices(organizationId, filters);
+    const { rows } = await this.#knex.raw<{
+      rows: { device_type: string | null; version: string | null; count: string }[];
+    }>(
+      `SELECT d.device_type, d.firmware_version AS version, count(*) AS count
+       FROM edge_devices d WHERE ${matching.sql} GROUP BY 1, 2`,
+      matching.bindings,
+    );
+    return rows.map((row) => ({
+      deviceType: row.device_type,
+      version: row.version,
+      count: Number(row.count),
+    }));
+  }
+
+  async countIncomparable(organizationId: string, filters: DeviceFilters): Promise<VersionGroup[]> {
+    const part: SqlPart | null = incomparableDevices(organizationId, filters);
+    if (!part) return [];
+    const { rows } = await this.#knex.raw<{ rows: { version: string | null; count: string }[] }>(
+      `SELECT d.firmware_version AS version, count(*) AS count
+       FROM edge_devices d WHERE ${part.sql} GROUP BY 1 ORDER BY 2 DESC, 1`,
+      part.bindings,
+    );
+    return rows.map((row) => ({ version: row.version, count: Number(row.count) }));
+  }
+}

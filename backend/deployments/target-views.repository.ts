@@ -1,0 +1,109 @@
+import { inject, injectable } from 'inversify';
+import type { Knex } from 'knex';
+import type { TargetView } from '../contract/admin-api.ts';
+import { likePattern } from '../database/like-pattern.ts';
+import { TOKENS } from '../tokens.ts';
+import type { Deployment } from './deployment.types.ts';
+import type { TargetPosition, TargetQuery, TargetViews } from './target.ports.ts';
+import type { TargetRow } from './target.row.ts';
+import { BATCH_OF_TARGET } from './target.sql.ts';
+
+interface TargetViewRow extends TargetRow {
+  device_name: string | null;
+  device_type: string | null;
+  firmware_version: string | null;
+  batch: number;
+}
+
+@injectable()
+export class KnexTargetViews implements TargetViews {
+  readonly #knex: Knex;
+
+  constructor(@inject(TOKENS.Knex) knex: Knex) {
+    this.#knex = knex;
+  }
+
+  async page(deployment: Deployment, query: TargetQuery): Promise<TargetPosition[]> {
+    const chosen = this.#knex('ota_deployment_devices as t')
+      .select('t.*')
+      .where('t.deployment_id', deployment.id)
+      .orderBy('t.position')
+      .limit(query.limit);
+    if (query.status) void chosen.andWhere('t.status', query.status);
+    let after = query.afterPosition ?? -1;
+    if (query.batch !== undefined) {
+      const batch = await this.#batchRange(deployment.id, query.batch);
+      if (!batch) return [];
+      after = Math.max(after, batch.first_position - 1);
+      void chosen.andWhere('t.position', '<', batch.first_position + batch.size);
+    }
+    void chosen.andWhere('t.position', '>', after);
+    if (query.search) {
+      const pattern = likePattern(query.search);
+      void chosen
+        .leftJoin('edge_devices as device', 'device.id', 't.device_id')
+        .andWhere((either) => {
+          void either
+            .whereILike('device.device_name', pattern)
+            .orWhereRaw('t.device_id::text ILIKE ?', [pattern])
+            .orWhereRaw('device.device_id::text ILIKE ?', [pattern])
+            .orWhereILike('t.error_message', pattern);
+        });
+    }
+    const rows = await this.#withDevices(chosen);
+    return rows.map((row) => ({ position: row.position, view: toView(row, deployment) }));
+  }
+
+  async #batchRange(
+    deploymentId: string,
+    number: number,
+  ): Promise<{ first_position: number; size: number } | undefined> {
+    return this.#knex('ota_deployment_batches')
+      .where({ deployment_id: deploymentId, number })
+      .first('first_position', 'size');
+  }
+
+  async ofDevices(deployment: Deployment, deviceIds: string[]): Promise<TargetView[]> {
+    const chosen = this.#knex('ota_deployment_devices as t')
+      .select('t.*')
+      .where('t.deployment_id', deployment.id)
+      .whereRaw('t.device_id = ANY(?::uuid[])', [deviceIds]);
+    const rows = await this.#withDevices(chosen);
+    return rows.map((row) => toView(row, deployment));
+  }
+
+  /** Targets are chosen first: their devices and batches are looked up for the chosen ones only. */
+  async #withDevices(chosen: Knex.QueryBuilder): Promise<TargetViewRow[]> {
+    return (await this.#knex(chosen.as('t'))
+      .select(
+        't.*',
+        'device.device_name',
+        'device.device_type',
+        'device.firmware_version',
+        'batch.number as batch',
+      )
+      .joinRaw(BATCH_OF_TARGET)
+      .leftJoin('edge_devices as device', 'device.id', 't.device_id')
+      .orderBy('t.position')) as TargetViewRow[];
+  }
+}
+
+function toView(row: TargetViewRow, deployment: Deployment): TargetView {
+  return {
+    device_id: row.device_id,
+    device_name: row.device_name,
+    device_type: row.device_type,
+    current_version: row.firmware_version,
+    previous_version: row.previous_version,
+    batch: row.batch,
+    released: row.position < deployment.releasedDevices,
+    attempt: row.attempt,
+    status: row.status,
+    progress: row.progress,
+    started_at: row.started_at?.toISOString() ?? null,
+    completed_at: row.completed_at?.toISOString() ?? null,
+    last_report_at: row.last_report_at?.toISOString() ?? null,
+    error_message: row.error_message,
+    rollback_requested: row.rollback_version,
+  };
+}

@@ -1,0 +1,65 @@
+import type { TargetStatus } from '../contract/states.ts';
+import type { Target } from './deployment.types.ts';
+import type { SkipReason } from './target.states.ts';
+
+/** A row of `ota_deployment_devices`. */
+export interface TargetRow {
+  deployment_id: string;
+  device_id: string;
+  position: number;
+  status: TargetStatus;
+  attempt: number;
+  progress: number | null;
+  previous_version: string | null;
+  started_at: Date | null;
+  completed_at: Date | null;
+  last_report_at: Date | null;
+  error_message: string | null;
+  timed_out: boolean;
+  skip_reason: SkipReason | null;
+  rollback_version: string | null;
+  rollback_requested_by: string | null;
+  rolled_back_on_request: boolean;
+}
+
+export function toTarget(row: TargetRow): Target {
+  return {
+    deploymentId: row.deployment_id,
+    deviceId: row.device_id,
+    position: row.position,
+    status: row.status,
+    attempt: row.attempt,
+    progress: row.progress,
+    previousVersion: row.previous_version,
+    startedAt: row.started_at,
+    completedAt: row.completed_at,
+    lastReportAt: row.last_report_at,
+    errorMessage: row.error_message,
+    timedOut: row.timed_out,
+    skipReason: row.skip_reason,
+    rollbackVersion: row.rollback_version,
+    rollbackRequestedBy: row.rollback_requested_by,
+    rolledBackOnRequest: row.rolled_back_on_request,
+  };
+}
+
+export function toRow(target: Target): TargetRow {
+  return {
+    deployment_id: target.deploymentId,
+    device_id: target.deviceId,
+    position: target.position,
+    status: target.status,
+    attempt: target.attempt,
+    progress: target.progress,
+    previous_version: target.previousVersion,
+    started_at: target.startedAt,
+    completed_at: target.completedAt,
+    last_report_at: target.lastReportAt,
+    error_message: target.errorMessage,
+    timed_out: target.timedOut,
+    skip_reason: target.skipReason,
+    rollback_version: target.rollbackVersion,
+    rollback_requested_by: target.rollbackRequestedBy,
+    rolled_back_on_request: target.rolledBackOnRequest,
+  };
+}
