@@ -26,6 +26,14 @@ describe('cancelling a deployment', () => {
     for (const device of fleet.devices) expect(await fleet.offered(device)).to.equal(null);
   });
 
+  it('F68 while paused, and it is paused no more', async () => {
+    const id = await fleet.roll();
+    await fleet.act(id, 'pause');
+    const detail = await fleet.act(id, 'cancel');
+    expect([detail.status, detail.paused_reason]).to.deep.equal(['cancelled', null]);
+    expect(detail.progress).to.include({ skipped: 4, pending: 0 });
+  });
+
   it('F68 before the start', async () => {
     const { deployment_id: id } = await fleet.create();
     const detail = await fleet.act(id, 'cancel');

@@ -167,6 +167,7 @@ describe('states of a deployment', () => {
       expect(detail.phase).to.equal('ended');
       const times = detail.devices.map((target) => Date.parse(target.completed_at ?? ''));
       expect(Date.parse(detail.completed_at ?? '')).to.be.at.least(Math.max(...times) - 1_000);
+      expect(fleet.notices(id).map(({ name }) => name)).to.deep.equal(['ota.deployment.completed']);
     });
 
     it('failed when a target is rolled back', async () => {
@@ -175,6 +176,7 @@ describe('states of a deployment', () => {
       await fleet.reports(fleet.device, id, 'installing', 'rolled_back');
       await fleet.reports(fleet.devices[1]!, id, 'completed');
       expect((await fleet.detail(id)).status).to.equal('failed');
+      expect(fleet.notices(id).map(({ name }) => name)).to.deep.equal(['ota.deployment.failed']);
     });
 
     it('completed although paused, when devices at work finish', async () => {

@@ -48,7 +48,22 @@ describe('failure threshold', () => {
     expect(await fleet.offered(fleet.device)).to.equal(null);
     const paused = (await fleet.events(id)).find((event) => event.type === 'paused');
     expect(paused?.actor.type).to.equal('system');
-    expect(paused?.data).to.include({ reason: 'failure_threshold' });
+    expect(paused?.data).to.include({
+      reason: 'failure_threshold',
+      failures: 4,
+      threshold_percent: 25,
+    });
+    expect(fleet.notices(id)).to.deep.equal([
+      {
+        name: 'ota.deployment.paused',
+        payload: {
+          deployment_id: id,
+          organization_id: fleet.organizationId,
+          deployment_name: 'Firmware Update v2.1.0',
+          reason: 'failure_threshold',
+        },
+      },
+    ]);
   });
 
   it('exactly the threshold does not exceed it', async () => {

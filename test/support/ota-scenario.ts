@@ -19,6 +19,7 @@ import type { CheckUpdateResponse, StatusReport } from '../../backend/contract/d
 import type { ReportedStatus } from '../../backend/contract/states.ts';
 import type { ActivePlugin, HostRole } from '../../backend/host-contract.ts';
 import { activate } from '../../backend/plugin.ts';
+import type { HostNotice } from '../../dev/host/host-context.ts';
 import { createFakeHost, type FakeHost } from './fake-host.ts';
 import {
   insertDevices,
@@ -210,6 +211,11 @@ export class Fleet {
 
   async eventTypes(id: string): Promise<string[]> {
     return (await this.events(id)).map((event) => event.type).reverse();
+  }
+
+  /** What the rest of Ops-Center was told about a deployment: names and payloads, oldest first. */
+  notices(id: string): HostNotice[] {
+    return this.host.notices.filter(({ payload }) => payload['deployment_id'] === id);
   }
 
   async poll(device: SeededDevice): Promise<CheckUpdateResponse> {
