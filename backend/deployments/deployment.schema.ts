@@ -91,7 +91,8 @@ function deploymentKeys(allowInsecureLoopback: boolean) {
       }),
     release_notes: storableText().allow('').max(20_000),
     policy,
-    scheduled_at: Joi.date().iso(),
+    // Within what the database and everybody's clocks can tell.
+    scheduled_at: Joi.date().iso().min('2000-01-01').max('9999-12-31'),
     manifest: storableText().max(65_536),
     signature: storableText().max(1_024),
   };

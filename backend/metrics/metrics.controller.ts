@@ -1,14 +1,10 @@
 import type { Request, Response } from 'express';
 import { inject, injectable } from 'inversify';
-import Joi from 'joi';
 import { adminOf } from '../http/guards.ts';
 import { pathId } from '../http/path-id.ts';
 import { validate } from '../http/validate.ts';
+import { metricsQuerySchema } from './metrics.schema.ts';
 import { MetricsService } from './metrics.service.ts';
-
-const querySchema = Joi.object<{ deployment_id?: string }>({
-  deployment_id: Joi.string().max(100).empty(''),
-});
 
 @injectable()
 export class MetricsController {
@@ -19,7 +15,7 @@ export class MetricsController {
   }
 
   read = async (request: Request, response: Response): Promise<void> => {
-    const { deployment_id: id } = validate(querySchema, request.query);
+    const { deployment_id: id } = validate(metricsQuerySchema, request.query);
     response.json(
       await this.#metrics.read(
         adminOf(request).organizationId,

@@ -171,6 +171,7 @@ describe('creating a deployment', () => {
     'a threshold of 101 %': { policy: { failure_threshold_percent: 101 } },
     'an absurd version': { target_version: 'v'.repeat(51) },
     'an endless name': { deployment_name: 'n'.repeat(201) },
+    'a start in another era': { scheduled_at: '-004713-11-23T00:00:00.000Z' },
     'NUL in the name': { deployment_name: 'a\u0000b' },
     'an array for the name': { deployment_name: ['a'] },
     'a number for the notes': { release_notes: 5 },

@@ -1,0 +1,251 @@
+/** Every route with inputs made from its own schema, and with hostile ones: never a 500, never a hang. */
+import { expect } from 'chai';
+import fc from 'fast-check';
+import type Joi from 'joi';
+import { Agent, request, type Dispatcher } from 'undici';
+
+import {
+  createDeploymentSchema,
+  emptySchema,
+  eventQuerySchema,
+  expandSchema,
+  listQuerySchema,
+  previewDeploymentSchema,
+  retrySchema,
+  rollbackSchema,
+  targetQuerySchema,
+} from '../../backend/deployments/deployment.schema.ts';
+import {
+  checkUpdateQuerySchema,
+  deviceQuerySchema,
+  logUploadSchema,
+  statusReportSchema,
+} from '../../backend/devices/device.schema.ts';
+import { fleetQuerySchema } from '../../backend/devices/fleet.schema.ts';
+import { metricsQuerySchema } from '../../backend/metrics/metrics.schema.ts';
+import { arbitraryOf } from '../support/joi-arbitrary.ts';
+import {
+  ADMIN_API,
+  DEVICE_API,
+  deploymentRequest,
+  openFleet,
+  openStage,
+  type Fleet,
+  type Stage,
+} from '../support/ota-scenario.ts';
+
+const REQUESTS_PER_ROUTE = Number(process.env.OTA_FUZZ_REQUESTS ?? 500);
+const ANSWER_LIMIT_MS = 10_000;
+/** What would tell about the inside: stacks, SQL, file paths. */
+const INSIDE =
+  /\n\s+at |node_modules|SELECT |INSERT |UPDATE |relation "|syntax error|invalid input|\/backend\/|\.ts:\d/;
+
+interface Schemas {
+  query?: Joi.Schema;
+  body?: Joi.Schema;
+  /** A body that is taken; then one field of it is fuzzed, half of the time. */
+  valid?: object;
+}
+
+const NONE = emptySchema;
+const ROUTES: Record<'admin' | 'device', Record<string, Schemas>> = {
+  admin: {
+    'get /deployments': { query: listQuerySchema },
+    'post /deployments': { body: createDeploymentSchema(false), valid: deploymentRequest() },
+    'post /deployments/preview': {
+      body: previewDeploymentSchema(false),
+      valid: deploymentRequest(),
+    },
+    'get /deployments/:id': {},
+    'get /deployments/:id/devices': { query: targetQuerySchema },
+    'post /deployments/:id/start': { body: NONE },
+    'post /deployments/:id/pause': { body: NONE },
+    'post /deployments/:id/resume': { body: NONE },
+    'post /deployments/:id/cancel': { body: NONE },
+    'post /deployments/:id/expand': { body: expandSchema },
+    'post /deployments/:id/retry': { body: retrySchema },
+    'post /deployments/:id/devices/:device_id/rollback': { body: rollbackSchema },
+    'get /deployments/:id/devices/:device_id/logs': {},
+    'get /deployments/:id/events': { query: eventQuerySchema },
+    'get /deployments/:id/stream': {},
+    'get /stream': {},
+    'get /devices': { query: fleetQuerySchema },
+    'get /metrics': { query: metricsQuerySchema },
+  },
+  device: {
+    'get /check-update': { query: checkUpdateQuerySchema },
+    'post /deployments/:id/status': {
+      query: deviceQuerySchema,
+      body: statusReportSchema,
+      valid: { status: 'downloading' },
+    },
+    'post /deployments/:id/logs': {
+      query: deviceQuerySchema,
+      body: logUploadSchema,
+      valid: { attempt: 1, chunk: 'x' },
+    },
+  },
+};
+
+describe('F57 F58 fuzzed requests', function () {
+  this.timeout(120_000);
+
+  let stage: Stage;
+  let fleet: Fleet;
+  let ids: string[];
+  const connections = new Agent({ connections: 8 });
+  const statuses = new Map<number, number>();
+
+  before(async () => {
+    stage = await openStage({ config: { device_requests_per_minute: 100_000 } });
+    fleet = await openFleet(stage, 5);
+    ids = [
+      await fleet.roll(),
+      await fleet.roll({ rollout_strategy: 'canary', rollout_percentage: 20 }),
+      (await fleet.create({ rollout_strategy: 'rolling', batch_size: 1 })).deployment_id,
+    ];
+  });
+
+  after(async () => {
+    await connections.close();
+    await stage.close();
+    const counts = [...statuses].sort().map(([status, count]) => `${status}: ${count}`);
+    const total = [...statuses.values()].reduce((sum, count) => sum + count, 0);
+    console.log(`    ${total} fuzzed requests answered (${counts.join(', ')})`);
+  });
+
+  it('reach every route', () => {
+    for (const area of ['admin', 'device'] as const) {
+      expect(stage.host.routes(area)).to.have.members(Object.keys(ROUTES[area]));
+    }
+  });
+
+  for (const area of ['admin', 'device'] as const) {
+    for (const [route, schemas] of Object.entries(ROUTES[area])) {
+      it(`${route} always has a clean answer`, async () => {
+        const deviceIds = fleet.devices.map((device) => device.id);
+        await fc.assert(
+          fc.asyncProperty(
+            fc.record({
+              id: idArbitrary(ids),
+              deviceId: idArbitrary(deviceIds),
+              ownDevice: fc.nat(9).map((digit) => digit > 0),
+              query: arbitraryOf(schemas.query ?? NONE, [...ids, ...deviceIds]),
+              body: bodyArbitrary(schemas, [...ids, ...deviceIds]),
+            }),
+            (input) => expectCleanAnswer(area, route, input),
+          ),
+          { numRuns: REQUESTS_PER_ROUTE, interruptAfterTimeLimit: 100_000 },
+        );
+      });
+    }
+  }
+
+  async function expectCleanAnswer(area: 'admin' | 'device', route: string, input: Input) {
+    const [method = '', path = ''] = route.split(' ');
+    const filled = path.replace(':id', input.id).replace(':device_id', input.deviceId);
+    const base = area === 'admin' ? ADMIN_API : DEVICE_API;
+    const query = toQuery(input.query);
+    if (area === 'device' && input.ownDevice) query.set('device_id', fleet.device.id);
+    const bearer = area === 'admin' ? fleet.admin : fleet.device;
+    const answer = await request(`${stage.host.baseUrl}${base}${filled}?${query}`, {
+      dispatcher: connections,
+      method: method.toUpperCase() as Dispatcher.HttpMethod,
+      headers: {
+        authorization: `Bearer ${bearer.token}`,
+        ...(method === 'post' && { 'content-type': 'application/json' }),
+      },
+      ...(method === 'post' && { body: input.body }),
+      headersTimeout: ANSWER_LIMIT_MS,
+      bodyTimeout: ANSWER_LIMIT_MS,
+    });
+    const { statusCode: status, headers } = answer;
+    statuses.set(status, (statuses.get(status) ?? 0) + 1);
+    if (headers['content-type'] === 'text/event-stream; charset=utf-8') {
+      answer.body.destroy();
+      return;
+    }
+    const text = await answer.body.text();
+    expect(status, text).to.be.below(500);
+    expect(headers).not.to.have.property('x-injected');
+    const parsed = JSON.parse(text) as { code?: string; detail?: string };
+    if (status < 400) return;
+    expect(headers['content-type']).to.include('application/problem+json');
+    expect(parsed.code).to.be.a('string');
+    expect(withoutInput(text, input)).not.to.match(INSIDE);
+  }
+});
+
+interface Input {
+  id: string;
+  deviceId: string;
+  /** The device names itself in the query, as it has to. */
+  ownDevice: boolean;
+  query: unknown;
+  body: string;
+}
+
+/** As a path takes it. */
+function idArbitrary(known: string[]): fc.Arbitrary<string> {
+  return fc.oneof(
+    { weight: 8, arbitrary: fc.constantFrom(...known) },
+    { weight: 1, arbitrary: fc.uuid() },
+    {
+      weight: 1,
+      arbitrary: fc.string({ minLength: 1, maxLength: 40 }).map((text) => encodeURIComponent(text)),
+    },
+    { weight: 1, arbitrary: fc.constantFrom('%00', '%ff', '%', '..%2f..', `'%20OR%201=1--`) },
+  );
+}
+
+function bodyArbitrary({ body = NONE, valid }: Schemas, ids: string[]): fc.Arbitrary<string> {
+  const made = arbitraryOf(body, ids);
+  const nearlyValid = fc.tuple(made, fc.nat()).map(([value, number]) => {
+    const fields = Object.entries(value ?? {});
+    const field = fields[number % Math.max(1, fields.length)];
+    return { ...valid, ...(field && { [field[0]]: field[1] as unknown }) };
+  });
+  return fc.oneof(
+    { weight: 8, arbitrary: made.map((value) => JSON.stringify(value)) },
+    ...(valid ? [{ weight: 8, arbitrary: nearlyValid.map((value) => JSON.stringify(value)) }] : []),
+    { weight: 1, arbitrary: fc.json() },
+    { weight: 1, arbitrary: fc.string() },
+    {
+      weight: 1,
+      arbitrary: fc.constantFrom(
+        '',
+        '{',
+        'null',
+        '[]',
+        '{"a":'.repeat(5_000),
+        `${'['.repeat(5_000)}${']'.repeat(5_000)}`,
+        '{"__proto__": {"isAdmin": true}}',
+      ),
+    },
+  );
+}
+
+function toQuery(value: unknown): URLSearchParams {
+  const query = new URLSearchParams();
+  if (typeof value !== 'object' || value === null) return query;
+  for (const [key, part] of Object.entries(value)) {
+    if (Array.isArray(part)) for (const one of part) query.append(key, textOf(one));
+    else if (typeof part === 'object' && part !== null) {
+      for (const [inner, one] of Object.entries(part))
+        query.append(`${key}[${inner}]`, textOf(one));
+    } else query.append(key, textOf(part));
+  }
+  return query;
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
+}
+
+/** An answer may say what it was sent. */
+function withoutInput(text: string, { id, deviceId, query, body }: Input): string {
+  const parts = [id, deviceId, JSON.stringify(query), body].flatMap((part) => part.split(/["\\]/));
+  return parts
+    .filter((part) => part.length > 3)
+    .reduce((rest, part) => rest.replaceAll(part, ''), text);
+}
