@@ -15,6 +15,12 @@ import { logSparingly } from './sparing-log.ts';
 
 /** How soon a worker looks again after its store was away. */
 const RETRY_DELAY_MS = 2_000;
+/**
+ * The job of a worker that died or stands still is taken over after at most both together. Jobs are
+ * short, and one that runs twice does no harm.
+ */
+const JOB_LOCK_MS = 10_000;
+const STALLED_CHECK_MS = 5_000;
 
 export interface WorkerSettings {
   concurrency: number;
@@ -42,21 +48,24 @@ export class RolloutWorkers {
     this.#settings = settings;
     this.#logger = logger;
     const process = toProcessor(processors, logger);
-    const { concurrency } = settings;
+    const options = {
+      concurrency: settings.concurrency,
+      runRetryDelay: RETRY_DELAY_MS,
+      lockDuration: JOB_LOCK_MS,
+      stalledInterval: STALLED_CHECK_MS,
+    };
     if (location.kind === 'redis') {
       this.#redis = location.connect('worker');
       this.#worker = new Worker(QUEUE_NAME, process, {
         connection: this.#redis,
         prefix: location.prefix,
-        concurrency,
-        runRetryDelay: RETRY_DELAY_MS,
+        ...options,
       });
     } else {
       const { Worker: PostgresWorker } = withBackend(createPostgresBackend);
       this.#worker = new PostgresWorker(QUEUE_NAME, process, {
         connection: location.connection,
-        concurrency,
-        runRetryDelay: RETRY_DELAY_MS,
+        ...options,
       }) as unknown as Worker;
     }
     this.#worker.on('error', logSparingly(logger, 'job worker disturbed'));

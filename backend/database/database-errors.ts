@@ -3,7 +3,8 @@ import { DomainError } from '../kernel/errors.ts';
 /** SQLSTATE classes and codes, see the PostgreSQL manual, appendix A. */
 const DEADLOCK_DETECTED = '40P01';
 const SERIALIZATION_FAILURE = '40001';
-const UNAVAILABLE = [/^08/, /^57P0/, /^53/];
+// 25P03: the session was ended because its transaction was silent for too long.
+const UNAVAILABLE = [/^08/, /^57P0/, /^53/, /^25P03/];
 
 /** What node-postgres, Knex's pool and Node itself say when the server cannot be reached. */
 const CONNECTION_MESSAGES =

@@ -47,10 +47,19 @@ const schema = Joi.object<Variables>({
   OPS_SECOND_ADMIN_TOKEN: token.invalid(Joi.ref('OPS_ADMIN_TOKEN')),
   OPS_DATA_DIR: Joi.string().default('.data'),
   OPS_ROLE: Joi.valid('api', 'worker', 'all').default('all'),
-  // Joi reads JSON text where it expects an object.
-  OPS_OTA_CONFIG: Joi.object().unknown(true).default(DEFAULT_PLUGIN_CONFIG),
+  OPS_OTA_CONFIG: Joi.string().custom(parseJsonObject).default(DEFAULT_PLUGIN_CONFIG),
   OPS_LOG_LEVEL: Joi.valid('fatal', 'error', 'warn', 'info', 'debug', 'trace').default('info'),
 }).unknown(true);
+
+function parseJsonObject(text: string, helpers: Joi.CustomHelpers): unknown {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  } catch {
+    // Said below.
+  }
+  return helpers.message({ custom: '{#label} must be a JSON object' });
+}
 
 /** @throws naming every variable that is wrong */
 export function readEnvironment(variables: NodeJS.ProcessEnv): HostEnvironment {

@@ -1,0 +1,99 @@
+/** How a virtual device reaches the device API: over connections shared by many, on any server. */
+import { Agent, request, type Dispatcher } from 'undici';
+
+import type {
+  CheckUpdateResponse,
+  StatusAnswer,
+  StatusReport,
+} from '../../backend/contract/device-api.ts';
+
+/** What came back, sorted by what a device does next. */
+export type Answer<T> =
+  | { kind: 'answer'; body: T }
+  /** Refused for good: sending it again would not help. */
+  | { kind: 'refused'; status: number; code: string | null }
+  /** Nobody answered, or the server asked to come again. */
+  | { kind: 'away'; retryAfterSeconds: number | null };
+
+export interface DeviceCredentials {
+  id: string;
+  token: string;
+}
+
+/** Statuses after which a device tries again (docs/agent.md). */
+const COME_AGAIN = new Set([401, 408, 425, 429]);
+const ANSWER_LIMIT_MS = 30_000;
+
+export class DeviceConnections {
+  readonly #urls: readonly string[];
+  readonly #agent: Agent;
+  #next = 0;
+
+  /**
+   * @param urls server processes, used in turn
+   * @param connections open at the same time for each of them
+   */
+  constructor(urls: readonly string[], connections: number) {
+    this.#urls = urls;
+    this.#agent = new Agent({ connections });
+  }
+
+  poll(device: DeviceCredentials): Promise<Answer<CheckUpdateResponse>> {
+    return this.#send(device, 'GET', '/check-update');
+  }
+
+  report(
+    device: DeviceCredentials,
+    deploymentId: string,
+    report: StatusReport,
+  ): Promise<Answer<StatusAnswer>> {
+    return this.#send(device, 'POST', `/deployments/${deploymentId}/status`, report);
+  }
+
+  async close(): Promise<void> {
+    await this.#agent.destroy();
+  }
+
+  async #send<T>(
+    { id, token }: DeviceCredentials,
+    method: Dispatcher.HttpMethod,
+    path: string,
+    body?: object,
+  ): Promise<Answer<T>> {
+    const url = this.#urls[(this.#next += 1) % this.#urls.length] ?? '';
+    try {
+      const response = await request(`${url}/api/v1/ota${path}?device_id=${id}`, {
+        dispatcher: this.#agent,
+        method,
+        headers: {
+          authorization: `Bearer ${token}`,
+          ...(body && { 'content-type': 'application/json' }),
+        },
+        ...(body && { body: JSON.stringify(body) }),
+        headersTimeout: ANSWER_LIMIT_MS,
+        bodyTimeout: ANSWER_LIMIT_MS,
+      });
+      return await sort<T>(response);
+    } catch {
+      return { kind: 'away', retryAfterSeconds: null };
+    }
+  }
+}
+
+async function sort<T>({ statusCode, headers, body }: Dispatcher.ResponseData): Promise<Answer<T>> {
+  const text = await body.text();
+  if (statusCode < 300) return { kind: 'answer', body: JSON.parse(text) as T };
+  if (statusCode >= 500 || COME_AGAIN.has(statusCode)) {
+    const seconds = Number(headers['retry-after']);
+    return { kind: 'away', retryAfterSeconds: seconds >= 0 ? seconds : null };
+  }
+  return { kind: 'refused', status: statusCode, code: codeOf(text) };
+}
+
+function codeOf(text: string): string | null {
+  try {
+    return (JSON.parse(text) as { code?: string }).code ?? null;
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,96 @@
+/** A server of the product in a process of its own, to be killed and started again. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+
+import type { HostRole } from '../../backend/host-contract.ts';
+import { freePort } from '../../dev/database/free-port.ts';
+
+const ROOT = path.resolve(import.meta.dirname, '../..');
+const READY = /^Ops-Center (worker )?is running/;
+/** Lines of the log that a failure is told with. */
+const KEPT_LINES = 30;
+
+export interface ServerSettings {
+  role: HostRole;
+  databaseUrl: string;
+  redisUrl: string;
+  pluginConfig: object;
+}
+
+export class ServerProcess {
+  readonly role: HostRole;
+  readonly url: string;
+  readonly #env: NodeJS.ProcessEnv;
+  #child: ChildProcess | undefined;
+
+  private constructor(settings: ServerSettings, port: number) {
+    this.role = settings.role;
+    this.url = `http://127.0.0.1:${port}`;
+    this.#env = {
+      ...process.env,
+      PORT: String(port),
+      DATABASE_URL: settings.databaseUrl,
+      REDIS_URL: settings.redisUrl,
+      OPS_ROLE: settings.role,
+      OPS_OTA_CONFIG: JSON.stringify(settings.pluginConfig),
+      OPS_LOG_LEVEL: 'warn',
+    };
+  }
+
+  static async start(settings: ServerSettings): Promise<ServerProcess> {
+    const server = new ServerProcess(settings, await freePort());
+    await server.start();
+    return server;
+  }
+
+  /** Resolves when it serves; a database that comes back at the same time may cost a few tries. */
+  async start(): Promise<void> {
+    const TRIES = 5;
+    for (let tries = 1; ; tries += 1) {
+      const failure = await this.#tryToStart();
+      if (failure === null) return;
+      if (tries === TRIES) throw new Error(`${this.role} did not start:\n${failure}`);
+    }
+  }
+
+  async kill(signal: NodeJS.Signals): Promise<void> {
+    const child = this.#child;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill(signal);
+    await ended;
+  }
+
+  /** Stands still, like a process on a machine that is out of breath, until {@link wake}. */
+  freeze(): void {
+    this.#child?.kill('SIGSTOP');
+  }
+
+  wake(): void {
+    this.#child?.kill('SIGCONT');
+  }
+
+  /** `null`: it serves; else the end of what it said. */
+  async #tryToStart(): Promise<string | null> {
+    const child = spawn(process.execPath, ['--import', 'tsx', 'dev/host/main.ts'], {
+      cwd: ROOT,
+      env: this.#env,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.#child = child;
+    const lines: string[] = [];
+    const ended = once(child, 'exit').then(() => lines.join('\n'));
+    const ready = new Promise<null>((resolve) => {
+      for (const stream of [child.stdout, child.stderr]) {
+        createInterface({ input: stream }).on('line', (line) => {
+          lines.push(line);
+          if (lines.length > KEPT_LINES) lines.shift();
+          if (READY.test(line)) resolve(null);
+        });
+      }
+    });
+    return Promise.race([ready, ended]);
+  }
+}
