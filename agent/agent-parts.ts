@@ -2,11 +2,11 @@
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { AgentConfig } from './config.ts';
-import { readIfPresent, removeDurable, writeDurable } from './durable-file.ts';
-import type { HttpClient } from './http-client.ts';
-import type { Journal } from './journal.ts';
-import type { Outbox } from './outbox.ts';
-import type { ServerApi } from './server-api.ts';
+import { readIfPresent, removeDurable, writeDurable } from './state/durable-file.ts';
+import type { HttpClient } from './network/http-client.ts';
+import type { Journal } from './state/journal.ts';
+import type { Outbox } from './reports/outbox.ts';
+import type { ServerApi } from './network/server-api.ts';
 
 export interface AgentParts {
   config: AgentConfig;

@@ -1,15 +1,15 @@
 /** The agent at work: one cycle after the other, each from what the journal says. */
 import { type AgentParts, readCurrentVersion } from './agent-parts.ts';
-import { acceptRollback, carryOutRollback } from './commanded-rollback.ts';
+import { acceptRollback, carryOutRollback } from './updates/commanded-rollback.ts';
 import { AgentStopping, NotNow, messageOf } from './errors.ts';
-import { RestoreIncomplete } from './going-back.ts';
-import type { HttpAnswer } from './http-client.ts';
-import type { ActiveUpdate, EndReport } from './journal.ts';
-import { type AcceptableOffer, readPollAnswer } from './offer.ts';
-import { describeAnswer } from './server-api.ts';
+import { RestoreIncomplete } from './updates/going-back.ts';
+import type { HttpAnswer } from './network/http-client.ts';
+import type { ActiveUpdate, EndReport } from './state/journal.ts';
+import { type AcceptableOffer, readPollAnswer } from './network/offer.ts';
+import { describeAnswer } from './network/server-api.ts';
 import { pause, pollDelay, pollDelayAfterFailure } from './timing.ts';
-import { carryOutUpdate } from './update.ts';
-import { endReportBody } from './work-end.ts';
+import { carryOutUpdate } from './updates/update.ts';
+import { endReportBody } from './updates/work-end.ts';
 
 /** How long a poll waits for older reports to leave first. */
 const REPORTS_FIRST_MS = 2000;

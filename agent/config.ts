@@ -7,11 +7,11 @@ import {
   MAX_POLL_SECONDS,
   MIN_POLL_SECONDS,
 } from '../backend/contract/device-api.ts';
-import { errorCode } from './durable-file.ts';
+import { errorCode } from './state/durable-file.ts';
 import { UsageError, messageOf } from './errors.ts';
 import { EXIT } from './exit-codes.ts';
 import { readPublicKey } from './manifest.ts';
-import { serverUrlFault } from './package-url.ts';
+import { serverUrlFault } from './network/package-url.ts';
 import type { PollRules } from './timing.ts';
 
 export const DEFAULT_CONFIG_PATH = '/etc/ota-agent/config.json';

@@ -6,12 +6,12 @@ import { Command, Option } from 'commander';
 import { type Logger, destination, pino } from 'pino';
 import { readCurrentVersion, writeCurrentVersion } from './agent-parts.ts';
 import { type AgentConfig, DEFAULT_CONFIG_PATH, loadConfig } from './config.ts';
-import { readCredentials, writeCredentials } from './credentials.ts';
+import { readCredentials, writeCredentials } from './state/credentials.ts';
 import { StepFailure, UsageError, messageOf } from './errors.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
-import { ServerUnreachable, createHttpClient } from './http-client.ts';
-import { serverUrlFault } from './package-url.ts';
-import { registerDevice } from './server-api.ts';
+import { ServerUnreachable, createHttpClient } from './network/http-client.ts';
+import { serverUrlFault } from './network/package-url.ts';
+import { registerDevice } from './network/server-api.ts';
 import { runOnce, runSession } from './session.ts';
 import { describeStatus, readStatus } from './status.ts';
 

@@ -5,16 +5,16 @@ import type { Logger } from 'pino';
 import { type CycleResult, runCycle, runForEver } from './agent.ts';
 import type { AgentParts } from './agent-parts.ts';
 import type { AgentConfig } from './config.ts';
-import { type Credentials, readCredentials } from './credentials.ts';
+import { type Credentials, readCredentials } from './state/credentials.ts';
 import { AgentStopping, UsageError } from './errors.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
-import { sendHeartbeats } from './heartbeat.ts';
-import { createHttpClient } from './http-client.ts';
-import { Journal } from './journal.ts';
-import { LockHeld, takeLock } from './lock.ts';
-import { Outbox } from './outbox.ts';
-import { recover } from './recovery.ts';
-import { createServerApi } from './server-api.ts';
+import { sendHeartbeats } from './network/heartbeat.ts';
+import { createHttpClient } from './network/http-client.ts';
+import { Journal } from './state/journal.ts';
+import { LockHeld, takeLock } from './state/lock.ts';
+import { Outbox } from './reports/outbox.ts';
+import { recover } from './updates/recovery.ts';
+import { createServerApi } from './network/server-api.ts';
 
 /** How long `once` gives its last reports before it leaves them to the next run. */
 const LAST_REPORTS_MS = 30_000;

@@ -3,10 +3,10 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readCurrentVersion } from './agent-parts.ts';
 import type { AgentConfig } from './config.ts';
-import { readCredentials } from './credentials.ts';
-import { isTemporary, readIfPresent } from './durable-file.ts';
-import { peekJournal } from './journal.ts';
-import { lockHolder } from './lock.ts';
+import { readCredentials } from './state/credentials.ts';
+import { isTemporary, readIfPresent } from './state/durable-file.ts';
+import { peekJournal } from './state/journal.ts';
+import { lockHolder } from './state/lock.ts';
 import { CYCLE_FILE, type CycleNote } from './session.ts';
 
 export interface AgentStatus {

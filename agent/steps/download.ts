@@ -7,11 +7,11 @@ import { dirname } from 'node:path';
 import type { Logger } from 'pino';
 import type { Dispatcher } from 'undici';
 import type { AgentConfig } from '../config.ts';
-import { errorCode, readIfPresent, writeDurable } from '../durable-file.ts';
+import { errorCode, readIfPresent, writeDurable } from '../state/durable-file.ts';
 import { StepFailure, messageOf } from '../errors.ts';
-import { type HttpClient, firstOf } from '../http-client.ts';
-import { Interruption, requestPackage } from '../package-request.ts';
-import { packageUrlFault } from '../package-url.ts';
+import { type HttpClient, firstOf } from '../network/http-client.ts';
+import { Interruption, requestPackage } from '../network/package-request.ts';
+import { packageUrlFault } from '../network/package-url.ts';
 import { backoff, parseRetryAfter, pause } from '../timing.ts';
 
 const TRANSIENT = new Set([408, 425, 429, 500, 502, 503, 504]);

@@ -13,7 +13,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { type ReadEntry, Unpack } from 'tar';
 import type { AgentConfig } from '../config.ts';
-import { errorCode } from '../durable-file.ts';
+import { errorCode } from '../state/durable-file.ts';
 import { StepFailure, messageOf } from '../errors.ts';
 
 /** Small packages of very repetitive content are no bombs. */

@@ -7,7 +7,7 @@ import { connect } from 'node:net';
 import { request } from 'undici';
 import type { AgentConfig, HealthCheck } from '../config.ts';
 import { StepFailure, messageOf } from '../errors.ts';
-import { describeResult, runCommand } from '../run-command.ts';
+import { describeResult, runCommand } from '../process/run-command.ts';
 import { pause } from '../timing.ts';
 
 const OUTPUT_LIMIT = 4096;

@@ -1,8 +1,8 @@
 /** Runs the package's `install.sh`, once. */
 import type { AgentConfig } from '../config.ts';
 import { StepFailure } from '../errors.ts';
-import { RUN_MARKER } from '../leftovers.ts';
-import { describeResult, runCommand } from '../run-command.ts';
+import { RUN_MARKER } from '../process/leftovers.ts';
+import { describeResult, runCommand } from '../process/run-command.ts';
 
 export interface InstallRequest {
   /** The unpacked package. */

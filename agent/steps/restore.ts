@@ -19,7 +19,7 @@ import {
   symlink,
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { errorCode, syncDirectory } from '../durable-file.ts';
+import { errorCode, syncDirectory } from '../state/durable-file.ts';
 import { StepFailure, messageOf } from '../errors.ts';
 import { type Attributes, type SnapshotIndex, type TreeEntry, attributesOf } from './snapshot.ts';
 

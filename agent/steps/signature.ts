@@ -1,7 +1,7 @@
 /** Whether somebody the device trusts has signed the package. */
 import { type AgentParts, readSequence } from '../agent-parts.ts';
 import { StepFailure } from '../errors.ts';
-import type { ActiveUpdate } from '../journal.ts';
+import type { ActiveUpdate } from '../state/journal.ts';
 import { type Manifest, verifyManifest } from '../manifest.ts';
 
 /**

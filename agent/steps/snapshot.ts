@@ -11,7 +11,7 @@ import {
   removeDurable,
   syncDirectory,
   writeDurable,
-} from '../durable-file.ts';
+} from '../state/durable-file.ts';
 import { StepFailure, messageOf } from '../errors.ts';
 
 export type TreeEntry =

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { LimitedOutput, keepEnds, splitUtf8 } from '../../agent/limited-output.ts';
-import { isInWindow } from '../../agent/permission.ts';
-import { packageUrlFault, serverUrlFault } from '../../agent/package-url.ts';
+import { LimitedOutput, keepEnds, splitUtf8 } from '../../agent/process/limited-output.ts';
+import { isInWindow } from '../../agent/updates/permission.ts';
+import { packageUrlFault, serverUrlFault } from '../../agent/network/package-url.ts';
 import { backoff, parseRetryAfter, pollDelay, pollDelayAfterFailure } from '../../agent/timing.ts';
 
 const NOW = Date.parse('2026-03-01T12:00:00Z');

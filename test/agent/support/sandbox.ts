@@ -15,7 +15,7 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { JournalState } from '../../../agent/journal.ts';
+import type { JournalState } from '../../../agent/state/journal.ts';
 import type { AgentStatus } from '../../../agent/status.ts';
 import { agentProgram, faultInjection } from './agent-program.ts';
 import { DEVICE_ID, DEVICE_TOKEN } from './device-server.ts';

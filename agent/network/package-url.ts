@@ -1,5 +1,5 @@
 /** Which addresses the agent talks to. Pure. */
-import { isLoopback } from '../backend/contract/loopback.ts';
+import { isLoopback } from '../../backend/contract/loopback.ts';
 
 /** What is wrong with a server address, or `null`. Plain http never leaves the machine. */
 export function serverUrlFault(value: string): string | null {

@@ -5,13 +5,13 @@
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import type { LogUpload, StatusReport } from '../backend/contract/device-api.ts';
-import type { AgentConfig } from './config.ts';
-import { isTemporary, readIfPresent, removeDurable, writeDurable } from './durable-file.ts';
-import { messageOf } from './errors.ts';
-import type { HttpAnswer } from './http-client.ts';
-import { type ServerApi, describeAnswer } from './server-api.ts';
-import { backoff, pause } from './timing.ts';
+import type { LogUpload, StatusReport } from '../../backend/contract/device-api.ts';
+import type { AgentConfig } from '../config.ts';
+import { isTemporary, readIfPresent, removeDurable, writeDurable } from '../state/durable-file.ts';
+import { messageOf } from '../errors.ts';
+import type { HttpAnswer } from '../network/http-client.ts';
+import { type ServerApi, describeAnswer } from '../network/server-api.ts';
+import { backoff, pause } from '../timing.ts';
 
 export type OutboxMessage =
   | { kind: 'status'; deployment_id: string; body: StatusReport }

@@ -1,5 +1,5 @@
 /** Brings everything written so far to the disk, other programs' writes included. */
-import { StepFailure } from './errors.ts';
+import { StepFailure } from '../errors.ts';
 import { describeResult, runCommand } from './run-command.ts';
 
 const TIME_LIMIT_MS = 5 * 60_000;

@@ -1,12 +1,12 @@
 /** A rollback the server asks for after an update had ended. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { RollbackOrder } from '../backend/contract/device-api.ts';
-import { type AgentParts, readCurrentVersion, snapshotDir, workDir } from './agent-parts.ts';
+import type { RollbackOrder } from '../../backend/contract/device-api.ts';
+import { type AgentParts, readCurrentVersion, snapshotDir, workDir } from '../agent-parts.ts';
 import { restore, verifyRestored } from './going-back.ts';
-import { InstallLog } from './install-log.ts';
-import type { ActiveRollback, EndReport } from './journal.ts';
-import { readSnapshot, unmarkCommitted } from './steps/snapshot.ts';
+import { InstallLog } from '../reports/install-log.ts';
+import type { ActiveRollback, EndReport } from '../state/journal.ts';
+import { readSnapshot, unmarkCommitted } from '../steps/snapshot.ts';
 import { endReportBody, endWork } from './work-end.ts';
 
 /**

@@ -1,7 +1,7 @@
 /** What a start finds: leftovers of the last run, and perhaps a journal that cannot be read. */
 import { mkdir, readdir } from 'node:fs/promises';
-import { type AgentParts, readCurrentVersion, snapshotDir, workDir } from './agent-parts.ts';
-import { isCommitted, readSnapshot } from './steps/snapshot.ts';
+import { type AgentParts, readCurrentVersion, snapshotDir, workDir } from '../agent-parts.ts';
+import { isCommitted, readSnapshot } from '../steps/snapshot.ts';
 import { removeUnused } from './work-end.ts';
 
 /**

@@ -1,8 +1,8 @@
 /** Asks for a package: redirects, who gets the token, certificates. */
 import { type Dispatcher, request } from 'undici';
-import type { AgentConfig } from './config.ts';
-import { errorCode } from './durable-file.ts';
-import { StepFailure, messageOf } from './errors.ts';
+import type { AgentConfig } from '../config.ts';
+import { errorCode } from '../state/durable-file.ts';
+import { StepFailure, messageOf } from '../errors.ts';
 import { type HttpClient, firstOf } from './http-client.ts';
 import { packageUrlFault } from './package-url.ts';
 

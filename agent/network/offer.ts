@@ -1,6 +1,6 @@
 /** Reading a poll answer: what is not understood is refused before anything is done with it. */
 import Joi from 'joi';
-import type { CheckUpdateResponse, RollbackOrder } from '../backend/contract/device-api.ts';
+import type { CheckUpdateResponse, RollbackOrder } from '../../backend/contract/device-api.ts';
 
 /** Becomes part of file names and addresses. */
 const identifier = Joi.string().pattern(/^[A-Za-z0-9_-]{1,128}$/, 'identifier');

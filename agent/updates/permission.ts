@@ -1,7 +1,7 @@
 /** Whether the device may be changed right now: maintenance window, then the permission command. */
-import { type AgentParts } from './agent-parts.ts';
-import { NotNow } from './errors.ts';
-import { describeResult, runCommand } from './run-command.ts';
+import { type AgentParts } from '../agent-parts.ts';
+import { NotNow } from '../errors.ts';
+import { describeResult, runCommand } from '../process/run-command.ts';
 
 const OUTPUT_LIMIT = 4096;
 const KILL_GRACE_MS = 1000;

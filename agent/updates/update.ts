@@ -10,22 +10,22 @@ import {
   snapshotDir,
   workDir,
   writeCurrentVersion,
-} from './agent-parts.ts';
-import { AttemptReports } from './attempt-reports.ts';
-import { AgentStopping, AttemptWithdrawn, NotNow, messageOf } from './errors.ts';
-import { flushDisks } from './flush.ts';
+} from '../agent-parts.ts';
+import { AttemptReports } from '../reports/attempt-reports.ts';
+import { AgentStopping, AttemptWithdrawn, NotNow, messageOf } from '../errors.ts';
+import { flushDisks } from '../process/flush.ts';
 import { checkHealth, restore, scriptEnvironment, verifyRestored } from './going-back.ts';
-import { InstallLog } from './install-log.ts';
-import type { ActiveUpdate, EndReport, UpdateStep } from './journal.ts';
-import type { Manifest } from './manifest.ts';
+import { InstallLog } from '../reports/install-log.ts';
+import type { ActiveUpdate, EndReport, UpdateStep } from '../state/journal.ts';
+import type { Manifest } from '../manifest.ts';
 import { requirePermission } from './permission.ts';
-import { keepReserve } from './reserve.ts';
-import { checkPackage } from './steps/check.ts';
-import { discardDownload, downloadPackage } from './steps/download.ts';
-import { extractPackage } from './steps/extract.ts';
-import { runInstallScript } from './steps/install.ts';
-import { requireSigned } from './steps/signature.ts';
-import { markCommitted, removeSnapshot, takeSnapshot } from './steps/snapshot.ts';
+import { keepReserve } from '../state/reserve.ts';
+import { checkPackage } from '../steps/check.ts';
+import { discardDownload, downloadPackage } from '../steps/download.ts';
+import { extractPackage } from '../steps/extract.ts';
+import { runInstallScript } from '../steps/install.ts';
+import { requireSigned } from '../steps/signature.ts';
+import { markCommitted, removeSnapshot, takeSnapshot } from '../steps/snapshot.ts';
 import { endWork, removeUnused } from './work-end.ts';
 
 /** Steps in which the device is still untouched. */

@@ -1,13 +1,13 @@
 /** The end of an update or a rollback: its report, its log, and nothing left lying about. */
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MAX_INSTALL_LOG_BYTES, type StatusReport } from '../backend/contract/device-api.ts';
-import { type AgentParts, snapshotDir, workDir } from './agent-parts.ts';
-import { readIfPresent, writeDurable } from './durable-file.ts';
-import type { InstallLog } from './install-log.ts';
-import type { ActiveWork, EndReport } from './journal.ts';
-import { splitUtf8, wellFormed } from './limited-output.ts';
-import { removeSnapshot } from './steps/snapshot.ts';
+import { MAX_INSTALL_LOG_BYTES, type StatusReport } from '../../backend/contract/device-api.ts';
+import { type AgentParts, snapshotDir, workDir } from '../agent-parts.ts';
+import { readIfPresent, writeDurable } from '../state/durable-file.ts';
+import type { InstallLog } from '../reports/install-log.ts';
+import type { ActiveWork, EndReport } from '../state/journal.ts';
+import { splitUtf8, wellFormed } from '../process/limited-output.ts';
+import { removeSnapshot } from '../steps/snapshot.ts';
 
 const CHUNK_BYTES = 64 * 1024;
 const MAX_MESSAGE_CHARACTERS = 4000;

@@ -7,16 +7,16 @@ import {
   readCurrentVersion,
   snapshotDir,
   writeCurrentVersion,
-} from './agent-parts.ts';
-import { AgentStopping, StepFailure, messageOf } from './errors.ts';
-import { flushDisks } from './flush.ts';
-import type { InstallLog } from './install-log.ts';
-import type { ActiveWork, EndReport } from './journal.ts';
-import { endLeftovers } from './leftovers.ts';
-import { describeResult, runCommand } from './run-command.ts';
-import { requireHealth } from './steps/health.ts';
-import { restoreSnapshot } from './steps/restore.ts';
-import { readSnapshot } from './steps/snapshot.ts';
+} from '../agent-parts.ts';
+import { AgentStopping, StepFailure, messageOf } from '../errors.ts';
+import { flushDisks } from '../process/flush.ts';
+import type { InstallLog } from '../reports/install-log.ts';
+import type { ActiveWork, EndReport } from '../state/journal.ts';
+import { endLeftovers } from '../process/leftovers.ts';
+import { describeResult, runCommand } from '../process/run-command.ts';
+import { requireHealth } from '../steps/health.ts';
+import { restoreSnapshot } from '../steps/restore.ts';
+import { readSnapshot } from '../steps/snapshot.ts';
 
 /** The snapshot could not be put back this time; the work stays open and is tried again. */
 export class RestoreIncomplete extends Error {

@@ -1,10 +1,10 @@
 /** What one attempt tells the server, and whether the server still wants it. */
-import type { StatusReport } from '../backend/contract/device-api.ts';
-import type { AgentParts } from './agent-parts.ts';
-import { AttemptWithdrawn } from './errors.ts';
-import type { HttpAnswer } from './http-client.ts';
-import { describeAnswer } from './server-api.ts';
-import { pause } from './timing.ts';
+import type { StatusReport } from '../../backend/contract/device-api.ts';
+import type { AgentParts } from '../agent-parts.ts';
+import { AttemptWithdrawn } from '../errors.ts';
+import type { HttpAnswer } from '../network/http-client.ts';
+import { describeAnswer } from '../network/server-api.ts';
+import { pause } from '../timing.ts';
 
 /** Refusals of a report that say the server no longer wants this attempt. */
 const WITHDRAWING = new Set([404, 409, 410]);

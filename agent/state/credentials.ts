@@ -3,8 +3,8 @@ import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import Joi from 'joi';
 import { readIfPresent, writeDurable } from './durable-file.ts';
-import { UsageError } from './errors.ts';
-import { EXIT } from './exit-codes.ts';
+import { UsageError } from '../errors.ts';
+import { EXIT } from '../exit-codes.ts';
 
 export interface Credentials {
   server_url: string;

@@ -1,9 +1,9 @@
 /** Tells Ops-Center that the device is there. A heartbeat that fails is not made up for. */
 import { cpus, freemem, loadavg, networkInterfaces, totalmem, uptime } from 'node:os';
 import type { Logger } from 'pino';
-import { messageOf } from './errors.ts';
+import { messageOf } from '../errors.ts';
 import { type Heartbeat, type ServerApi, describeAnswer } from './server-api.ts';
-import { pause } from './timing.ts';
+import { pause } from '../timing.ts';
 
 /** Runs until the signal; never rejects. */
 export async function sendHeartbeats(

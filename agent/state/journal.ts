@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { ReportedStatus } from '../backend/contract/states.ts';
+import type { ReportedStatus } from '../../backend/contract/states.ts';
 import { readIfPresent, writeDurable } from './durable-file.ts';
 import { isDiskFull, releaseReserve } from './reserve.ts';
 

@@ -4,8 +4,8 @@
  */
 import { closeSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { MAX_INSTALL_LOG_BYTES } from '../backend/contract/device-api.ts';
-import { LimitedOutput, keepEnds } from './limited-output.ts';
+import { MAX_INSTALL_LOG_BYTES } from '../../backend/contract/device-api.ts';
+import { LimitedOutput, keepEnds } from '../process/limited-output.ts';
 
 const ON_DISK_LIMIT = MAX_INSTALL_LOG_BYTES / 2;
 

@@ -2,9 +2,9 @@
 import { readFile } from 'node:fs/promises';
 import { rootCertificates } from 'node:tls';
 import { Agent, ProxyAgent, type Dispatcher, request } from 'undici';
-import type { AgentConfig } from './config.ts';
-import { isLoopback } from '../backend/contract/loopback.ts';
-import { parseRetryAfter } from './timing.ts';
+import type { AgentConfig } from '../config.ts';
+import { isLoopback } from '../../backend/contract/loopback.ts';
+import { parseRetryAfter } from '../timing.ts';
 
 /** Nothing the server says is longer. */
 const MAX_ANSWER_BYTES = 1024 * 1024;

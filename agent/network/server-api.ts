@@ -1,7 +1,7 @@
 /** The calls of the device API and of device registration, as addresses and bodies. */
-import type { LogUpload, StatusReport } from '../backend/contract/device-api.ts';
-import { type Credentials, registrationAnswer } from './credentials.ts';
-import { StepFailure } from './errors.ts';
+import type { LogUpload, StatusReport } from '../../backend/contract/device-api.ts';
+import { type Credentials, registrationAnswer } from '../state/credentials.ts';
+import { StepFailure } from '../errors.ts';
 import type { HttpAnswer, HttpClient } from './http-client.ts';
 
 export interface Heartbeat {
