@@ -161,6 +161,8 @@ async function considerOffer(
     manifest: offer.manifest,
     signature: offer.signature,
     sequence: null,
+    starts: 0,
+    fetched_bytes: 0,
     reason: null,
     health_runs: 0,
     restore_failures: 0,

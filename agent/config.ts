@@ -51,6 +51,7 @@ export interface AgentConfig {
     timeout_seconds: number;
     kill_grace_seconds: number;
     output_limit_bytes: number;
+    max_interrupted_starts: number;
     window?: { start: string; end: string; days?: number[] };
     permission_command?: { command: string; timeout_seconds: number };
   };
@@ -60,6 +61,7 @@ export interface AgentConfig {
     deadline_seconds: number;
     max_interrupted_runs: number;
   };
+  commit: { require_report: boolean; deadline_seconds: number };
   download: {
     connect_timeout_seconds: number;
     stall_timeout_seconds: number;
@@ -153,6 +155,7 @@ export const configSchema = Joi.object({
     timeout_seconds: seconds(900),
     kill_grace_seconds: seconds(10, 0),
     output_limit_bytes: count(256 * 1024, 1024),
+    max_interrupted_starts: count(10),
     window: Joi.object({
       start: timeOfDay.required(),
       end: timeOfDay.required(),
@@ -165,6 +168,10 @@ export const configSchema = Joi.object({
     passes_required: count(1),
     deadline_seconds: seconds(300),
     max_interrupted_runs: count(3),
+  }),
+  commit: section({
+    require_report: Joi.boolean().default(true),
+    deadline_seconds: seconds(30 * 60),
   }),
   download: section({
     connect_timeout_seconds: seconds(30),

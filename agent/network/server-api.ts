@@ -17,6 +17,8 @@ export interface Heartbeat {
 export interface ServerApi {
   readonly origin: string;
   readonly token: string;
+  /** How often the server has answered anything at all, refusals included, since this was made. */
+  readonly answers: number;
   checkUpdate(currentVersion: string | null, signal: AbortSignal): Promise<HttpAnswer>;
   report(deploymentId: string, body: StatusReport, signal: AbortSignal): Promise<HttpAnswer>;
   uploadLog(deploymentId: string, body: LogUpload, signal: AbortSignal): Promise<HttpAnswer>;
@@ -31,12 +33,21 @@ export function createServerApi(http: HttpClient, who: Credentials): ServerApi {
   };
   const device = { device_id: who.device_id };
   const token = who.auth_token;
+  let answers = 0;
+  const call: HttpClient['json'] = async (request) => {
+    const answer = await http.json(request);
+    answers++;
+    return answer;
+  };
   const deployment = (id: string): string => `/api/v1/ota/deployments/${encodeURIComponent(id)}`;
   return {
     origin: new URL(who.server_url).origin,
     token,
+    get answers() {
+      return answers;
+    },
     checkUpdate: (version, signal) =>
-      http.json({
+      call({
         method: 'GET',
         url: at('/api/v1/ota/check-update', {
           ...device,
@@ -46,7 +57,7 @@ export function createServerApi(http: HttpClient, who: Credentials): ServerApi {
         signal,
       }),
     report: (id, body, signal) =>
-      http.json({
+      call({
         method: 'POST',
         url: at(`${deployment(id)}/status`, device),
         token,
@@ -54,9 +65,9 @@ export function createServerApi(http: HttpClient, who: Credentials): ServerApi {
         signal,
       }),
     uploadLog: (id, body, signal) =>
-      http.json({ method: 'POST', url: at(`${deployment(id)}/logs`, device), token, body, signal }),
+      call({ method: 'POST', url: at(`${deployment(id)}/logs`, device), token, body, signal }),
     heartbeat: (body, signal) =>
-      http.json({
+      call({
         method: 'POST',
         url: at(`/api/v1/edge/devices/${encodeURIComponent(who.device_id)}/heartbeat`),
         token,

@@ -1,25 +1,29 @@
 /**
- * Ends what an installation script left running, wherever it hid (`setsid`, double fork): children
- * inherit the marker in their environment. Needed before files are put back, or a survivor could
- * write over them again.
+ * Ends what an installation script left running, wherever it hid (`setsid`, double fork): it is in the
+ * installation's control group where there is one, and children inherit the marker in their
+ * environment. Needed before files are put back, or a survivor could write over them again.
  */
 import { readFile, readdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { controlGroupMembers, killControlGroup } from './control-group.ts';
 
 /** The environment variable every process of an installation carries. */
 export const RUN_MARKER = 'OTA_RUN_ID';
 const ROUNDS = 50;
 
 /**
- * Kills every process marked with this run, until none is left.
+ * Kills every process of an installation, until none is left.
+ * @param mark see `installationMark`
  * @returns how many were killed
  * @throws Error when some cannot be ended
  */
-export async function endLeftovers(runId: string): Promise<number> {
+export async function endLeftovers(mark: string): Promise<number> {
   const killed = new Set<number>();
   for (let round = 0; round < ROUNDS; round++) {
-    const alive = await markedProcesses(runId);
-    if (alive.length === 0) return killed.size;
+    const members = [...(await controlGroupMembers(mark)), ...(await markedProcesses(mark))];
+    const alive = new Set(members);
+    if (alive.size === 0) return killed.size;
+    await killControlGroup(mark);
     for (const pid of alive) {
       killed.add(pid);
       try {
@@ -33,14 +37,14 @@ export async function endLeftovers(runId: string): Promise<number> {
   throw new Error('processes of the installation script cannot be ended');
 }
 
-async function markedProcesses(runId: string): Promise<number[]> {
-  const marker = `${RUN_MARKER}=${runId}`;
+async function markedProcesses(mark: string): Promise<number[]> {
+  const entry = `${RUN_MARKER}=${mark}`;
   const names = await readdir('/proc').catch(() => [] as string[]);
   const found: number[] = [];
   for (const name of names) {
     if (!/^\d+$/.test(name) || Number(name) === process.pid) continue;
     const environment = await readFile(`/proc/${name}/environ`, 'utf8').catch(() => '');
-    if (environment.split('\0').includes(marker)) found.push(Number(name));
+    if (environment.split('\0').includes(entry)) found.push(Number(name));
   }
   return found;
 }

@@ -1,4 +1,9 @@
 /** Keeps the beginning and the end of a flood, within a fixed amount of memory. */
+import { stripVTControlCharacters } from 'node:util';
+
+/** Every control character but tab and line feed. */
+const CONTROL = /[^\P{Cc}\t\n]/gu;
+
 export class LimitedOutput {
   readonly #limit: number;
   readonly #head: Buffer[] = [];
@@ -32,7 +37,7 @@ export class LimitedOutput {
     }
   }
 
-  /** The text kept, made valid UTF-8 without control characters a database refuses. */
+  /** The text kept, as {@link plainText}. */
   text(): string {
     const excess = Math.max(this.#tailBytes - this.#limit, 0);
     const tail = Buffer.concat(this.#tail).subarray(excess);
@@ -42,9 +47,14 @@ export class LimitedOutput {
   }
 }
 
-/** Invalid UTF-8 and NUL become U+FFFD. */
+/**
+ * What a page and a database can show: no colours or other orders to a terminal, every kind of line end
+ * one line feed, control characters and invalid UTF-8 as U+FFFD.
+ */
 export function plainText(bytes: Buffer): string {
-  return bytes.toString('utf8').replaceAll('\0', '\uFFFD');
+  return stripVTControlCharacters(bytes.toString('utf8'))
+    .replace(/\r\n?/g, '\n')
+    .replace(CONTROL, '\uFFFD');
 }
 
 /** What was cut inside a character becomes U+FFFD there. */

@@ -18,6 +18,8 @@ export interface CommandRequest {
   /** Between TERM and KILL. */
   graceMs: number;
   outputLimit: number;
+  /** Folder of a control group to run in; a command that may not enter it runs without. */
+  controlGroup?: string | null;
   /** Stops the command as the time limit would. */
   signal?: AbortSignal;
   onOutput?: (chunk: Buffer) => void;
@@ -36,7 +38,8 @@ export interface CommandResult {
 /** Never rejects: what went wrong is in the result. */
 export async function runCommand(request: CommandRequest): Promise<CommandResult> {
   const output = new LimitedOutput(request.outputLimit);
-  const child = spawn(request.file, request.args, {
+  const [file, args] = commandLine(request);
+  const child = spawn(file, args, {
     cwd: request.cwd,
     env: commandEnvironment(request.env),
     detached: true,
@@ -88,6 +91,13 @@ export function describeResult(result: CommandResult, timeoutMs: number): string
   if (result.timedOut) return `was stopped because it ran longer than ${timeoutMs / 1000} seconds`;
   if (result.signal !== null) return `was killed by ${result.signal}`;
   return result.code === 0 ? null : `exited with code ${result.code}`;
+}
+
+/** The command enters its group before it begins: nothing it starts can be outside. */
+function commandLine({ file, args, controlGroup }: CommandRequest): [string, string[]] {
+  if (!controlGroup) return [file, args];
+  const enter = '{ echo $$ > "$0/cgroup.procs"; } 2>/dev/null; exec "$@"';
+  return ['/bin/sh', ['-c', enter, controlGroup, file, ...args]];
 }
 
 function commandEnvironment(extra: Record<string, string>): Record<string, string> {

@@ -5,6 +5,7 @@ import { AttemptWithdrawn } from '../errors.ts';
 import type { HttpAnswer } from '../network/http-client.ts';
 import { describeAnswer } from '../network/server-api.ts';
 import { pause } from '../timing.ts';
+import type { Receipt } from './outbox.ts';
 
 /** Refusals of a report that say the server no longer wants this attempt. */
 const WITHDRAWING = new Set([404, 409, 410]);
@@ -31,15 +32,17 @@ export class AttemptReports {
   }
 
   /** Durable when it resolves; delivered some time. */
-  async send(report: StatusReport): Promise<void> {
-    await this.#add(report);
+  send(report: StatusReport): Promise<Receipt> {
+    return this.#add(report);
   }
 
   /**
    * Waits a limited time for the answer: a server that is away must not hold the device up.
+   * @returns whether the server is there: it answered something meanwhile, or had asked for patience
    * @throws the reason of {@link untouchedSignal}
    */
-  async sendAndListen(report: StatusReport): Promise<void> {
+  async sendAndListen(report: StatusReport): Promise<boolean> {
+    const answersBefore = this.#parts.api.answers;
     const { delivery } = await this.#add(report);
     const heard = delivery.then(({ answer }) => this.#heed(answer));
     const waiting = new AbortController();
@@ -47,6 +50,7 @@ export class AttemptReports {
     const signal = AbortSignal.any([this.untouchedSignal, waiting.signal]);
     await Promise.race([heard, pause(limit, signal)]).finally(() => waiting.abort());
     this.untouchedSignal.throwIfAborted();
+    return this.#parts.api.answers > answersBefore || this.#parts.outbox.toldToWait;
   }
 
   /**
@@ -83,7 +87,7 @@ export class AttemptReports {
     }
   }
 
-  #add(report: StatusReport): ReturnType<AgentParts['outbox']['add']> {
+  #add(report: StatusReport): Promise<Receipt> {
     const { deployment_id, attempt } = this.#attempt;
     return this.#parts.outbox.add({
       kind: 'status',

@@ -43,6 +43,7 @@ export class Outbox {
   readonly #listeners = new Set<() => void>();
   #next = 1;
   #hurry: (() => void) | null = null;
+  #toldToWait = false;
 
   private constructor(dir: string) {
     this.#dir = dir;
@@ -73,12 +74,24 @@ export class Outbox {
     return this.#entries.length;
   }
 
+  /** The server's last answer was `Retry-After`, and that time is not over. */
+  get toldToWait(): boolean {
+    return this.#toldToWait;
+  }
+
   hasMessagesFor(deploymentId: string): boolean {
     return this.#entries.some((entry) => entry.message.deployment_id === deploymentId);
   }
 
-  /** Durable when it resolves. */
+  /**
+   * Durable when it resolves. What was said last and is still waiting is not said again: an update that
+   * waits for a server must not fill the disk.
+   */
   async add(message: OutboxMessage): Promise<Receipt> {
+    const last = this.#entries.at(-1);
+    if (last && JSON.stringify(last.message) === JSON.stringify(message)) {
+      return { delivery: last.delivery };
+    }
     const name = `${String(this.#next++).padStart(12, '0')}.json`;
     const entry = entryOf(join(this.#dir, name), message);
     await writeDurable(entry.path, JSON.stringify(message));
@@ -141,8 +154,10 @@ export class Outbox {
           limits.retry_max_seconds * 1000,
           Math.random(),
         );
-        if (outcome.retryAfter !== null) await pause(outcome.retryAfter, signal);
-        else await this.#pauseUnlessHurried(wait, signal);
+        if (outcome.retryAfter !== null) {
+          this.#toldToWait = true;
+          await pause(outcome.retryAfter, signal).finally(() => (this.#toldToWait = false));
+        } else await this.#pauseUnlessHurried(wait, signal);
       } catch (error) {
         if (signal.aborted) return;
         failures++;

@@ -55,6 +55,10 @@ export interface ActiveUpdate extends Work {
   signature: string | null;
   /** Of the verified manifest, once the script may run; recorded when the version stays. */
   sequence: number | null;
+  /** Runs of the current step begun and not ended: the agent was killed meanwhile. Up to `snapshot`. */
+  starts: number;
+  /** Bytes of the package that were there when the last of these runs began. */
+  fetched_bytes: number;
 }
 
 /** A rollback the server asked for after the update had ended. */
@@ -194,10 +198,21 @@ function decode(text: string): JournalState | null {
   try {
     const file = JSON.parse(text) as { format: number; sha256: string; state: JournalState };
     if (file.format !== 1 || file.sha256 !== digest(JSON.stringify(file.state))) return null;
-    return file.state;
+    return withDefaults(file.state);
   } catch {
     return null;
   }
+}
+
+/** What a journal lacks that an older agent left behind when it was replaced in the middle. */
+const NEWER_FIELDS: Pick<ActiveUpdate, 'starts' | 'fetched_bytes'> = {
+  starts: 0,
+  fetched_bytes: 0,
+};
+
+function withDefaults(state: JournalState): JournalState {
+  const { active } = state;
+  return active?.kind === 'update' ? { ...state, active: { ...NEWER_FIELDS, ...active } } : state;
 }
 
 function digest(text: string): string {

@@ -17,6 +17,8 @@ import { backoff, parseRetryAfter, pause } from '../timing.ts';
 const TRANSIENT = new Set([408, 425, 429, 500, 502, 503, 504]);
 const RETRY_MIN_MS = 1000;
 const RETRY_MAX_MS = 60_000;
+/** Milliseconds; a device's clock jumps by years when it finds a time server after its start. */
+const monotonic = (): number => performance.now();
 
 export interface DownloadRequest {
   url: string;
@@ -53,7 +55,7 @@ export async function downloadPackage(job: DownloadRequest): Promise<{ resumed: 
   const fault = packageUrlFault(job.url, job.limits.allow_insecure_loopback);
   if (fault) throw new StepFailure(`Download refused: ${fault}`);
   await mkdir(dirname(job.file), { recursive: true, mode: 0o700 });
-  const deadline = Date.now() + job.limits.deadline_seconds * 1000;
+  const deadline = monotonic() + job.limits.deadline_seconds * 1000;
   for (let failures = 0; ;) {
     job.signal.throwIfAborted();
     const before = await sizeOf(job.file);
@@ -69,7 +71,7 @@ export async function downloadPackage(job: DownloadRequest): Promise<{ resumed: 
         throw new StepFailure(`Download failed after ${failures} tries: ${error.message}`);
       }
       const wait = error.retryAfter ?? backoff(failures, RETRY_MIN_MS, RETRY_MAX_MS, Math.random());
-      if (Date.now() + wait > deadline) {
+      if (monotonic() + wait > deadline) {
         throw new StepFailure(
           `Download not finished within ${job.limits.deadline_seconds} seconds: ${error.message}`,
         );
@@ -177,7 +179,7 @@ async function receive(
   max: number,
 ): Promise<void> {
   const { limits } = job;
-  const began = Date.now();
+  const began = monotonic();
   let position = start;
   let window = { since: began, position };
   const windowMs = limits.min_speed_window_seconds * 1000;
@@ -187,17 +189,17 @@ async function receive(
       await writeAll(handle, chunk, position);
       position += chunk.length;
       job.onProgress(total ? Math.floor((position / total) * 100) : null);
-      const elapsed = Date.now() - window.since;
+      const elapsed = monotonic() - window.since;
       if (elapsed >= windowMs) {
         const speed = ((position - window.position) / elapsed) * 1000;
         if (speed < limits.min_bytes_per_second) {
           throw new Interruption(`only ${Math.round(speed)} bytes a second arrive`);
         }
-        window = { since: Date.now(), position };
+        window = { since: monotonic(), position };
       }
       if (limits.max_bytes_per_second > 0) {
         const due = began + ((position - start) / limits.max_bytes_per_second) * 1000;
-        if (due > Date.now()) await pause(due - Date.now(), job.signal);
+        if (due > monotonic()) await pause(due - monotonic(), job.signal);
       }
     }
   } catch (error) {

@@ -1,13 +1,15 @@
 /** Runs the package's `install.sh`, once. */
 import type { AgentConfig } from '../config.ts';
 import { StepFailure } from '../errors.ts';
+import { makeControlGroup } from '../process/control-group.ts';
 import { RUN_MARKER } from '../process/leftovers.ts';
 import { describeResult, runCommand } from '../process/run-command.ts';
 
 export interface InstallRequest {
   /** The unpacked package. */
   folder: string;
-  runId: string;
+  /** See `installationMark`. */
+  mark: string;
   env: Record<string, string>;
   limits: AgentConfig['install'];
   onOutput: (chunk: Buffer) => void;
@@ -20,10 +22,11 @@ export async function runInstallScript(job: InstallRequest): Promise<void> {
     file: 'bash',
     args: ['install.sh'],
     cwd: job.folder,
-    env: { ...job.env, [RUN_MARKER]: job.runId },
+    env: { ...job.env, [RUN_MARKER]: job.mark },
     timeoutMs,
     graceMs: job.limits.kill_grace_seconds * 1000,
     outputLimit: job.limits.output_limit_bytes,
+    controlGroup: await makeControlGroup(job.mark),
     onOutput: job.onOutput,
   });
   const fault = describeResult(result, timeoutMs);

@@ -3,7 +3,8 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RollbackOrder } from '../../backend/contract/device-api.ts';
 import { type AgentParts, readCurrentVersion, snapshotDir, workDir } from '../agent-parts.ts';
-import { restore, verifyRestored } from './going-back.ts';
+import { restore, scriptEnvironment, verifyRestored } from './going-back.ts';
+import { requirePermission } from './permission.ts';
 import { InstallLog } from '../reports/install-log.ts';
 import type { ActiveRollback, EndReport } from '../state/journal.ts';
 import { readSnapshot, unmarkCommitted } from '../steps/snapshot.ts';
@@ -12,6 +13,7 @@ import { endReportBody, endWork } from './work-end.ts';
 /**
  * Begins what was ordered, or tells the server why it cannot be done.
  * @returns the work to carry out, or how it ended at once
+ * @throws {NotNow} the server keeps asking, and the next poll finds the device in another mood
  */
 export async function acceptRollback(
   parts: AgentParts,
@@ -54,6 +56,12 @@ export async function acceptRollback(
     restore_failures: 0,
     end: null,
   };
+  const env = {
+    ...scriptEnvironment(parts, work),
+    OTA_TARGET_VERSION: version,
+    OTA_PREVIOUS_VERSION: current ?? '',
+  };
+  await requirePermission(config, env, parts.stopping);
   await journal.setActive(work);
   return { work };
 }

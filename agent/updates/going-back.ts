@@ -12,9 +12,11 @@ import { AgentStopping, StepFailure, messageOf } from '../errors.ts';
 import { flushDisks } from '../process/flush.ts';
 import type { InstallLog } from '../reports/install-log.ts';
 import type { ActiveWork, EndReport } from '../state/journal.ts';
+import { installationMark } from '../process/installation-mark.ts';
 import { endLeftovers } from '../process/leftovers.ts';
 import { describeResult, runCommand } from '../process/run-command.ts';
 import { requireHealth } from '../steps/health.ts';
+import { describeIrreversible } from '../steps/irreversible.ts';
 import { restoreSnapshot } from '../steps/restore.ts';
 import { readSnapshot } from '../steps/snapshot.ts';
 
@@ -36,7 +38,7 @@ export async function restore<T extends ActiveWork>(
   const dir = snapshotDir(config.state_dir, work.run_id);
   log.line(`restoring ${work.previous_version ?? 'the version before'}: ${work.reason ?? ''}`);
   try {
-    const killed = await endLeftovers(work.run_id);
+    const killed = await endLeftovers(installationMark(config.state_dir, work.run_id));
     if (killed > 0) log.line(`${killed} processes of the installation were still running; ended`);
     const index = await readSnapshot(dir);
     if (!index) throw new StepFailure('the snapshot is missing or unreadable');
@@ -65,16 +67,18 @@ export async function verifyRestored(
   log: InstallLog,
 ): Promise<EndReport> {
   const reason = work.reason ?? 'Rolled back.';
+  const lost = await describeIrreversible(snapshotDir(parts.config.state_dir, work.run_id));
+  if (lost) log.line(lost);
   const end = (error_message: string): EndReport => ({
     status: 'rolled_back',
-    error_message,
+    error_message: lost ? `${error_message} ${lost}` : error_message,
     installed_version: work.previous_version,
   });
   if (work.health_runs >= parts.config.health.max_interrupted_runs) {
     return end(`${reason} The old version is back, but its health check was cut off each time.`);
   }
   try {
-    await checkHealth(parts, work, log);
+    await countedHealthRun(parts, work, () => requireHealthy(parts, work, log));
     log.line('restored and healthy');
     return end(reason);
   } catch (error) {
@@ -85,31 +89,42 @@ export async function verifyRestored(
 }
 
 /**
- * Health checks that are counted on disk while they run: being killed in the middle again and again
- * must come to an end. A stop that was asked for does not count.
- * @throws {StepFailure} unhealthy
+ * A check that is counted on disk while it runs: being killed in the middle again and again must come
+ * to an end. A stop that was asked for does not count.
  */
-export async function checkHealth(
-  parts: AgentParts,
+export async function countedHealthRun(
+  { journal }: AgentParts,
   work: ActiveWork,
-  log: InstallLog,
+  check: () => Promise<void>,
 ): Promise<void> {
-  const { config, journal, stopping } = parts;
   const counted = await journal.advance(work, { health_runs: work.health_runs + 1 });
   try {
-    await requireHealth({
-      rules: config.health,
-      cwd: config.root,
-      env: scriptEnvironment(parts, work),
-      signal: stopping,
-      onLine: (line) => log.line(line),
-    });
+    await check();
   } catch (error) {
     if (error instanceof AgentStopping) {
       await journal.advance(counted, { health_runs: work.health_runs });
     }
     throw error;
   }
+}
+
+/**
+ * @throws {StepFailure} unhealthy
+ * @throws {AgentStopping}
+ */
+export async function requireHealthy(
+  parts: AgentParts,
+  work: ActiveWork,
+  log: InstallLog,
+): Promise<void> {
+  const { config, stopping } = parts;
+  await requireHealth({
+    rules: config.health,
+    cwd: config.root,
+    env: scriptEnvironment(parts, work),
+    signal: stopping,
+    onLine: (line) => log.line(line),
+  });
 }
 
 /** What scripts and health checks are told about the update. */

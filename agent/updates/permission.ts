@@ -1,5 +1,5 @@
 /** Whether the device may be changed right now: maintenance window, then the permission command. */
-import { type AgentParts } from '../agent-parts.ts';
+import type { AgentConfig } from '../config.ts';
 import { NotNow } from '../errors.ts';
 import { describeResult, runCommand } from '../process/run-command.ts';
 
@@ -9,13 +9,18 @@ const KILL_GRACE_MS = 1000;
 export interface MaintenanceWindow {
   /** hh:mm, local time. */
   start: string;
-  /** hh:mm; before `start` it means the next day. The window then belongs to the day it starts on. */
+  /**
+   * hh:mm; not after `start` it means the next day. The window then belongs to the day it starts on.
+   */
   end: string;
   /** 0 (Sunday) … 6; every day unless given. */
   days?: number[];
 }
 
-/** Pure: local time decides. */
+/**
+ * Pure: the clock on the device's wall decides. Where summer time begins, a window that lies in the hour
+ * left out does not open that day; where it ends, the hour that comes twice counts twice.
+ */
 export function isInWindow(window: MaintenanceWindow, now: Date): boolean {
   const minutes = now.getHours() * 60 + now.getMinutes();
   const start = minutesOf(window.start);
@@ -26,15 +31,27 @@ export function isInWindow(window: MaintenanceWindow, now: Date): boolean {
   return (minutes >= start && allows(today)) || (minutes < end && allows(today - 1));
 }
 
-/** @throws {NotNow} with the reason */
-export async function requirePermission(
-  { config, stopping }: AgentParts,
-  env: Record<string, string>,
-): Promise<void> {
-  const { window, permission_command: hook } = config.install;
-  if (window && !isInWindow(window, new Date())) {
+/**
+ * The schedule of updates. A rollback somebody asks for is not bound by it: it is wanted now.
+ * @throws {NotNow}
+ */
+export function requireWindow(window: MaintenanceWindow | undefined, now: Date): void {
+  if (window && !isInWindow(window, now)) {
     throw new NotNow(`outside the maintenance window ${window.start}–${window.end}`);
   }
+}
+
+/**
+ * Only the device knows whether it can be disturbed right now; that holds for whatever changes it.
+ * @throws {NotNow} with what the command said
+ * @throws {AgentStopping}
+ */
+export async function requirePermission(
+  config: AgentConfig,
+  env: Record<string, string>,
+  stopping: AbortSignal,
+): Promise<void> {
+  const { permission_command: hook } = config.install;
   if (!hook) return;
   const timeoutMs = hook.timeout_seconds * 1000;
   const result = await runCommand({

@@ -3,6 +3,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MAX_INSTALL_LOG_BYTES, type StatusReport } from '../../backend/contract/device-api.ts';
 import { type AgentParts, snapshotDir, workDir } from '../agent-parts.ts';
+import { removeEmptyControlGroups } from '../process/control-group.ts';
 import { readIfPresent, writeDurable } from '../state/durable-file.ts';
 import type { InstallLog } from '../reports/install-log.ts';
 import type { ActiveWork, EndReport } from '../state/journal.ts';
@@ -74,8 +75,9 @@ async function frozenLog(
   return text;
 }
 
-/** Removes every work folder and snapshot the journal does not speak of. */
+/** Removes every work folder, snapshot and control group nothing needs any more. */
 export async function removeUnused({ config, journal }: AgentParts): Promise<void> {
+  await removeEmptyControlGroups(config.state_dir);
   const { active, kept } = journal.state;
   for (const name of await namesIn(workDir(config.state_dir))) {
     if (name === active?.run_id) continue;

@@ -1,7 +1,9 @@
 import { expect } from 'chai';
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { gzipSync } from 'node:zlib';
+import { Readable } from 'node:stream';
+import { buffer } from 'node:stream/consumers';
+import { createGzip, gzipSync } from 'node:zlib';
 import { DeviceServer } from './support/device-server.ts';
 import {
   type ArchiveEntry,
@@ -125,6 +127,16 @@ describe('agent: archives that attack', () => {
   for (const [title, { entries, says }] of Object.entries(ATTACKS)) {
     it(`${title} is refused`, () => expectRefused(packEntries(entries), says));
   }
+
+  it('F19 a million entries are refused at the first one too many', async () => {
+    const distinct = Array.from({ length: 60 }, (_, n) => ({ path: `f${n}`, content: '' }));
+    const entry = tarOf([{ path: 'again', content: '' }]).subarray(0, 512);
+    const block = Buffer.concat(Array.from({ length: 10_000 }, () => entry));
+    const start = tarOf([SCRIPT, ...distinct]).subarray(0, -1024);
+    const archive = Readable.from([start, ...Array.from({ length: 100 }, () => block)]);
+    const packed = await buffer(archive.pipe(createGzip({ level: 1 })));
+    await expectRefused(packageOf(packed), 'more than 50 entries');
+  });
 
   it('F17 setuid bits and foreign owners are not taken over', async () => {
     server.offerPackage(

@@ -79,6 +79,41 @@ describe('agent: download', () => {
     expect(server.downloads[1]?.range).to.equal('bytes=150000-');
   });
 
+  it('F22 F31 is not given up however often the agent is killed, as long as it comes further', async () => {
+    await device.configure({ install: { max_interrupted_starts: 1 } });
+    for (const size of [60_000, 120_000, 180_000]) {
+      server.servePackage = inTurn((request, response) => {
+        const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
+        response.writeHead(start > 0 ? 206 : 200, {
+          etag: server.etag,
+          'content-length': BIG.bytes.length - start,
+          'content-range': `bytes ${start}-${BIG.bytes.length - 1}/${BIG.bytes.length}`,
+        });
+        response.write(BIG.bytes.subarray(start, size));
+        return true;
+      });
+      const agent = await device.start(['once']);
+      await stored(size)();
+      agent.process.kill('SIGKILL');
+      await agent.exit;
+    }
+    server.servePackage = null;
+    await expectCompleted();
+  });
+
+  it('F31 is given up when the agent is killed again and again without a new byte', async () => {
+    await device.configure({ install: { max_interrupted_starts: 2 } });
+    for (let time = 0; time < 2; time++) {
+      server.servePackage = inTurn(() => true);
+      const agent = await device.start(['once']);
+      await server.until(() => server.downloads.length > time);
+      agent.process.kill('SIGKILL');
+      await agent.exit;
+    }
+    server.servePackage = null;
+    await expectUntouched('2 times in a row in the step download');
+  });
+
   it('F23 starts over when the file changed in between', async () => {
     server.servePackage = inTurn((_request, response) => {
       response.writeHead(200, { etag: '"earlier"', 'content-length': BIG.bytes.length });

@@ -4,6 +4,10 @@ import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { chmod, mkdir, readFile, rmdir, symlink, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
+import { makeControlGroup, removeEmptyControlGroups } from '../../agent/process/control-group.ts';
+import { installationMark } from '../../agent/process/installation-mark.ts';
+import { waitFor } from '../support/wait-for.ts';
+import { agentProgram } from './support/agent-program.ts';
 import { DeviceServer } from './support/device-server.ts';
 import { makePackage } from './support/package-builder.ts';
 import { Sandbox } from './support/sandbox.ts';
@@ -58,6 +62,35 @@ describe('agent: scripts, health and going back', () => {
     expect(await device.picture()).to.equal(before);
   });
 
+  it('F43 a background child that also cleaned its environment is found in its control group', async function () {
+    const probe = await makeControlGroup(installationMark(device.dir, 'probe'));
+    await removeEmptyControlGroups(device.dir);
+    if (probe === null) this.skip();
+    await expectRolledBack(
+      `${spoil} setsid env -i /bin/bash -c 'while :; do /bin/sleep 0.02; echo late > "'"$OTA_ROOT"'/app/version.txt"; done' >/dev/null 2>&1 & sleep 0.1; exit 1`,
+      'exited with code 1',
+    );
+    expect(server.log('deployment-1')).to.match(/[1-9]\d* processes of the installation/);
+    expect(await device.picture()).to.equal(before);
+  });
+
+  it('F43 going back ends nothing of another device on the same machine', async () => {
+    const neighbour = await Sandbox.create(server.url);
+    try {
+      const same = { deployment_id: 'deployment-1' };
+      server.offerPackage(
+        makePackage('sleep 30 >/dev/null 2>&1 & echo $! > "$OTA_ROOT/child"'),
+        same,
+      );
+      expect((await neighbour.once()).code).to.equal(0);
+      server.offerPackage(makePackage(`${spoil} exit 1`), same);
+      expect((await device.once()).code).to.equal(11);
+      process.kill(Number(await neighbour.read('child')), 'SIGKILL');
+    } finally {
+      await neighbour.remove();
+    }
+  });
+
   it('F43 a background child that keeps the output open does not hold a good update up', async () => {
     server.offerPackage(
       makePackage('sleep 30 & echo $! > "$OTA_ROOT/child"; echo new > "$OTA_ROOT/app/version.txt"'),
@@ -87,7 +120,7 @@ describe('agent: scripts, health and going back', () => {
     );
     expect(Buffer.byteLength(log)).to.be.within(100_000, 256 * 1024);
     expect(log).to.include('first line').and.include('last line').and.include('left out');
-    expect(log).to.not.include('\0');
+    expect(log).to.not.match(/[^\P{Cc}\t\n]/u);
   });
 
   it('F46 a script that kills the agent: the next start goes back', async () => {
@@ -95,6 +128,21 @@ describe('agent: scripts, health and going back', () => {
     expect((await device.once()).signal).to.equal('SIGKILL');
     expect((await device.once()).code).to.equal(11);
     expect(await device.picture()).to.equal(before);
+  });
+
+  it('F46 a script that kills the agent and starts it anew: the new one goes back', async () => {
+    const again = `${process.execPath} ${await agentProgram()} once --config ${device.configPath}`;
+    server.offerPackage(
+      makePackage(`${spoil} kill -9 $PPID; setsid ${again} >/dev/null 2>&1 & sleep 60`),
+    );
+    expect((await device.once()).signal).to.equal('SIGKILL');
+    await server.until(() => server.reports.at(-1)?.status === 'rolled_back');
+    await waitFor(async () => (await device.status()).running === null, {
+      timeout: 15_000,
+      describe: 'the end of the agent that the script started',
+    });
+    expect(await device.picture()).to.equal(before);
+    expect((await device.open()).active).to.equal(null);
   });
 
   it('F47 a health check that flaps and then fails', async () => {
@@ -280,6 +328,17 @@ describe('agent: scripts, health and going back', () => {
     expect(await device.picture('gone')).to.include('absent');
   });
 
+  it('what cannot be undone is declared by the script and told by the report', async () => {
+    await expectRolledBack(
+      `${spoil} echo "modem firmware 4.2" >> "$OTA_IRREVERSIBLE"; printf 'boot\\033[1m fuse 3\n\n' >> "$OTA_IRREVERSIBLE"; exit 1`,
+      'exited with code 1',
+      'Could not be undone: modem firmware 4.2; boot fuse 3.',
+    );
+    await expectRolledBack(`${spoil} exit 1`);
+    expect(server.lastReport.error_message).to.not.include('undone');
+    await expectRolledBack(`mkfifo "$OTA_IRREVERSIBLE"; exit 1`, 'exited with code 1');
+  });
+
   it('the command after a restore is run before health is checked', async () => {
     await device.configure({
       rollback: { after_restore_command: { command: 'echo $OTA_RESTORED_VERSION > restarted' } },
@@ -287,77 +346,6 @@ describe('agent: scripts, health and going back', () => {
     });
     await expectRolledBack(`${spoil} exit 1`);
     expect(server.lastReport.error_message).to.not.include('not healthy');
-  });
-
-  describe('asked for by the server', () => {
-    const update = async (): Promise<string> => {
-      const offer = server.offerPackage(
-        makePackage('echo new > "$OTA_ROOT/app/version.txt"; echo installed'),
-      );
-      expect((await device.once()).code).to.equal(0);
-      return offer.deployment_id;
-    };
-
-    it('goes back to the version before and says so', async () => {
-      const deployment_id = await update();
-      server.rollback = { deployment_id, version: '1.0.0', attempt: 1 };
-      const exit = await device.once();
-      expect(exit.code, exit.stderr).to.equal(11);
-      expect(await device.picture()).to.equal(before);
-      expect(await device.currentVersion()).to.equal('1.0.0');
-      expect(server.lastReport).to.include({
-        status: 'rolled_back',
-        installed_version: '1.0.0',
-        attempt: 1,
-      });
-      expect(server.log(deployment_id))
-        .to.include('installed')
-        .and.include('asked for by the server');
-    });
-
-    it('F38 is finished when the power was cut in the middle', async () => {
-      const deployment_id = await update();
-      server.rollback = { deployment_id, version: '1.0.0', attempt: 1 };
-      const faults = { FAULT_KILL_STEP: 'verify_restored', FAULT_KILL_WHEN: 'before' };
-      expect((await device.once(faults)).signal).to.equal('SIGKILL');
-      expect((await device.once()).code).to.equal(11);
-      expect(await device.picture()).to.equal(before);
-      expect(server.lastReport.status).to.equal('rolled_back');
-    });
-
-    it('comes before an update', async () => {
-      const deployment_id = await update();
-      server.offerPackage(GOOD, { target_version: '3.0.0' });
-      server.rollback = { deployment_id, version: '1.0.0', attempt: 1 };
-      expect((await device.once()).code).to.equal(11);
-      expect((await device.once()).code).to.equal(0);
-      expect(await device.currentVersion()).to.equal('3.0.0');
-    });
-
-    it('is refused with the reason when the kept snapshot is of another version', async () => {
-      const deployment_id = await update();
-      const now = await device.picture();
-      server.rollback = { deployment_id, version: '0.9.0', attempt: 1 };
-      expect((await device.once()).code).to.equal(10);
-      expect(server.lastReport.status).to.equal('failed');
-      expect(server.lastReport.error_message).to.include('kept on the device is of 1.0.0');
-      expect(server.lastReport.installed_version).to.equal('2.0.0');
-      expect(await device.picture()).to.equal(now);
-    });
-
-    it('is refused when no snapshot is kept', async () => {
-      await device.configure({ keep_snapshot: false });
-      const deployment_id = await update();
-      server.rollback = { deployment_id, version: '1.0.0', attempt: 1 };
-      expect((await device.once()).code).to.equal(10);
-      expect(server.lastReport.error_message).to.include('no snapshot');
-    });
-
-    it('on a device that runs that version already is simply confirmed', async () => {
-      server.rollback = { deployment_id: 'deployment-9', version: '1.0.0', attempt: 1 };
-      expect((await device.once()).code).to.equal(11);
-      expect(server.lastReport).to.include({ status: 'rolled_back', installed_version: '1.0.0' });
-    });
   });
 
   it('never leaves the agent token or secrets in its log', async () => {

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Interceptor } from './support/device-server.ts';
 import { DeviceServer, answerWith } from './support/device-server.ts';
 import { makePackage } from './support/package-builder.ts';
+import { waitFor } from '../support/wait-for.ts';
 import { Sandbox } from './support/sandbox.ts';
 
 const GOOD = makePackage('echo new > "$OTA_ROOT/app/version.txt"');
@@ -42,11 +43,14 @@ describe('agent: reports and what the server answers', () => {
   });
 
   for (const [what, fault] of Object.entries({
-    'is cut off': cutOff,
     'answers 500': answerWith(500),
     'answers 401 for a while': answerWith(401),
   })) {
     it(`an update goes on while the server ${what}; every report arrives after a restart, in order`, async () => {
+      await device.configure({
+        reports: { wait_seconds: 0.2, retry_min_seconds: 0.02, retry_max_seconds: 0.05 },
+        commit: { deadline_seconds: 0.3 },
+      });
       server.offerPackage(GOOD);
       server.intercept = on('/deployments/', fault);
       const agent = await device.start(['run']);
@@ -68,6 +72,28 @@ describe('agent: reports and what the server answers', () => {
       expect((await device.open()).reportsWaiting).to.equal(0);
     });
   }
+
+  it('nothing is installed while the server gives no answer; it is when the server is back', async () => {
+    const before = await device.picture();
+    server.offerPackage(GOOD);
+    server.intercept = on('/deployments/', cutOff);
+    const agent = await device.start(['run']);
+    const deferred = async (): Promise<boolean> =>
+      (await device.lastCycle())?.why?.includes('the server gives no answer') ?? false;
+    await waitFor(deferred, { timeout: 15_000, describe: 'the update waits for the server' });
+    const cycle = await device.lastCycle();
+    const again = async (): Promise<boolean> => (await device.lastCycle())?.at !== cycle?.at;
+    await waitFor(again, { timeout: 15_000, describe: 'another cycle' });
+    expect((await device.open()).reportsWaiting).to.equal(1);
+    expect(await device.picture()).to.equal(before);
+    server.intercept = null;
+    await server.until(() => server.reports.at(-1)?.status === 'completed');
+    agent.process.kill('SIGTERM');
+    expect((await agent.exit).code).to.equal(0);
+    expect(await device.currentVersion()).to.equal('2.0.0');
+    expect(server.downloads).to.have.length(1);
+    expect(server.statuses.slice(-3)).to.deep.equal(['installing', 'verifying', 'completed']);
+  });
 
   it('a report whose answer was lost is sent again', async () => {
     server.offerPackage(GOOD);
@@ -242,7 +268,7 @@ describe('agent: reports and what the server answers', () => {
     expect(await device.currentVersion()).to.equal('2.0.0');
   });
 
-  it('SIGTERM during install.sh lets it finish; the next start checks health and completes', async () => {
+  it('F46 SIGTERM during install.sh lets it finish; the next start checks health and completes', async () => {
     server.offerPackage(
       makePackage('kill $PPID; sleep 0.5; echo new > "$OTA_ROOT/app/version.txt"'),
     );

@@ -1,6 +1,12 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { LimitedOutput, keepEnds, splitUtf8 } from '../../agent/process/limited-output.ts';
+import {
+  LimitedOutput,
+  keepEnds,
+  plainText,
+  splitUtf8,
+} from '../../agent/process/limited-output.ts';
+import { unifiedGroupFolder } from '../../agent/process/control-group.ts';
 import { isInWindow } from '../../agent/updates/permission.ts';
 import { packageUrlFault, serverUrlFault } from '../../agent/network/package-url.ts';
 import { backoff, parseRetryAfter, pollDelay, pollDelayAfterFailure } from '../../agent/timing.ts';
@@ -87,6 +93,13 @@ describe('agent: addresses', () => {
 });
 
 describe('agent: limited text', () => {
+  const CONTROL = /[^\P{Cc}\t\n]/u;
+
+  it('F45 takes colours and progress bars out', () => {
+    const text = 'a\u001b[1;31mred\u001b[0m 10%\r20%\r\nbell\u0007 \u001b]0;title\u0007end\ttab';
+    expect(plainText(Buffer.from(text))).to.equal('ared 10%\n20%\nbell\uFFFD end\ttab');
+  });
+
   it('F45 keeps both ends of any flood in valid UTF-8 within the limit', () => {
     fc.assert(
       fc.property(
@@ -97,7 +110,8 @@ describe('agent: limited text', () => {
           for (const chunk of chunks) output.write(Buffer.from(chunk));
           const text = keepEnds(output.text(), limit);
           const bytes = Buffer.from(text, 'utf8');
-          return bytes.length <= limit && bytes.toString('utf8') === text && !text.includes('\0');
+          const clean = bytes.toString('utf8') === text && !CONTROL.test(text);
+          return bytes.length <= limit && clean;
         },
       ),
     );
@@ -131,6 +145,16 @@ describe('agent: limited text', () => {
 });
 
 describe('agent: maintenance window', () => {
+  const zone = process.env.TZ;
+
+  before(() => {
+    process.env.TZ = 'Europe/Berlin';
+  });
+  after(() => {
+    if (zone === undefined) delete process.env.TZ;
+    else process.env.TZ = zone;
+  });
+
   // A Wednesday, in local time.
   const at = (time: string): Date => new Date(`2026-03-04T${time}:00`);
   const cases: [string, string, number[] | undefined, string, boolean][] = [
@@ -143,11 +167,65 @@ describe('agent: maintenance window', () => {
     ['22:00', '04:00', [3], '03:00', false],
     ['02:00', '04:00', [3], '03:00', true],
     ['02:00', '04:00', [4], '03:00', false],
+    ['22:00', '00:00', undefined, '23:59', true],
+    ['22:00', '00:00', undefined, '00:00', false],
+    ['00:00', '00:00', undefined, '13:00', true],
+    ['06:00', '06:00', [3], '05:59', false],
+    ['06:00', '06:00', [2], '05:59', true],
   ];
   for (const [start, end, days, time, expected] of cases) {
     it(`${start}–${end} on ${days ?? 'every day'} at ${time}: ${expected}`, () => {
       const window = days ? { start, end, days } : { start, end };
       expect(isInWindow(window, at(time))).to.equal(expected);
+    });
+  }
+
+  // Summer time began on 29 March and ended on 25 October, each at 01:00 UTC.
+  const changes: [string, string, string, boolean][] = [
+    ['02:00', '03:00', '2026-03-29T00:59:59Z', false],
+    ['02:00', '03:00', '2026-03-29T01:00:00Z', false],
+    ['01:00', '04:00', '2026-03-29T01:00:00Z', true],
+    ['02:00', '03:00', '2026-10-25T00:30:00Z', true],
+    ['02:00', '03:00', '2026-10-25T01:30:00Z', true],
+    ['02:00', '03:00', '2026-10-25T02:00:00Z', false],
+  ];
+  for (const [start, end, instant, expected] of changes) {
+    it(`${start}–${end} where the clock changes, at ${instant}: ${expected}`, () => {
+      expect(isInWindow({ start, end }, new Date(instant))).to.equal(expected);
+    });
+  }
+});
+
+describe('agent: its control group', () => {
+  const mount = (root: string, point: string): string =>
+    `29 23 0:26 / /proc rw - proc proc rw\n36 35 0:29 ${root} ${point} rw,nosuid shared:9 - cgroup2 cgroup2 rw\n`;
+  const cases: [what: string, cgroup: string, mountinfo: string, folder: string | null][] = [
+    [
+      'under systemd',
+      '0::/system.slice/ota-agent.service\n',
+      mount('/', '/sys/fs/cgroup'),
+      '/sys/fs/cgroup/system.slice/ota-agent.service',
+    ],
+    [
+      'beside version 1',
+      '4:memory:/x\n0::/user.slice\n',
+      mount('/', '/sys/fs/cgroup/unified'),
+      '/sys/fs/cgroup/unified/user.slice',
+    ],
+    ['in a container of its own', '0::/\n', mount('/', '/sys/fs/cgroup'), '/sys/fs/cgroup'],
+    [
+      'where a part of the tree is shown',
+      '0::/docker/abc/agent\n',
+      mount('/docker/abc', '/sys/fs/cgroup'),
+      '/sys/fs/cgroup/agent',
+    ],
+    ['where another part is shown', '0::/a\n', mount('/ab', '/sys/fs/cgroup'), null],
+    ['with version 1 only', '4:memory:/x\n', mount('/', '/sys/fs/cgroup'), null],
+    ['where none is mounted', '0::/\n', '29 23 0:26 / /proc rw - proc proc rw\n', null],
+  ];
+  for (const [what, cgroup, mountinfo, folder] of cases) {
+    it(`${what}: ${folder}`, () => {
+      expect(unifiedGroupFolder(cgroup, mountinfo)).to.equal(folder);
     });
   }
 });

@@ -13,7 +13,7 @@ process.on('exit', () => rmSync(outputFolder(), { recursive: true, force: true }
 const repository = join(dirname(fileURLToPath(import.meta.url)), '../../..');
 let built: Promise<string> | null = null;
 
-/** Path of the program. It stands inside the repository, so that it finds its packages. */
+/** Path of the program, its packages included. */
 export function agentProgram(): Promise<string> {
   built ??= compile('agent/main.ts', 'main.js');
   return built;
@@ -34,11 +34,13 @@ async function compile(source: string, name: string): Promise<string> {
     entryPoints: [join(repository, source)],
     outfile,
     bundle: true,
-    packages: 'external',
+    // Packages of the older kind ask for `require`, which a module does not have.
+    banner: {
+      js: "import { createRequire as makeRequire } from 'node:module'; const require = makeRequire(import.meta.url);",
+    },
     platform: 'node',
     format: 'esm',
     target: 'node20',
-    sourcemap: 'inline',
   });
   return outfile;
 }

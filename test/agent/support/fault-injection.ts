@@ -164,7 +164,7 @@ const spawn = childProcess.spawn as unknown as AnyFunction;
 (childProcess as unknown as Record<string, AnyFunction>).spawn = (...args: unknown[]) => {
   const child = spawn(...args) as childProcess.ChildProcess;
   const [file, words, options] = args as [string, string[], { env: Record<string, string> }];
-  if (file === 'bash' && words[0] === 'install.sh') {
+  if (words.includes('install.sh')) {
     script = { root: String(options.env.OTA_ROOT), since: Date.now() - 10 };
   }
   if (file === 'sync') {

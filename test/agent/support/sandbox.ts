@@ -16,6 +16,8 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { JournalState } from '../../../agent/state/journal.ts';
+import { removeEmptyControlGroups } from '../../../agent/process/control-group.ts';
+import type { CycleNote } from '../../../agent/session.ts';
 import type { AgentStatus } from '../../../agent/status.ts';
 import { agentProgram, faultInjection } from './agent-program.ts';
 import { DEVICE_ID, DEVICE_TOKEN } from './device-server.ts';
@@ -29,6 +31,8 @@ export interface AgentExit {
 
 export interface RunningAgent {
   process: ChildProcess;
+  /** Resolves when the agent has logged something: it is at work. */
+  firstLine: Promise<void>;
   exit: Promise<AgentExit>;
 }
 
@@ -37,6 +41,8 @@ export type ConfigChange = Record<string, unknown>;
 
 export class Sandbox {
   readonly #running = new Set<ChildProcess>();
+  /** Put before the agent's command line; see `mount-namespace.ts`. */
+  prefix: string[] = [];
 
   private constructor(readonly dir: string) {}
 
@@ -68,6 +74,15 @@ export class Sandbox {
       }),
     );
     await writeFile(sandbox.state('current-version'), '1.0.0\n');
+    return sandbox;
+  }
+
+  /** A device that is there already, with its agent at another server now. */
+  static async at(dir: string, serverUrl: string): Promise<Sandbox> {
+    const sandbox = new Sandbox(dir);
+    const path = sandbox.state('credentials.json');
+    const credentials = JSON.parse(await readFile(path, 'utf8')) as object;
+    await writeFile(path, JSON.stringify({ ...credentials, server_url: serverUrl }));
     return sandbox;
   }
 
@@ -128,11 +143,11 @@ export class Sandbox {
   async start(args: string[], faults: Record<string, string> = {}): Promise<RunningAgent> {
     const preload = Object.keys(faults).length > 0 ? ['--import', await faultInjection()] : [];
     const program = await agentProgram();
-    const child = spawn(
-      process.execPath,
-      ['--enable-source-maps', ...preload, program, ...args, '--config', this.configPath],
-      { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env.PATH ?? '', ...faults } },
-    );
+    const line = [...this.prefix, process.execPath, ...preload, program, ...args];
+    const child = spawn(line[0] as string, [...line.slice(1), '--config', this.configPath], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { PATH: process.env.PATH ?? '', ...faults },
+    });
     this.#running.add(child);
     let stdout = '';
     let stderr = '';
@@ -147,7 +162,9 @@ export class Sandbox {
         stderr,
       };
     });
-    return { process: child, exit };
+    const firstLine = once(child.stderr, 'data').then(() => undefined);
+    firstLine.catch(() => undefined);
+    return { process: child, firstLine, exit };
   }
 
   async run(args: string[], faults: Record<string, string> = {}): Promise<AgentExit> {
@@ -160,11 +177,21 @@ export class Sandbox {
   }
 
   /** What the agent has on disk about open work and undelivered reports. */
-  async open(): Promise<{ active: { step: string } | null; reportsWaiting: number }> {
+  async open(): Promise<{ active: JournalState['active']; reportsWaiting: number }> {
     const text = await readFile(this.state('journal.json'), 'utf8').catch(() => null);
     const journal = text === null ? null : (JSON.parse(text) as { state: JournalState });
     const waiting = await readdir(this.state('outbox')).catch(() => [] as string[]);
     return { active: journal?.state.active ?? null, reportsWaiting: waiting.length };
+  }
+
+  /** What a running agent last noted about itself. */
+  async lastCycle(): Promise<CycleNote | null> {
+    try {
+      return JSON.parse(await readFile(this.state('last-cycle.json'), 'utf8')) as CycleNote;
+    } catch {
+      // Not there yet, or just being written.
+      return null;
+    }
   }
 
   async status(): Promise<AgentStatus> {
@@ -183,6 +210,7 @@ export class Sandbox {
       child.kill('SIGKILL');
       await once(child, 'close').catch(() => undefined);
     }
+    await removeEmptyControlGroups(this.state());
     await rm(this.dir, { recursive: true, force: true });
   }
 }

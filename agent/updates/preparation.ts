@@ -1,0 +1,180 @@
+/**
+ * Everything up to the moment the device is changed: the package is fetched, checked and unpacked, the
+ * state before is saved. A failure here leaves the device untouched.
+ */
+import { rm, stat } from 'node:fs/promises';
+import type { Manifest } from '../manifest.ts';
+import { AgentStopping, AttemptWithdrawn, NotNow, StepFailure, messageOf } from '../errors.ts';
+import { keepReserve } from '../state/reserve.ts';
+import { checkPackage } from '../steps/check.ts';
+import { discardDownload, downloadPackage } from '../steps/download.ts';
+import { extractPackage } from '../steps/extract.ts';
+import { requireSigned } from '../steps/signature.ts';
+import { takeSnapshot } from '../steps/snapshot.ts';
+import { scriptEnvironment } from './going-back.ts';
+import { requirePermission, requireWindow } from './permission.ts';
+import type { RunningUpdate } from './running-update.ts';
+
+/** `ended`: the journal has the end to report. `withdrawn`: the server expects no report. */
+export type Preparation =
+  { kind: 'ready'; manifest: Manifest | null } | { kind: 'ended' } | { kind: 'withdrawn' };
+
+/**
+ * @throws {AgentStopping} at a safe point
+ * @throws {NotNow} the device's own rules, or a server that is away, ask to wait
+ */
+export async function prepare(update: RunningUpdate): Promise<Preparation> {
+  const { log, work } = update;
+  try {
+    await countStart(update);
+    log.line(
+      `attempt ${work.attempt}: ${work.previous_version ?? 'unknown version'} → ${work.target_version}`,
+    );
+    const reachable = await update.reports.sendAndListen({ status: 'downloading' });
+    const manifest = await requireSigned(update.parts, update.work);
+    if (update.work.step === 'download') await download(update, manifest);
+    // Asked before anything is unpacked: waiting for the night must not wear the flash out.
+    await requireLeave(update);
+    requireReachable(update, reachable);
+    await unpack(update, manifest);
+    await save(update);
+    return { kind: 'ready', manifest };
+  } catch (error) {
+    if (error instanceof AgentStopping || error instanceof NotNow) {
+      await update.advance({ starts: update.work.starts - 1 });
+      throw error;
+    }
+    if (error instanceof AttemptWithdrawn) return withdraw(update, error);
+    log.line(`failed before anything was changed: ${messageOf(error)}`);
+    await update.decideEnd({
+      status: 'failed',
+      error_message: messageOf(error),
+      installed_version: update.work.previous_version,
+    });
+    return { kind: 'ended' };
+  }
+}
+
+/**
+ * A package that takes the agent down each time (memory, a kernel fault) must not do so for ever. A
+ * download that came further before it was cut off counts from the beginning.
+ */
+async function countStart(update: RunningUpdate): Promise<void> {
+  const { step, starts, fetched_bytes } = update.work;
+  const { max_interrupted_starts: limit } = update.parts.config.install;
+  const bytes = (await stat(update.packageFile).catch(() => null))?.size ?? 0;
+  const interrupted = step === 'download' && bytes > fetched_bytes ? 0 : starts;
+  await update.advance({ starts: interrupted + 1, fetched_bytes: bytes });
+  if (interrupted >= limit) {
+    throw new StepFailure(
+      `The agent or the device stopped ${interrupted} times in a row in the step ${step}. Nothing was installed.`,
+    );
+  }
+}
+
+/** @throws {NotNow} */
+async function requireLeave({ parts, work }: RunningUpdate): Promise<void> {
+  const { config, stopping } = parts;
+  requireWindow(config.install.window, new Date());
+  await requirePermission(config, scriptEnvironment(parts, work), stopping);
+}
+
+/**
+ * The new version has to prove that it still reaches the server. That proves something only when the
+ * device reached it right before.
+ */
+function requireReachable({ parts }: RunningUpdate, reachable: boolean): void {
+  if (parts.config.commit.require_report && !reachable) {
+    throw new NotNow('the server gives no answer; the installation waits for it');
+  }
+}
+
+async function download(update: RunningUpdate, manifest: Manifest | null): Promise<void> {
+  let percent: number | null = null;
+  const progress = update.reports.tellProgress(() => percent);
+  const fetch = (): Promise<{ resumed: boolean }> => {
+    const { config, http, logger, api } = update.parts;
+    return downloadPackage({
+      url: update.work.package_url,
+      file: update.packageFile,
+      checksum: update.work.checksum,
+      limits: config.download,
+      exactSize: manifest?.size ?? null,
+      server: { origin: api.origin, token: api.token },
+      http,
+      logger,
+      signal: update.reports.untouchedSignal,
+      onProgress: (now) => {
+        percent = now;
+      },
+    });
+  };
+  const check = (): Promise<void> =>
+    checkPackage(update.packageFile, update.work.checksum, update.reports.untouchedSignal);
+  try {
+    const { resumed } = await fetch();
+    try {
+      await check();
+    } catch (error) {
+      update.reports.untouchedSignal.throwIfAborted();
+      await discardDownload(update.packageFile);
+      if (!resumed) throw error;
+      // The earlier part may have been of another file after all: once more, from the beginning.
+      update.log.line(`${messageOf(error)} Downloading from the beginning.`);
+      await fetch();
+      await check();
+    }
+  } finally {
+    await progress.stop();
+  }
+  update.log.line('package downloaded and checked');
+  await update.advance({ step: 'extract', starts: 1 });
+}
+
+/** Unpacked files are not flushed: after a power cut they are made again from the package. */
+async function unpack(update: RunningUpdate, manifest: Manifest | null): Promise<void> {
+  await extractPackage({
+    file: update.packageFile,
+    checksum: update.work.checksum,
+    target: update.unpackedDir,
+    limits: update.parts.config.extract,
+    expected: manifest && {
+      unpackedSize: manifest.unpacked_size,
+      fileCount: manifest.file_count,
+    },
+    signal: update.reports.untouchedSignal,
+  });
+  update.log.line('package unpacked');
+  // Counted on from a run that was cut off while saving: it unpacks again, which is no progress.
+  if (update.work.step !== 'snapshot') await update.advance({ step: 'snapshot', starts: 1 });
+}
+
+async function save(update: RunningUpdate): Promise<void> {
+  const { config } = update.parts;
+  await keepReserve(config.state_dir);
+  const { run_id, deployment_id, attempt, previous_version, target_version } = update.work;
+  await takeSnapshot(
+    update.snapshotDir,
+    config.snapshot_paths,
+    { run_id, deployment_id, attempt, previous_version, target_version },
+    update.reports.untouchedSignal,
+  );
+  update.log.line('current state saved');
+  // Unpacking and saving may have taken long.
+  await requireLeave(update);
+  requireReachable(update, await update.reports.sendAndListen({ status: 'installing' }));
+  update.reports.untouchedSignal.throwIfAborted();
+}
+
+async function withdraw(update: RunningUpdate, withdrawn: AttemptWithdrawn): Promise<Preparation> {
+  update.log.line(withdrawn.message);
+  update.parts.logger.info({ deployment: update.work.deployment_id }, withdrawn.message);
+  await rm(update.unpackedDir, { recursive: true, force: true });
+  if (!withdrawn.reportSkipped) return { kind: 'withdrawn' };
+  await update.decideEnd({
+    status: 'skipped',
+    error_message: null,
+    installed_version: update.work.previous_version,
+  });
+  return { kind: 'ended' };
+}

@@ -1,0 +1,151 @@
+/**
+ * From the first change of the device to the decision: `install.sh`, then the new version on trial. It
+ * stays when it is healthy and has reached the server; docs/decisions/stays-once-the-server-heard.md
+ * says why.
+ */
+import {
+  type AgentParts,
+  raiseSequence,
+  readCurrentVersion,
+  writeCurrentVersion,
+} from '../agent-parts.ts';
+import { AgentStopping, StepFailure, messageOf } from '../errors.ts';
+import type { Manifest } from '../manifest.ts';
+import { flushDisks } from '../process/flush.ts';
+import { installationMark } from '../process/installation-mark.ts';
+import type { Receipt } from '../reports/outbox.ts';
+import { runInstallScript } from '../steps/install.ts';
+import { IRREVERSIBLE_VARIABLE, irreversibleFile } from '../steps/irreversible.ts';
+import { markCommitted, removeSnapshot } from '../steps/snapshot.ts';
+import { pause } from '../timing.ts';
+import { countedHealthRun, requireHealthy, scriptEnvironment } from './going-back.ts';
+import type { RunningUpdate } from './running-update.ts';
+
+/** The step `install`. Goes on to `verify` or `restore`. */
+export async function install(update: RunningUpdate, manifest: Manifest | null): Promise<void> {
+  const { parts, log } = update;
+  await update.advance({ step: 'install', sequence: manifest?.sequence ?? null });
+  try {
+    log.line('running install.sh');
+    await runInstallScript({
+      folder: update.unpackedDir,
+      mark: installationMark(parts.config.state_dir, update.work.run_id),
+      env: {
+        ...scriptEnvironment(parts, update.work),
+        [IRREVERSIBLE_VARIABLE]: irreversibleFile(update.snapshotDir),
+      },
+      limits: parts.config.install,
+      onOutput: (chunk) => log.write(chunk),
+    });
+    await flushDisks();
+    log.line('install.sh succeeded');
+    await update.advance({ step: 'verify', health_runs: 0 });
+  } catch (error) {
+    await goBack(update, messageOf(error));
+  }
+}
+
+/**
+ * The step `verify`. Goes on to `commit` or `restore`.
+ * @throws {AgentStopping} the next start checks again
+ */
+export async function verify(update: RunningUpdate): Promise<void> {
+  const { parts, log, work } = update;
+  const { max_interrupted_runs: limit } = parts.config.health;
+  if (work.health_runs >= limit) {
+    return goBack(
+      update,
+      `The health check was cut off ${work.health_runs} times by the agent or the device stopping.`,
+    );
+  }
+  try {
+    const answersBefore = parts.api.answers;
+    const report = await update.reports.send({ status: 'verifying' });
+    await countedHealthRun(parts, work, async () => {
+      await requireHealthy(parts, work, log);
+      log.line('healthy');
+      if (parts.config.commit.require_report) {
+        await requireServerHeard(update, report, answersBefore);
+      }
+    });
+    await flushDisks();
+    await update.advance({ step: 'commit' });
+  } catch (error) {
+    if (error instanceof AgentStopping) throw error;
+    await goBack(update, messageOf(error));
+  }
+}
+
+/**
+ * Waits until the server took a report from the new version. Past the deadline any answer will do: a
+ * server that is overloaded or broken is no fault of this version. Silence is held against it.
+ * @throws {StepFailure}
+ */
+async function requireServerHeard(
+  { parts, log }: RunningUpdate,
+  { delivery }: Receipt,
+  answersBefore: number,
+): Promise<void> {
+  const { deadline_seconds: limit } = parts.config.commit;
+  const waiting = new AbortController();
+  const signal = AbortSignal.any([parts.stopping, waiting.signal]);
+  const taken = await Promise.race([
+    delivery.then(() => true),
+    pause(limit * 1000, signal).then(() => false),
+  ]).finally(() => waiting.abort());
+  if (taken) return log.line('the server has heard of the new version');
+  if (parts.api.answers === answersBefore && !(await answersNow(parts))) {
+    throw new StepFailure(
+      `The new version is healthy, but in ${limit} seconds it did not reach the server, which the version before did.`,
+    );
+  }
+  log.line(`the server answers, though it took no report in ${limit} seconds; the version stays`);
+}
+
+/** The last question: the outbox may have been waiting between two tries. */
+async function answersNow({ api, config, stopping }: AgentParts): Promise<boolean> {
+  try {
+    await api.checkUpdate(await readCurrentVersion(config), stopping);
+    return true;
+  } catch {
+    stopping.throwIfAborted();
+    return false;
+  }
+}
+
+/** The step `commit`: may be done again after a power cut. */
+export async function commit(update: RunningUpdate): Promise<void> {
+  const { config, journal } = update.parts;
+  const { run_id, deployment_id, previous_version: version, target_version } = update.work;
+  await writeCurrentVersion(config, target_version);
+  if (update.work.sequence !== null) await raiseSequence(config, update.work.sequence);
+  if (config.keep_snapshot) {
+    await markCommitted(update.snapshotDir);
+    await journal.setKept({ run_id, deployment_id, version, replaced_by: target_version });
+  } else {
+    await removeSnapshot(update.snapshotDir);
+    await journal.setKept(null);
+  }
+  await update.decideEnd({
+    status: 'completed',
+    error_message: null,
+    installed_version: target_version,
+  });
+}
+
+/**
+ * Even when the journal cannot be written, as long as it says `install`: that leads back, too. From
+ * any other step it would not, and going back unnoticed could end with the old files called new.
+ */
+export async function goBack(update: RunningUpdate, reason: string): Promise<void> {
+  update.log.line(reason);
+  const change = { step: 'restore', reason, health_runs: 0 } as const;
+  try {
+    await update.advance(change);
+  } catch (error) {
+    const { journal, logger } = update.parts;
+    if ((await journal.stepOnDisk()) !== 'install') throw error;
+    logger.error({ err: error }, 'the journal cannot be written; going back anyway');
+    update.become({ ...update.work, ...change });
+  }
+}
