@@ -1,7 +1,7 @@
 import type { RouteRecordRaw } from 'vue-router';
-import { texts } from './texts.ts';
-import OtaShell from './pages/OtaShell.vue';
-import DeploymentsPage from './pages/DeploymentsPage.vue';
+import { texts } from './texts/texts.ts';
+import OtaShell from './shell/OtaShell.vue';
+import DeploymentsPage from './list/DeploymentsPage.vue';
 import { ROOT_PATH, ROUTE } from './route-names.ts';
 
 /** What the host adds to its router; all paths are absolute and below `/admin/edge/ota`. */
@@ -15,12 +15,12 @@ export const routes: RouteRecordRaw[] = [
       {
         path: 'new',
         name: ROUTE.create,
-        component: () => import('./pages/NewDeploymentPage.vue'),
+        component: () => import('./wizard/NewDeploymentPage.vue'),
       },
       {
         path: ':deployment_id',
         name: ROUTE.detail,
-        component: () => import('./pages/DeploymentPage.vue'),
+        component: () => import('./detail/DeploymentPage.vue'),
         props: (route) => ({ deploymentId: String(route.params['deployment_id']) }),
       },
     ],

@@ -1,5 +1,5 @@
 import type { FieldFault, Problem, ProblemCode } from '../../backend/contract/problem.ts';
-import { texts } from '../texts.ts';
+import { texts } from '../texts/texts.ts';
 
 /** `unreachable`: no answer at all; `slow`: no answer in time; `rejected`: an answer that says no. */
 export type ApiErrorKind = 'unreachable' | 'slow' | 'signed_out' | 'rejected';

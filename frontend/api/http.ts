@@ -1,4 +1,4 @@
-import { texts } from '../texts.ts';
+import { texts } from '../texts/texts.ts';
 import { ApiError, errorFromAnswer } from './api-error.ts';
 
 export const API_BASE = '/api/v1/admin/ota';

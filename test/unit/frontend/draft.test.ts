@@ -8,7 +8,7 @@ import {
   toRequest,
   type Draft,
   type DraftField,
-} from '../../../frontend/stores/draft.ts';
+} from '../../../frontend/wizard/draft.ts';
 
 const NOW = new Date('2026-03-01T12:00:00Z');
 

@@ -6,7 +6,7 @@ import {
   formatExact,
   formatPercent,
   formatRelative,
-} from '../../../frontend/format.ts';
+} from '../../../frontend/shared/format.ts';
 
 const NOW = new Date('2026-03-10T12:00:00Z');
 const ago = (seconds: number) => new Date(NOW.getTime() - seconds * 1_000);

@@ -5,13 +5,13 @@ import type {
   StatusBreakdown,
 } from '../../../backend/contract/admin-api.ts';
 import { TARGET_STATUSES } from '../../../backend/contract/states.ts';
-import { describeAction, expansionSize } from '../../../frontend/components/action-question.ts';
-import { batchTrack } from '../../../frontend/components/batch-track.ts';
-import { eventActor, eventFacts } from '../../../frontend/components/event-words.ts';
-import { canRollBack, durationOf } from '../../../frontend/components/target-facts.ts';
-import { alreadyOn, planWords } from '../../../frontend/components/wizard/plan-words.ts';
-import { runningTotals } from '../../../frontend/charts/running-totals.ts';
-import { versionRows } from '../../../frontend/charts/version-rows.ts';
+import { describeAction, expansionSize } from '../../../frontend/shared/action-question.ts';
+import { batchTrack } from '../../../frontend/detail/batch-track.ts';
+import { eventActor, eventFacts } from '../../../frontend/detail/event-words.ts';
+import { canRollBack, durationOf } from '../../../frontend/detail/targets/target-facts.ts';
+import { alreadyOn, planWords } from '../../../frontend/wizard/plan-words.ts';
+import { runningTotals } from '../../../frontend/detail/chart/running-totals.ts';
+import { versionRows } from '../../../frontend/list/version-rows.ts';
 
 function breakdown(counts: Partial<StatusBreakdown>): StatusBreakdown {
   const none = Object.fromEntries(TARGET_STATUSES.map((status) => [status, 0]));

@@ -1,0 +1,62 @@
+import type { DeploymentDetail } from '../../backend/contract/admin-api.ts';
+import { formatPercent } from '../shared/format.ts';
+import type { IconName } from '../shared/icons.ts';
+import type { Tone } from '../shared/statuses.ts';
+import { texts } from '../texts/texts.ts';
+
+export interface PhaseSentence {
+  tone: Tone;
+  icon: IconName;
+  text: string;
+}
+
+/** Where the deployment stands and what the admin can do about it, in one sentence. */
+export function phaseSentence(
+  detail: DeploymentDetail,
+  scheduledFor: string | null,
+): PhaseSentence {
+  const t = texts.detail.now;
+  const { progress, total_devices: total } = detail;
+  const unreleased = total - detail.released_devices;
+  switch (detail.status) {
+    case 'pending':
+      return {
+        tone: 'neutral',
+        icon: 'clock',
+        text: scheduledFor ? t.scheduled(scheduledFor) : t.notStarted(total),
+      };
+    case 'in_progress':
+      if (detail.phase === 'awaiting_expansion') {
+        return { tone: 'info', icon: 'expand', text: t.awaitingExpansion(unreleased) };
+      }
+      return {
+        tone: 'info',
+        icon: 'progress',
+        text:
+          detail.rollout_strategy === 'canary' && unreleased > 0
+            ? t.canaryRunning(unreleased)
+            : t.rollingOut(progress.pending, progress.in_progress),
+      };
+    case 'paused':
+      return detail.paused_reason === 'failure_threshold'
+        ? {
+            tone: 'danger',
+            icon: 'alert',
+            text: t.pausedThreshold(
+              progress.failed,
+              formatPercent(detail.policy.failure_threshold_percent),
+            ),
+          }
+        : { tone: 'warning', icon: 'pause', text: t.pausedAdmin };
+    case 'completed':
+      return { tone: 'success', icon: 'check', text: t.completed(progress.skipped) };
+    case 'failed':
+      return {
+        tone: 'danger',
+        icon: 'alert',
+        text: t.failed(progress.failed, progress.rolled_back),
+      };
+    case 'cancelled':
+      return { tone: 'muted', icon: 'ban', text: t.cancelled(progress.skipped) };
+  }
+}

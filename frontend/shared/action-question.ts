@@ -1,0 +1,74 @@
+import type { DeploymentDetail } from '../../backend/contract/admin-api.ts';
+import type { DeploymentAction } from '../../backend/contract/states.ts';
+import { texts } from '../texts/texts.ts';
+
+/** What a confirmation says: always how many devices are touched. */
+export interface ActionQuestion {
+  sentences: string[];
+  warnings: string[];
+  button: string;
+}
+
+/** Devices that an expansion to `percentage` of all would release; the share is rounded down. */
+export function expansionSize(
+  detail: Pick<DeploymentDetail, 'total_devices' | 'released_devices'>,
+  percentage: number,
+): number {
+  const share = Math.floor((detail.total_devices * percentage) / 100);
+  return Math.max(0, share - detail.released_devices);
+}
+
+/** @param adds Devices an expansion would release; only read for `expand`. */
+export function describeAction(
+  action: DeploymentAction,
+  detail: DeploymentDetail,
+  adds: number,
+): ActionQuestion {
+  const t = texts.confirm;
+  const { progress, total_devices: total } = detail;
+  switch (action) {
+    case 'start': {
+      const first = detail.batches[0]?.size ?? total;
+      const sentence = first < total ? t.start.staged(first, total) : t.start.all(total);
+      return { sentences: [sentence], warnings: [], button: t.start.button(first) };
+    }
+    case 'pause':
+      return {
+        sentences: [t.pause.body(progress.in_progress, progress.pending)],
+        warnings: [],
+        button: t.pause.button,
+      };
+    case 'resume':
+      return {
+        sentences: [t.resume.body(progress.pending)],
+        warnings:
+          detail.paused_reason === 'failure_threshold' ? [t.resume.threshold(progress.failed)] : [],
+        button: t.resume.button,
+      };
+    case 'cancel':
+      return {
+        sentences: [t.cancel.body(progress.pending, progress.in_progress)],
+        warnings: [],
+        button: t.cancel.button(progress.pending + progress.in_progress),
+      };
+    case 'expand': {
+      const unsuccessful = progress.failed + progress.rolled_back;
+      const unreleased = total - detail.released_devices;
+      const open = progress.in_progress + Math.max(0, progress.pending - unreleased);
+      return {
+        sentences: [t.expand.body(detail.released_devices, total)],
+        warnings: [
+          ...(unsuccessful > 0 ? [t.expand.failed(unsuccessful)] : []),
+          ...(open > 0 ? [t.expand.working(open)] : []),
+        ],
+        button: t.expand.button(adds),
+      };
+    }
+    case 'retry':
+      return {
+        sentences: [t.retry.body(detail.retryable_devices)],
+        warnings: [],
+        button: t.retry.button(detail.retryable_devices),
+      };
+  }
+}

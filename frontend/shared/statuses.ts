@@ -1,0 +1,53 @@
+import type {
+  DeploymentStatus,
+  RolloutStrategy,
+  TargetStatus,
+} from '../../backend/contract/states.ts';
+import type { IconName } from './icons.ts';
+
+/** What a colour means on this page; every tone comes with an icon and a word, never alone. */
+export type Tone = 'neutral' | 'info' | 'success' | 'warning' | 'danger' | 'muted';
+
+export interface StatusLook {
+  tone: Tone;
+  icon: IconName;
+}
+
+export const DEPLOYMENT_LOOK: Record<DeploymentStatus, StatusLook> = {
+  pending: { tone: 'neutral', icon: 'clock' },
+  in_progress: { tone: 'info', icon: 'progress' },
+  paused: { tone: 'warning', icon: 'pause' },
+  completed: { tone: 'success', icon: 'check' },
+  failed: { tone: 'danger', icon: 'alert' },
+  cancelled: { tone: 'muted', icon: 'ban' },
+};
+
+export const TARGET_LOOK: Record<TargetStatus, StatusLook> = {
+  pending: { tone: 'neutral', icon: 'clock' },
+  downloading: { tone: 'info', icon: 'download' },
+  installing: { tone: 'info', icon: 'gear' },
+  verifying: { tone: 'info', icon: 'pulse' },
+  completed: { tone: 'success', icon: 'check' },
+  failed: { tone: 'danger', icon: 'alert' },
+  skipped: { tone: 'muted', icon: 'skip' },
+  rolled_back: { tone: 'warning', icon: 'undo' },
+};
+
+/** From the end of the work to its beginning: the order of segments in a progress bar. */
+export const PROGRESS_ORDER: readonly TargetStatus[] = [
+  'completed',
+  'verifying',
+  'installing',
+  'downloading',
+  'rolled_back',
+  'failed',
+  'skipped',
+  'pending',
+];
+
+export const STRATEGY_RISK: Record<RolloutStrategy, 'low' | 'medium' | 'high'> = {
+  manual: 'low',
+  immediate: 'high',
+  canary: 'medium',
+  rolling: 'medium',
+};

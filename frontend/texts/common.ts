@@ -1,0 +1,45 @@
+/** What every view says: names of the page, units, faults, and whether the page is live. */
+
+import { devices } from './numbers.ts';
+
+export const page = { title: 'OTA Deployments' };
+
+export const common = {
+  none: '–',
+  unknown: 'Unknown',
+  retryNow: 'Try again',
+  close: 'Close',
+  back: 'Back',
+  loading: 'Loading…',
+  devices,
+  of: (part: string, whole: string) => `${part} of ${whole}`,
+};
+
+export const units = { days: 'd', hours: 'h', minutes: 'min', seconds: 's' };
+
+export const time = { now: 'just now' };
+
+export const errors = {
+  unreachableTitle: 'No connection',
+  unreachable: 'The server cannot be reached. The page keeps trying.',
+  slowTitle: 'No answer yet',
+  slow: 'The server took too long to answer. Try again in a moment.',
+  signedOutTitle: 'You are signed out',
+  signedOut: 'Your session has ended. Sign in again to go on; what you typed here is kept.',
+  signIn: 'Sign in',
+  unexpectedTitle: 'Something went wrong',
+  unexpectedAnswer: (status: number) => `The server answered with status ${status}.`,
+  notJson: 'The answer could not be read. A proxy may stand between this page and the server.',
+  actionFailed: (action: string) => `${action} did not work`,
+};
+
+export const live = {
+  connecting: 'Connecting…',
+  live: 'Live',
+  polling: 'Not live',
+  lost: 'Connection lost',
+  pollingHelp: 'The event stream is not available; the page asks every 5 seconds instead.',
+  lostHelp: (clock: string | null) =>
+    clock ? `Last update ${clock}. Trying again every 5 seconds.` : 'Trying again every 5 seconds.',
+  liveHelp: 'Changes appear as they happen.',
+};

@@ -1,0 +1,74 @@
+import { onScopeDispose, ref, shallowRef, watch, type Ref, type ShallowRef } from 'vue';
+import type { DeploymentPreview } from '../../backend/contract/admin-api.ts';
+import { adminClient } from '../api/admin-client.ts';
+import { toApiError, type ApiError } from '../api/api-error.ts';
+import { toPreviewRequest, type Draft, type Faults } from './draft.ts';
+
+export interface PreviewState {
+  /** The last answer; still shown while the next one is on its way. `null`: nothing to ask for. */
+  preview: ShallowRef<DeploymentPreview | null>;
+  error: ShallowRef<ApiError | null>;
+  loading: Ref<boolean>;
+}
+
+const WAIT_MS = 300;
+
+/** Asks which devices the draft matches, a moment after its filters or plan were last changed. */
+export function usePreview(draft: Draft, faults: () => Faults): PreviewState {
+  const preview = shallowRef<DeploymentPreview | null>(null);
+  const error = shallowRef<ApiError | null>(null);
+  const loading = ref(false);
+  let running: AbortController | null = null;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+
+  async function ask(body: NonNullable<ReturnType<typeof toPreviewRequest>>): Promise<void> {
+    running?.abort();
+    const controller = (running = new AbortController());
+    try {
+      const answer = await adminClient.previewDeployment(body, controller.signal);
+      if (running !== controller) return;
+      preview.value = answer;
+      error.value = null;
+    } catch (cause) {
+      if (running === controller) error.value = toApiError(cause);
+    } finally {
+      if (running === controller) loading.value = false;
+    }
+  }
+
+  // Only what decides about devices and batches: typing a name asks for nothing.
+  const question = () => {
+    const body = toPreviewRequest(draft, faults());
+    if (!body) return null;
+    const { device_filters, device_ids, rollout_strategy, rollout_percentage, batch_size } = body;
+    return JSON.stringify([
+      device_filters,
+      device_ids,
+      rollout_strategy,
+      rollout_percentage,
+      batch_size,
+    ]);
+  };
+  watch(
+    question,
+    (now, before) => {
+      clearTimeout(timer);
+      running?.abort();
+      if (now === null) {
+        preview.value = null;
+        error.value = null;
+        loading.value = false;
+        return;
+      }
+      loading.value = true;
+      const body = toPreviewRequest(draft, faults());
+      if (body) timer = setTimeout(() => void ask(body), before === undefined ? 0 : WAIT_MS);
+    },
+    { immediate: true },
+  );
+  onScopeDispose(() => {
+    clearTimeout(timer);
+    running?.abort();
+  });
+  return { preview, error, loading };
+}
