@@ -1,5 +1,4 @@
 /** What every view says: names of the page, units, faults, and whether the page is live. */
-
 import { devices } from './numbers.ts';
 
 export const page = { title: 'OTA Deployments' };

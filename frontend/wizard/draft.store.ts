@@ -1,6 +1,7 @@
 import { defineStore } from 'pinia';
 import { computed, reactive, ref, watch } from 'vue';
-import { draftFaults, emptyDraft, WIZARD_STEPS, type Draft, type Faults } from './draft.ts';
+import { draftFaults } from './draft-faults.ts';
+import { emptyDraft, WIZARD_STEPS, type Draft, type Faults } from './draft.ts';
 
 const STORAGE_KEY = 'ota-deployment-draft';
 

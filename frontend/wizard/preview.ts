@@ -2,7 +2,8 @@ import { onScopeDispose, ref, shallowRef, watch, type Ref, type ShallowRef } fro
 import type { DeploymentPreview } from '../../backend/contract/admin-api.ts';
 import { adminClient } from '../api/admin-client.ts';
 import { toApiError, type ApiError } from '../api/api-error.ts';
-import { toPreviewRequest, type Draft, type Faults } from './draft.ts';
+import { toPreviewRequest } from './draft-request.ts';
+import type { Draft, Faults } from './draft.ts';
 
 export interface PreviewState {
   /** The last answer; still shown while the next one is on its way. `null`: nothing to ask for. */

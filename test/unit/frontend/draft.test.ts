@@ -1,11 +1,9 @@
 import { expect } from 'chai';
+import { draftFaults, placeFaults } from '../../../frontend/wizard/draft-faults.ts';
+import { toPreviewRequest, toRequest } from '../../../frontend/wizard/draft-request.ts';
 import {
-  draftFaults,
   emptyDraft,
   faultsIn,
-  placeFaults,
-  toPreviewRequest,
-  toRequest,
   type Draft,
   type DraftField,
 } from '../../../frontend/wizard/draft.ts';

@@ -1,0 +1,89 @@
+/** A draft as the server wants to hear it. Fields that say nothing are left to its defaults. */
+import type {
+  CreateDeploymentRequest,
+  DeviceFilters,
+  RolloutPolicy,
+} from '../../backend/contract/admin-api.ts';
+import { isPickedByHand, type Draft, type Faults } from './draft.ts';
+
+export function toRequest(draft: Draft): CreateDeploymentRequest {
+  const policy = toPolicy(draft);
+  const notes = draft.release_notes;
+  return {
+    deployment_name: draft.deployment_name.trim(),
+    target_version: draft.target_version.trim(),
+    ...toPlan(draft),
+    ...toTargets(draft),
+    update_package_url: draft.update_package_url.trim(),
+    checksum: draft.checksum.trim(),
+    ...(notes !== '' && { release_notes: notes }),
+    ...(Object.keys(policy).length > 0 && { policy }),
+    ...(draft.scheduled_at !== '' && { scheduled_at: new Date(draft.scheduled_at).toISOString() }),
+    ...(draft.manifest.trim() !== '' && { manifest: draft.manifest }),
+    ...(draft.signature.trim() !== '' && { signature: draft.signature.trim() }),
+  };
+}
+
+/**
+ * The part of the request that decides which devices match and in which batches; `null` while nothing
+ * is picked or a number of the plan is missing. The rest may still be empty for a preview.
+ */
+export function toPreviewRequest(draft: Draft, faults: Faults): CreateDeploymentRequest | null {
+  if (isPickedByHand(draft) && draft.picked.length === 0) return null;
+  if (faults.canary_percentage ?? faults.rolling_percentage ?? faults.batch_size) return null;
+  return {
+    deployment_name: draft.deployment_name.trim(),
+    target_version: draft.target_version.trim(),
+    ...toPlan(draft),
+    ...toTargets(draft),
+    update_package_url: draft.update_package_url.trim(),
+    checksum: draft.checksum.trim(),
+  };
+}
+
+function toPlan(
+  draft: Draft,
+): Pick<CreateDeploymentRequest, 'rollout_strategy' | 'rollout_percentage' | 'batch_size'> {
+  const { rollout_strategy } = draft;
+  if (rollout_strategy === 'canary') {
+    return { rollout_strategy, rollout_percentage: Number(draft.canary_percentage) };
+  }
+  if (rollout_strategy === 'rolling') {
+    return draft.rolling_by === 'count'
+      ? { rollout_strategy, batch_size: Number(draft.batch_size) }
+      : { rollout_strategy, rollout_percentage: Number(draft.rolling_percentage) };
+  }
+  return { rollout_strategy };
+}
+
+function toTargets(draft: Draft): Pick<CreateDeploymentRequest, 'device_filters' | 'device_ids'> {
+  if (isPickedByHand(draft)) {
+    return { device_ids: draft.picked.map((device) => device.device_id) };
+  }
+  const filters: DeviceFilters = {};
+  if (draft.device_type.trim() !== '') filters.device_type = draft.device_type.trim();
+  if (draft.current_version.trim() !== '') {
+    filters.current_version = draft.current_version.trim();
+    filters.version_operator = draft.version_operator;
+  }
+  if (draft.status !== '') filters.status = draft.status;
+  return { device_filters: filters };
+}
+
+function toPolicy(draft: Draft): Partial<RolloutPolicy> {
+  const policy: Partial<RolloutPolicy> = {};
+  if (draft.threshold_off) policy.failure_threshold_percent = null;
+  else if (draft.failure_threshold_percent !== '') {
+    policy.failure_threshold_percent = Number(draft.failure_threshold_percent);
+  }
+  if (draft.failure_min_devices !== '') {
+    policy.failure_min_devices = Number(draft.failure_min_devices);
+  }
+  if (draft.device_timeout_minutes !== '') {
+    policy.device_timeout_minutes = Number(draft.device_timeout_minutes);
+  }
+  if (draft.pickup_timeout_hours !== '') {
+    policy.pickup_timeout_hours = Number(draft.pickup_timeout_hours) || null;
+  }
+  return policy;
+}
