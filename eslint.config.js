@@ -109,6 +109,8 @@ export default tseslint.config(
     rules: {
       // Texts of devices and admins are text, never markup.
       'vue/no-v-html': 'error',
+      // The page's words stand in frontend/texts, where they can be translated.
+      'vue/no-bare-strings-in-template': 'error',
       // A form may fill in the draft it was given; replacing the draft is its owner's.
       'vue/no-mutating-props': ['error', { shallowOnly: true }],
       // Prettier decides how things look.

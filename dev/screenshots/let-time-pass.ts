@@ -2,13 +2,21 @@ import type { Knex } from 'knex';
 
 /**
  * Moves what has just been staged into the past, as if it had taken its time: reports within a second
- * make neither a curve nor a duration. Writes to the database, because nothing else can.
+ * make neither a curve nor a duration. What runs goes on until now; what has ended did so hours ago.
+ * Writes to the database, because nothing else can.
  */
 export async function letTimePass(knex: Knex): Promise<void> {
   await knex.raw(
-    `WITH aged AS (
-       SELECT id, (row_number() OVER (ORDER BY created_at DESC) * interval '47 minutes') AS age
-       FROM ota_deployments
+    `WITH begun AS (
+       SELECT deployment_id, count(started_at) AS targets
+       FROM ota_deployment_devices GROUP BY deployment_id
+     ), aged AS (
+       SELECT id, CASE status
+         WHEN 'pending' THEN interval '0'
+         WHEN 'in_progress' THEN begun.targets * interval '95 seconds' + interval '2 minutes'
+         ELSE row_number() OVER (ORDER BY created_at DESC) * interval '47 minutes'
+       END AS age
+       FROM ota_deployments JOIN begun ON begun.deployment_id = id
      )
      UPDATE ota_deployments d SET
        created_at = d.created_at - aged.age - interval '9 minutes',
@@ -27,13 +35,37 @@ export async function letTimePass(knex: Knex): Promise<void> {
      )
      UPDATE ota_deployment_devices t SET
        started_at = placed.began,
-       completed_at = CASE WHEN t.completed_at IS NULL THEN NULL ELSE placed.began + placed.took END
+       completed_at = CASE WHEN t.completed_at IS NULL THEN NULL
+                           ELSE least(placed.began + placed.took, now()) END,
+       last_report_at = CASE WHEN t.completed_at IS NULL THEN t.last_report_at
+                             ELSE least(placed.began + placed.took, now()) END
      FROM placed WHERE placed.deployment_id = t.deployment_id AND placed.device_id = t.device_id`,
   );
   await knex.raw(
-    `UPDATE ota_events e SET at = e.at - (
-       SELECT clock_timestamp() - coalesce(d.started_at, d.created_at)
-       FROM ota_deployments d WHERE d.id = e.deployment_id
-     )`,
+    `UPDATE ota_install_logs l SET at = t.completed_at
+     FROM ota_deployment_devices t
+     WHERE t.deployment_id = l.deployment_id AND t.device_id = l.device_id
+       AND t.completed_at IS NOT NULL`,
+  );
+  // The creation comes first; a later batch follows the last device of the one before.
+  await knex.raw(
+    `UPDATE ota_events e SET at = CASE
+       WHEN e.type = 'created' THEN d.created_at
+       WHEN e.device_id IS NOT NULL THEN coalesce(
+         (SELECT t.completed_at FROM ota_deployment_devices t
+          WHERE t.deployment_id = e.deployment_id AND t.device_id = e.device_id), e.at)
+       WHEN e.type = 'batch_released' AND (e.data->>'batch')::integer > 1 THEN coalesce(
+         (SELECT max(t.completed_at)
+          FROM ota_deployment_devices t JOIN ota_deployment_batches b USING (deployment_id)
+          WHERE t.deployment_id = e.deployment_id
+            AND b.number < (e.data->>'batch')::integer
+            AND t.position < b.first_position + b.size), d.started_at)
+       WHEN e.type IN ('completed', 'failed', 'cancelled', 'paused') THEN coalesce(
+         d.completed_at,
+         (SELECT max(t.completed_at) FROM ota_deployment_devices t
+          WHERE t.deployment_id = e.deployment_id), e.at)
+       ELSE coalesce(d.started_at, d.created_at)
+     END
+     FROM ota_deployments d WHERE d.id = e.deployment_id`,
   );
 }

@@ -89,9 +89,10 @@ async function photograph(
   try {
     const page = await context.newPage();
     await page.goto(await createLoginUrl());
+    await view.before?.(page);
     await page.goto(url + view.path);
-    await view.prepare?.(page);
-    await page.locator('.ota-skeleton').first().waitFor({ state: 'detached' });
+    await view.prepare(page);
+    if (!view.before) await page.locator('.ota-skeleton').first().waitFor({ state: 'detached' });
     if (!view.windowOnly) {
       // The host's navigation is as high as the window, so the window takes the page's height.
       const pageHeight = Number(await page.evaluate('document.documentElement.scrollHeight'));

@@ -22,6 +22,14 @@ export interface Scenes {
   failedDevice: string;
   /** A rolling deployment in the middle of its second batch. */
   rolling: CreatedDeployment;
+  /** Picked by hand and not started. */
+  pending: CreatedDeployment;
+  /** Paused by the failure threshold. */
+  stopped: CreatedDeployment;
+  completed: CreatedDeployment;
+  cancelled: CreatedDeployment;
+  /** Ended with one failed device, which was asked to go back. */
+  failed: CreatedDeployment;
 }
 
 export class SceneBuilder {
@@ -38,18 +46,19 @@ export class SceneBuilder {
     const jetsons = await this.#fleet('jetson', 'nvidia_jetson', 60, () => 'v3.1.4');
     const gateways = await this.#fleet('gateway', 'x86_gateway', 24, () => 'v1.8.0');
     const sensors = await this.#fleet('sensor', 'arm_sensor', 30, (n) => (n === 7 ? 'nightly' : 'v0.9.2'));
-    await this.#completed(sensors);
-    await this.#cancelled(gateways);
-    await this.#stoppedByThreshold(gateways);
+    const completed = await this.#completed(sensors);
+    const failed = await this.#failed(sensors.slice(0, 4));
+    const cancelled = await this.#cancelled(gateways);
+    const stopped = await this.#stoppedByThreshold(gateways);
     const rolling = await this.#rolling(jetsons);
     const { canary, failedDevice } = await this.#canary(pis);
-    await this.#create({
+    const pending = await this.#create({
       deployment_name: 'Pilot on the roof unit',
       target_version: 'v2.2.0-rc.1',
       rollout_strategy: 'manual',
       device_ids: pis.slice(40, 41).map((device) => device.id),
     });
-    return { canary, failedDevice, rolling };
+    return { canary, failedDevice, rolling, pending, stopped, completed, cancelled, failed };
   }
 
   async #canary(devices: DeviceClient[]) {
@@ -120,7 +129,7 @@ export class SceneBuilder {
     return rolling;
   }
 
-  async #completed(devices: DeviceClient[]): Promise<void> {
+  async #completed(devices: DeviceClient[]): Promise<CreatedDeployment> {
     const deployment = await this.#create({
       deployment_name: 'Sensor calibration tables',
       target_version: 'v1.0.0',
@@ -130,9 +139,31 @@ export class SceneBuilder {
     await this.#act(deployment, 'start');
     const offered = await this.#offered(deployment, devices, devices.length);
     await Promise.all(offered.map((device) => this.#complete(deployment, device)));
+    return deployment;
   }
 
-  async #cancelled(devices: DeviceClient[]): Promise<void> {
+  async #failed(devices: DeviceClient[]): Promise<CreatedDeployment> {
+    const deployment = await this.#create({
+      deployment_name: 'Sensor clock fix',
+      target_version: 'v1.0.1',
+      rollout_strategy: 'manual',
+      device_ids: devices.map((device) => device.id),
+    });
+    await this.#act(deployment, 'start');
+    const [unlucky, ...others] = await this.#offered(deployment, devices, devices.length);
+    await Promise.all(others.map((device) => this.#complete(deployment, device)));
+    await unlucky?.report(deployment.deployment_id, 'downloading', {
+      status: 'failed',
+      error_message: 'Download failed: the connection was lost 5 times',
+    });
+    await this.#post(
+      `/deployments/${deployment.deployment_id}/devices/${unlucky?.id ?? ''}/rollback`,
+      { previous_version: 'v1.0.0' },
+    );
+    return deployment;
+  }
+
+  async #cancelled(devices: DeviceClient[]): Promise<CreatedDeployment> {
     const deployment = await this.#create({
       deployment_name: 'Gateway kernel 6.12 (first try)',
       target_version: 'v1.8.5',
@@ -144,9 +175,10 @@ export class SceneBuilder {
     const offered = await this.#offered(deployment, devices, 2);
     await Promise.all(offered.map((device) => this.#complete(deployment, device)));
     await this.#act(deployment, 'cancel');
+    return deployment;
   }
 
-  async #stoppedByThreshold(devices: DeviceClient[]): Promise<void> {
+  async #stoppedByThreshold(devices: DeviceClient[]): Promise<CreatedDeployment> {
     const deployment = await this.#create({
       deployment_name: 'Urgent security patch',
       target_version: 'v1.9.0',
@@ -164,6 +196,7 @@ export class SceneBuilder {
         });
       }
     }
+    return deployment;
   }
 
   #fleet(

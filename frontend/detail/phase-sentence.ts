@@ -29,14 +29,7 @@ export function phaseSentence(
       if (detail.phase === 'awaiting_expansion') {
         return { tone: 'info', icon: 'expand', text: t.awaitingExpansion(unreleased) };
       }
-      return {
-        tone: 'info',
-        icon: 'progress',
-        text:
-          detail.rollout_strategy === 'canary' && unreleased > 0
-            ? t.canaryRunning(unreleased)
-            : t.rollingOut(progress.pending, progress.in_progress),
-      };
+      return { tone: 'info', icon: 'progress', text: progressWords(detail) };
     case 'paused':
       return detail.paused_reason === 'failure_threshold'
         ? {
@@ -59,4 +52,20 @@ export function phaseSentence(
     case 'cancelled':
       return { tone: 'muted', icon: 'ban', text: t.cancelled(progress.skipped) };
   }
+}
+
+function progressWords({
+  progress,
+  rollout_strategy,
+  batches,
+  ...detail
+}: DeploymentDetail): string {
+  const t = texts.detail.now;
+  const { pending: waiting, in_progress: working } = progress;
+  const unreleased = detail.total_devices - detail.released_devices;
+  if (rollout_strategy === 'canary' && unreleased > 0) return t.canaryRunning(unreleased);
+  const running = batches.find(({ state }) => state === 'running' || state === 'releasing');
+  return running && rollout_strategy === 'rolling' && batches.length > 1
+    ? t.rollingBatch(running.number, batches.length, waiting, working)
+    : t.rollingOut(waiting, working);
 }

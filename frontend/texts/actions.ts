@@ -40,7 +40,8 @@ export const confirm = {
   pause: {
     title: (name: string) => `Pause “${name}”?`,
     body: (working: number, waiting: number) =>
-      `${devices(working)} at work will finish. ${devices(waiting)} will not be offered the update until you resume.`,
+      (working > 0 ? `${devices(working)} at work will finish. ` : '') +
+      `${devices(waiting)} will not be offered the update until you resume.`,
     button: 'Pause',
   },
   resume: {

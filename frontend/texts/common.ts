@@ -9,6 +9,7 @@ export const common = {
   retryNow: 'Try again',
   close: 'Close',
   back: 'Back',
+  breadcrumb: 'Way back',
   loading: 'Loading…',
   devices,
   of: (part: string, whole: string) => `${part} of ${whole}`,

@@ -20,6 +20,8 @@ export const detail = {
     scheduled: (when: string) => `Starts by itself ${when}. You can also start it now.`,
     rollingOut: (waiting: number, working: number) =>
       `${devices(working)} at work, ${number.format(waiting)} waiting.`,
+    rollingBatch: (index: number, batches: number, waiting: number, working: number) =>
+      `Batch ${number.format(index)} of ${number.format(batches)} is running: ${devices(working)} at work, ${number.format(waiting)} waiting.`,
     awaitingExpansion: (rest: number) =>
       `The canary is done. Look at its results, then expand to the other ${devices(rest)}.`,
     canaryRunning: (rest: number) =>
@@ -44,6 +46,7 @@ export const detail = {
   batchDone: (done: number, size: number) =>
     `${number.format(done)} of ${number.format(size)} ended`,
   batchFailed: (count: number) => `${number.format(count)} failed`,
+  batchRolledBack: (count: number) => `${number.format(count)} rolled back`,
   batchShow: (index: number) => `Show the devices of batch ${number.format(index)}`,
   folded: (count: number, size: number) =>
     `${plural(count, 'batch', 'batches')} · ${devices(size)}`,
@@ -51,7 +54,7 @@ export const detail = {
     start: 'Waits for the start',
     expand: 'Waits until you expand',
     before: (index: number, open: number) =>
-      `Waits for ${devices(open)} of batch ${number.format(index)}`,
+      `Waits for ${devices(open)} of batch\u00a0${number.format(index)}`,
     resume: 'Waits until you resume',
     after: (index: number) => `After batch ${number.format(index)}`,
     next: 'Is released next',

@@ -14,6 +14,7 @@ export const wizard = {
   next: 'Next',
   create: 'Create Deployment',
   discard: 'Discard draft',
+  keepDraft: 'Keep it',
   discardTitle: 'Discard this draft?',
   discardBody: 'What you entered is deleted. No device is touched.',
   draftKept: 'Draft kept in this tab',
@@ -83,7 +84,7 @@ export const wizard = {
     type: 'Type',
     allTypes: 'All types',
     status: 'Status',
-    allStatuses: 'Online and offline',
+    allStatuses: 'Any status',
     picked: (count: number) => `${number.format(count)} picked`,
     clear: 'Clear',
     onlyPicked: 'Only picked',
@@ -145,5 +146,6 @@ export const wizard = {
     pick: 'Pick at least one device.',
     pair: 'Manifest and signature belong together; give both or none.',
   },
+  createdScheduled: (name: string) => `“${name}” was created. It starts by itself.`,
   created: (name: string) => `“${name}” was created. Start it when you are ready.`,
 };

@@ -45,8 +45,13 @@ const PLANTED: { rule: string; file: string; code: string }[] = [
   },
   {
     rule: 'vue/no-v-html',
-    file: 'frontend/pages/DeploymentPage.vue',
+    file: 'frontend/detail/DeploymentPage.vue',
     code: `<script setup lang="ts">const notes = '<b>';</script><template><p v-html="notes" /></template>`,
+  },
+  {
+    rule: 'vue/no-bare-strings-in-template',
+    file: 'frontend/detail/DeploymentPage.vue',
+    code: `<template><p>Started</p></template>`,
   },
 ];
 

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { absoluteFigure, recordFigure } from '../../dev/bench/figure.ts';
+import { withoutStream } from '../../dev/screenshots/troubles.ts';
 import { act, counts, hasStatus } from './support/detail.ts';
 import { CuttableProxy } from './support/cuttable-proxy.ts';
 import { OpsCenter, PAGE_ROOT } from './support/ops-center.ts';
@@ -62,6 +63,21 @@ describe('page: live', function () {
     await row.getByText('Completed').waitFor();
   });
 
+  it('says that it is not live where no event stream gets through, and polls instead', async () => {
+    await ops.addDevices(3);
+    const { deployment_id: id } = await createDeployment(ops, { deployment_name: 'Polled' });
+    const page = await ops.signIn('/admin/edge/devices');
+    await withoutStream(page);
+    await page.goto(`${ops.url}${PAGE_ROOT}`);
+    await page.getByText('Not live', { exact: true }).waitFor();
+    const row = page.locator(`[data-deployment="${id}"]`);
+    await row.getByText('Pending').waitFor();
+    await ops.api('POST', `/deployments/${id}/start`);
+    await row.getByText('In progress').waitFor();
+    await page.unrouteAll();
+    await page.getByText('Live', { exact: true }).waitFor();
+  });
+
   it('F73 says when the server is away, keeps what it has, and catches up when it is back', async () => {
     const devices = await ops.addDevices(6);
     const { deployment_id: id } = await createDeployment(ops);
@@ -121,7 +137,10 @@ describe('page: live', function () {
     await page.getByRole('button', { name: 'Start', exact: true }).click();
     const notice = page.getByRole('alert').filter({ hasText: 'You are signed out' }).first();
     await notice.waitFor();
-    expect(await page.locator('a[href="/login"]').innerText()).to.equal('Sign in');
+    const signIn = page.getByRole('link', { name: 'Sign in' });
+    expect(await signIn.getAttribute('href')).to.equal(
+      `/login?next=${encodeURIComponent(`${PAGE_ROOT}/${id}`)}`,
+    );
     await page.locator('[data-row="0"]').waitFor();
   });
 });

@@ -24,7 +24,7 @@ export async function counts(page: Page, status: string, count: number): Promise
 }
 
 /** The page scrolls up and down only. */
-export async function expectNoSidewaysScroll(page: Page): Promise<void> {
+export async function expectNoSidewaysScroll(page: Page, view: string): Promise<void> {
   const width = Number(await page.evaluate('document.documentElement.scrollWidth'));
-  expect(width, 'width of the page').to.be.at.most(page.viewportSize()?.width ?? 0);
+  expect(width, `width of ${view}`).to.be.at.most(page.viewportSize()?.width ?? 0);
 }

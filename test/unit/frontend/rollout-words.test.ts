@@ -8,6 +8,7 @@ import { TARGET_STATUSES } from '../../../backend/contract/states.ts';
 import { describeAction, expansionSize } from '../../../frontend/shared/action-question.ts';
 import { batchTrack } from '../../../frontend/detail/batch-track.ts';
 import { eventActor, eventFacts } from '../../../frontend/detail/event-words.ts';
+import { phaseSentence } from '../../../frontend/detail/phase-sentence.ts';
 import { canRollBack, durationOf } from '../../../frontend/detail/targets/target-facts.ts';
 import { alreadyOn, planWords } from '../../../frontend/wizard/plan-words.ts';
 import { runningTotals } from '../../../frontend/detail/chart/running-totals.ts';
@@ -93,7 +94,7 @@ describe('track of batches', () => {
     expect(waits(rolling(['ended', 'running', 'planned', 'planned']))).to.deep.equal([
       null,
       null,
-      'Waits for 5 devices of batch 2',
+      'Waits for 5 devices of batch\u00a02',
       'After batch 3',
     ]);
     expect(waits(rolling(['ended', 'planned'], 'in_progress'))).to.deep.equal([
@@ -122,6 +123,35 @@ describe('track of batches', () => {
       const shown = items.flatMap((item) => (item.kind === 'batch' ? [item.batch.number] : []));
       expect(shown).to.include.members([Math.min(ended + 1, 100), 100]);
     }
+  });
+});
+
+describe('where a deployment stands, in one sentence', () => {
+  const rolling = {
+    ...canary,
+    status: 'in_progress',
+    phase: 'rolling_out',
+    rollout_strategy: 'rolling',
+    policy: { failure_threshold_percent: 25 },
+  } as DeploymentDetail;
+  const said = (changes: Partial<DeploymentDetail>) =>
+    phaseSentence({ ...rolling, ...changes }, null).text;
+
+  it('names the batch that runs', () => {
+    expect(said({})).to.equal('Batch 1 of 2 is running: 2 devices at work, 36 waiting.');
+    expect(said({ rollout_strategy: 'immediate' })).to.equal('2 devices at work, 36 waiting.');
+  });
+
+  it('says what the admin is waited for', () => {
+    expect(said({ rollout_strategy: 'canary' })).to.include('36 devices wait until you expand');
+    expect(said({ phase: 'awaiting_expansion' })).to.include('expand to the other 36 devices');
+    expect(said({ status: 'paused' })).to.include('until you resume');
+    expect(said({ status: 'paused', paused_reason: 'failure_threshold' })).to.include(
+      '1 device failed, more than 25 %',
+    );
+    expect(said({ status: 'pending' })).to.equal(
+      'Ready. Start it to offer the update to 45 devices.',
+    );
   });
 });
 

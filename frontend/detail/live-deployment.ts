@@ -1,0 +1,82 @@
+import { onScopeDispose, shallowRef, watch, type ShallowRef } from 'vue';
+import type { DeploymentDetail, TargetView } from '../../backend/contract/admin-api.ts';
+import { openLiveUpdates, type LiveUpdates } from '../api/live-updates.ts';
+import { useLater } from '../shared/later.ts';
+import { useDeploymentStore } from './deployment.store.ts';
+import { useTargetsStore } from './targets/targets.store.ts';
+
+/** Batches and phase come with the head only; after a burst of reports one fetch is enough. */
+const HEAD_WAIT_MS = 500;
+const FIGURES_WAIT_MS = 1_500;
+
+export interface LiveDeployment {
+  live: ShallowRef<LiveUpdates | undefined>;
+  /** Fetches the head; what goes wrong stands in the store. */
+  load(): void;
+  /** After an action: shows its answer (`null`: it told nothing) and fetches what follows from it. */
+  takeOver(answer: DeploymentDetail | null): void;
+}
+
+/**
+ * Opens the deployment of `deploymentId` in the stores and keeps them up to date, by the event stream
+ * or by polling, until the view is gone.
+ *
+ * @param onTargets Targets that the stream told of, also those that the table has not loaded.
+ */
+export function useLiveDeployment(
+  deploymentId: () => string,
+  onTargets: (changed: readonly TargetView[]) => void,
+): LiveDeployment {
+  const store = useDeploymentStore();
+  const targets = useTargetsStore();
+  const live = shallowRef<LiveUpdates>();
+
+  const load = () => void store.load().catch(() => undefined);
+  const loadFigures = () => {
+    void store.loadMetrics();
+    void store.loadEvents();
+  };
+  const headLater = useLater(load, HEAD_WAIT_MS);
+  const figuresLater = useLater(loadFigures, FIGURES_WAIT_MS);
+
+  watch(
+    deploymentId,
+    (id) => {
+      live.value?.close();
+      store.open(id);
+      load();
+      loadFigures();
+      live.value = openLiveUpdates({
+        path: `/deployments/${encodeURIComponent(id)}/stream`,
+        onEvents(events) {
+          const headChanged = store.apply(events);
+          if (headChanged) headLater();
+          const changed = events.flatMap((event) =>
+            event.type === 'device' ? [event.device] : [],
+          );
+          targets.apply(changed);
+          onTargets(changed);
+          if (headChanged || changed.length > 0) figuresLater();
+        },
+        async refresh() {
+          await store.load();
+          await targets.refresh();
+          figuresLater();
+        },
+      });
+    },
+    { immediate: true },
+  );
+  onScopeDispose(() => live.value?.close());
+
+  return {
+    live,
+    load,
+    takeOver(answer) {
+      if (answer) store.detail = answer;
+      else headLater();
+      void targets.refresh();
+      figuresLater();
+    },
+  };
+}

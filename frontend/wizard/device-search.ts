@@ -1,0 +1,83 @@
+import { ref, shallowRef, watch, type Ref, type ShallowRef } from 'vue';
+import type { DevicePage, DeviceView } from '../../backend/contract/admin-api.ts';
+import { adminClient } from '../api/admin-client.ts';
+import { toApiError, type ApiError } from '../api/api-error.ts';
+import { useLater } from '../shared/later.ts';
+
+const PAGE_SIZE = 200;
+const SEARCH_WAIT_MS = 250;
+
+export interface DeviceSearch {
+  search: Ref<string>;
+  type: Ref<string>;
+  status: Ref<string>;
+  /** Found so far; the rest comes by `loadMore`. */
+  devices: ShallowRef<DeviceView[]>;
+  /** Types and versions of the whole fleet; null until the first answer. */
+  facets: ShallowRef<DevicePage['facets'] | null>;
+  loading: Ref<boolean>;
+  error: ShallowRef<ApiError | null>;
+  /** Asks for what is typed once the typing rests. */
+  searchLater(): void;
+  reload(): void;
+  /** Fetches the next page unless there is none or one is on its way. */
+  loadMore(): void;
+}
+
+/** Devices of the organization by name, type and state; found by the server, fetched by cursor. */
+export function useDeviceSearch(): DeviceSearch {
+  const search = ref('');
+  const type = ref('');
+  const status = ref('');
+  const devices = shallowRef<DeviceView[]>([]);
+  const facets = shallowRef<DevicePage['facets'] | null>(null);
+  const cursor = ref<string | null>(null);
+  const loading = ref(false);
+  const error = shallowRef<ApiError | null>(null);
+  let running: AbortController | null = null;
+
+  async function fetchPage(from: string | null): Promise<void> {
+    running?.abort();
+    const controller = (running = new AbortController());
+    loading.value = true;
+    try {
+      const page = await adminClient.listDevices(
+        {
+          search: search.value.trim(),
+          device_type: type.value,
+          status: status.value,
+          cursor: from,
+          limit: PAGE_SIZE,
+        },
+        controller.signal,
+      );
+      if (running !== controller) return;
+      devices.value = from === null ? page.devices : [...devices.value, ...page.devices];
+      facets.value ??= page.facets;
+      cursor.value = page.next_cursor;
+      error.value = null;
+    } catch (cause) {
+      if (running === controller) error.value = toApiError(cause);
+    } finally {
+      if (running === controller) loading.value = false;
+    }
+  }
+  const reload = () => void fetchPage(null);
+  const searchLater = useLater(reload, SEARCH_WAIT_MS);
+  watch([type, status], reload, { immediate: true });
+
+  return {
+    search,
+    type,
+    status,
+    devices,
+    facets,
+    loading,
+    error,
+    searchLater,
+    reload,
+    loadMore() {
+      if (cursor.value !== null && !loading.value) void fetchPage(cursor.value);
+    },
+  };
+}

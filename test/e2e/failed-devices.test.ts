@@ -1,0 +1,62 @@
+import { expect } from 'chai';
+import type { TargetPage } from '../../backend/contract/admin-api.ts';
+import { counts, hasStatus } from './support/detail.ts';
+import { OpsCenter, PAGE_ROOT } from './support/ops-center.ts';
+import { complete, createDeployment, offered } from './support/rollout.ts';
+
+describe('page: devices that failed', function () {
+  this.timeout(60_000);
+  let ops: OpsCenter;
+
+  before(async function () {
+    ops = await OpsCenter.open(this);
+  });
+  after(() => ops?.close());
+
+  it('is found by status and batch, one retried, the others rolled back', async () => {
+    const devices = await ops.addDevices(5);
+    const { deployment_id: id } = await createDeployment(ops, {
+      policy: { failure_threshold_percent: null },
+    });
+    await ops.api('POST', `/deployments/${id}/start`);
+    const at = await offered(devices, id, 5);
+    for (const device of at.slice(0, 3)) {
+      await device.report(id, 'downloading', { status: 'failed', error_message: 'disk is full' });
+    }
+    for (const device of at.slice(3)) await complete(device, id);
+
+    const page = await ops.signIn(`${PAGE_ROOT}/${id}`);
+    await hasStatus(page, 'Failed');
+    await page.getByRole('button', { name: /^3\s*Failed$/ }).click();
+    await page.getByText('3 of 3 devices loaded').waitFor();
+    expect(new URL(page.url()).search).to.equal('?status=failed');
+
+    const [again] = at;
+    if (!again) throw new Error('no device');
+    await page.getByRole('button', { name: `Details of ${again.name}` }).click();
+    await page.getByRole('button', { name: 'Retry', exact: true }).last().click();
+    const retry = page.getByRole('dialog', { name: 'Retry 1 device?' });
+    await retry.getByRole('button', { name: 'Retry 1 device' }).click();
+    await retry.waitFor({ state: 'hidden' });
+    await hasStatus(page, 'In progress');
+    await offered([again], id, 1);
+    await again.report(
+      id,
+      { status: 'downloading', attempt: 2 },
+      { status: 'completed', attempt: 2 },
+    );
+    await page.keyboard.press('Escape');
+    await counts(page, 'Completed', 3);
+
+    await page.getByRole('button', { name: 'More actions' }).click();
+    await page.getByRole('menuitem', { name: 'Roll back all failed' }).click();
+    const question = page.getByRole('dialog', { name: 'Roll back 2 devices?' });
+    await question.getByRole('button', { name: 'Roll back 2 devices' }).click();
+    await page.getByText('Rollback of 2 devices requested').waitFor();
+    const { devices: failed } = await ops.api<TargetPage>(
+      'GET',
+      `/deployments/${id}/devices?status=failed`,
+    );
+    expect(failed.map((target) => target.rollback_requested)).to.deep.equal(['v2.0.0', 'v2.0.0']);
+  });
+});

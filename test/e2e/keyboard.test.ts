@@ -1,0 +1,91 @@
+import { expect } from 'chai';
+import type { Page } from 'playwright-core';
+import { hasStatus } from './support/detail.ts';
+import { OpsCenter, PAGE_ROOT } from './support/ops-center.ts';
+import { createDeployment } from './support/rollout.ts';
+
+/** So many times Tab is pressed before something counts as out of reach. */
+const MAX_STOPS = 60;
+
+/** Goes on with Tab until an element of this accessible name has the focus, and can be seen to have it. */
+async function tabTo(page: Page, role: 'button' | 'link', name: string): Promise<void> {
+  const goal = page.getByRole(role, { name, exact: true }).and(page.locator(':focus'));
+  for (let stop = 0; stop < MAX_STOPS; stop += 1) {
+    if ((await goal.count()) === 1) return expectVisibleFocus(page);
+    await page.keyboard.press('Tab');
+  }
+  throw new Error(`${MAX_STOPS} stops of Tab did not reach ${role} "${name}"`);
+}
+
+async function expectVisibleFocus(page: Page): Promise<void> {
+  const outline = await page.evaluate<{ style: string; width: number }>(`(() => {
+    const { outlineStyle, outlineWidth } = getComputedStyle(document.activeElement);
+    return { style: outlineStyle, width: parseFloat(outlineWidth) };
+  })()`);
+  expect(outline.style, 'ring around what has the focus').to.not.equal('none');
+  expect(outline.width).to.be.at.least(2);
+}
+
+describe('page: with the keyboard alone', function () {
+  this.timeout(60_000);
+  let ops: OpsCenter;
+  let id: string;
+
+  beforeEach(async function () {
+    ops = await OpsCenter.open(this);
+    await ops.addDevices(3);
+    ({ deployment_id: id } = await createDeployment(ops, { deployment_name: 'By keyboard' }));
+  });
+  afterEach(() => ops?.close());
+
+  it('starts a deployment from the list, and comes back to where it was', async () => {
+    const page = await ops.signIn();
+    await page.getByText('By keyboard').waitFor();
+    await tabTo(page, 'button', 'Start By keyboard');
+    await page.keyboard.press('Enter');
+    const dialog = page.getByRole('dialog');
+    await dialog.locator('[data-confirm]:not([disabled])').waitFor();
+    await page.keyboard.press('Escape');
+    await dialog.waitFor({ state: 'hidden' });
+    await page.locator('[aria-label="Start By keyboard"]:focus').waitFor();
+
+    await page.keyboard.press('Enter');
+    await dialog.locator('[data-confirm]:not([disabled])').waitFor();
+    await tabTo(page, 'button', 'Start on 3 devices');
+    await page.keyboard.press('Enter');
+    await page.locator(`[data-deployment="${id}"]`).getByText('In progress').waitFor();
+  });
+
+  it('keeps Tab inside a dialog, and the table to one stop', async () => {
+    const page = await ops.signIn(`${PAGE_ROOT}/${id}`);
+    await page.locator('[data-row="2"]').waitFor();
+    expect(await page.locator('[data-row] button[tabindex="0"]').count()).to.equal(1);
+
+    await page.getByRole('button', { name: 'Cancel', exact: true }).press('Enter');
+    await page.getByRole('dialog').locator('[data-confirm]:not([disabled])').waitFor();
+    for (let stop = 0; stop < 8; stop += 1) {
+      await page.keyboard.press('Tab');
+      expect(
+        await page.evaluate(`document.activeElement.closest('[role=dialog]') !== null`),
+        `after ${stop + 1} stops`,
+      ).to.equal(true);
+    }
+    await page.keyboard.press('Escape');
+    await page.getByRole('dialog').waitFor({ state: 'hidden' });
+    await page
+      .getByRole('button', { name: 'Cancel', exact: true })
+      .and(page.locator(':focus'))
+      .waitFor();
+  });
+
+  it('opens a device and its questions, and comes back row by row', async () => {
+    const page = await ops.signIn(`${PAGE_ROOT}/${id}`);
+    const row = page.locator('[data-row="1"] button');
+    await page.locator('[data-row="0"] button').press('ArrowDown');
+    await page.keyboard.press('Enter');
+    await page.getByText('The device has sent no installation log').waitFor();
+    await page.keyboard.press('Escape');
+    await row.and(page.locator(':focus')).waitFor();
+    await hasStatus(page, 'Pending');
+  });
+});

@@ -1,0 +1,68 @@
+import { expect } from 'chai';
+import type { Page } from 'playwright-core';
+import { OpsCenter, PAGE_ROOT } from './support/ops-center.ts';
+import { createDeployment } from './support/rollout.ts';
+
+const DEPLOYMENTS = 23;
+
+describe('page: list', function () {
+  this.timeout(60_000);
+  let ops: OpsCenter;
+
+  before(async function () {
+    ops = await OpsCenter.open(this);
+    await ops.addDevices(2);
+    for (let number = 1; number <= DEPLOYMENTS; number += 1) {
+      const { deployment_id: id } = await createDeployment(ops, {
+        deployment_name: `Rollout ${number}`,
+        target_version: `v3.${number}.0`,
+      });
+      if (number === 2) await ops.api('POST', `/deployments/${id}/cancel`);
+    }
+  });
+  afterEach(() => ops?.closePages());
+  after(() => ops?.close());
+
+  const query = (page: Page) => new URL(page.url()).search;
+  const shows = (page: Page, name: string) =>
+    page.getByRole('link', { name, exact: true }).waitFor();
+
+  it('keeps the page in the address', async () => {
+    const page = await ops.signIn();
+    await page.getByText('1–20 of 23').waitFor();
+    await page.getByRole('button', { name: 'Next page' }).click();
+    await page.getByText('21–23 of 23').waitFor();
+    expect(query(page)).to.equal('?page=2');
+    await page.reload();
+    await shows(page, 'Rollout 1');
+    await page.getByText('21–23 of 23').waitFor();
+  });
+
+  it('keeps status and search in the address, and begins them on the first page', async () => {
+    const page = await ops.signIn(`${PAGE_ROOT}?page=2`);
+    await page.getByRole('button', { name: 'Cancelled', exact: true }).click();
+    await page.getByText('1–1 of 1').waitFor();
+    expect(query(page)).to.equal('?status=cancelled');
+    await page.getByLabel('Search deployments').fill('no such name');
+    await page.getByText('Nothing matches').waitFor();
+    expect(query(page)).to.equal('?status=cancelled&search=no+such+name');
+    await page.getByRole('button', { name: 'Clear filters' }).click();
+    await page.getByText('1–20 of 23').waitFor();
+    expect(query(page)).to.equal('');
+    expect(await page.getByLabel('Search deployments').inputValue()).to.equal('');
+  });
+
+  it('finds by name and by version, as a shared link says', async () => {
+    const page = await ops.signIn(`${PAGE_ROOT}?search=Rollout+17`);
+    await page.getByText('1–1 of 1').waitFor();
+    expect(await page.getByLabel('Search deployments').inputValue()).to.equal('Rollout 17');
+    await page.getByLabel('Search deployments').fill('v3.5.0');
+    await shows(page, 'Rollout 5');
+  });
+
+  it('shows the last page where a link names one that is no longer there', async () => {
+    const page = await ops.signIn(`${PAGE_ROOT}?page=9`);
+    await page.getByText('21–23 of 23').waitFor();
+    expect(query(page)).to.equal('?page=2');
+  });
+});
