@@ -45,7 +45,9 @@ export class SceneBuilder {
     const pis = await this.#fleet('pi', 'raspberry_pi', 45, (n) => (n % 9 === 0 ? 'v1.9.3' : 'v2.0.0'));
     const jetsons = await this.#fleet('jetson', 'nvidia_jetson', 60, () => 'v3.1.4');
     const gateways = await this.#fleet('gateway', 'x86_gateway', 24, () => 'v1.8.0');
-    const sensors = await this.#fleet('sensor', 'arm_sensor', 30, (n) => (n === 7 ? 'nightly' : 'v0.9.2'));
+    // Its version cannot be compared, and it is out of reach of every deployment here.
+    await this.#fleet('lab', 'x86_gateway', 1, () => 'nightly', () => false);
+    const sensors = await this.#fleet('sensor', 'arm_sensor', 30, () => 'v0.9.2', (n) => n % 6 !== 0);
     const completed = await this.#completed(sensors);
     const failed = await this.#failed(sensors.slice(0, 4));
     const cancelled = await this.#cancelled(gateways);
@@ -204,6 +206,7 @@ export class SceneBuilder {
     type: string,
     count: number,
     version: (n: number) => string,
+    online: (n: number) => boolean = () => true,
   ): Promise<DeviceClient[]> {
     return registerDevices(
       this.#url,
@@ -212,7 +215,7 @@ export class SceneBuilder {
         name: `${prefix}-${String(index + 1).padStart(3, '0')}`,
         type,
         version: version(index + 1),
-        online: prefix !== 'sensor' || index % 6 !== 5,
+        online: online(index + 1),
       })),
     );
   }

@@ -91,7 +91,9 @@ export const confirm = {
     button: 'Roll back 1 device',
     manyTitle: (count: number) => `Roll back ${devices(count)}?`,
     manyBody: (count: number) =>
-      `${devices(count)} that failed will go back to the version before this deployment when they next check in.`,
+      count === 1
+        ? 'The failed device goes back to the version before this deployment when it next checks in.'
+        : `${devices(count)} that failed go back to the version before this deployment when they next check in.`,
     manyButton: (count: number) => `Roll back ${devices(count)}`,
     manyProgress: (done: number, total: number) =>
       `${number.format(done)} of ${number.format(total)} asked`,

@@ -35,7 +35,7 @@ export const detail = {
         : `Done. ${devices(skipped)} were skipped: superseded, cancelled or not checked in.`,
     failed: (failed: number, back: number) =>
       back === 0
-        ? `Ended; ${devices(failed)} failed. Retry offers the update to them again.`
+        ? `Ended; ${devices(failed)} failed. Retry offers the update again.`
         : `Ended; ${devices(failed)} failed and ${number.format(back)} went back to the version before.`,
     cancelled: (skipped: number) => `Cancelled; ${devices(skipped)} were skipped.`,
   },

@@ -21,6 +21,7 @@ export const list = {
   failedDevices: (count: number) => `${number.format(count)} failed`,
   notStarted: 'Not started',
   startsAt: 'Starts',
+  firstDeployment: 'Create the first one',
   emptyTitle: 'No deployments yet',
   empty: 'A deployment brings one version to a fixed set of devices, step by step.',
   noMatchTitle: 'Nothing matches',

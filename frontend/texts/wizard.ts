@@ -35,7 +35,7 @@ export const wizard = {
     checksum: 'SHA256 Checksum',
     release_notes: 'Release Notes',
     failure_threshold_percent: 'Failure threshold',
-    failure_min_devices: 'Looked at from',
+    failure_min_devices: 'Minimum devices',
     device_timeout_minutes: 'Device timeout',
     pickup_timeout_hours: 'Pickup timeout',
     scheduled_at: 'Scheduled start',

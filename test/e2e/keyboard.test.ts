@@ -31,16 +31,22 @@ describe('page: with the keyboard alone', function () {
   let ops: OpsCenter;
   let id: string;
 
-  beforeEach(async function () {
+  before(async function () {
     ops = await OpsCenter.open(this);
     await ops.addDevices(3);
+  });
+  beforeEach(async () => {
     ({ deployment_id: id } = await createDeployment(ops, { deployment_name: 'By keyboard' }));
   });
-  afterEach(() => ops?.close());
+  afterEach(async () => {
+    await ops.api('POST', `/deployments/${id}/cancel`);
+    await ops.closePages();
+  });
+  after(() => ops?.close());
 
   it('starts a deployment from the list, and comes back to where it was', async () => {
     const page = await ops.signIn();
-    await page.getByText('By keyboard').waitFor();
+    await page.locator(`[data-deployment="${id}"]`).waitFor();
     await tabTo(page, 'button', 'Start By keyboard');
     await page.keyboard.press('Enter');
     const dialog = page.getByRole('dialog');
