@@ -11,13 +11,10 @@ import path from 'node:path';
 import { Command } from 'commander';
 
 import { FIGURES_FILE, type Figure } from './figure.ts';
+import { PAGE_MEASURING_TESTS } from './page.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
-const MEASURING_TESTS = [
-  'test/e2e/bundle.test.ts',
-  'test/e2e/live.test.ts',
-  'test/e2e/large-deployment.test.ts',
-];
+const MEASURING_TESTS = [...PAGE_MEASURING_TESTS];
 
 const program = new Command('bench')
   .description('Measures the product on this machine')

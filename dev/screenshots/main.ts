@@ -99,7 +99,9 @@ async function photograph(
       await page.setViewportSize({ width, height: Math.max(height, pageHeight) });
     }
     // Pictures are taken of the page at rest: no fade, no ring of a field that was just clicked.
-    await page.evaluate('Promise.all(document.getAnimations().map((one) => one.finished.catch(() => null)))');
+    await page.evaluate(
+      'Promise.all(document.getAnimations().map((one) => one.finished.catch(() => null)))',
+    );
     await page.screenshot({ path: file, animations: 'disabled' });
   } finally {
     await context.close();
@@ -113,7 +115,9 @@ async function keepForReadme(): Promise<void> {
     await copyFile(path.join(FOLDER, name), target);
     const { size } = await stat(target);
     if (size > MAX_KEPT_BYTES) {
-      throw new Error(`${name} has ${size} bytes; images in docs/images stay below ${MAX_KEPT_BYTES}.`);
+      throw new Error(
+        `${name} has ${size} bytes; images in docs/images stay below ${MAX_KEPT_BYTES}.`,
+      );
     }
   }
 }

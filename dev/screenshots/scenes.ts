@@ -42,12 +42,26 @@ export class SceneBuilder {
   }
 
   async build(): Promise<Scenes> {
-    const pis = await this.#fleet('pi', 'raspberry_pi', 45, (n) => (n % 9 === 0 ? 'v1.9.3' : 'v2.0.0'));
+    const pis = await this.#fleet('pi', 'raspberry_pi', 45, (n) =>
+      n % 9 === 0 ? 'v1.9.3' : 'v2.0.0',
+    );
     const jetsons = await this.#fleet('jetson', 'nvidia_jetson', 60, () => 'v3.1.4');
     const gateways = await this.#fleet('gateway', 'x86_gateway', 24, () => 'v1.8.0');
     // Its version cannot be compared, and it is out of reach of every deployment here.
-    await this.#fleet('lab', 'x86_gateway', 1, () => 'nightly', () => false);
-    const sensors = await this.#fleet('sensor', 'arm_sensor', 30, () => 'v0.9.2', (n) => n % 6 !== 0);
+    await this.#fleet(
+      'lab',
+      'x86_gateway',
+      1,
+      () => 'nightly',
+      () => false,
+    );
+    const sensors = await this.#fleet(
+      'sensor',
+      'arm_sensor',
+      30,
+      () => 'v0.9.2',
+      (n) => n % 6 !== 0,
+    );
     const completed = await this.#completed(sensors);
     const failed = await this.#failed(sensors.slice(0, 4));
     const cancelled = await this.#cancelled(gateways);
@@ -85,7 +99,8 @@ export class SceneBuilder {
     await unlucky.sendLog(canary.deployment_id, { attempt: 1, chunk: INSTALL_LOG, offset: 0 });
     await unlucky.report(canary.deployment_id, {
       status: 'failed',
-      error_message: "install.sh exited with status 1: cp: error writing '/boot/firmware/kernel.img': No space left on device",
+      error_message:
+        "install.sh exited with status 1: cp: error writing '/boot/firmware/kernel.img': No space left on device",
     });
     return { canary, failedDevice: unlucky.name };
   }
@@ -115,7 +130,8 @@ export class SceneBuilder {
     await Promise.all(
       second.map((device, index) => {
         if (index < 4) return this.#complete(rolling, device);
-        if (index < 6) return device.report(rolling.deployment_id, 'downloading', 'installing', 'verifying');
+        if (index < 6)
+          return device.report(rolling.deployment_id, 'downloading', 'installing', 'verifying');
         if (index < 9) {
           return device.report(rolling.deployment_id, 'downloading', {
             status: 'installing',
@@ -123,7 +139,10 @@ export class SceneBuilder {
           });
         }
         if (index < 11) {
-          return device.report(rolling.deployment_id, { status: 'downloading', progress: 8 * index });
+          return device.report(rolling.deployment_id, {
+            status: 'downloading',
+            progress: 8 * index,
+          });
         }
         return Promise.resolve();
       }),

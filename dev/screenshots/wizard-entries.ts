@@ -66,9 +66,7 @@ export async function pickDevices(page: Page): Promise<void> {
 export async function updatePackage(page: Page): Promise<void> {
   await targetDevices(page);
   await next(page);
-  await page
-    .getByLabel('Update Package URL')
-    .fill('https://cdn.example.com/updates/v2.2.0.tar.gz');
+  await page.getByLabel('Update Package URL').fill('https://cdn.example.com/updates/v2.2.0.tar.gz');
   await page.getByLabel('SHA256 Checksum').fill('5891b5b522d5df086d0ff0b110fbd9d2'.repeat(2));
   await page.getByLabel('Release Notes').fill('Bug fixes and performance improvements');
 }

@@ -93,11 +93,16 @@ export function formatBytes(bytes: number): string {
   return `${oneDecimal.format(bytes / 1024 / 1024)} MiB`;
 }
 
-/** Newest last, so that `v2.9.0` comes before `v2.10.0`; unknown versions come first. */
+/**
+ * Newest last, so that `v2.9.0` comes before `v2.10.0`. Versions that are no numbers come before those,
+ * unknown ones first.
+ */
 export function compareVersions(a: string | null, b: string | null): number {
   if (a === b) return 0;
   if (a === null) return -1;
   if (b === null) return 1;
-  return collator.compare(a.replace(/^v/i, ''), b.replace(/^v/i, ''));
+  const [plainA, plainB] = [a.replace(/^v/i, ''), b.replace(/^v/i, '')];
+  const numbered = Number(/^\d/.test(plainA)) - Number(/^\d/.test(plainB));
+  return numbered !== 0 ? numbered : collator.compare(plainA, plainB);
 }
 const collator = new Intl.Collator('en', { numeric: true });

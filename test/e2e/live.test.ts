@@ -38,6 +38,9 @@ describe('page: live', function () {
     recordFigure(
       absoluteFigure("a device's report until it is on the screen", median, 'ms', { below: 1_000 }),
     );
+    recordFigure(
+      absoluteFigure('the slowest of eight such reports', worst, 'ms', { below: 1_000 }),
+    );
     // The aim is a second; three leave room for a machine that runs other things as well.
     expect(worst).to.be.below(3_000);
   });

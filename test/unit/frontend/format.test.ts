@@ -55,7 +55,7 @@ describe('how the page writes things', () => {
   });
 
   it('sorts versions by their numbers, unknown ones first', () => {
-    const sorted = ['v2.10.0', null, '2.9.0', 'v1.0.0'].sort(compareVersions);
-    expect(sorted).to.deep.equal([null, 'v1.0.0', '2.9.0', 'v2.10.0']);
+    const sorted = ['v2.10.0', null, 'nightly', '2.9.0', 'v1.0.0'].sort(compareVersions);
+    expect(sorted).to.deep.equal([null, 'nightly', 'v1.0.0', '2.9.0', 'v2.10.0']);
   });
 });
