@@ -33,7 +33,7 @@ export const confirm = {
     all: (total: number) =>
       `The update is released to ${total === 1 ? '1 device' : `all ${devices(total)}`} at once.`,
     staged: (first: number, total: number) =>
-      `The update is released to ${devices(first)} now. ${devices(total - first)} follow later.`,
+      `The update is released to ${devices(first)} now. ${plural(total - first, 'device follows', 'devices follow')} later.`,
     unknown: (total: number) => `This deployment holds ${devices(total)}.`,
     button: (first: number) => `Start on ${devices(first)}`,
   },
@@ -69,7 +69,8 @@ export const confirm = {
       `Releases the update to ${plural(count, 'more device', 'more devices')}.`,
     addsNone: 'This adds no device; choose a higher percentage.',
     failed: (count: number) => `${devices(count)} of the canary failed or went back.`,
-    working: (count: number) => `${devices(count)} of the canary are not done yet.`,
+    working: (count: number) =>
+      `${devices(count)} of the canary ${count === 1 ? 'is' : 'are'} not done yet.`,
     button: (count: number) => `Expand to ${plural(count, 'more device', 'more devices')}`,
   },
   retry: {

@@ -25,19 +25,19 @@ export const detail = {
     awaitingExpansion: (rest: number) =>
       `The canary is done. Look at its results, then expand to the other ${devices(rest)}.`,
     canaryRunning: (rest: number) =>
-      `The canary is running. ${devices(rest)} wait until you expand.`,
+      `The canary is running. ${plural(rest, 'device waits', 'devices wait')} until you expand.`,
     pausedAdmin: 'Paused by hand. Devices at work finish; nothing new is offered until you resume.',
     pausedThreshold: (failed: number, percent: string) =>
       `Stopped by the failure threshold: ${devices(failed)} failed, more than ${percent} of those that ended. Look at the errors, then resume or cancel.`,
     completed: (skipped: number) =>
       skipped === 0
         ? 'All devices are done.'
-        : `Done. ${devices(skipped)} were skipped: superseded, cancelled or not checked in.`,
+        : `Done. ${devices(skipped)} skipped: superseded, cancelled or not checked in.`,
     failed: (failed: number, back: number) =>
       back === 0
         ? `Ended; ${devices(failed)} failed. Retry offers the update again.`
         : `Ended; ${devices(failed)} failed and ${number.format(back)} went back to the version before.`,
-    cancelled: (skipped: number) => `Cancelled; ${devices(skipped)} were skipped.`,
+    cancelled: (skipped: number) => `Cancelled; ${devices(skipped)} skipped.`,
   },
   batches: 'Batches',
   batch: (index: number) => `Batch ${number.format(index)}`,
@@ -46,6 +46,7 @@ export const detail = {
   batchDone: (done: number, size: number) =>
     `${number.format(done)} of ${number.format(size)} ended`,
   batchFailed: (count: number) => `${number.format(count)} failed`,
+  batchSkipped: (count: number) => `${number.format(count)} skipped`,
   batchRolledBack: (count: number) => `${number.format(count)} rolled back`,
   batchShow: (index: number) => `Show the devices of batch ${number.format(index)}`,
   folded: (count: number, size: number) =>

@@ -107,7 +107,7 @@ export const wizard = {
     notComparableHelp:
       'Their version is not made of numbers, so they are left out of an ordering (<, <=, >, >=).',
     alreadyThere: (count: number, version: string) =>
-      `${devices(count)} among them already run ${version}.`,
+      `${devices(count)} among them already ${count === 1 ? 'runs' : 'run'} ${version}.`,
     failed: 'The number of matching devices is not known right now.',
     updating: 'Counting…',
   },
