@@ -1,6 +1,7 @@
 /** What the pieces of a running agent share, and where they keep things in the state folder. */
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import type { LaunchedAs } from './launcher/launched-as.ts';
 import type { AgentConfig } from './config.ts';
 import { readIfPresent, removeDurable, writeDurable } from './state/durable-file.ts';
 import type { HttpClient } from './network/http-client.ts';
@@ -17,6 +18,8 @@ export interface AgentParts {
   logger: Logger;
   /** As registered; signed packages may be for one organization only. */
   organizationId: string | null;
+  /** `null` when no launcher started this agent. */
+  launch: LaunchedAs | null;
   /** Aborted with `AgentStopping` when the agent has to stop. */
   stopping: AbortSignal;
 }

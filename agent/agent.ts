@@ -1,7 +1,7 @@
 /** The agent at work: one cycle after the other, each from what the journal says. */
 import { type AgentParts, readCurrentVersion } from './agent-parts.ts';
 import { acceptRollback, carryOutRollback } from './updates/commanded-rollback.ts';
-import { AgentStopping, NotNow, messageOf } from './errors.ts';
+import { AgentHandingOver, AgentStopping, NotNow, messageOf } from './errors.ts';
 import { RestoreIncomplete } from './updates/going-back.ts';
 import type { HttpAnswer } from './network/http-client.ts';
 import type { ActiveUpdate, EndReport } from './state/journal.ts';
@@ -21,7 +21,10 @@ export type CycleResult =
   | { kind: 'deferred' | 'unfinished'; why: string }
   | { kind: 'no_answer'; why: string; retryAfter: number | null };
 
-/** Cycles until the agent is told to stop; rejects never for what a later cycle could put right. */
+/**
+ * Cycles until the agent is told to stop; rejects never for what a later cycle could put right.
+ * @throws {AgentHandingOver}
+ */
 export async function runForEver(
   parts: AgentParts,
   onCycle: (result: CycleResult, nextPollAt: Date) => Promise<void>,
@@ -50,7 +53,7 @@ export async function runForEver(
       await onCycle(result, new Date(Date.now() + delay));
       await pause(delay, stopping);
     } catch (error) {
-      if (!(error instanceof AgentStopping)) throw error;
+      if (!(error instanceof AgentStopping) || error instanceof AgentHandingOver) throw error;
     }
   }
 }
@@ -161,6 +164,7 @@ async function considerOffer(
     manifest: offer.manifest,
     signature: offer.signature,
     sequence: null,
+    agent: null,
     starts: 0,
     fetched_bytes: 0,
     reason: null,

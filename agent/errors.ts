@@ -7,10 +7,15 @@ export class StepFailure extends Error {
 
 /** The agent was told to stop (SIGTERM, SIGINT); the journal says where to go on. */
 export class AgentStopping extends Error {
-  override readonly name = 'AgentStopping';
+  override readonly name: string = 'AgentStopping';
   constructor() {
     super('the agent was told to stop');
   }
+}
+
+/** The launcher has to start the new agent; the journal is at the step `trial`. */
+export class AgentHandingOver extends AgentStopping {
+  override readonly name = 'AgentHandingOver';
 }
 
 /** The server does not want this attempt any more; possible only before `install.sh` starts. */

@@ -12,5 +12,7 @@ export const EXIT = {
   skipped: 12,
   /** The update waits for its maintenance window or the permission command. */
   deferred: 13,
+  /** For the launcher: a new agent is to be started. */
+  handOver: 14,
 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];

@@ -12,6 +12,7 @@ import { EXIT, type ExitCode } from './exit-codes.ts';
 import { ServerUnreachable, createHttpClient } from './network/http-client.ts';
 import { serverUrlFault } from './network/package-url.ts';
 import { registerDevice } from './network/server-api.ts';
+import { BUILD_VERSION } from './build-version.ts';
 import { runOnce, runSession } from './session.ts';
 import { describeStatus, readStatus } from './status.ts';
 
@@ -26,6 +27,7 @@ interface RegisterOptions {
 
 const program = new Command('ota-agent')
   .description('Keeps this device up to date from Ops-Center')
+  .version(BUILD_VERSION)
   .configureHelp({ showGlobalOptions: true })
   .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? EXIT.ok : EXIT.usage))
   .addOption(
@@ -149,4 +151,4 @@ async function findHardwareId(): Promise<string> {
   throw new UsageError('Nothing identifies this hardware; give --hardware-id.', EXIT.usage);
 }
 
-await program.parseAsync();
+void program.parseAsync();

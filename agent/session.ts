@@ -6,13 +6,15 @@ import { type CycleResult, runCycle, runForEver } from './agent.ts';
 import type { AgentParts } from './agent-parts.ts';
 import type { AgentConfig } from './config.ts';
 import { type Credentials, readCredentials } from './state/credentials.ts';
-import { AgentStopping, UsageError } from './errors.ts';
+import { AgentHandingOver, AgentStopping, UsageError } from './errors.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { sendHeartbeats } from './network/heartbeat.ts';
 import { createHttpClient } from './network/http-client.ts';
 import { Journal } from './state/journal.ts';
 import { LockHeld, takeLock } from './state/lock.ts';
 import { Outbox } from './reports/outbox.ts';
+import { onceLauncherIsGone, readLaunch } from './launcher/launched-as.ts';
+import { refuseTrialWithoutUpdate } from './updates/agent-trial.ts';
 import { recover } from './updates/recovery.ts';
 import { createServerApi } from './network/server-api.ts';
 
@@ -71,6 +73,7 @@ async function withAgent(
   logger: Logger,
   work: (parts: AgentParts) => Promise<ExitCode>,
 ): Promise<ExitCode> {
+  const launch = readLaunch(process.env, config.state_dir);
   const credentials = await requireCredentials(config);
   try {
     await takeLock(config.state_dir);
@@ -84,6 +87,12 @@ async function withAgent(
     stop.abort(new AgentStopping());
   };
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+  if (launch) {
+    onceLauncherIsGone(() => {
+      logger.warn('the launcher is gone: stopping at the next safe point');
+      stop.abort(new AgentStopping());
+    });
+  }
   const http = await createHttpClient(config);
   const background = new AbortController();
   const { journal, damaged } = await Journal.load(config.state_dir);
@@ -95,11 +104,13 @@ async function withAgent(
     http,
     logger,
     organizationId: credentials.organization_id,
+    launch,
     stopping: stop.signal,
   };
   const tasks: Promise<void>[] = [];
   try {
     await recover(parts, damaged);
+    await refuseTrialWithoutUpdate(parts);
     tasks.push(parts.outbox.deliver(parts.api, config.reports, logger, background.signal));
     if (config.heartbeat.enabled) {
       const interval = config.heartbeat.interval_seconds ?? credentials.heartbeat_interval;
@@ -108,6 +119,7 @@ async function withAgent(
     logger.info({ device: credentials.device_id, server: credentials.server_url }, 'agent started');
     return await work(parts);
   } catch (error) {
+    if (error instanceof AgentHandingOver) return EXIT.handOver;
     if (error instanceof AgentStopping) return EXIT.ok;
     throw error;
   } finally {

@@ -7,6 +7,8 @@ import { readCredentials } from './state/credentials.ts';
 import { isTemporary, readIfPresent } from './state/durable-file.ts';
 import { peekJournal } from './state/journal.ts';
 import { lockHolder } from './state/lock.ts';
+import { launcherHome } from './launcher/launched-as.ts';
+import { INITIAL_STATE, readLauncherState } from './launcher/launcher-state.ts';
 import { CYCLE_FILE, type CycleNote } from './session.ts';
 
 export interface AgentStatus {
@@ -33,6 +35,13 @@ export interface AgentStatus {
     status: string;
     error_message: string | null;
     ended_at: string;
+  } | null;
+  /** `null` when no launcher ever worked here, or its state cannot be read. */
+  launcher: {
+    /** SHA-256 of the agent in use; `null`: the one that came with the launcher. */
+    current: string | null;
+    trial: string | null;
+    rejected: { version: string; reason: string } | null;
   } | null;
   reports_waiting: number;
   last_cycle: CycleNote | null;
@@ -69,13 +78,14 @@ export async function readStatus(config: AgentConfig): Promise<AgentStatus> {
           ended_at: last.ended_at,
         }
       : null,
+    launcher: await readLauncher(config.state_dir),
     reports_waiting: waiting.filter((name) => !isTemporary(name)).length,
     last_cycle: await readCycleNote(config.state_dir),
   };
 }
 
 export function describeStatus(status: AgentStatus): string {
-  const { active, last_attempt: last, last_cycle: cycle } = status;
+  const { active, last_attempt: last, last_cycle: cycle, launcher } = status;
   const lines: [string, string][] = [
     ['Server', status.server ?? 'none'],
     [
@@ -95,6 +105,16 @@ export function describeStatus(status: AgentStatus): string {
     ['Can go back to', status.rollback_version ?? 'nothing'],
     ['Reports waiting', String(status.reports_waiting)],
   ];
+  if (launcher) {
+    const short = (version: string): string => version.slice(0, 12);
+    const trial = launcher.trial ? `, ${short(launcher.trial)} on trial` : '';
+    const current = launcher.current ? short(launcher.current) : 'the one of the launcher';
+    lines.push(['Agent in use', `${current}${trial}`]);
+    if (launcher.rejected) {
+      const { version, reason } = launcher.rejected;
+      lines.push(['Agent refused', `${short(version)}: ${reason}`]);
+    }
+  }
   if (last) {
     const why = last.error_message ? `: ${last.error_message}` : '';
     lines.push(['Last attempt', `${last.status}, ${last.ended_at}${why}`]);
@@ -110,6 +130,17 @@ export function describeStatus(status: AgentStatus): string {
     lines.push(['Journal', 'unreadable; the next start goes back to the last complete snapshot']);
   }
   return lines.map(([name, value]) => `${`${name}:`.padEnd(19)}${value}`).join('\n');
+}
+
+async function readLauncher(stateDir: string): Promise<AgentStatus['launcher']> {
+  const state = await readLauncherState(launcherHome(stateDir));
+  if (!state || state === INITIAL_STATE) return null;
+  const { current, trial, rejected } = state;
+  return {
+    current,
+    trial: trial?.version ?? null,
+    rejected: rejected && { version: rejected.version, reason: rejected.reason },
+  };
 }
 
 async function readCycleNote(stateDir: string): Promise<CycleNote | null> {

@@ -18,6 +18,7 @@ export type UpdateStep =
   | 'snapshot'
   | 'install'
   | 'verify'
+  | 'trial'
   | 'commit'
   | 'restore'
   | 'verify_restored'
@@ -55,6 +56,8 @@ export interface ActiveUpdate extends Work {
   signature: string | null;
   /** Of the verified manifest, once the script may run; recorded when the version stays. */
   sequence: number | null;
+  /** SHA-256 of the new agent that this update brings and that has to prove itself. */
+  agent: string | null;
   /** Runs of the current step begun and not ended: the agent was killed meanwhile. Up to `snapshot`. */
   starts: number;
   /** Bytes of the package that were there when the last of these runs began. */
@@ -205,9 +208,10 @@ function decode(text: string): JournalState | null {
 }
 
 /** What a journal lacks that an older agent left behind when it was replaced in the middle. */
-const NEWER_FIELDS: Pick<ActiveUpdate, 'starts' | 'fetched_bytes'> = {
+const NEWER_FIELDS: Pick<ActiveUpdate, 'starts' | 'fetched_bytes' | 'agent'> = {
   starts: 0,
   fetched_bytes: 0,
+  agent: null,
 };
 
 function withDefaults(state: JournalState): JournalState {

@@ -52,6 +52,7 @@ async function adoptSnapshots(parts: AgentParts): Promise<void> {
       manifest: null,
       signature: null,
       sequence: null,
+      agent: null,
       starts: 0,
       fetched_bytes: 0,
       reason: 'The agent’s journal was unreadable after a restart during the update.',

@@ -18,6 +18,7 @@ import { runInstallScript } from '../steps/install.ts';
 import { IRREVERSIBLE_VARIABLE, irreversibleFile } from '../steps/irreversible.ts';
 import { markCommitted, removeSnapshot } from '../steps/snapshot.ts';
 import { pause } from '../timing.ts';
+import { concludeTrial, findNewAgent, prepareAgentFolder } from './agent-trial.ts';
 import { countedHealthRun, requireHealthy, scriptEnvironment } from './going-back.ts';
 import type { RunningUpdate } from './running-update.ts';
 
@@ -33,6 +34,7 @@ export async function install(update: RunningUpdate, manifest: Manifest | null):
       env: {
         ...scriptEnvironment(parts, update.work),
         [IRREVERSIBLE_VARIABLE]: irreversibleFile(update.snapshotDir),
+        ...(await prepareAgentFolder(parts, update.work.run_id)),
       },
       limits: parts.config.install,
       onOutput: (chunk) => log.write(chunk),
@@ -46,7 +48,7 @@ export async function install(update: RunningUpdate, manifest: Manifest | null):
 }
 
 /**
- * The step `verify`. Goes on to `commit` or `restore`.
+ * The step `verify`. Goes on to `trial`, `commit` or `restore`.
  * @throws {AgentStopping} the next start checks again
  */
 export async function verify(update: RunningUpdate): Promise<void> {
@@ -69,7 +71,10 @@ export async function verify(update: RunningUpdate): Promise<void> {
       }
     });
     await flushDisks();
-    await update.advance({ step: 'commit' });
+    const agent = await findNewAgent(parts, work.run_id);
+    await update.advance(
+      agent === null ? { step: 'commit' } : { step: 'trial', agent, health_runs: 0 },
+    );
   } catch (error) {
     if (error instanceof AgentStopping) throw error;
     await goBack(update, messageOf(error));
@@ -111,6 +116,19 @@ async function answersNow({ api, config, stopping }: AgentParts): Promise<boolea
     stopping.throwIfAborted();
     return false;
   }
+}
+
+/**
+ * The step `trial`, where the update brings a new agent. Goes on to `commit` or `restore`.
+ * @throws {AgentHandingOver} the launcher has to start the new agent
+ */
+export async function tryNewAgent(update: RunningUpdate): Promise<void> {
+  const { agent } = update.work;
+  if (agent === null) return goBack(update, 'The journal does not name the new agent.');
+  const rejected = await concludeTrial(update.parts, { ...update.work, agent });
+  if (rejected) return goBack(update, rejected.failure);
+  update.log.line(`the new agent ${agent.slice(0, 12)} works`);
+  await update.advance({ step: 'commit' });
 }
 
 /** The step `commit`: may be done again after a power cut. */

@@ -10,7 +10,7 @@ import type { ActiveUpdate, EndReport, UpdateStep } from '../state/journal.ts';
 import { restore, verifyRestored } from './going-back.ts';
 import { prepare } from './preparation.ts';
 import { RunningUpdate } from './running-update.ts';
-import { commit, goBack, install, verify } from './trial.ts';
+import { commit, goBack, install, tryNewAgent, verify } from './trial.ts';
 import { endWork, removeUnused } from './work-end.ts';
 
 /** Steps in which the device is still untouched. */
@@ -54,6 +54,7 @@ async function runSteps(update: RunningUpdate): Promise<EndReport | null> {
     await goBack(update, 'The device or the agent stopped while install.sh was running.');
   }
   if (stands('verify')) await verify(update);
+  if (stands('trial')) await tryNewAgent(update);
   if (stands('commit')) await commit(update);
   if (stands('restore')) update.become(await restore(parts, update.work, log));
   if (stands('verify_restored')) {

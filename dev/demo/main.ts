@@ -124,7 +124,7 @@ async function startDevices(
         folder: await makeFolder(folder, name),
         name,
         serverUrl,
-        agentPath: path.join(PACKAGE_ROOT, 'dist/agent/main.js'),
+        agentPath: path.join(PACKAGE_ROOT, 'dist/agent/ota-agent.cjs'),
         sensorBoard: index + 1 === WEAK_DEVICE ? 'revision-1' : 'revision-2',
       });
     }),

@@ -14,7 +14,7 @@ export interface SandboxSettings {
   folder: string;
   name: string;
   serverUrl: string;
-  /** Compiled `agent/main.js`. */
+  /** The bundled agent. */
   agentPath: string;
   /** The new version cannot work with the first revision. */
   sensorBoard: 'revision-1' | 'revision-2';

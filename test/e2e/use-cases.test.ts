@@ -102,7 +102,7 @@ describe('page: the common use cases', function () {
       folder: path.join(folder, 'edge-07'),
       name: 'edge-07',
       serverUrl: ops.url,
-      agentPath: path.join(PACKAGE_ROOT, 'dist/agent/main.js'),
+      agentPath: path.join(PACKAGE_ROOT, 'dist/agent/ota-agent.cjs'),
       sensorBoard: 'revision-2',
     });
     try {

@@ -1,0 +1,246 @@
+/**
+ * Starts the agent, and gives a new agent a trial: back to the one before when it does not stay up or
+ * does not confirm in time. It is never replaced itself, so it knows as little as possible: nothing of
+ * updates, servers or configuration. Outside of a trial the agent's end is the launcher's end; starting
+ * again is for the service manager.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir } from 'node:fs/promises';
+import { setTimeout as pause } from 'node:timers/promises';
+import { EXIT } from '../exit-codes.ts';
+import { takeLock } from '../state/lock.ts';
+import { type Program, findProgram, pruneVersions } from './agent-versions.ts';
+import {
+  type LauncherState,
+  type Trial,
+  isConfirmed,
+  putDamagedStateAside,
+  readLauncherState,
+  readRequests,
+  reject,
+  settle,
+  stateWithoutMemory,
+  writeLauncherState,
+} from './launcher-state.ts';
+import { LastLines } from './last-lines.ts';
+
+/** Between SIGTERM and SIGKILL for an agent whose trial failed; it runs no script that could need longer. */
+const STOP_GRACE_MS = 3_000;
+/** Between two starts of an agent on trial. */
+const PAUSE_MS = 1000;
+const LAST_OUTPUT_MS = 500;
+
+export interface LauncherSettings {
+  /** Folder of the launcher: `agent` in the agent's `state_dir`. */
+  home: string;
+  /** The agent that came with the launcher: for as long as there is no other, and when all else fails. */
+  factory: Program;
+  trialMs: number;
+  /** Starts of an agent on trial before it is given up. */
+  trialBoots: number;
+  log: (message: string) => void;
+  /** Aborted by SIGTERM or SIGINT. */
+  stopping: AbortSignal;
+}
+
+/** How the agent ended. */
+export interface AgentEnd {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  /** What it said last on standard error, when it was on trial. */
+  lastLines: string;
+}
+
+export class Launcher {
+  readonly #settings: LauncherSettings;
+  #state!: LauncherState;
+  /** A trial's time, all its starts together. */
+  #deadline: { run_id: string; at: number } | null = null;
+
+  constructor(settings: LauncherSettings) {
+    this.#settings = settings;
+  }
+
+  /**
+   * Runs agents until one ends for good.
+   * @throws {LockHeld} another launcher works with this folder
+   */
+  async run(): Promise<AgentEnd> {
+    const { home, stopping, log } = this.#settings;
+    await mkdir(home, { recursive: true, mode: 0o700 });
+    await takeLock(home);
+    await this.#load();
+    for (;;) {
+      await this.#settle();
+      const { current, trial } = this.#state;
+      await pruneVersions(home, [current, trial?.version ?? null]).catch((error: unknown) =>
+        log(`agents that are not needed could not be removed: ${String(error)}`),
+      );
+      const end = trial ? await this.#tryAgent(trial) : await this.#runCurrent();
+      if (stopping.aborted) return end;
+      if (trial && !(await this.#isConfirmed(trial))) continue;
+      if (end.code === EXIT.handOver && (await this.#hasNews())) continue;
+      log(`the agent ended: ${describeEnd(end)}`);
+      return end;
+    }
+  }
+
+  async #load(): Promise<void> {
+    const { home, log } = this.#settings;
+    const state = await readLauncherState(home);
+    if (state) {
+      this.#state = state;
+      return;
+    }
+    log(
+      `the launcher's state cannot be read and was put aside: ${await putDamagedStateAside(home)}`,
+    );
+    await this.#write(stateWithoutMemory(await readRequests(home)));
+  }
+
+  async #settle(): Promise<void> {
+    const { home, log } = this.#settings;
+    const settled = settle(this.#state, await readRequests(home));
+    if (settled === this.#state) return;
+    await this.#write(settled);
+    if (settled.trial) log(`agent ${settled.trial.version} goes on trial`);
+    else log(`agent ${settled.current} is confirmed`);
+  }
+
+  async #hasNews(): Promise<boolean> {
+    return settle(this.#state, await readRequests(this.#settings.home)) !== this.#state;
+  }
+
+  async #runCurrent(): Promise<AgentEnd> {
+    const { home, factory, log } = this.#settings;
+    const { current } = this.#state;
+    const program = current === null ? factory : await findProgram(home, current);
+    if (program) return this.#startAgent(program, current);
+    log(`agent ${current} is missing or damaged; starting the one that came with the launcher`);
+    return this.#startAgent(factory, null);
+  }
+
+  /** One start of the agent on trial; whether that was the last is in the state afterwards. */
+  async #tryAgent(trial: Trial): Promise<AgentEnd> {
+    const { home, trialBoots, trialMs, stopping } = this.#settings;
+    if (this.#deadline?.run_id !== trial.run_id) {
+      this.#deadline = { run_id: trial.run_id, at: performance.now() + trialMs };
+    }
+    const started = { ...trial, boots: trial.boots + 1 };
+    const program = await findProgram(home, trial.version);
+    if (!program || trial.boots >= trialBoots) {
+      const reason = program
+        ? `The new agent was started ${trial.boots} times and was cut off each time before it had reached the server.`
+        : 'The file of the new agent is missing or damaged.';
+      await this.#giveUp(trial, reason);
+      return { code: null, signal: null, lastLines: '' };
+    }
+    await this.#write({ ...this.#state, trial: started });
+    const { end, timedOut } = await this.#startWithDeadline(program, trial, this.#deadline.at);
+    if (await this.#isConfirmed(trial)) return end;
+    if (timedOut) {
+      await this.#giveUp(
+        trial,
+        `The new agent did not reach the server within ${trialMs / 1000} seconds.${quote(end)}`,
+      );
+    } else if (stopping.aborted || end.code === EXIT.locked) {
+      // Nobody's fault: the device is shut down, or an agent from before a crash is still at work.
+      await this.#write({ ...this.#state, trial });
+      if (end.code === EXIT.locked) await this.#rest(PAUSE_MS);
+    } else if (started.boots >= trialBoots) {
+      await this.#giveUp(
+        trial,
+        `The new agent did not stay up: it was started ${started.boots} times and ${describeEnd(end)} the last time.${quote(end)}`,
+      );
+    } else {
+      this.#settings.log(`the agent on trial ended before it confirmed: ${describeEnd(end)}`);
+      await this.#rest(PAUSE_MS * started.boots);
+    }
+    return end;
+  }
+
+  async #startWithDeadline(
+    program: Program,
+    trial: Trial,
+    deadline: number,
+  ): Promise<{ end: AgentEnd; timedOut: boolean }> {
+    let timedOut = false;
+    let timer: NodeJS.Timeout | undefined;
+    const stopUnlessConfirmed = async (child: ChildProcess): Promise<void> => {
+      if (await this.#isConfirmed(trial)) return;
+      timedOut = true;
+      child.kill('SIGTERM');
+      timer = setTimeout(() => child.kill('SIGKILL'), STOP_GRACE_MS);
+    };
+    const end = await this.#startAgent(program, trial.version, (child) => {
+      const left = Math.max(0, deadline - performance.now());
+      timer = setTimeout(() => void stopUnlessConfirmed(child), left);
+    });
+    clearTimeout(timer);
+    return { end, timedOut };
+  }
+
+  /** @param onTrialStart given for an agent on trial: its standard error is kept as well as passed on */
+  async #startAgent(
+    program: Program,
+    version: string | null,
+    onTrialStart?: (child: ChildProcess) => void,
+  ): Promise<AgentEnd> {
+    const { home, stopping } = this.#settings;
+    const child = spawn(program.file, [...program.args, 'run'], {
+      // The end of its standard input tells the agent that the launcher is gone.
+      stdio: ['pipe', 'inherit', onTrialStart ? 'pipe' : 'inherit'],
+      env: { ...process.env, OTA_AGENT_HOME: home, OTA_AGENT_VERSION: version ?? '' },
+    });
+    const closed = new Promise((resolve) => child.once('close', resolve));
+    const lastLines = new LastLines();
+    child.stderr?.on('data', (chunk: Buffer) => {
+      lastLines.add(chunk);
+      process.stderr.write(chunk);
+    });
+    const stop = (): void => void child.kill('SIGTERM');
+    stopping.addEventListener('abort', stop, { once: true });
+    if (stopping.aborted) stop();
+    onTrialStart?.(child);
+    try {
+      const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+      // What it said last may still be in the pipe, which a child of its own may hold open.
+      if (child.stderr) await Promise.race([closed, pause(LAST_OUTPUT_MS)]);
+      return { code, signal, lastLines: lastLines.text() };
+    } catch (error) {
+      // Not an executable of this machine, no memory, …
+      return { code: null, signal: null, lastLines: String(error) };
+    } finally {
+      stopping.removeEventListener('abort', stop);
+    }
+  }
+
+  /** Looked up on the disk: the agent may have confirmed in its last moment. */
+  async #isConfirmed(trial: Trial): Promise<boolean> {
+    return isConfirmed(trial, await readRequests(this.#settings.home));
+  }
+
+  async #giveUp(trial: Trial, reason: string): Promise<void> {
+    this.#settings.log(`back to the agent before: ${reason}`);
+    await this.#write(reject(this.#state, trial, reason));
+  }
+
+  async #write(state: LauncherState): Promise<void> {
+    await writeLauncherState(this.#settings.home, state);
+    this.#state = state;
+  }
+
+  async #rest(ms: number): Promise<void> {
+    await pause(ms, undefined, { signal: this.#settings.stopping }).catch(() => undefined);
+  }
+}
+
+function describeEnd({ code, signal }: AgentEnd): string {
+  if (signal !== null) return `was ended by ${signal}`;
+  return code === null ? 'could not be started' : `exited with code ${code}`;
+}
+
+function quote({ lastLines }: AgentEnd): string {
+  return lastLines ? ` Its last lines:\n${lastLines}` : '';
+}
