@@ -10,6 +10,7 @@ import path from 'node:path';
 
 import { Command } from 'commander';
 
+import { measureAgent } from './agent.ts';
 import { FIGURES_FILE, type Figure } from './figure.ts';
 import { PAGE_MEASURING_TESTS } from './page.ts';
 
@@ -26,7 +27,7 @@ const folder = await mkdtemp(path.join(tmpdir(), 'ota-bench-'));
 try {
   const file = path.join(folder, 'figures.jsonl');
   const status = await measure(file);
-  const figures = await readFigures(file);
+  const figures = [...(await measureAgent()), ...(await readFigures(file))];
   if (json) for (const figure of figures) console.log(JSON.stringify(figure));
   else print(figures);
   process.exitCode = status === 0 && figures.length > 0 ? 0 : 1;
