@@ -6,7 +6,7 @@
 /** Rules of the product as plain functions over plain values. */
 const PURE =
   '^backend/(deployments/(deployment\\.states|target\\.states|batch-plan|batch-gate)|devices/update-offer|kernel/version)\\.ts$';
-const PRODUCT = '^(backend|jobs|migrations|agent|frontend)/';
+const PRODUCT = '^(backend|jobs|migrations|signing|agent|ota|frontend)/';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
@@ -38,6 +38,21 @@ module.exports = {
       severity: 'error',
       from: { path: '^backend/contract/' },
       to: { pathNot: '^backend/contract/' },
+    },
+    {
+      name: 'signing-stands-alone',
+      comment:
+        'What is signed and who may sign is decided by the same few files on devices, servers and where packages are made.',
+      severity: 'error',
+      from: { path: '^signing/' },
+      to: { pathNot: ['^signing/', 'node_modules/joi/', '^crypto$'] },
+    },
+    {
+      name: 'page-knows-no-signing',
+      comment: 'A browser has no business with it, and no node:crypto.',
+      severity: 'error',
+      from: { path: ['^frontend/', '^backend/contract/'] },
+      to: { path: '^signing/' },
     },
     {
       name: 'services-know-no-machinery',
@@ -93,7 +108,7 @@ module.exports = {
       name: 'page-and-agent-share-the-contract-only',
       comment: 'They run elsewhere and are released on their own.',
       severity: 'error',
-      from: { path: '^(frontend|agent)/' },
+      from: { path: '^(frontend|agent|ota)/' },
       to: { path: '^(backend|jobs|migrations)/', pathNot: '^backend/contract/' },
     },
     {
@@ -103,11 +118,18 @@ module.exports = {
       to: { path: '^(frontend|agent)/', pathNot: '^$1/' },
     },
     {
+      name: 'nobody-needs-the-command',
+      comment: 'The command ota stands on agent and contract; nothing stands on it.',
+      severity: 'error',
+      from: { path: PRODUCT, pathNot: '^ota/' },
+      to: { path: '^ota/' },
+    },
+    {
       name: 'migrations-stand-alone',
       comment: 'A migration that landed never changes; application code does.',
       severity: 'error',
       from: { path: '^migrations/' },
-      to: { path: '^(backend|jobs|agent|frontend|dev|test)/' },
+      to: { path: '^(backend|jobs|signing|agent|ota|frontend|dev|test)/' },
     },
     {
       name: 'product-without-tools',
@@ -120,7 +142,7 @@ module.exports = {
       name: 'product-without-dev-dependencies',
       comment: 'npm does not install them where the package is used. The page is bundled.',
       severity: 'error',
-      from: { path: '^(backend|jobs|migrations|agent)/' },
+      from: { path: '^(backend|jobs|migrations|signing|agent|ota)/' },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
     },
     {

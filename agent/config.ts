@@ -10,8 +10,8 @@ import {
 import { errorCode } from './state/durable-file.ts';
 import { UsageError, messageOf } from './errors.ts';
 import { EXIT } from './exit-codes.ts';
-import { readPublicKey } from './manifest.ts';
 import { serverUrlFault } from './network/package-url.ts';
+import { type TrustedKey, trustedKeysSchema } from '../signing/trusted-keys.ts';
 import type { PollRules } from './timing.ts';
 
 export const DEFAULT_CONFIG_PATH = '/etc/ota-agent/config.json';
@@ -28,13 +28,6 @@ export type HealthCheck = CheckLimits &
     | { type: 'tcp'; host: string; port: number }
     | { type: 'systemd'; unit: string }
   );
-
-export interface SigningKey {
-  id: string;
-  /** Ed25519, PEM or the bare 32 bytes in base64. */
-  public_key: string;
-  withdrawn: boolean;
-}
 
 export interface AgentConfig {
   server: { url?: string; timeout_seconds: number };
@@ -75,7 +68,12 @@ export interface AgentConfig {
     allow_insecure_loopback: boolean;
   };
   extract: { max_bytes: number; max_entries: number; max_depth: number; max_ratio: number };
-  signatures: { keys: SigningKey[]; device_type?: string };
+  signatures: {
+    keys: TrustedKey[];
+    /** Sign keyrings, never packages. */
+    root_keys: TrustedKey[];
+    device_type?: string;
+  };
   heartbeat: { enabled: boolean; interval_seconds?: number };
   log_level: string;
   current_version_file: string;
@@ -192,22 +190,11 @@ export const configSchema = Joi.object({
     max_ratio: count(200),
   }),
   signatures: section({
-    keys: Joi.array()
-      .items(
-        Joi.object({
-          id: Joi.string().max(200).required(),
-          public_key: Joi.string()
-            .custom((value: string) => {
-              readPublicKey(value);
-              return value;
-            })
-            .required(),
-          withdrawn: Joi.boolean().default(false),
-        }),
-      )
-      .unique('id')
-      .default([]),
-    device_type: Joi.string().when('keys', { is: Joi.array().min(1), then: Joi.required() }),
+    keys: trustedKeysSchema().default([]),
+    root_keys: trustedKeysSchema().default([]),
+    device_type: Joi.string()
+      .when('keys', { is: Joi.array().min(1), then: Joi.required() })
+      .when('root_keys', { is: Joi.array().min(1), then: Joi.required() }),
   }),
   heartbeat: section({
     enabled: Joi.boolean().default(true),

@@ -9,6 +9,7 @@ import { type AgentConfig, DEFAULT_CONFIG_PATH, loadConfig } from './config.ts';
 import { readCredentials, writeCredentials } from './state/credentials.ts';
 import { StepFailure, UsageError, messageOf } from './errors.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
+import { showOrTakeInKeyring } from './keyring-command.ts';
 import { ServerUnreachable, createHttpClient } from './network/http-client.ts';
 import { serverUrlFault } from './network/package-url.ts';
 import { registerDevice } from './network/server-api.ts';
@@ -75,6 +76,14 @@ program
       return EXIT.ok;
     }),
   );
+
+program
+  .command('keyring')
+  .description(
+    'show which keys may sign packages, after taking in a signed keyring if one is given',
+  )
+  .argument('[file]', 'signed keyring, made by ota keyring sign')
+  .action((file: string | undefined) => command((config) => showOrTakeInKeyring(config, file)));
 
 async function command(
   action: (config: AgentConfig, logger: Logger) => Promise<ExitCode>,

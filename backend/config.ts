@@ -1,5 +1,6 @@
 import Joi from 'joi';
 import { DEFAULT_POLL_SECONDS } from './contract/device-api.ts';
+import { type TrustedKey, trustedKeysSchema } from '../signing/trusted-keys.ts';
 import { invalidRequest } from './kernel/errors.ts';
 
 /** What an operator can set; the same keys stand in `plugin.json` for the host's settings page. */
@@ -20,6 +21,8 @@ export interface PluginConfig {
   readonly queue_prefix: string;
   /** Jobs a worker process runs at the same time. */
   readonly worker_concurrency: number;
+  /** Public keys of which one has to have signed each package; none: packages need no signature. */
+  readonly signature_keys: TrustedKey[];
 }
 
 const SCHEMA = Joi.object<PluginConfig, true>({
@@ -33,6 +36,7 @@ const SCHEMA = Joi.object<PluginConfig, true>({
     .pattern(/^[a-z][a-z0-9_]{0,40}$/, 'lower case letters, digits and _')
     .default('ota_queue'),
   worker_concurrency: Joi.number().integer().min(1).max(100).default(5),
+  signature_keys: trustedKeysSchema().default([]),
 }).required();
 
 /** Validates the host's `config` section. Throws `invalid_request` naming every fault at once. */

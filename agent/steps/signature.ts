@@ -1,8 +1,9 @@
 /** Whether somebody the device trusts has signed the package. */
+import { type Manifest, verifyManifest } from '../../signing/manifest.ts';
 import { type AgentParts, readSequence } from '../agent-parts.ts';
 import { StepFailure } from '../errors.ts';
+import { takeInCarriedKeyring, trustedKeys } from '../keyring-store.ts';
 import type { ActiveUpdate } from '../state/journal.ts';
-import { type Manifest, verifyManifest } from '../manifest.ts';
 
 /**
  * @returns the verified manifest; `null` when no keys are configured
@@ -12,14 +13,15 @@ export async function requireSigned(
   { config, organizationId }: AgentParts,
   work: ActiveUpdate,
 ): Promise<Manifest | null> {
-  const { keys, device_type: deviceType } = config.signatures;
-  if (keys.length === 0) return null;
+  const { keys, root_keys: rootKeys, device_type: deviceType } = config.signatures;
+  if (keys.length === 0 && rootKeys.length === 0) return null;
   if (work.manifest === null || work.signature === null) {
     throw new StepFailure(
       'Refused: the package is not signed, and this device takes signed ones only.',
     );
   }
-  const verdict = verifyManifest(work.manifest, work.signature, keys, {
+  const trusted = await trustedKeys(config, organizationId);
+  const verdict = verifyManifest(work.manifest, work.signature, trusted, {
     version: work.target_version,
     sha256: work.checksum,
     deviceType: deviceType ?? '',
@@ -29,4 +31,19 @@ export async function requireSigned(
   });
   if ('refused' in verdict) throw new StepFailure(`Refused: ${verdict.refused}.`);
   return verdict.manifest;
+}
+
+/**
+ * Takes in a keyring that the unpacked package brings along. With other keys than before the package
+ * has to pass once more: an interrupted update would be asked for its signature again, too, and must
+ * not end differently from one that was not interrupted.
+ * @throws {StepFailure}
+ */
+export async function followCarriedKeyring(
+  parts: AgentParts,
+  work: ActiveUpdate,
+  unpacked: string,
+): Promise<void> {
+  const changed = await takeInCarriedKeyring(parts.config, parts.organizationId, unpacked);
+  if (changed) await requireSigned(parts, work);
 }

@@ -3,13 +3,13 @@
  * state before is saved. A failure here leaves the device untouched.
  */
 import { rm, stat } from 'node:fs/promises';
-import type { Manifest } from '../manifest.ts';
+import type { Manifest } from '../../signing/manifest.ts';
 import { AgentStopping, AttemptWithdrawn, NotNow, StepFailure, messageOf } from '../errors.ts';
 import { keepReserve } from '../state/reserve.ts';
 import { checkPackage } from '../steps/check.ts';
 import { discardDownload, downloadPackage } from '../steps/download.ts';
 import { extractPackage } from '../steps/extract.ts';
-import { requireSigned } from '../steps/signature.ts';
+import { followCarriedKeyring, requireSigned } from '../steps/signature.ts';
 import { takeSnapshot } from '../steps/snapshot.ts';
 import { scriptEnvironment } from './going-back.ts';
 import { requirePermission, requireWindow } from './permission.ts';
@@ -144,6 +144,7 @@ async function unpack(update: RunningUpdate, manifest: Manifest | null): Promise
     },
     signal: update.reports.untouchedSignal,
   });
+  await followCarriedKeyring(update.parts, update.work, update.unpackedDir);
   update.log.line('package unpacked');
   // Counted on from a run that was cut off while saving: it unpacks again, which is no progress.
   if (update.work.step !== 'snapshot') await update.advance({ step: 'snapshot', starts: 1 });

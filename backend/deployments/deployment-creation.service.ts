@@ -2,8 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { inject, injectable } from 'inversify';
 import type { Logger } from 'pino';
 import type { EventRepository } from '../audit/event.ports.ts';
+import type { PluginConfig } from '../config.ts';
 import type { CreatedDeployment, DeploymentPreview } from '../contract/admin-api.ts';
 import type { AdminIdentity } from '../host-contract.ts';
+import type { Clock } from '../kernel/clock.ts';
 import { DomainError } from '../kernel/errors.ts';
 import type { UnitOfWork } from '../kernel/unit-of-work.ts';
 import { NO_DEVICES, type ChangeFeed } from '../progress/change-feed.ts';
@@ -13,6 +15,7 @@ import { actorOf } from './deployment-lock.service.ts';
 import type { DeploymentRepository } from './deployment.ports.ts';
 import type { Deployment, DeploymentDraft } from './deployment.types.ts';
 import { toSummary } from './deployment.views.ts';
+import { requireSignedPackage } from './package-signature.ts';
 import type { RolloutJobs } from './rollout-jobs.ts';
 import type { MatchingGroup, TargetSelection } from './target.ports.ts';
 
@@ -28,6 +31,8 @@ export class DeploymentCreation {
   readonly #events: EventRepository;
   readonly #jobs: RolloutJobs;
   readonly #feed: ChangeFeed;
+  readonly #config: PluginConfig;
+  readonly #clock: Clock;
   readonly #logger: Logger;
 
   constructor(
@@ -37,6 +42,8 @@ export class DeploymentCreation {
     @inject(TOKENS.EventRepository) events: EventRepository,
     @inject(TOKENS.RolloutJobs) jobs: RolloutJobs,
     @inject(TOKENS.ChangeFeed) feed: ChangeFeed,
+    @inject(TOKENS.Config) config: PluginConfig,
+    @inject(TOKENS.Clock) clock: Clock,
     @inject(TOKENS.Logger) logger: Logger,
   ) {
     this.#work = work;
@@ -45,6 +52,8 @@ export class DeploymentCreation {
     this.#events = events;
     this.#jobs = jobs;
     this.#feed = feed;
+    this.#config = config;
+    this.#clock = clock;
     this.#logger = logger;
   }
 
@@ -67,8 +76,10 @@ export class DeploymentCreation {
     };
   }
 
-  /** Throws `no_matching_devices`, `too_many_batches`, and `queue_unavailable` for scheduled ones. */
+  /** Throws `signature_refused`, `no_matching_devices`, `too_many_batches`, and `queue_unavailable` for scheduled ones. */
   async create(admin: AdminIdentity, draft: DeploymentDraft): Promise<CreatedDeployment> {
+    const { signature_keys: keys } = this.#config;
+    requireSignedPackage(draft, admin.organizationId, keys, this.#clock.now());
     if (draft.scheduledAt) await this.#jobs.assertAvailable();
     const id = randomUUID();
     const total = await this.#work.run(async (tx) => {

@@ -1,50 +1,40 @@
 import { expect } from 'chai';
-import { generateKeyPairSync, sign } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
-import { type Manifest, SIGNED_PREFIX } from '../../agent/manifest.ts';
+import { MANIFEST, type Manifest } from '../../signing/manifest.ts';
+import {
+  bareOf,
+  manifestOf,
+  newKeyPair,
+  pemOf,
+  signManifest,
+  signText,
+} from '../support/signed-package.ts';
 import { DeviceServer, type TestOffer } from './support/device-server.ts';
 import { type Package, makePackage } from './support/package-builder.ts';
 import { Sandbox } from './support/sandbox.ts';
 
-const trusted = generateKeyPairSync('ed25519');
-const withdrawn = generateKeyPairSync('ed25519');
-const stranger = generateKeyPairSync('ed25519');
+const trusted = newKeyPair();
+const withdrawn = newKeyPair();
+const stranger = newKeyPair();
 
 const SCRIPT = 'echo new > "$OTA_ROOT/app/version.txt"';
 const FIRMWARE = 'firmware '.repeat(100);
 const PACKAGE = makePackage(SCRIPT, { firmware: FIRMWARE });
 
-const pem = ({ publicKey }: typeof trusted): string =>
-  publicKey.export({ type: 'spki', format: 'pem' }) as string;
-const bare = ({ publicKey }: typeof trusted): string =>
-  (publicKey.export({ type: 'spki', format: 'der' }) as Buffer).subarray(-32).toString('base64');
-
 function manifestFor(made: Package, change: Partial<Manifest> = {}): Manifest {
-  return {
-    schema: 1,
-    name: 'pump-firmware',
+  return manifestOf({
     version: '2.0.0',
-    sequence: 7,
     device_types: ['pump', 'valve'],
-    organization_id: null,
     sha256: made.sha256,
     size: made.bytes.length,
     unpacked_size: SCRIPT.length + FIRMWARE.length,
     file_count: 2,
-    issued: '2020-01-01T00:00:00Z',
-    expires: '2100-01-01T00:00:00Z',
-    key_id: 'release',
     ...change,
-  };
-}
-
-function signText(text: string, key = trusted, prefix = SIGNED_PREFIX): string {
-  return sign(null, Buffer.from(prefix + text), key.privateKey).toString('base64');
+  });
 }
 
 function signed(manifest: Manifest, key = trusted): Pick<TestOffer, 'manifest' | 'signature'> {
-  const text = JSON.stringify(manifest);
-  return { manifest: text, signature: signText(text, key) };
+  return signManifest(manifest, key);
 }
 
 describe('agent: signed packages', () => {
@@ -57,8 +47,8 @@ describe('agent: signed packages', () => {
       signatures: {
         device_type: 'pump',
         keys: [
-          { id: 'release', public_key: pem(trusted) },
-          { id: 'lost', public_key: bare(withdrawn), withdrawn: true },
+          { id: 'release', public_key: pemOf(trusted) },
+          { id: 'lost', public_key: bareOf(withdrawn), withdrawn: true },
         ],
       },
     });
@@ -203,7 +193,7 @@ describe('agent: signed packages', () => {
 
   it('F08 another device type', () =>
     expectRefused(
-      'this device is pump',
+      'and not for pump',
       PACKAGE,
       signed(manifestFor(PACKAGE, { device_types: ['valve'] })),
     ));
@@ -239,7 +229,10 @@ describe('agent: signed packages', () => {
   })) {
     it(`${what} in a manifest that is signed like that`, () => {
       const text = mangle(JSON.stringify(manifestFor(PACKAGE)));
-      return expectRefused('the manifest', PACKAGE, { manifest: text, signature: signText(text) });
+      return expectRefused('the manifest', PACKAGE, {
+        manifest: text,
+        signature: signText(text, trusted, MANIFEST.signedPrefix),
+      });
     });
   }
 
@@ -250,5 +243,20 @@ describe('agent: signed packages', () => {
     expect(exit.stderr)
       .to.include('signatures.keys[0].public_key')
       .and.include('signatures.device_type');
+  });
+
+  it('F02 a key with which anybody can sign is no key', async () => {
+    const zero = Buffer.alloc(32).toString('base64');
+    await device.configure({
+      signatures: { device_type: 'pump', keys: [{ id: 'release', public_key: zero }] },
+    });
+    const exit = await device.once();
+    expect(exit.code).to.equal(2);
+    expect(exit.stderr).to.include('signatures.keys[0].public_key').and.include('small order');
+  });
+
+  it('F02 a signature in another spelling', () => {
+    const { manifest = '', signature = '' } = signed(manifestFor(PACKAGE));
+    return expectRefused('64 bytes in base64', PACKAGE, { manifest, signature: ` ${signature}` });
   });
 });

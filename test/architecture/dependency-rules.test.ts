@@ -12,7 +12,17 @@ import { promisify } from 'node:util';
 import { expect } from 'chai';
 
 const ROOT = path.resolve(import.meta.dirname, '..', '..');
-const ROOMS = ['backend', 'jobs', 'migrations', 'agent', 'frontend', 'dev', 'test'];
+const ROOMS = [
+  'backend',
+  'jobs',
+  'migrations',
+  'signing',
+  'agent',
+  'ota',
+  'frontend',
+  'dev',
+  'test',
+];
 
 interface CruiseResult {
   summary: {
@@ -58,6 +68,22 @@ const PLANTED: Planted[] = [
     rule: 'contract-stands-alone',
     files: { 'backend/contract/extra.ts': `import Joi from 'joi'; export const c = Joi.any();` },
   },
+  ...[`import { tokens } from '../backend/tokens.ts'`, `import { tokens } from 'pino'`].map(
+    (sneaked, index) => ({
+      rule: 'signing-stands-alone',
+      files: {
+        [`signing/sneaky-${index}.ts`]: `${sneaked}; export const s = tokens;`,
+        'backend/tokens.ts': `export const tokens = 1;`,
+      },
+    }),
+  ),
+  {
+    rule: 'page-knows-no-signing',
+    files: {
+      'frontend/signed.ts': `import { m } from '../signing/m.ts'; export const s = m;`,
+      'signing/m.ts': `export const m = 1;`,
+    },
+  },
   ...['express', 'knex', 'bullmq'].map((library) => ({
     rule: 'services-know-no-machinery',
     files: {
@@ -92,7 +118,7 @@ const PLANTED: Planted[] = [
     rule: 'queue-behind-two-files',
     files: { 'jobs/third.ts': `import { Queue } from 'bullmq'; export const q = Queue;` },
   },
-  ...['frontend/x.ts', 'agent/x.ts'].map((file) => ({
+  ...['frontend/x.ts', 'agent/x.ts', 'ota/x.ts'].map((file) => ({
     rule: 'page-and-agent-share-the-contract-only',
     files: {
       [file]: `import { c } from '../backend/config.ts'; export const x = c;`,
@@ -111,6 +137,13 @@ const PLANTED: Planted[] = [
     files: {
       'agent/y.ts': `import { p } from '../frontend/p.ts'; export const y = p;`,
       'frontend/p.ts': `export const p = 1;`,
+    },
+  },
+  {
+    rule: 'nobody-needs-the-command',
+    files: {
+      'agent/w.ts': `import { o } from '../ota/o.ts'; export const w = o;`,
+      'ota/o.ts': `export const o = 1;`,
     },
   },
   {

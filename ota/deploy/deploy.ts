@@ -1,0 +1,66 @@
+/** `ota deploy`: creates, starts and watches a deployment; the exit code tells a pipeline the result. */
+import { UsageError } from '../../agent/errors.ts';
+import type {
+  CreateDeploymentRequest,
+  CreatedDeployment,
+} from '../../backend/contract/admin-api.ts';
+import { EXIT, type ExitCode } from '../exit-codes.ts';
+import { type AdminApi, ServerAway } from './admin-api.ts';
+import { type Patience, PatientCalls } from './patient-calls.ts';
+import type { RolloutReport } from './rollout-report.ts';
+import { type WatchPlan, watchRollout } from './rollout-watch.ts';
+
+export interface DeployPlan extends WatchPlan, Patience {
+  /** What to create, or the id of what is there. */
+  deployment: CreateDeploymentRequest | string;
+  start: boolean;
+  watch: boolean;
+}
+
+/**
+ * @throws {Refused} when the server does not do what is asked
+ * @throws {UsageError} with the exit code for a server that stays away
+ */
+export async function deploy(
+  api: AdminApi,
+  plan: DeployPlan,
+  report: RolloutReport,
+): Promise<ExitCode> {
+  const patient = new PatientCalls(plan, report);
+  let id: string;
+  if (typeof plan.deployment === 'string') id = plan.deployment;
+  else {
+    const created = await create(api, plan.deployment, patient);
+    report.created(created);
+    id = created.deployment_id;
+  }
+  patient.reattach = id;
+  if (plan.start) {
+    await patient.act(
+      () => api.start(id),
+      async () => (await api.detail(id)).status !== 'pending',
+    );
+    report.started(id);
+  }
+  return plan.watch ? watchRollout(api, id, plan, patient, report) : EXIT.ok;
+}
+
+/** Creating twice would be two deployments: it is tried again only when it certainly did not happen. */
+function create(
+  api: AdminApi,
+  body: CreateDeploymentRequest,
+  patient: PatientCalls,
+): Promise<CreatedDeployment> {
+  return patient.call(async () => {
+    try {
+      return await api.create(body);
+    } catch (error) {
+      if (!(error instanceof ServerAway) || !error.maybeDone) throw error;
+      throw new UsageError(
+        `${error.message}. The deployment may have been created all the same: look for ` +
+          `${JSON.stringify(body.deployment_name)} in the list before you try again.`,
+        EXIT.serverUnreachable,
+      );
+    }
+  });
+}
