@@ -82,7 +82,6 @@ export function connect(server: string, token: string): AdminApi {
   const headers = { authorization: `Bearer ${token}`, 'user-agent': 'ota' };
 
   async function call<T>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<T> {
-    const limit = AbortSignal.timeout(ANSWER_LIMIT_MS);
     try {
       const answer = await request(base + path, {
         method,
@@ -93,7 +92,8 @@ export function connect(server: string, token: string): AdminApi {
           ...(body !== undefined && { 'content-type': 'application/json' }),
         },
         ...(body !== undefined && { body: JSON.stringify(body) }),
-        signal: limit,
+        headersTimeout: ANSWER_LIMIT_MS,
+        bodyTimeout: ANSWER_LIMIT_MS,
       });
       const text = await answer.body.text();
       if (answer.statusCode >= 200 && answer.statusCode < 300) return JSON.parse(text) as T;

@@ -36,9 +36,15 @@ export async function watchRollout(
   patient: PatientCalls,
   report: RolloutReport,
 ): Promise<ExitCode> {
-  const over = AbortSignal.any([plan.stop, AbortSignal.timeout(plan.timeoutMs)]);
+  // Not AbortSignal.any with AbortSignal.timeout: Node 20 may collect the latter before its time.
+  const end = new AbortController();
+  const over = end.signal;
+  const endWatch = (): void => end.abort();
+  const timer = setTimeout(endWatch, plan.timeoutMs);
+  if (plan.stop.aborted) endWatch();
+  plan.stop.addEventListener('abort', endWatch);
   const bell = new Bell();
-  const following = follow(api, id, bell, over);
+  void ringForChanges(api, id, bell, over);
   const { canaryWaitMs } = plan;
   let { expand } = plan;
   let healthySince: number | null = null;
@@ -72,7 +78,9 @@ export async function watchRollout(
       await bell.rung(LOOK_AGAIN_MIN_MS, Math.min(LOOK_AGAIN_MAX_MS, untilExpansion), over);
     }
   } finally {
-    following.abort();
+    plan.stop.removeEventListener('abort', endWatch);
+    clearTimeout(timer);
+    endWatch();
   }
 }
 
@@ -89,20 +97,20 @@ async function unwellDevices(
 }
 
 /** Rings for every change the event stream tells of; a stream that breaks is opened again. */
-function follow(api: AdminApi, id: string, bell: Bell, over: AbortSignal): AbortController {
-  const stop = new AbortController();
-  const signal = AbortSignal.any([stop.signal, over]);
-  void (async () => {
-    while (!signal.aborted) {
-      try {
-        for await (const _ of api.changes(id, signal)) bell.ring();
-      } catch {
-        // Whether the server is there at all is found out by looking, not by listening.
-      }
-      await delay(REOPEN_MS, undefined, { signal }).catch(() => undefined);
+async function ringForChanges(
+  api: AdminApi,
+  id: string,
+  bell: Bell,
+  over: AbortSignal,
+): Promise<void> {
+  while (!over.aborted) {
+    try {
+      for await (const _ of api.changes(id, over)) bell.ring();
+    } catch {
+      // Whether the server is there at all is found out by looking, not by listening.
     }
-  })();
-  return stop;
+    await delay(REOPEN_MS, undefined, { signal: over }).catch(() => undefined);
+  }
 }
 
 class Bell {
@@ -118,13 +126,15 @@ class Bell {
   async rung(min: number, max: number, over: AbortSignal): Promise<void> {
     await delay(min, undefined, { signal: over }).catch(() => undefined);
     if (!this.#rung && !over.aborted) {
-      const stop = new AbortController();
-      const heard = new Promise<void>((resolve) => (this.#answer = resolve));
-      const late = delay(Math.max(0, max - min), undefined, {
-        signal: AbortSignal.any([over, stop.signal]),
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(() => this.#answer(), Math.max(0, max - min));
+        this.#answer = () => {
+          clearTimeout(timer);
+          over.removeEventListener('abort', this.#answer);
+          resolve();
+        };
+        over.addEventListener('abort', this.#answer);
       });
-      await Promise.race([heard, late.catch(() => undefined)]);
-      stop.abort();
     }
     this.#rung = false;
   }
