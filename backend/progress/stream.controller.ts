@@ -38,6 +38,8 @@ export class StreamController {
   };
 
   async #open(request: Request, response: Response, deploymentId: string | null): Promise<void> {
+    // A client that went while it was looked up: its end has been told, and would not be told again.
+    if (response.closed) return;
     response.writeHead(200, {
       'Content-Type': 'text/event-stream; charset=utf-8',
       'Cache-Control': 'no-store',

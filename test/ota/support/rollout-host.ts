@@ -67,9 +67,11 @@ export class RolloutHost {
     await this.database.drop();
   }
 
-  /** Devices of a type that no others have. */
-  async devices(count: number): Promise<{ type: string; devices: SeededDevice[] }> {
-    const type = `type-${++this.#types}`;
+  /** Devices of a type that no others have, unless one is given. */
+  async devices(
+    count: number,
+    type = `type-${++this.#types}`,
+  ): Promise<{ type: string; devices: SeededDevice[] }> {
     const admin = await this.database.knex('users').first<{ organization_id: string }>();
     const organizationId = admin.organization_id;
     const devices = await insertDevices(this.database.knex, count, {

@@ -1,0 +1,52 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { expect } from 'chai';
+import {
+  type Fleet,
+  ADMIN_API,
+  type Stage,
+  openFleet,
+  openStage,
+} from '../support/ota-scenario.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const CLIENTS = 30;
+
+describe('event streams that nobody waits for', () => {
+  let stage: Stage;
+  let fleet: Fleet;
+
+  before(async () => {
+    stage = await openStage();
+    fleet = await openFleet(stage, 1);
+  });
+  after(() => stage?.close());
+
+  const timers = (): number =>
+    process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length;
+
+  it('leave no timer behind, however early the client went', async () => {
+    const { deployment_id: id } = await fleet.create();
+    await fleet.detail(id);
+    const before = timers();
+    const { hostname, port } = new URL(stage.host.baseUrl);
+    for (let client = 0; client < CLIENTS; client++) {
+      const socket = connect(Number(port), hostname);
+      await once(socket, 'connect');
+      const sent = new Promise((resolve) => {
+        socket.write(
+          `GET ${ADMIN_API}/deployments/${id}/stream HTTP/1.1\r\nHost: ${hostname}\r\n` +
+            `Authorization: Bearer ${fleet.admin.token}\r\n\r\n`,
+          resolve,
+        );
+      });
+      await sent;
+      socket.destroy();
+      await once(socket, 'close');
+    }
+    await waitFor(() => timers() <= before, {
+      describe: () => `${before} timers as before; there are ${timers()}`,
+    });
+    expect((await fleet.detail(id)).deployment_id).to.equal(id);
+  });
+});
