@@ -7,7 +7,6 @@ import {
   sign,
 } from 'node:crypto';
 import { stat } from 'node:fs/promises';
-import Joi from 'joi';
 import { UsageError, messageOf } from '../agent/errors.ts';
 import { readPublicKey } from '../signing/ed25519.ts';
 import type { DocumentKind } from '../signing/strict-document.ts';
@@ -17,9 +16,11 @@ import { readText, writeNew } from './files.ts';
 
 const PRIVATE_SUFFIX = '.key';
 const PUBLIC_SUFFIX = '.pub.json';
+/** Environment variable. An option of the command line could be read by everybody on the machine. */
+const PASSPHRASE = 'OTA_KEY_PASSPHRASE';
 
 /**
- * Makes `<base>.key` (PKCS #8, mode 0600) and `<base>.pub.json`, the entry for every list of keys.
+ * Makes `<base>.key` (PKCS #8, mode 0600, encrypted when there is a passphrase) and `<base>.pub.json`, the entry for every list of keys.
  * @throws {UsageError} when one of them exists
  */
 export async function makeKeyFiles(
@@ -32,7 +33,12 @@ export async function makeKeyFiles(
     throw new UsageError(`${publicFile} is not written: it exists already.`, EXIT.usage);
   }
   const { privateKey, publicKey } = generateKeyPairSync('ed25519');
-  const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }) as string;
+  const passphrase = process.env[PASSPHRASE];
+  const pem = privateKey.export({
+    type: 'pkcs8',
+    format: 'pem',
+    ...(passphrase && { cipher: 'aes-256-cbc', passphrase }),
+  }) as string;
   const entry = JSON.stringify({ id, public_key: bareBytes(publicKey) });
   await writeNew(privateFile, pem, { mode: 0o600 });
   await writeNew(publicFile, `${entry}\n`);
@@ -42,7 +48,7 @@ export async function makeKeyFiles(
 /**
  * @param file private key in PEM
  * @param keyId what the signed text calls its key
- * @returns the signature in base64, or `null` with the private key of another id
+ * @returns the signature in base64
  * @throws {UsageError} also when the public key beside it goes by another id or is of another key
  */
 export async function signWith(
@@ -73,9 +79,12 @@ async function readPrivateKey(file: string): Promise<KeyObject> {
   const text = await readText(file, 'The private key');
   let key: KeyObject;
   try {
-    key = createPrivateKey(text);
+    key = createPrivateKey({ key: text, passphrase: process.env[PASSPHRASE] ?? '' });
   } catch {
-    throw new UsageError(`${file} is not an unencrypted private key in PEM.`, EXIT.usage);
+    throw new UsageError(
+      `${file} is not a private key in PEM, or ${PASSPHRASE} does not open it.`,
+      EXIT.usage,
+    );
   }
   if (key.asymmetricKeyType !== 'ed25519') {
     throw new UsageError(`${file} is not an Ed25519 key.`, EXIT.usage);
@@ -95,7 +104,7 @@ export async function readKeyEntry(file: string): Promise<TrustedKey> {
   } catch (error) {
     throw new UsageError(`${file} is not a public key: ${messageOf(error)}`, EXIT.usage);
   }
-  const result = Joi.compile(trustedKeysSchema()).validate([entry], { convert: false });
+  const result = trustedKeysSchema().validate([entry], { convert: false });
   if (result.error) {
     throw new UsageError(`${file} is not a public key: ${result.error.message}`, EXIT.usage);
   }

@@ -36,6 +36,9 @@ export async function deploy(
   }
   patient.reattach = id;
   if (plan.start) {
+    if (plan.stop.aborted) {
+      throw new UsageError(`Stopped: deployment ${id} was not started.`, EXIT.stillRunning);
+    }
     await patient.act(
       () => api.start(id),
       async () => (await api.detail(id)).status !== 'pending',

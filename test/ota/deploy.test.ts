@@ -173,6 +173,10 @@ describe('ota deploy', function () {
 
   it('exit 14: time is over, or the pipeline is stopped; the deployment goes on', async () => {
     const watching = await watch();
+    await waitFor(() => watching.said().includes('"started"'), {
+      timeout: 15_000,
+      describe: 'the deployment is started',
+    });
     watching.stop('SIGTERM');
     await expectEnd(watching, 14, 'still_running');
     const again = await run(['--watch', watching.id, '--timeout', '1']);

@@ -105,12 +105,27 @@ describe('ota keygen, sign, verify and keyring', () => {
     const sign = (file: string, with_ = 'release.key') => ['sign', file, '--key', with_];
     await expectExit(2, 'exists already', sign(MANIFEST_FILE));
     await expectExit(2, 'but spare.key is spare-2027', sign(MANIFEST_FILE, 'spare.key'));
-    await expectExit(2, 'not an unencrypted private key', sign(MANIFEST_FILE, 'release.pub.json'));
+    await expectExit(2, 'not a private key in PEM', sign(MANIFEST_FILE, 'release.pub.json'));
     await writeFile(folder.at('odd.json'), manifest.replace('{', '{"extra":1,'));
     await expectExit(4, '"extra" is not allowed', sign('odd.json'));
     const old = manifest.replace(/"issued":.*?Z","expires":".*?Z"/, LONG_GONE);
     await writeFile(folder.at('old.json'), old);
     await expectExit(4, 'expired at 2021', sign('old.json'));
+  });
+
+  it('a key with a passphrase signs with it only', async () => {
+    const secret = { OTA_KEY_PASSPHRASE: 'correct horse' };
+    const made = await folder.run(['keygen', '--out', 'vault', '--id', 'release'], secret);
+    expect(made.code, made.stderr).to.equal(0);
+    expect(await readFile(folder.at('vault.key'), 'utf8')).to.include('ENCRYPTED PRIVATE KEY');
+    await writeFile(folder.at('vault.json'), manifest);
+    const sign = ['sign', 'vault.json', '--key', 'vault.key'];
+    await expectExit(2, 'OTA_KEY_PASSPHRASE', sign);
+    const wrong = await folder.run(sign, { OTA_KEY_PASSPHRASE: 'battery staple' });
+    expect([wrong.code, wrong.stderr.includes('battery')]).to.deep.equal([2, false]);
+    expect((await folder.run(sign, secret)).code).to.equal(0);
+    const args = verify({ signature: 'vault.sig' }, '--public-key', 'vault.pub.json');
+    expect(await ota(...args)).to.include('Good');
   });
 
   it('a keyring made here and signed there says who may sign', async () => {
