@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
 import { MANIFEST, type Manifest } from '../../signing/manifest.ts';
 import { type Exit, OtaFolder } from './support/ota-program.ts';
@@ -60,6 +60,15 @@ describe('ota keygen, sign, verify and keyring', () => {
     await expectExit(2, 'exists already', ['keygen', '--out', 'half']);
     expect(await readFile(folder.at('release.key'), 'utf8')).to.equal(before);
     expect(await readFile(folder.at('half.key'), 'utf8')).to.equal('precious');
+  });
+
+  it('says when others can read a private key', async () => {
+    await ota('keygen', '--out', 'open', '--id', 'release');
+    await chmod(folder.at('open.key'), 0o644);
+    await writeFile(folder.at('open.json'), manifest);
+    const exit = await folder.run(['sign', 'open.json', '--key', 'open.key']);
+    expect(exit.code, exit.stderr).to.equal(0);
+    expect(exit.stderr).to.include('chmod 600 open.key');
   });
 
   it('a signature is what OpenSSL makes of prefix and manifest', async () => {

@@ -52,6 +52,7 @@ export class RolloutHost {
       pluginConfig: {
         allow_insecure_loopback_packages: true,
         poll_interval_seconds: 1,
+        device_requests_per_minute: 100_000,
         ...this.#pluginConfig,
       },
       port: this.#port,
