@@ -53,13 +53,14 @@ export async function watchRollout(
       const deployment = await patient.call(() => api.detail(id));
       report.progress(deployment);
       let outcome = outcomeOf(deployment);
-      if (outcome === 'awaiting_expansion' && expand !== null && isHealthy(deployment)) {
+      const waits = outcome === 'awaiting_expansion' && !over.aborted;
+      if (waits && expand !== null && isHealthy(deployment)) {
         healthySince ??= Date.now();
         if (Date.now() - healthySince >= canaryWaitMs) {
           const percentage = expand;
           await patient.act(
             () => api.expand(id, percentage),
-            async () => (await api.detail(id)).phase !== 'awaiting_expansion',
+            async () => outcomeOf(await api.detail(id)) !== 'awaiting_expansion',
           );
           report.expanded(id, percentage);
           // Once: what is left after a smaller share is somebody's decision.
