@@ -6,7 +6,7 @@
 /** Rules of the product as plain functions over plain values. */
 const PURE =
   '^backend/(deployments/(deployment\\.states|target\\.states|batch-plan|batch-gate)|devices/update-offer|kernel/version)\\.ts$';
-const PRODUCT = '^(backend|jobs|migrations|signing|agent|ota|frontend)/';
+const PRODUCT = '^(backend|jobs|migrations|agent|frontend)/';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
@@ -36,7 +36,7 @@ module.exports = {
       name: 'contract-stands-alone',
       comment: 'The wire contract is shared with the page and the agent.',
       severity: 'error',
-      from: { path: '^backend/contract/' },
+      from: { path: '^backend/contract/', pathNot: '^backend/contract/signing/' },
       to: { pathNot: '^backend/contract/' },
     },
     {
@@ -44,15 +44,15 @@ module.exports = {
       comment:
         'What is signed and who may sign is decided by the same few files on devices, servers and where packages are made.',
       severity: 'error',
-      from: { path: '^signing/' },
-      to: { pathNot: ['^signing/', 'node_modules/joi/', '^crypto$'] },
+      from: { path: '^backend/contract/signing/' },
+      to: { pathNot: ['^backend/contract/signing/', 'node_modules/joi/', '^crypto$'] },
     },
     {
       name: 'page-knows-no-signing',
       comment: 'A browser has no business with it, and no node:crypto.',
       severity: 'error',
-      from: { path: ['^frontend/', '^backend/contract/'] },
-      to: { path: '^signing/' },
+      from: { path: ['^frontend/', '^backend/contract/'], pathNot: '^backend/contract/signing/' },
+      to: { path: '^backend/contract/signing/' },
     },
     {
       name: 'services-know-no-machinery',
@@ -108,7 +108,7 @@ module.exports = {
       name: 'page-and-agent-share-the-contract-only',
       comment: 'They run elsewhere and are released on their own.',
       severity: 'error',
-      from: { path: '^(frontend|agent|ota)/' },
+      from: { path: '^(frontend|agent)/' },
       to: { path: '^(backend|jobs|migrations)/', pathNot: '^backend/contract/' },
     },
     {
@@ -121,15 +121,15 @@ module.exports = {
       name: 'nobody-needs-the-command',
       comment: 'The command ota stands on agent and contract; nothing stands on it.',
       severity: 'error',
-      from: { path: PRODUCT, pathNot: '^ota/' },
-      to: { path: '^ota/' },
+      from: { path: PRODUCT, pathNot: '^agent/ota/' },
+      to: { path: '^agent/ota/' },
     },
     {
       name: 'migrations-stand-alone',
       comment: 'A migration that landed never changes; application code does.',
       severity: 'error',
       from: { path: '^migrations/' },
-      to: { path: '^(backend|jobs|signing|agent|ota|frontend|dev|test)/' },
+      to: { path: '^(backend|jobs|agent|frontend|dev|test)/' },
     },
     {
       name: 'product-without-tools',
@@ -142,7 +142,7 @@ module.exports = {
       name: 'product-without-dev-dependencies',
       comment: 'npm does not install them where the package is used. The page is bundled.',
       severity: 'error',
-      from: { path: '^(backend|jobs|migrations|signing|agent|ota)/' },
+      from: { path: '^(backend|jobs|migrations|agent)/' },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
     },
     {

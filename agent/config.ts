@@ -11,7 +11,7 @@ import { errorCode } from './state/durable-file.ts';
 import { UsageError, messageOf } from './errors.ts';
 import { EXIT } from './exit-codes.ts';
 import { serverUrlFault } from './network/package-url.ts';
-import { type TrustedKey, trustedKeysSchema } from '../signing/trusted-keys.ts';
+import { type TrustedKey, trustedKeysSchema } from '../backend/contract/signing/trusted-keys.ts';
 import type { PollRules } from './timing.ts';
 
 export const DEFAULT_CONFIG_PATH = '/etc/ota-agent/config.json';

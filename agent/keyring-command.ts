@@ -4,7 +4,7 @@ import type { AgentConfig } from './config.ts';
 import { readCredentials } from './state/credentials.ts';
 import { UsageError, messageOf } from './errors.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
-import { takeInKeyring, trustedKeys } from './keyring-store.ts';
+import { takeInKeyring, trustedKeys } from './state/keyring-store.ts';
 
 /**
  * Works beside a running agent, which follows from its next package on.

@@ -1,6 +1,6 @@
 import Joi from 'joi';
 import { DEFAULT_POLL_SECONDS } from './contract/device-api.ts';
-import { type TrustedKey, trustedKeysSchema } from '../signing/trusted-keys.ts';
+import { type TrustedKey, trustedKeysSchema } from './contract/signing/trusted-keys.ts';
 import { invalidRequest } from './kernel/errors.ts';
 
 /** What an operator can set; the same keys stand in `plugin.json` for the host's settings page. */

@@ -1,8 +1,8 @@
 /** Whether somebody the device trusts has signed the package. */
-import { type Manifest, verifyManifest } from '../../signing/manifest.ts';
+import { type Manifest, verifyManifest } from '../../backend/contract/signing/manifest.ts';
 import { type AgentParts, readSequence } from '../agent-parts.ts';
 import { StepFailure } from '../errors.ts';
-import { takeInCarriedKeyring, trustedKeys } from '../keyring-store.ts';
+import { takeInCarriedKeyring, trustedKeys } from '../state/keyring-store.ts';
 import type { ActiveUpdate } from '../state/journal.ts';
 
 /**

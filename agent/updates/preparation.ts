@@ -3,7 +3,7 @@
  * state before is saved. A failure here leaves the device untouched.
  */
 import { rm, stat } from 'node:fs/promises';
-import type { Manifest } from '../../signing/manifest.ts';
+import type { Manifest } from '../../backend/contract/signing/manifest.ts';
 import { AgentStopping, AttemptWithdrawn, NotNow, StepFailure, messageOf } from '../errors.ts';
 import { keepReserve } from '../state/reserve.ts';
 import { checkPackage } from '../steps/check.ts';

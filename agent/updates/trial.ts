@@ -10,7 +10,7 @@ import {
   writeCurrentVersion,
 } from '../agent-parts.ts';
 import { AgentStopping, StepFailure, messageOf } from '../errors.ts';
-import type { Manifest } from '../../signing/manifest.ts';
+import type { Manifest } from '../../backend/contract/signing/manifest.ts';
 import { flushDisks } from '../process/flush.ts';
 import { installationMark } from '../process/installation-mark.ts';
 import type { Receipt } from '../reports/outbox.ts';

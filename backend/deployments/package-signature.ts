@@ -3,8 +3,8 @@
  * server knows public keys at most; it cannot sign. Pure.
  */
 import { DomainError } from '../kernel/errors.ts';
-import { type Expectation, checkManifest, verifyManifest } from '../../signing/manifest.ts';
-import type { TrustedKey } from '../../signing/trusted-keys.ts';
+import { type Expectation, checkManifest, verifyManifest } from '../contract/signing/manifest.ts';
+import type { TrustedKey } from '../contract/signing/trusted-keys.ts';
 import type { DeploymentDraft } from './deployment.types.ts';
 
 type SignedDraft = Pick<

@@ -1,6 +1,6 @@
 import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
-import type { Keyring } from '../../signing/keyring.ts';
+import type { Keyring } from '../../backend/contract/signing/keyring.ts';
 import {
   bareOf,
   keyringOf,

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { writeFile } from 'node:fs/promises';
-import { MANIFEST, type Manifest } from '../../signing/manifest.ts';
+import { MANIFEST, type Manifest } from '../../backend/contract/signing/manifest.ts';
 import {
   bareOf,
   manifestOf,

@@ -12,17 +12,7 @@ import { promisify } from 'node:util';
 import { expect } from 'chai';
 
 const ROOT = path.resolve(import.meta.dirname, '..', '..');
-const ROOMS = [
-  'backend',
-  'jobs',
-  'migrations',
-  'signing',
-  'agent',
-  'ota',
-  'frontend',
-  'dev',
-  'test',
-];
+const ROOMS = ['backend', 'jobs', 'migrations', 'agent', 'frontend', 'dev', 'test'];
 
 interface CruiseResult {
   summary: {
@@ -68,11 +58,11 @@ const PLANTED: Planted[] = [
     rule: 'contract-stands-alone',
     files: { 'backend/contract/extra.ts': `import Joi from 'joi'; export const c = Joi.any();` },
   },
-  ...[`import { tokens } from '../backend/tokens.ts'`, `import { tokens } from 'pino'`].map(
+  ...[`import { tokens } from '../../tokens.ts'`, `import { tokens } from 'pino'`].map(
     (sneaked, index) => ({
       rule: 'signing-stands-alone',
       files: {
-        [`signing/sneaky-${index}.ts`]: `${sneaked}; export const s = tokens;`,
+        [`backend/contract/signing/sneaky-${index}.ts`]: `${sneaked}; export const s = tokens;`,
         'backend/tokens.ts': `export const tokens = 1;`,
       },
     }),
@@ -80,8 +70,8 @@ const PLANTED: Planted[] = [
   {
     rule: 'page-knows-no-signing',
     files: {
-      'frontend/signed.ts': `import { m } from '../signing/m.ts'; export const s = m;`,
-      'signing/m.ts': `export const m = 1;`,
+      'frontend/signed.ts': `import { m } from '../backend/contract/signing/m.ts'; export const s = m;`,
+      'backend/contract/signing/m.ts': `export const m = 1;`,
     },
   },
   ...['express', 'knex', 'bullmq'].map((library) => ({
@@ -118,7 +108,7 @@ const PLANTED: Planted[] = [
     rule: 'queue-behind-two-files',
     files: { 'jobs/third.ts': `import { Queue } from 'bullmq'; export const q = Queue;` },
   },
-  ...['frontend/x.ts', 'agent/x.ts', 'ota/x.ts'].map((file) => ({
+  ...['frontend/x.ts', 'agent/x.ts'].map((file) => ({
     rule: 'page-and-agent-share-the-contract-only',
     files: {
       [file]: `import { c } from '../backend/config.ts'; export const x = c;`,
@@ -142,8 +132,8 @@ const PLANTED: Planted[] = [
   {
     rule: 'nobody-needs-the-command',
     files: {
-      'agent/w.ts': `import { o } from '../ota/o.ts'; export const w = o;`,
-      'ota/o.ts': `export const o = 1;`,
+      'agent/w.ts': `import { o } from './ota/o.ts'; export const w = o;`,
+      'agent/ota/o.ts': `export const o = 1;`,
     },
   },
   {

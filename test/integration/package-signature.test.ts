@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { UpdateOffer } from '../../backend/contract/device-api.ts';
 import type { Problem } from '../../backend/contract/problem.ts';
-import type { Manifest } from '../../signing/manifest.ts';
+import type { Manifest } from '../../backend/contract/signing/manifest.ts';
 import {
   CHECKSUM,
   deploymentRequest,

@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { expect } from 'chai';
-import { EXIT } from '../../ota/exit-codes.ts';
+import { EXIT } from '../../agent/ota/exit-codes.ts';
 import { agentProgram } from '../agent/support/agent-program.ts';
 import { Sandbox } from '../agent/support/sandbox.ts';
 import type { SeededDevice } from '../support/seed.ts';

@@ -14,7 +14,7 @@ import {
 } from 'node:fs/promises';
 import path from 'node:path';
 import { expect } from 'chai';
-import type { Manifest } from '../../signing/manifest.ts';
+import type { Manifest } from '../../backend/contract/signing/manifest.ts';
 import { type Exit, OtaFolder } from './support/ota-program.ts';
 
 const LONG = `${'x'.repeat(120)}/${'z'.repeat(150)}`;

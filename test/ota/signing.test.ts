@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
-import { MANIFEST, type Manifest } from '../../signing/manifest.ts';
+import { MANIFEST, type Manifest } from '../../backend/contract/signing/manifest.ts';
 import { type Exit, OtaFolder } from './support/ota-program.ts';
 
 const PACKAGE = 'pump-v2.1.0.tar.gz';

@@ -1,8 +1,12 @@
 /** Signed manifests and keyrings for tests, good and bad ones, made with Node's own Ed25519. */
 import { generateKeyPairSync, sign, type KeyPairKeyObjectResult } from 'node:crypto';
 
-import { KEYRING, type Keyring, type SignedKeyring } from '../../signing/keyring.ts';
-import { MANIFEST, type Manifest } from '../../signing/manifest.ts';
+import {
+  KEYRING,
+  type Keyring,
+  type SignedKeyring,
+} from '../../backend/contract/signing/keyring.ts';
+import { MANIFEST, type Manifest } from '../../backend/contract/signing/manifest.ts';
 
 export const newKeyPair = (): KeyPairKeyObjectResult => generateKeyPairSync('ed25519');
 

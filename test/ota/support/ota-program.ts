@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 export const ROOT = path.resolve(import.meta.dirname, '../../..');
-const PROGRAM = path.join(ROOT, 'dist', 'ota', 'main.js');
+const PROGRAM = path.join(ROOT, 'dist', 'agent', 'ota', 'main.js');
 
 export interface Exit {
   code: number | null;
@@ -21,7 +21,7 @@ export class OtaFolder {
   private constructor(readonly path: string) {}
 
   static async create(): Promise<OtaFolder> {
-    if (!existsSync(PROGRAM)) throw new Error('dist/ota is missing: run "npm run build".');
+    if (!existsSync(PROGRAM)) throw new Error('dist/agent/ota is missing: run "npm run build".');
     return new OtaFolder(await mkdtemp(path.join(tmpdir(), 'ota-command-')));
   }
 

@@ -1,6 +1,10 @@
 import { createPublicKey, verify } from 'node:crypto';
 import { expect } from 'chai';
-import { readPublicKey, signatureFits, signatureFormFault } from '../../../signing/ed25519.ts';
+import {
+  readPublicKey,
+  signatureFits,
+  signatureFormFault,
+} from '../../../backend/contract/signing/ed25519.ts';
 import { bareOf, newKeyPair, pemOf, signText } from '../../support/signed-package.ts';
 
 const FIELD = 2n ** 255n - 19n;

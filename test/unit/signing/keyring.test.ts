@@ -1,5 +1,9 @@
 import { expect } from 'chai';
-import { effectiveKeys, takeInFault, verifyKeyring } from '../../../signing/keyring.ts';
+import {
+  effectiveKeys,
+  takeInFault,
+  verifyKeyring,
+} from '../../../backend/contract/signing/keyring.ts';
 import { bareOf, keyringOf, newKeyPair, pemOf, signKeyring } from '../../support/signed-package.ts';
 
 const NOW = new Date('2027-01-01T00:00:00Z');

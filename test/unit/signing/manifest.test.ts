@@ -1,5 +1,9 @@
 import { expect } from 'chai';
-import { checkManifest, verifyManifest, type Manifest } from '../../../signing/manifest.ts';
+import {
+  checkManifest,
+  verifyManifest,
+  type Manifest,
+} from '../../../backend/contract/signing/manifest.ts';
 import { bareOf, manifestOf, newKeyPair, signManifest } from '../../support/signed-package.ts';
 
 const NOW = new Date('2027-01-01T00:00:00Z');

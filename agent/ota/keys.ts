@@ -7,10 +7,10 @@ import {
   sign,
 } from 'node:crypto';
 import { stat } from 'node:fs/promises';
-import { UsageError, messageOf } from '../agent/errors.ts';
-import { readPublicKey } from '../signing/ed25519.ts';
-import type { DocumentKind } from '../signing/strict-document.ts';
-import { type TrustedKey, trustedKeysSchema } from '../signing/trusted-keys.ts';
+import { UsageError, messageOf } from '../errors.ts';
+import { readPublicKey } from '../../backend/contract/signing/ed25519.ts';
+import type { DocumentKind } from '../../backend/contract/signing/strict-document.ts';
+import { type TrustedKey, trustedKeysSchema } from '../../backend/contract/signing/trusted-keys.ts';
 import { EXIT } from './exit-codes.ts';
 import { readText, writeNew } from './files.ts';
 

@@ -1,5 +1,5 @@
 /** When a pipeline has seen enough of a deployment, and what it says then. Pure. */
-import type { DeploymentDetail } from '../../backend/contract/admin-api.ts';
+import type { DeploymentDetail } from '../../../backend/contract/admin-api.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 
 export type Outcome =

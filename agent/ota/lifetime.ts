@@ -1,5 +1,5 @@
 /** From when until when something signed is valid. Pure. */
-import { UsageError } from '../agent/errors.ts';
+import { UsageError } from '../errors.ts';
 import { EXIT } from './exit-codes.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1000;

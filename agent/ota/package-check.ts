@@ -4,12 +4,16 @@ import { createReadStream } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseConfig } from '../agent/config.ts';
-import { errorCode } from '../agent/state/durable-file.ts';
-import { StepFailure, UsageError, messageOf } from '../agent/errors.ts';
-import { extractPackage } from '../agent/steps/extract.ts';
-import { CARRIED_KEYRING, KEYRING, readSignedKeyring } from '../signing/keyring.ts';
-import { readStrictly } from '../signing/strict-document.ts';
+import { parseConfig } from '../config.ts';
+import { errorCode } from '../state/durable-file.ts';
+import { StepFailure, UsageError, messageOf } from '../errors.ts';
+import { extractPackage } from '../steps/extract.ts';
+import {
+  CARRIED_KEYRING,
+  KEYRING,
+  readSignedKeyring,
+} from '../../backend/contract/signing/keyring.ts';
+import { readStrictly } from '../../backend/contract/signing/strict-document.ts';
 import { EXIT } from './exit-codes.ts';
 
 /** @returns size in bytes and SHA-256 as 64 hex digits */

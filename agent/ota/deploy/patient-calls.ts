@@ -1,6 +1,6 @@
 /** Calls of a server that may be away for a while: it is restarted, or the network is. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { UsageError } from '../../agent/errors.ts';
+import { UsageError } from '../../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 import { Refused, ServerAway } from './admin-api.ts';
 import type { RolloutReport } from './rollout-report.ts';

@@ -1,5 +1,5 @@
 /** What `ota deploy` prints: lines for people, or one JSON object a line for machines. */
-import type { DeploymentDetail, TargetView } from '../../backend/contract/admin-api.ts';
+import type { DeploymentDetail, TargetView } from '../../../backend/contract/admin-api.ts';
 import { type Outcome, OUTCOME_EXIT } from './rollout-outcome.ts';
 
 export class RolloutReport {

@@ -9,7 +9,7 @@ import { Readable, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
 import { Header, Pax } from 'tar';
-import { UsageError } from '../agent/errors.ts';
+import { UsageError } from '../errors.ts';
 import { EXIT } from './exit-codes.ts';
 import type { TreeEntry } from './package-tree.ts';
 

@@ -1,9 +1,13 @@
 /** `ota sign` and `ota verify`. */
-import { UsageError } from '../agent/errors.ts';
-import { readSignedKeyring, verifyKeyring } from '../signing/keyring.ts';
-import { MANIFEST, type Manifest, verifyManifest } from '../signing/manifest.ts';
-import { lifetimeFault, readStrictly } from '../signing/strict-document.ts';
-import type { TrustedKey } from '../signing/trusted-keys.ts';
+import { UsageError } from '../errors.ts';
+import { readSignedKeyring, verifyKeyring } from '../../backend/contract/signing/keyring.ts';
+import {
+  MANIFEST,
+  type Manifest,
+  verifyManifest,
+} from '../../backend/contract/signing/manifest.ts';
+import { lifetimeFault, readStrictly } from '../../backend/contract/signing/strict-document.ts';
+import type { TrustedKey } from '../../backend/contract/signing/trusted-keys.ts';
 import { EXIT } from './exit-codes.ts';
 import { readLine, readText, writeNew } from './files.ts';
 import { readKeyEntry, readVerificationKey, signWith } from './keys.ts';

@@ -1,6 +1,6 @@
 /** From the options of `ota deploy` to a plan, and its failures to exit codes. */
-import { UsageError } from '../../agent/errors.ts';
-import type { CreateDeploymentRequest } from '../../backend/contract/admin-api.ts';
+import { UsageError } from '../../errors.ts';
+import type { CreateDeploymentRequest } from '../../../backend/contract/admin-api.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { readLine, readText } from '../files.ts';
 import { Refused, connect } from './admin-api.ts';

@@ -1,9 +1,9 @@
 /** `ota deploy`: creates, starts and watches a deployment; the exit code tells a pipeline the result. */
-import { UsageError } from '../../agent/errors.ts';
+import { UsageError } from '../../errors.ts';
 import type {
   CreateDeploymentRequest,
   CreatedDeployment,
-} from '../../backend/contract/admin-api.ts';
+} from '../../../backend/contract/admin-api.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { type AdminApi, ServerAway } from './admin-api.ts';
 import { type Patience, PatientCalls } from './patient-calls.ts';

@@ -1,9 +1,9 @@
 /** `ota pack`: a folder becomes a package and its manifest. */
 import { rename, rm, stat } from 'node:fs/promises';
 import { relative, resolve } from 'node:path';
-import { UsageError, messageOf } from '../agent/errors.ts';
-import { MANIFEST, type Manifest } from '../signing/manifest.ts';
-import { readStrictly } from '../signing/strict-document.ts';
+import { UsageError, messageOf } from '../errors.ts';
+import { MANIFEST, type Manifest } from '../../backend/contract/signing/manifest.ts';
+import { readStrictly } from '../../backend/contract/signing/strict-document.ts';
 import { EXIT } from './exit-codes.ts';
 import { writeNew } from './files.ts';
 import type { Lifetime } from './lifetime.ts';

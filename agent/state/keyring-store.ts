@@ -15,12 +15,12 @@ import {
   readSignedKeyring,
   takeInFault,
   verifyKeyring,
-} from '../signing/keyring.ts';
-import { readStrictly } from '../signing/strict-document.ts';
-import type { TrustedKey } from '../signing/trusted-keys.ts';
-import type { AgentConfig } from './config.ts';
-import { errorCode, writeDurable } from './state/durable-file.ts';
-import { StepFailure } from './errors.ts';
+} from '../../backend/contract/signing/keyring.ts';
+import { readStrictly } from '../../backend/contract/signing/strict-document.ts';
+import type { TrustedKey } from '../../backend/contract/signing/trusted-keys.ts';
+import type { AgentConfig } from '../config.ts';
+import { errorCode, writeDurable } from './durable-file.ts';
+import { StepFailure } from '../errors.ts';
 
 /** Every sequence there can be, so that names sort like numbers. */
 const SEQUENCE_DIGITS = 16;

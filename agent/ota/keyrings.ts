@@ -1,13 +1,13 @@
 /** `ota keyring`: made where the keys are known, signed where the root key is. */
-import { UsageError } from '../agent/errors.ts';
+import { UsageError } from '../errors.ts';
 import {
   KEYRING,
   type Keyring,
   type SignedKeyring,
   readSignedKeyring,
   verifyKeyring,
-} from '../signing/keyring.ts';
-import { lifetimeFault, readStrictly } from '../signing/strict-document.ts';
+} from '../../backend/contract/signing/keyring.ts';
+import { lifetimeFault, readStrictly } from '../../backend/contract/signing/strict-document.ts';
 import { EXIT } from './exit-codes.ts';
 import { readText, writeNew } from './files.ts';
 import { readKeyEntry, signWith } from './keys.ts';

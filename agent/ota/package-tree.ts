@@ -1,7 +1,7 @@
 /** What is in the folder a package is made of. */
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { messageOf } from '../agent/errors.ts';
+import { messageOf } from '../errors.ts';
 
 export interface TreeEntry {
   /** Below the folder, with `/`. */

@@ -1,18 +1,18 @@
 /** The calls of the admin API that a pipeline needs; what failed is told apart by what can be done. */
 import { createParser } from 'eventsource-parser';
 import { Agent, type Dispatcher, EnvHttpProxyAgent, request } from 'undici';
-import { UsageError, messageOf } from '../../agent/errors.ts';
-import { firstOf } from '../../agent/network/http-client.ts';
-import { serverUrlFault } from '../../agent/network/package-url.ts';
-import { parseRetryAfter } from '../../agent/timing.ts';
+import { UsageError, messageOf } from '../../errors.ts';
+import { firstOf } from '../../network/http-client.ts';
+import { serverUrlFault } from '../../network/package-url.ts';
+import { parseRetryAfter } from '../../timing.ts';
 import type {
   CreateDeploymentRequest,
   CreatedDeployment,
   DeploymentDetail,
   TargetPage,
-} from '../../backend/contract/admin-api.ts';
-import { isLoopback } from '../../backend/contract/loopback.ts';
-import type { Problem } from '../../backend/contract/problem.ts';
+} from '../../../backend/contract/admin-api.ts';
+import { isLoopback } from '../../../backend/contract/loopback.ts';
+import type { Problem } from '../../../backend/contract/problem.ts';
 import { EXIT } from '../exit-codes.ts';
 
 const PATH = '/api/v1/admin/ota';

@@ -5,7 +5,7 @@
  */
 import { basename } from 'node:path';
 import { Command, Option } from 'commander';
-import { UsageError } from '../agent/errors.ts';
+import { UsageError } from '../errors.ts';
 import type { DeployOptions } from './deploy/deploy-command.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { lifetimeOf } from './lifetime.ts';

@@ -1,6 +1,6 @@
 /** Follows a deployment: woken by its event stream, and never trusting it to be complete. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { TargetView } from '../../backend/contract/admin-api.ts';
+import type { TargetView } from '../../../backend/contract/admin-api.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import type { AdminApi } from './admin-api.ts';
 import type { PatientCalls } from './patient-calls.ts';

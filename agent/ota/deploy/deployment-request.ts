@@ -1,8 +1,8 @@
 /** What is sent to the server, from the files of a release. Pure. */
-import { UsageError, messageOf } from '../../agent/errors.ts';
-import type { CreateDeploymentRequest } from '../../backend/contract/admin-api.ts';
-import { MANIFEST } from '../../signing/manifest.ts';
-import { readStrictly } from '../../signing/strict-document.ts';
+import { UsageError, messageOf } from '../../errors.ts';
+import type { CreateDeploymentRequest } from '../../../backend/contract/admin-api.ts';
+import { MANIFEST } from '../../../backend/contract/signing/manifest.ts';
+import { readStrictly } from '../../../backend/contract/signing/strict-document.ts';
 import { EXIT } from '../exit-codes.ts';
 
 export interface DeploymentFiles {

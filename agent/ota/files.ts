@@ -1,7 +1,7 @@
 /** Files the command reads and makes; what goes wrong with them is said in the user's words. */
 import { readFile, writeFile } from 'node:fs/promises';
-import { errorCode } from '../agent/state/durable-file.ts';
-import { UsageError, messageOf } from '../agent/errors.ts';
+import { errorCode } from '../state/durable-file.ts';
+import { UsageError, messageOf } from '../errors.ts';
 import { EXIT } from './exit-codes.ts';
 
 /**
