@@ -3,8 +3,8 @@ import type {
   CreatedDeployment,
   CreateDeploymentRequest,
 } from '../../backend/contract/admin-api.ts';
-import type { DeviceClient } from './device-client.ts';
-import { registerDevices } from './device-client.ts';
+import { registerDevices } from '../fleet/registration.ts';
+import { DeviceClient } from '../fleet/device-client.ts';
 
 const CHECKSUM = 'sha256:5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03';
 
@@ -220,14 +220,14 @@ export class SceneBuilder {
     return deployment;
   }
 
-  #fleet(
+  async #fleet(
     prefix: string,
     type: string,
     count: number,
     version: (n: number) => string,
     online: (n: number) => boolean = () => true,
   ): Promise<DeviceClient[]> {
-    return registerDevices(
+    const devices = await registerDevices(
       this.#url,
       this.#adminToken,
       Array.from({ length: count }, (_, index) => ({
@@ -237,6 +237,7 @@ export class SceneBuilder {
         online: online(index + 1),
       })),
     );
+    return devices.map((device) => new DeviceClient(this.#url, device));
   }
 
   async #complete(deployment: CreatedDeployment, device: DeviceClient): Promise<void> {

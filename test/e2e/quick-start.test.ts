@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { CreatedDeployment, DeploymentDetail } from '../../backend/contract/admin-api.ts';
-import type { DeviceClient } from '../../dev/screenshots/device-client.ts';
+import type { DeviceClient } from '../../dev/fleet/device-client.ts';
 import { act, counts, hasStatus } from './support/detail.ts';
 import { OpsCenter } from './support/ops-center.ts';
 import { completeAll, offered } from './support/rollout.ts';

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { existsSync } from 'node:fs';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { launchChromium } from '../../../dev/screenshots/browser.ts';
-import { DeviceClient } from '../../../dev/screenshots/device-client.ts';
+import { DeviceClient } from '../../../dev/fleet/device-client.ts';
 import { CHROMIUM, findProgram } from '../../support/programs.ts';
 import { startTestHost, type TestHost } from '../../support/running-host.ts';
 import { insertDevices, type DeviceSeed } from '../../support/seed.ts';

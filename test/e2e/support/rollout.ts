@@ -2,7 +2,7 @@ import type {
   CreateDeploymentRequest,
   CreatedDeployment,
 } from '../../../backend/contract/admin-api.ts';
-import type { DeviceClient } from '../../../dev/screenshots/device-client.ts';
+import type { DeviceClient } from '../../../dev/fleet/device-client.ts';
 import { waitFor } from '../../support/wait-for.ts';
 import type { OpsCenter } from './ops-center.ts';
 

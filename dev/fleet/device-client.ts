@@ -1,0 +1,54 @@
+/** A device as the server sees it: polls and reports over the device API, installs nothing. */
+import type {
+  CheckUpdateResponse,
+  LogUpload,
+  StatusAnswer,
+  StatusReport,
+} from '../../backend/contract/device-api.ts';
+
+export class DeviceClient {
+  readonly id: string;
+  readonly name: string;
+  readonly #url: string;
+  readonly #token: string;
+
+  constructor(url: string, device: { id: string; name: string; token: string }) {
+    this.#url = url;
+    this.id = device.id;
+    this.name = device.name;
+    this.#token = device.token;
+  }
+
+  checkUpdate(): Promise<CheckUpdateResponse> {
+    return this.#request('GET', '/check-update');
+  }
+
+  /** @returns the answer of the last report */
+  async report(
+    deploymentId: string,
+    ...reports: (StatusReport | StatusReport['status'])[]
+  ): Promise<StatusAnswer> {
+    let answer: StatusAnswer | undefined;
+    for (const report of reports) {
+      const body = typeof report === 'string' ? { status: report } : report;
+      answer = await this.#request('POST', `/deployments/${deploymentId}/status`, body);
+    }
+    if (!answer) throw new Error('Nothing to report was given.');
+    return answer;
+  }
+
+  sendLog(deploymentId: string, log: LogUpload): Promise<unknown> {
+    return this.#request('POST', `/deployments/${deploymentId}/logs`, log);
+  }
+
+  async #request<T>(method: string, path: string, body?: object): Promise<T> {
+    const response = await fetch(`${this.#url}/api/v1/ota${path}?device_id=${this.id}`, {
+      method,
+      headers: { Authorization: `Bearer ${this.#token}`, 'Content-Type': 'application/json' },
+      ...(body ? { body: JSON.stringify(body) } : {}),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${this.name}: ${method} ${path} → ${text}`);
+    return (text === '' ? null : JSON.parse(text)) as T;
+  }
+}
