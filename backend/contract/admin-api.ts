@@ -95,6 +95,7 @@ export interface DeploymentSummary {
   total_devices: number;
   completed_devices: number;
   failed_devices: number;
+  rolled_back_devices: number;
   progress_percentage: number;
   allowed_actions: DeploymentAction[];
   scheduled_at: string | null;

@@ -61,6 +61,7 @@ export function toSummary(deployment: Deployment, batches: Batch[]): DeploymentS
     total_devices: deployment.totalDevices,
     completed_devices: breakdown.completed,
     failed_devices: breakdown.failed,
+    rolled_back_devices: breakdown.rolled_back,
     progress_percentage: percent(breakdown.completed, deployment.totalDevices) ?? 0,
     allowed_actions: allowedActions(situationOf(deployment, batches)),
     scheduled_at: deployment.scheduledAt?.toISOString() ?? null,

@@ -124,6 +124,7 @@ export const useDeploymentStore = defineStore('ota-deployment', () => {
           total_devices: progress.total_devices,
           completed_devices: progress.completed,
           failed_devices: progress.failed,
+          rolled_back_devices: progress.rolled_back,
           progress_percentage: progress.percentage,
         };
       }

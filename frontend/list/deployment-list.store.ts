@@ -85,6 +85,7 @@ export const useDeploymentListStore = defineStore('ota-deployment-list', () => {
             total_devices: event.total_devices,
             completed_devices: event.completed,
             failed_devices: event.failed,
+            rolled_back_devices: event.rolled_back,
             progress_percentage: event.percentage,
           });
         }

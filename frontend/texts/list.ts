@@ -19,6 +19,7 @@ export const list = {
     actions: 'Actions',
   },
   failedDevices: (count: number) => `${number.format(count)} failed`,
+  rolledBackDevices: (count: number) => `${number.format(count)} rolled back`,
   notStarted: 'Not started',
   startsAt: 'Starts',
   firstDeployment: 'Create the first one',

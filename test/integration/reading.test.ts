@@ -43,6 +43,7 @@ describe('what admins read', () => {
         total_devices: 4,
         completed_devices: 0,
         failed_devices: 0,
+        rolled_back_devices: 0,
       });
       expect(all.pagination).to.deep.equal({
         page: 1,
@@ -125,6 +126,11 @@ describe('what admins read', () => {
         skipped: 0,
         rolled_back: 1,
         percentage: 12.5,
+      });
+      expect(detail).to.include({
+        completed_devices: 1,
+        failed_devices: 1,
+        rolled_back_devices: 1,
       });
       expect(detail.status_breakdown).to.deep.equal({
         pending: 3,
