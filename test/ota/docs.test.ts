@@ -78,7 +78,7 @@ describe('docs/ota-command.md', function () {
       await once(packages, 'listening');
       bin = folder.at('bin');
       await mkdir(bin);
-      await program('ota', path.join(ROOT, 'dist', 'ota', 'main.js'));
+      await program('ota', path.join(ROOT, 'dist', 'agent', 'ota', 'main.js'));
       await program('ota-agent', await agentProgram());
       const [script = ''] = blocks('sh');
       for (const version of ['v2.1.0', 'v2.2.0']) {
