@@ -74,3 +74,26 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', onAbort, { once: true });
   });
 }
+
+/**
+ * Runs `work` with a signal that is aborted after `ms`, or with `outer`. AbortSignal.any over
+ * AbortSignal.timeout would say the same, but Node may collect the timeout before its time, and the
+ * limit would never come (nodejs/node issue 57736).
+ */
+export async function withTimeLimit<T>(
+  ms: number,
+  outer: AbortSignal | undefined,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(new Error(`not done within ${ms} ms`)), ms);
+  const onAbort = (): void => limit.abort(outer?.reason);
+  if (outer?.aborted) onAbort();
+  outer?.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await work(limit.signal);
+  } finally {
+    clearTimeout(timer);
+    outer?.removeEventListener('abort', onAbort);
+  }
+}

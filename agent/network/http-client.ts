@@ -4,7 +4,7 @@ import { rootCertificates } from 'node:tls';
 import { Agent, ProxyAgent, type Dispatcher, request } from 'undici';
 import type { AgentConfig } from '../config.ts';
 import { isLoopback } from '../../backend/contract/loopback.ts';
-import { parseRetryAfter } from '../timing.ts';
+import { parseRetryAfter, withTimeLimit } from '../timing.ts';
 
 /** Nothing the server says is longer. */
 const MAX_ANSWER_BYTES = 1024 * 1024;
@@ -54,27 +54,28 @@ export async function createHttpClient(config: AgentConfig): Promise<HttpClient>
     },
 
     async json({ method, url, token, body, signal }) {
-      const timeLimit = AbortSignal.timeout(limit);
       try {
-        const answer = await request(url, {
-          method,
-          dispatcher: client.dispatcherFor(url),
-          headers: {
-            accept: 'application/json',
-            'user-agent': 'ota-agent',
-            ...(body === undefined ? {} : { 'content-type': 'application/json' }),
-            ...(token ? { authorization: `Bearer ${token}` } : {}),
-          },
-          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-          signal: signal ? AbortSignal.any([signal, timeLimit]) : timeLimit,
-          headersTimeout: limit,
-          bodyTimeout: limit,
+        return await withTimeLimit(limit, signal, async (inTime) => {
+          const answer = await request(url, {
+            method,
+            dispatcher: client.dispatcherFor(url),
+            headers: {
+              accept: 'application/json',
+              'user-agent': 'ota-agent',
+              ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+              ...(token ? { authorization: `Bearer ${token}` } : {}),
+            },
+            ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+            signal: inTime,
+            headersTimeout: limit,
+            bodyTimeout: limit,
+          });
+          return {
+            status: answer.statusCode,
+            body: parseJson(await readLimited(answer.body)),
+            retryAfter: parseRetryAfter(firstOf(answer.headers['retry-after']), Date.now()),
+          };
         });
-        return {
-          status: answer.statusCode,
-          body: parseJson(await readLimited(answer.body)),
-          retryAfter: parseRetryAfter(firstOf(answer.headers['retry-after']), Date.now()),
-        };
       } catch (error) {
         if (signal?.aborted) throw signal.reason;
         throw new ServerUnreachable(`${url.origin} gave no answer`, { cause: error });

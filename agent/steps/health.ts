@@ -8,7 +8,7 @@ import { request } from 'undici';
 import type { AgentConfig, HealthCheck } from '../config.ts';
 import { StepFailure, messageOf } from '../errors.ts';
 import { describeResult, runCommand } from '../process/run-command.ts';
-import { pause } from '../timing.ts';
+import { pause, withTimeLimit } from '../timing.ts';
 
 const OUTPUT_LIMIT = 4096;
 const KILL_GRACE_MS = 1000;
@@ -69,16 +69,17 @@ async function runCheck(
   stop: AbortSignal,
 ): Promise<string | null> {
   const timeoutMs = check.timeout_seconds * 1000;
-  const signal = AbortSignal.any([stop, AbortSignal.timeout(timeoutMs)]);
   switch (check.type) {
     case 'command':
       return runShell(['-c', check.command], 'bash', job, timeoutMs, stop);
     case 'systemd':
       return runShell(['is-active', check.unit], 'systemctl', job, timeoutMs, stop);
     case 'http':
-      return checkHttp(check.url, check.expect_status, signal);
+      return withTimeLimit(timeoutMs, stop, (signal) =>
+        checkHttp(check.url, check.expect_status, signal),
+      );
     case 'tcp':
-      return checkTcp(check.host, check.port, signal);
+      return withTimeLimit(timeoutMs, stop, (signal) => checkTcp(check.host, check.port, signal));
   }
 }
 

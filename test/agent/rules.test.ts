@@ -9,7 +9,13 @@ import {
 import { unifiedGroupFolder } from '../../agent/process/control-group.ts';
 import { isInWindow } from '../../agent/updates/permission.ts';
 import { packageUrlFault, serverUrlFault } from '../../agent/network/package-url.ts';
-import { backoff, parseRetryAfter, pollDelay, pollDelayAfterFailure } from '../../agent/timing.ts';
+import {
+  backoff,
+  parseRetryAfter,
+  pollDelay,
+  pollDelayAfterFailure,
+  withTimeLimit,
+} from '../../agent/timing.ts';
 
 const NOW = Date.parse('2026-03-01T12:00:00Z');
 const RULES = { interval_seconds: 300, min_seconds: 10, max_seconds: 86_400, jitter_percent: 10 };
@@ -228,4 +234,36 @@ describe('agent: its control group', () => {
       expect(unifiedGroupFolder(cgroup, mountinfo)).to.equal(folder);
     });
   }
+});
+
+describe('agent: a limit in time', () => {
+  /** Work that only its signal can end. */
+  const endless = (signal: AbortSignal) =>
+    new Promise<never>((_resolve, reject) => {
+      const give = (): void => reject(signal.reason as Error);
+      if (signal.aborted) give();
+      signal.addEventListener('abort', give);
+    });
+  const failureOf = (work: Promise<unknown>) => work.catch((error: unknown) => error);
+
+  it('ends work that does not end', async () => {
+    const failure = await failureOf(withTimeLimit(5, undefined, endless));
+    expect(failure).to.be.an('error').with.property('message', 'not done within 5 ms');
+  });
+
+  it('ends with the signal around it, for its reason, also when that came before', async () => {
+    const outer = new AbortController();
+    const work = failureOf(withTimeLimit(60_000, outer.signal, endless));
+    const reason = new Error('the agent stops');
+    outer.abort(reason);
+    expect(await work).to.equal(reason);
+    expect(await failureOf(withTimeLimit(60_000, outer.signal, endless))).to.equal(reason);
+  });
+
+  it('has no say any more when the work is done in time', async () => {
+    const outer = new AbortController();
+    const signal = await withTimeLimit(60_000, outer.signal, async (inTime) => inTime);
+    outer.abort();
+    expect(signal.aborted).to.equal(false);
+  });
 });
