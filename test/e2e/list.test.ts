@@ -65,4 +65,35 @@ describe('page: list', function () {
     await page.getByText('21–23 of 23').waitFor();
     expect(query(page)).to.equal('?page=2');
   });
+
+  it('does not call back who went on before it was loaded', async () => {
+    const page = await ops.signIn('/admin/edge/devices');
+    const list = await hold(page, '**/api/v1/admin/ota/deployments?**');
+    const wizard = await hold(page, '**/chunks/NewDeploymentPage-*.js');
+    // There is no ninth page: when the list comes, the address is to be mended.
+    await page.goto(`${ops.url}${PAGE_ROOT}?page=9`);
+    await list.asked;
+    await page.getByRole('link', { name: 'New Deployment' }).click();
+    await wizard.asked;
+    const answered = page.waitForResponse((response) => response.url().includes('page=9'));
+    list.release();
+    await (await answered).finished();
+    await page.locator('[aria-busy="false"]').waitFor();
+    wizard.release();
+    await page.getByLabel('Deployment Name').waitFor();
+  });
 });
+
+/** Keeps what the page asks for from being answered until it is released. */
+async function hold(page: Page, url: string) {
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  let told = (): void => undefined;
+  const asked = new Promise<void>((resolve) => (told = resolve));
+  await page.route(url, async (route) => {
+    told();
+    await released;
+    await route.continue();
+  });
+  return { asked, release: () => release() };
+}
