@@ -109,8 +109,8 @@ export class DeploymentCreation {
     if (draft.scheduledAt) await this.#schedule(id, draft.scheduledAt);
     if (total >= MANY_TARGETS) await this.#refreshStatistics();
     const deployment = (await this.#deployments.find(organizationId, id)) as Deployment;
-    const batches = await this.#deployments.batchesOf([id]);
-    return { ...toSummary(deployment, batches.get(id) ?? []), target_devices: total };
+    const batches = await this.#deployments.batchesOf(id);
+    return { ...toSummary(deployment, batches), target_devices: total };
   }
 
   #plan(draft: DeploymentDraft, total: number) {

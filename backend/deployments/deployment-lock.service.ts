@@ -83,7 +83,7 @@ export class DeploymentLock {
       ) {
         throw notFound('This deployment');
       }
-      const batches = (await this.#deployments.batchesOf([id], tx)).get(id) ?? [];
+      const batches = await this.#deployments.batchesOf(id, tx);
       const afterCommit = new AfterCommit();
       const now = this.#clock.now();
       const touched: LockedDeployment['touched'] = { devices: NO_DEVICES };

@@ -22,7 +22,8 @@ export interface DeploymentRepository {
   /** Locks in order of ids; unknown ids are left out. */
   lock(tx: Transaction, ids: string[]): Promise<Deployment[]>;
   update(tx: Transaction, id: string, change: DeploymentChange): Promise<void>;
-  batchesOf(ids: string[], tx?: Transaction): Promise<Map<string, Batch[]>>;
+  batchesOf(id: string, tx?: Transaction): Promise<Batch[]>;
+  batchesOfMany(ids: string[], tx?: Transaction): Promise<Map<string, Batch[]>>;
   /** Remembers that a batch is due; the release itself is a job's work. */
   requestRelease(tx: Transaction, id: string, batch: number, at: Date): Promise<void>;
   /** Marks a batch released and moves the deployment's released range over it. */

@@ -57,12 +57,12 @@ export class DeploymentQueries {
   async detail(organizationId: string, id: string): Promise<DeploymentDetail> {
     const deployment = await this.find(organizationId, id);
     const [batches, targets] = await Promise.all([
-      this.#deployments.batchesOf([id]),
+      this.#deployments.batchesOf(id),
       this.#targets.page(deployment, { limit: DEVICES_IN_DETAIL }),
     ]);
     return toDetail(
       deployment,
-      batches.get(id) ?? [],
+      batches,
       targets.map((target) => target.view),
     );
   }
@@ -85,7 +85,7 @@ export class DeploymentQueries {
   }
 
   async #summarize(deployments: Deployment[]): Promise<DeploymentSummary[]> {
-    const batches = await this.#deployments.batchesOf(deployments.map(({ id }) => id));
+    const batches = await this.#deployments.batchesOfMany(deployments.map(({ id }) => id));
     return deployments.map((deployment) => toSummary(deployment, batches.get(deployment.id) ?? []));
   }
 }

@@ -174,7 +174,11 @@ export class KnexDeploymentRepository implements DeploymentRepository {
     await asKnex(tx)('ota_deployments').where({ id }).update(columns);
   }
 
-  async batchesOf(ids: string[], tx?: Transaction): Promise<Map<string, Batch[]>> {
+  async batchesOf(id: string, tx?: Transaction): Promise<Batch[]> {
+    return (await this.batchesOfMany([id], tx)).get(id) ?? [];
+  }
+
+  async batchesOfMany(ids: string[], tx?: Transaction): Promise<Map<string, Batch[]>> {
     const rows = await (tx ? asKnex(tx) : this.#knex)<BatchRow>('ota_deployment_batches')
       .whereIn('deployment_id', ids)
       .orderBy(['deployment_id', 'number']);

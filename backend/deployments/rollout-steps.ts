@@ -45,7 +45,7 @@ export class RolloutSteps {
   }
 
   async takeNext(tx: Transaction, deployment: Deployment, afterCommit: AfterCommit): Promise<void> {
-    const batches = await this.batchesOf(tx, deployment.id);
+    const batches = await this.#deployments.batchesOf(deployment.id, tx);
     const step = nextStep(figuresOf(deployment, batches));
     switch (step.kind) {
       case 'pause':
@@ -67,10 +67,6 @@ export class RolloutSteps {
       case 'wait':
         break;
     }
-  }
-
-  async batchesOf(tx: Transaction, id: string): Promise<Batch[]> {
-    return (await this.#deployments.batchesOf([id], tx)).get(id) ?? [];
   }
 
   /**

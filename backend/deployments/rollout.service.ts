@@ -63,7 +63,7 @@ export class RolloutService {
   /** Releases the batch that is due, if one is; never one ahead of its gate. */
   async releaseBatch(deploymentId: string): Promise<void> {
     await this.#settle(deploymentId, async (tx, deployment, afterCommit) => {
-      const batches = await this.#steps.batchesOf(tx, deploymentId);
+      const batches = await this.#deployments.batchesOf(deploymentId, tx);
       const step = nextStep(figuresOf(deployment, batches));
       const due = step.kind === 'release' && batches.find(({ number }) => number === step.batch);
       if (due) {

@@ -132,7 +132,7 @@ export class EventStreams {
   async #describe(change: DeploymentChanged): Promise<StreamEvent[]> {
     const [deployment] = await this.#deployments.findMany([change.deploymentId]);
     if (!deployment) return [];
-    const batches = (await this.#deployments.batchesOf([deployment.id])).get(deployment.id) ?? [];
+    const batches = await this.#deployments.batchesOf(deployment.id);
     const breakdown = sumBreakdowns(batches);
     const events: StreamEvent[] = [
       { type: 'deployment', ...toSummary(deployment, batches) },

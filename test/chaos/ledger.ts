@@ -4,7 +4,8 @@
  */
 import type { Knex } from 'knex';
 
-import { TARGET_STATUSES } from '../../backend/contract/states.ts';
+import { TARGET_STATUSES, type TargetStatus } from '../../backend/contract/states.ts';
+import { isEnded } from '../../backend/deployments/target.states.ts';
 import type { VirtualDevice } from '../../dev/fleet/virtual-device.ts';
 
 export interface Verdict {
@@ -50,12 +51,11 @@ export async function judge(
 ): Promise<Verdict> {
   const targets = await knex('ota_deployment_devices')
     .where({ deployment_id: deploymentId })
-    .select<{ device_id: string; status: string }[]>('device_id', 'status');
+    .select<{ device_id: string; status: TargetStatus }[]>('device_id', 'status');
   const statuses = new Map(targets.map((target) => [target.device_id, target.status]));
-  const ENDS = ['completed', 'failed', 'rolled_back', 'skipped'];
   return {
     targets: targets.length,
-    unfinished: targets.filter(({ status }) => !ENDS.includes(status)).length,
+    unfinished: targets.filter(({ status }) => !isEnded(status)).length,
     lost: devices.filter(
       ({ credentials, acknowledged }) => acknowledged?.status !== statuses.get(credentials.id),
     ).length,
