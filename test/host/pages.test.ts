@@ -176,7 +176,7 @@ describe('pages of the host', function () {
     await page.setViewportSize({ width: 390, height: 800 });
     const link = page.getByRole('link', { name: 'Page that works' });
     await page.getByRole('button', { name: 'Open the menu' }).waitFor();
-    expect(await link.isVisible()).to.equal(false);
+    await link.waitFor({ state: 'hidden' });
     await page.getByRole('button', { name: 'Open the menu' }).click();
     await link.waitFor({ state: 'visible' });
     await page.keyboard.press('Escape');
