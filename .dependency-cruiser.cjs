@@ -105,6 +105,14 @@ module.exports = {
       to: { path: 'node_modules/bullmq/' },
     },
     {
+      name: 'metrics-behind-one-file',
+      comment:
+        'Services tell a port what happened; how it is counted and given out is one file’s matter.',
+      severity: 'error',
+      from: { pathNot: '^(backend/observability/prometheus-telemetry\\.ts$|test/)' },
+      to: { path: 'node_modules/prom-client/' },
+    },
+    {
       name: 'page-and-agent-share-the-contract-only',
       comment: 'They run elsewhere and are released on their own.',
       severity: 'error',

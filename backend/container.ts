@@ -30,6 +30,7 @@ import { systemClock, type Clock } from './kernel/clock.ts';
 import { MetricsController } from './metrics/metrics.controller.ts';
 import { KnexMetricsRepository } from './metrics/metrics.repository.ts';
 import { MetricsService } from './metrics/metrics.service.ts';
+import type { Telemetry } from './observability/telemetry.ports.ts';
 import { EventStreams } from './progress/event-streams.ts';
 import { PostgresChangeFeed } from './progress/postgres-change-feed.ts';
 import { StreamController } from './progress/stream.controller.ts';
@@ -40,11 +41,13 @@ export interface ContainerParts {
   host: HostContext;
   config: PluginConfig;
   jobs: RolloutJobs;
+  telemetry: Telemetry;
   clock?: Clock;
 }
 
 /** The composition root: the only file that knows which class stands behind which interface. */
-export function createContainer({ host, config, jobs, clock }: ContainerParts): Container {
+export function createContainer(parts: ContainerParts): Container {
+  const { host, config, jobs, telemetry, clock } = parts;
   const container = new Container({ defaultScope: 'Singleton' });
   container.bind(TOKENS.Config).toConstantValue(config);
   container.bind(TOKENS.Logger).toConstantValue(host.logger);
@@ -52,6 +55,7 @@ export function createContainer({ host, config, jobs, clock }: ContainerParts): 
   container.bind(TOKENS.Knex).toConstantValue(host.database.knex);
   container.bind(TOKENS.Notices).toConstantValue(host.events);
   container.bind(TOKENS.RolloutJobs).toConstantValue(jobs);
+  container.bind(TOKENS.Telemetry).toConstantValue(telemetry);
 
   container.bind(TOKENS.UnitOfWork).to(KnexUnitOfWork);
   container.bind(TOKENS.DeploymentRepository).to(KnexDeploymentRepository);

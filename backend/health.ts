@@ -1,21 +1,40 @@
 import type { Knex } from 'knex';
+import { pendingMigrations } from '../migrations/migrator.ts';
 import type { RolloutJobs } from './deployments/rollout-jobs.ts';
 import type { PluginHealth } from './host-contract.ts';
 
 /** Whether the plugin can do its work now: what `health()` tells the host. */
 export async function checkHealth(knex: Knex, jobs: RolloutJobs): Promise<PluginHealth> {
-  const [database, queue] = await Promise.all([
-    attempt(() => knex.raw('SELECT 1')),
-    attempt(() => jobs.assertAvailable()),
+  const [database, queue, migrations] = await Promise.all([
+    attempt(knex.raw('SELECT 1'), 'The database does not answer.'),
+    attempt(jobs.assertAvailable(), 'The job queue does not answer.'),
+    migrationHealth(knex),
   ]);
-  return { healthy: database.healthy && queue.healthy, checks: { database, queue } };
+  return {
+    healthy: database.healthy && queue.healthy && migrations.healthy,
+    checks: { database, queue, migrations },
+  };
 }
 
-async function attempt(check: () => Promise<unknown>): Promise<PluginHealth['checks'][string]> {
+type Check = PluginHealth['checks'][string];
+
+/** Anybody may ask a host how it is, so what the error says of addresses and names stays here. */
+async function attempt(check: PromiseLike<unknown>, detail: string): Promise<Check> {
   try {
-    await check();
+    await check;
     return { healthy: true };
-  } catch (error) {
-    return { healthy: false, detail: error instanceof Error ? error.message : String(error) };
+  } catch {
+    return { healthy: false, detail };
+  }
+}
+
+async function migrationHealth(knex: Knex): Promise<Check> {
+  try {
+    const pending = await pendingMigrations(knex);
+    if (pending.length === 0) return { healthy: true };
+    const detail = `Not applied: ${pending.join(', ')}. Activate the plugin once with migrate: true.`;
+    return { healthy: false, detail };
+  } catch {
+    return { healthy: false, detail: 'The database does not tell which migrations it has.' };
   }
 }

@@ -75,6 +75,7 @@ export interface HostContext {
   };
 }
 
+/** Whether the plugin can do its work now: `database`, `queue`, `migrations`. */
 export interface PluginHealth {
   healthy: boolean;
   checks: Record<string, { healthy: boolean; detail?: string }>;
@@ -82,6 +83,11 @@ export interface PluginHealth {
 
 export interface ActivePlugin {
   health(): Promise<PluginHealth>;
+  /**
+   * Metrics of this process in the Prometheus text format 0.0.4 (docs/monitoring.md). They tell of all
+   * organizations together: the host gives them to its own monitoring only.
+   */
+  metrics(): Promise<string>;
   /** Leaves no route, page, timer, worker or connection behind. May be called more than once. */
   deactivate(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import { Router } from 'express';
 import type { Container } from 'inversify';
-import { createProcessors } from '../jobs/processors.ts';
+import { createProcessors, observed } from '../jobs/processors.ts';
 import { locateQueue, type QueueLocation } from '../jobs/queue-backend.ts';
 import { RolloutQueue } from '../jobs/rollout-queue.ts';
 import { RolloutWorkers } from '../jobs/workers.ts';
@@ -9,6 +9,7 @@ import { readConfig, type PluginConfig } from './config.ts';
 import { createContainer } from './container.ts';
 import { DeploymentController } from './deployments/deployment.controller.ts';
 import { RolloutService } from './deployments/rollout.service.ts';
+import { poolFigures } from './database/pool-figures.ts';
 import { DeviceController } from './devices/device.controller.ts';
 import { FleetController } from './devices/fleet.controller.ts';
 import { checkHealth } from './health.ts';
@@ -17,9 +18,12 @@ import { createAdminRouter } from './http/admin.router.ts';
 import { createDeviceRateLimit } from './http/device-rate-limit.ts';
 import { createDeviceRouter } from './http/device.router.ts';
 import { problemHandler } from './http/problem.ts';
+import { requestTelemetry } from './http/request-telemetry.ts';
 import { Teardown } from './kernel/teardown.ts';
 import { readPage } from './manifest.ts';
 import { MetricsController } from './metrics/metrics.controller.ts';
+import { addGauges } from './observability/gauges.ts';
+import { PrometheusTelemetry } from './observability/prometheus-telemetry.ts';
 import { EventStreams } from './progress/event-streams.ts';
 import { StreamController } from './progress/stream.controller.ts';
 import { TOKENS } from './tokens.ts';
@@ -37,13 +41,20 @@ export const activate: Activate = async (host) => {
     const queue = new RolloutQueue(location, host.logger);
     teardown.add('queue', () => queue.close());
     await queue.open();
-    const container = createContainer({ host, config, jobs: queue });
+    const telemetry = new PrometheusTelemetry();
+    const container = createContainer({ host, config, jobs: queue, telemetry });
+    addGauges(telemetry, {
+      queue: () => queue.figures(),
+      pool: () => poolFigures(host.database.knex),
+      streams: () => container.get(EventStreams).size,
+    });
     teardown.add('change feed', () => container.get(TOKENS.ChangeFeed).close());
 
     if (host.role !== 'worker') serve(host, config, container, teardown);
     if (host.role !== 'api') await work(host, config, container, location, queue, teardown);
     return {
       health: () => checkHealth(host.database.knex, queue),
+      metrics: () => telemetry.exposition(),
       deactivate: () => teardown.run(),
     };
   } catch (error) {
@@ -59,6 +70,7 @@ function serve(
   container: Container,
   teardown: Teardown,
 ): void {
+  const telemetry = container.get(TOKENS.Telemetry);
   const errors = problemHandler(host.logger);
   const admin = createAdminRouter(host.auth, {
     deployments: container.get(DeploymentController),
@@ -76,8 +88,10 @@ function serve(
     'shutdown callback',
     host.lifecycle.onShutdown(() => streams.close()),
   );
-  teardown.add('admin routes', host.http.mount('admin', Router().use(admin, errors)));
-  teardown.add('device routes', host.http.mount('device', Router().use(device, errors)));
+  const mount = (area: 'admin' | 'device', router: Router) =>
+    host.http.mount(area, Router().use(requestTelemetry(area, telemetry), router, errors));
+  teardown.add('admin routes', mount('admin', admin));
+  teardown.add('device routes', mount('device', device));
   teardown.add('page', host.navigation.addPage(readPage()));
 }
 
@@ -93,7 +107,10 @@ async function work(
   const workers = new RolloutWorkers(
     location,
     queue,
-    createProcessors(container.get(RolloutService), queue),
+    observed(
+      createProcessors(container.get(RolloutService), queue),
+      container.get(TOKENS.Telemetry),
+    ),
     {
       concurrency: config.worker_concurrency,
       every: {

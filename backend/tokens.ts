@@ -10,6 +10,7 @@ import type { HostContext } from './host-contract.ts';
 import type { Clock } from './kernel/clock.ts';
 import type { UnitOfWork } from './kernel/unit-of-work.ts';
 import type { MetricsRepository } from './metrics/metrics.ports.ts';
+import type { Telemetry } from './observability/telemetry.ports.ts';
 import type { ChangeFeed } from './progress/change-feed.ts';
 import type { RolloutJobs } from './deployments/rollout-jobs.ts';
 import type {
@@ -43,4 +44,5 @@ export const TOKENS = {
   MetricsRepository: token<MetricsRepository>('MetricsRepository'),
   ChangeFeed: token<ChangeFeed>('ChangeFeed'),
   RolloutJobs: token<RolloutJobs>('RolloutJobs'),
+  Telemetry: token<Telemetry>('Telemetry'),
 };

@@ -1,6 +1,7 @@
 import Joi from 'joi';
 import type { RolloutJobs } from '../backend/deployments/rollout-jobs.ts';
 import type { RolloutService } from '../backend/deployments/rollout.service.ts';
+import type { Telemetry } from '../backend/observability/telemetry.ports.ts';
 import { UnusableJobError, type JobName } from './queue.ts';
 
 /** One function per job: parse the payload, call the service. */
@@ -20,6 +21,24 @@ export function createProcessors(rollout: RolloutService, jobs: RolloutJobs): Jo
     'sweep-timeouts': () => rollout.sweepTimeouts(),
     reconcile: () => rollout.reconcile(jobs),
   };
+}
+
+/** The same processors, which tell how long each job took and how it ended. */
+export function observed(processors: JobProcessors, telemetry: Telemetry): JobProcessors {
+  const entries = Object.entries(processors).map(([name, work]) => [
+    name,
+    async (payload: unknown): Promise<void> => {
+      const since = performance.now();
+      let outcome: 'done' | 'failed' = 'failed';
+      try {
+        await work(payload);
+        outcome = 'done';
+      } finally {
+        telemetry.jobEnded(name, outcome, (performance.now() - since) / 1_000);
+      }
+    },
+  ]);
+  return Object.fromEntries(entries) as JobProcessors;
 }
 
 function deploymentOf(name: JobName, payload: unknown): string {

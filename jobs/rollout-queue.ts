@@ -1,8 +1,9 @@
-import { Queue, createPostgresBackend, withBackend, type JobsOptions } from 'bullmq';
+import { Queue, createPostgresBackend, withBackend, type Job, type JobsOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { RolloutJobs } from '../backend/deployments/rollout-jobs.ts';
 import { DomainError } from '../backend/kernel/errors.ts';
+import type { QueueFigures } from '../backend/observability/gauges.ts';
 import type { QueueLocation } from './queue-backend.ts';
 import {
   QUEUE_NAME,
@@ -27,7 +28,17 @@ const JOB_OPTIONS: JobsOptions = {
 
 /** The producing side of the queue, on either backend. */
 export class RolloutQueue implements RolloutJobs {
-  readonly #queue: Pick<Queue, 'add' | 'upsertJobScheduler' | 'close' | 'waitUntilReady' | 'on'>;
+  readonly #queue: Pick<
+    Queue,
+    | 'add'
+    | 'upsertJobScheduler'
+    | 'getJobCounts'
+    | 'getWaiting'
+    | 'getDelayed'
+    | 'close'
+    | 'waitUntilReady'
+    | 'on'
+  >;
   readonly #redis: Redis | undefined;
 
   constructor(location: QueueLocation, logger: Logger) {
@@ -97,6 +108,33 @@ export class RolloutQueue implements RolloutJobs {
     );
   }
 
+  /** Throws `queue_unavailable`. */
+  async figures(): Promise<QueueFigures> {
+    const counts = await this.#reach(
+      this.#queue.getJobCounts('waiting', 'active', 'delayed', 'failed'),
+    );
+    const last = Math.max(0, (counts['waiting'] ?? 0) - 1);
+    const candidates = await this.#reach(
+      Promise.all([
+        // Redis gives the oldest first, PostgreSQL the newest.
+        this.#queue.getWaiting(0, 0),
+        this.#queue.getWaiting(last, last),
+        // The one that is due first: without workers even the periodic jobs are left lying.
+        this.#queue.getDelayed(0, 0),
+      ]),
+    );
+    const due = candidates.flat().map(dueAt);
+    const lagMs = due.length > 0 ? Date.now() - Math.min(...due) : 0;
+    const count = (state: string): number => counts[state] ?? 0;
+    return {
+      waiting: count('waiting'),
+      active: count('active'),
+      delayed: count('delayed'),
+      failed: count('failed'),
+      lagSeconds: Math.max(0, lagMs / 1_000),
+    };
+  }
+
   async close(): Promise<void> {
     await this.#queue.close();
     // BullMQ leaves a connection open that it was given.
@@ -125,6 +163,11 @@ export class RolloutQueue implements RolloutJobs {
       request.catch(() => undefined);
     }
   }
+}
+
+/** A job that failed waits from its last try on. */
+function dueAt(job: Job): number {
+  return Math.max(job.timestamp, job.processedOn ?? 0) + job.delay;
 }
 
 function queueUnavailable(cause: unknown): DomainError {

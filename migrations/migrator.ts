@@ -17,7 +17,13 @@ const source: Knex.MigrationSource<string> = {
   getMigration: (name) => Promise.resolve(MIGRATIONS[name] as Knex.Migration),
 };
 
-const CONFIG: Knex.MigratorConfig = { migrationSource: source, tableName: 'ota_migrations' };
+const TABLE = 'ota_migrations';
+const CONFIG: Knex.MigratorConfig = {
+  migrationSource: source,
+  tableName: TABLE,
+  // A newer release may have migrated already, and servers of this one must still start beside it.
+  disableMigrationsListValidation: true,
+};
 /** Any fixed number; processes that start together take turns on it. */
 const ADVISORY_LOCK = 7_200_721;
 
@@ -26,11 +32,19 @@ export async function migrateUp(knex: Knex): Promise<void> {
   await takingTurns(knex, () => knex.migrate.latest(CONFIG));
 }
 
+/** Migrations of this release that the database has not seen; those of newer releases do no harm. */
+export async function pendingMigrations(knex: Knex): Promise<string[]> {
+  const known = Object.keys(MIGRATIONS);
+  if (!(await knex.schema.hasTable(TABLE))) return known;
+  const applied = await knex(TABLE).pluck<string[]>('name');
+  return known.filter((name) => !applied.includes(name));
+}
+
 /** Takes everything off again that {@link migrateUp} added; what was there before stays. */
 export async function migrateDown(knex: Knex): Promise<void> {
   await takingTurns(knex, async () => {
     await knex.migrate.rollback(CONFIG, true);
-    await knex.schema.dropTableIfExists('ota_migrations');
+    await knex.schema.dropTableIfExists(TABLE);
     await knex.schema.dropTableIfExists('ota_migrations_lock');
   });
 }

@@ -4,6 +4,7 @@ import type { EventRepository } from '../audit/event.ports.ts';
 import type { HostContext } from '../host-contract.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Transaction } from '../kernel/unit-of-work.ts';
+import type { Telemetry } from '../observability/telemetry.ports.ts';
 import { NO_DEVICES, type ChangeFeed, type ChangedDevices } from '../progress/change-feed.ts';
 import { TOKENS } from '../tokens.ts';
 import type { AfterCommit } from './after-commit.ts';
@@ -25,6 +26,7 @@ export class RolloutSteps {
   readonly #notices: HostContext['events'];
   readonly #clock: Clock;
   readonly #logger: Logger;
+  readonly #telemetry: Telemetry;
 
   constructor(
     @inject(TOKENS.DeploymentRepository) deployments: DeploymentRepository,
@@ -34,6 +36,7 @@ export class RolloutSteps {
     @inject(TOKENS.Notices) notices: HostContext['events'],
     @inject(TOKENS.Clock) clock: Clock,
     @inject(TOKENS.Logger) logger: Logger,
+    @inject(TOKENS.Telemetry) telemetry: Telemetry,
   ) {
     this.#deployments = deployments;
     this.#events = events;
@@ -42,6 +45,7 @@ export class RolloutSteps {
     this.#notices = notices;
     this.#clock = clock;
     this.#logger = logger;
+    this.#telemetry = telemetry;
   }
 
   async takeNext(tx: Transaction, deployment: Deployment, afterCommit: AfterCommit): Promise<void> {
@@ -105,6 +109,7 @@ export class RolloutSteps {
   #notify(afterCommit: AfterCommit, deployment: Deployment): void {
     const { id, organizationId, name, status, pausedReason } = deployment;
     afterCommit.add(() => {
+      this.#telemetry.deploymentSettled(status);
       this.#notices.emit(`ota.deployment.${status}`, {
         deployment_id: id,
         organization_id: organizationId,

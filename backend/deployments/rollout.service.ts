@@ -2,6 +2,7 @@ import { inject, injectable } from 'inversify';
 import type { EventRepository, NewEvent } from '../audit/event.ports.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Transaction, UnitOfWork } from '../kernel/unit-of-work.ts';
+import type { Telemetry } from '../observability/telemetry.ports.ts';
 import { MANY_DEVICES } from '../progress/change-feed.ts';
 import { TOKENS } from '../tokens.ts';
 import { AfterCommit } from './after-commit.ts';
@@ -39,6 +40,7 @@ export class RolloutService {
   readonly #transitions: TargetTransitions;
   readonly #service: DeploymentService;
   readonly #clock: Clock;
+  readonly #telemetry: Telemetry;
 
   constructor(
     @inject(TOKENS.UnitOfWork) work: UnitOfWork,
@@ -49,6 +51,7 @@ export class RolloutService {
     @inject(TargetTransitions) transitions: TargetTransitions,
     @inject(DeploymentService) service: DeploymentService,
     @inject(TOKENS.Clock) clock: Clock,
+    @inject(TOKENS.Telemetry) telemetry: Telemetry,
   ) {
     this.#work = work;
     this.#deployments = deployments;
@@ -58,6 +61,7 @@ export class RolloutService {
     this.#transitions = transitions;
     this.#service = service;
     this.#clock = clock;
+    this.#telemetry = telemetry;
   }
 
   /** Releases the batch that is due, if one is; never one ahead of its gate. */
@@ -70,6 +74,7 @@ export class RolloutService {
         await this.#deployments.release(tx, deploymentId, due, this.#clock.now());
         await this.#events.append(tx, [batchReleased(deployment, due)]);
         this.#steps.announce(afterCommit, deployment, MANY_DEVICES);
+        afterCommit.add(() => Promise.resolve(this.#telemetry.batchReleased(due.size)));
       }
       // Targets of the batch may have ended before it was released; then the next one is due.
       await this.#steps.takeNext(tx, deployment, afterCommit);

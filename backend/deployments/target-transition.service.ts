@@ -3,6 +3,7 @@ import type { EventRepository, NewEvent } from '../audit/event.ports.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Transaction, UnitOfWork } from '../kernel/unit-of-work.ts';
 import type { ChangeFeed, DeploymentChanged } from '../progress/change-feed.ts';
+import type { Telemetry } from '../observability/telemetry.ports.ts';
 import { TOKENS } from '../tokens.ts';
 import type { CounterMove, DeploymentRepository } from './deployment.ports.ts';
 import { SYSTEM, type Deployment, type Target, type TargetKey } from './deployment.types.ts';
@@ -54,6 +55,7 @@ export class TargetTransitions {
   readonly #steps: RolloutSteps;
   readonly #feed: ChangeFeed;
   readonly #clock: Clock;
+  readonly #telemetry: Telemetry;
 
   constructor(
     @inject(TOKENS.UnitOfWork) work: UnitOfWork,
@@ -64,6 +66,7 @@ export class TargetTransitions {
     @inject(RolloutSteps) steps: RolloutSteps,
     @inject(TOKENS.ChangeFeed) feed: ChangeFeed,
     @inject(TOKENS.Clock) clock: Clock,
+    @inject(TOKENS.Telemetry) telemetry: Telemetry,
   ) {
     this.#work = work;
     this.#deployments = deployments;
@@ -73,14 +76,16 @@ export class TargetTransitions {
     this.#steps = steps;
     this.#feed = feed;
     this.#clock = clock;
+    this.#telemetry = telemetry;
   }
 
   /** Answers in the order of the requests, after the commit. */
   async apply<Result>(requests: TargetRequest<Result>[]): Promise<Result[]> {
     if (requests.length === 0) return [];
-    const { results, changes, afterCommit } = await this.#work.run((tx) =>
+    const { results, changes, ends, afterCommit } = await this.#work.run((tx) =>
       this.#applyIn(tx, requests),
     );
+    this.#telemetry.targetsEnded(ends);
     this.#feed.publish(changes);
     await afterCommit.run();
     return results;
@@ -132,11 +137,13 @@ export class TargetTransitions {
     await this.#versions.record(tx, lastVersions(versions));
     await this.#events.append(tx, events);
     const afterCommit = new AfterCommit();
-    const ended = new Set(changed.filter(hasEndedNow).map(({ after }) => after.deploymentId));
+    const endedNow = changed.filter(hasEndedNow).map(({ after }) => after);
+    const ended = new Set(endedNow.map(({ deploymentId }) => deploymentId));
     for (const id of [...ended].sort()) {
       await this.#steps.takeNext(tx, deployments.get(id) as Deployment, afterCommit);
     }
-    return { results, changes: describeChanges(changed, deployments), afterCommit };
+    const ends = endedNow.map(({ status }) => status);
+    return { results, changes: describeChanges(changed, deployments), ends, afterCommit };
   }
 
   async #lockDeployments(tx: Transaction, keys: TargetKey[]): Promise<Map<string, Deployment>> {

@@ -18,6 +18,7 @@ import type { DeviceIdentity } from '../host-contract.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { coalesce } from '../kernel/coalesce.ts';
 import { DomainError, invalidRequest, notFound } from '../kernel/errors.ts';
+import type { Telemetry } from '../observability/telemetry.ports.ts';
 import { TOKENS } from '../tokens.ts';
 import type { DeviceRepository, OfferedTarget } from './device.ports.ts';
 import { spreadPoll } from './poll-interval.ts';
@@ -41,6 +42,7 @@ export class DeviceService {
   readonly #transitions: TargetTransitions;
   readonly #config: PluginConfig;
   readonly #clock: Clock;
+  readonly #telemetry: Telemetry;
   readonly #openTargets: (deviceId: string) => Promise<OfferedTarget[]>;
   readonly #report: (call: ReportCall) => Promise<StatusAnswer>;
 
@@ -49,18 +51,22 @@ export class DeviceService {
     @inject(TargetTransitions) transitions: TargetTransitions,
     @inject(TOKENS.Config) config: PluginConfig,
     @inject(TOKENS.Clock) clock: Clock,
+    @inject(TOKENS.Telemetry) telemetry: Telemetry,
   ) {
     this.#devices = devices;
     this.#transitions = transitions;
     this.#config = config;
     this.#clock = clock;
+    this.#telemetry = telemetry;
     this.#openTargets = coalesce<string, OfferedTarget[]>((ids) => this.#findOpenTargets(ids), {
       maxBatchSize: MAX_POLLS_PER_STATEMENT,
       maxInFlight: 2,
+      onBatch: (size) => telemetry.coalesced('polls', size),
     });
     this.#report = coalesce<ReportCall, StatusAnswer>((calls) => this.#applyReports(calls), {
       maxBatchSize: MAX_REPORTS_PER_TRANSACTION,
       maxInFlight: 1,
+      onBatch: (size) => telemetry.coalesced('reports', size),
     });
   }
 
@@ -68,6 +74,7 @@ export class DeviceService {
     const open = await this.#openTargets(device.deviceId);
     const own = open.filter((target) => target.organizationId === device.organizationId);
     const answer = choosePollAnswer(own);
+    this.#telemetry.polled(answer.kind);
     const pollAfterSeconds = spreadPoll(this.#config.poll_interval_seconds, Math.random());
     switch (answer.kind) {
       case 'nothing':
@@ -96,7 +103,7 @@ export class DeviceService {
     deploymentId: string,
     report: StatusReport,
   ): Promise<StatusAnswer> {
-    return this.#report({ device, deploymentId, report });
+    return this.#telemetry.reporting(report.status, this.#report({ device, deploymentId, report }));
   }
 
   async #findOpenTargets(deviceIds: readonly string[]): Promise<OfferedTarget[][]> {

@@ -4,6 +4,8 @@ export interface CoalesceOptions {
   maxBatchSize: number;
   /** Batches that may run at the same time; what arrives meanwhile waits for the next one. */
   maxInFlight: number;
+  /** Told the size of every batch. */
+  onBatch?: (size: number) => void;
 }
 
 /**
@@ -22,6 +24,7 @@ export function coalesce<Input, Output>(
   let inFlight = 0;
   const loader = new DataLoader<Input, Output>(
     async (inputs) => {
+      options.onBatch?.(inputs.length);
       try {
         return await handle(inputs);
       } finally {

@@ -8,6 +8,10 @@ export class ActiveRequests {
   #draining = false;
   #onChange: (() => void) | undefined;
 
+  get isDraining(): boolean {
+    return this.#draining;
+  }
+
   /** To stand before everything else. */
   readonly handler: RequestHandler = (_request, response, next) => {
     if (this.#draining) {

@@ -6,8 +6,9 @@ import type { Logger } from 'pino';
 import type { HostRole } from '../../backend/host-contract.ts';
 import type { ActiveRequests } from './active-requests.ts';
 import { adminDeviceRoutes, edgeDeviceRoutes } from './edge-device-routes.ts';
-import { healthRoute, type PluginState } from './health.ts';
+import { liveness, readiness, type PluginState } from './health.ts';
 import { AREA_PATHS, type HostServices } from './host-context.ts';
+import { metricsRoute } from './metrics.ts';
 import { importMapHash, pageRoutes } from './page-routes.ts';
 import { answerProblems, notFound } from './problem.ts';
 import { sameOriginSessions } from './same-origin.ts';
@@ -21,16 +22,22 @@ export interface ApplicationParts {
   services: HostServices;
   activeRequests: ActiveRequests;
   heartbeatSeconds: number;
+  metricsToken: string | undefined;
   pluginState: () => PluginState;
 }
 
 export function createApplication(parts: ApplicationParts): Express {
-  const { knex, services } = parts;
+  const { activeRequests, knex, services } = parts;
   const { auth } = services.context;
   const app = express();
   app.disable('x-powered-by');
-  app.get('/health', healthRoute(knex, parts.pluginState));
-  app.use(parts.activeRequests.handler);
+  app.get('/health', liveness);
+  app.get(
+    '/health/ready',
+    readiness(knex, parts.pluginState, () => activeRequests.isDraining),
+  );
+  app.get('/metrics', metricsRoute(parts.metricsToken, parts.pluginState));
+  app.use(activeRequests.handler);
   if (parts.role !== 'worker') {
     // The device routes come first: they are asked thousands of times a second.
     app.use(AREA_PATHS.device, services.areas.device.handler);

@@ -12,6 +12,7 @@ export interface HostEnvironment {
   redisUrl: string | undefined;
   adminToken: string | undefined;
   secondAdminToken: string | undefined;
+  metricsToken: string | undefined;
   /** Absolute. */
   dataDir: string;
   role: HostRole;
@@ -30,6 +31,7 @@ interface Variables {
   REDIS_URL?: string;
   OPS_ADMIN_TOKEN?: string;
   OPS_SECOND_ADMIN_TOKEN?: string;
+  OPS_METRICS_TOKEN?: string;
   OPS_DATA_DIR: string;
   OPS_ROLE: HostRole;
   OPS_OTA_CONFIG: Record<string, unknown>;
@@ -45,6 +47,7 @@ const schema = Joi.object<Variables>({
   REDIS_URL: Joi.string().uri({ scheme: ['redis', 'rediss'] }),
   OPS_ADMIN_TOKEN: token,
   OPS_SECOND_ADMIN_TOKEN: token.invalid(Joi.ref('OPS_ADMIN_TOKEN')),
+  OPS_METRICS_TOKEN: token.invalid(Joi.ref('OPS_ADMIN_TOKEN'), Joi.ref('OPS_SECOND_ADMIN_TOKEN')),
   OPS_DATA_DIR: Joi.string().default('.data'),
   OPS_ROLE: Joi.valid('api', 'worker', 'all').default('all'),
   OPS_OTA_CONFIG: Joi.string().custom(parseJsonObject).default(DEFAULT_PLUGIN_CONFIG),
@@ -78,6 +81,7 @@ export function readEnvironment(variables: NodeJS.ProcessEnv): HostEnvironment {
     redisUrl: value.REDIS_URL,
     adminToken: value.OPS_ADMIN_TOKEN,
     secondAdminToken: value.OPS_SECOND_ADMIN_TOKEN,
+    metricsToken: value.OPS_METRICS_TOKEN,
     dataDir: path.resolve(value.OPS_DATA_DIR),
     role: value.OPS_ROLE,
     pluginConfig: value.OPS_OTA_CONFIG,

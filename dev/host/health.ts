@@ -9,18 +9,33 @@ const CHECK_LIMIT_MS = 3_000;
 /** `starting`: `activate` has not returned; `failed`: the plugin was skipped. */
 export type PluginState = 'starting' | 'failed' | LoadedPlugin;
 
-/** `GET /health`: 200 when the host and its plugin are well, else 503; the body says what is not. */
-export function healthRoute(knex: Knex, pluginState: () => PluginState): RequestHandler {
+/** `GET /health`: the process answers. Nothing else: a host must not be ended for its database's sake. */
+export const liveness: RequestHandler = (_request, response) => {
+  response.set('Cache-Control', 'no-store').json({ status: 'ok' });
+};
+
+/**
+ * `GET /health/ready`: 200 when requests can be served, else 503; the body says what is in the way.
+ * A host that is stopping is not ready.
+ */
+export function readiness(
+  knex: Knex,
+  pluginState: () => PluginState,
+  isDraining: () => boolean,
+): RequestHandler {
   return async (_request, response) => {
     const [database, plugin] = await Promise.all([
       databaseHealth(knex),
       pluginHealth(pluginState()),
     ]);
-    const healthy = database.healthy && plugin.healthy;
+    const host = isDraining()
+      ? { healthy: false, detail: 'The host is stopping.' }
+      : { healthy: true };
+    const ready = host.healthy && database.healthy && plugin.healthy;
     response
-      .status(healthy ? 200 : 503)
+      .status(ready ? 200 : 503)
       .set('Cache-Control', 'no-store')
-      .json({ status: healthy ? 'ok' : 'unavailable', checks: { database, plugin } });
+      .json({ status: ready ? 'ok' : 'unavailable', checks: { host, database, plugin } });
   };
 }
 

@@ -43,6 +43,8 @@ export interface HostSettings {
   adminToken?: string | undefined;
   /** Makes a second organization with an admin of its own. */
   secondAdminToken?: string | undefined;
+  /** What a scraper brings to `/metrics`; missing: there are no metrics. */
+  metricsToken?: string | undefined;
   /** Default 30. */
   heartbeatSeconds?: number;
 }
@@ -87,6 +89,7 @@ export async function startHost(settings: HostSettings): Promise<RunningHost> {
     services,
     activeRequests,
     heartbeatSeconds,
+    metricsToken: settings.metricsToken,
     pluginState: () => pluginState,
   });
   const server = createServer(application);

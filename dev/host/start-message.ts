@@ -6,7 +6,7 @@ export async function startMessage(
   options: { tokenWasMade: boolean; database: string; onlyThisMachine: boolean },
 ): Promise<string> {
   const { admin, secondAdmin, url } = host;
-  if (!admin) return `Ops-Center worker is running; health at ${url}/health`;
+  if (!admin) return `Ops-Center worker is running; health at ${url}/health/ready`;
   const lines = [
     '',
     `Ops-Center is running at ${url}${options.onlyThisMachine ? ' (this machine only; OPS_LISTEN=0.0.0.0 opens it)' : ''}`,

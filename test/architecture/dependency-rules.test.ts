@@ -108,6 +108,12 @@ const PLANTED: Planted[] = [
     rule: 'queue-behind-two-files',
     files: { 'jobs/third.ts': `import { Queue } from 'bullmq'; export const q = Queue;` },
   },
+  {
+    rule: 'metrics-behind-one-file',
+    files: {
+      'backend/kernel/x.ts': `import { register } from 'prom-client'; export const r = register;`,
+    },
+  },
   ...['frontend/x.ts', 'agent/x.ts'].map((file) => ({
     rule: 'page-and-agent-share-the-contract-only',
     files: {

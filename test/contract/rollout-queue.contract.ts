@@ -13,6 +13,7 @@ import type { DeploymentDraft } from '../../backend/deployments/deployment.types
 import { defaultPolicy } from '../../backend/deployments/rollout-policy.ts';
 import { RolloutService } from '../../backend/deployments/rollout.service.ts';
 import { DeviceService } from '../../backend/devices/device.service.ts';
+import { PrometheusTelemetry } from '../../backend/observability/prometheus-telemetry.ts';
 import { TOKENS } from '../../backend/tokens.ts';
 import { createProcessors, type JobProcessors } from '../../jobs/processors.ts';
 import type { QueueLocation } from '../../jobs/queue-backend.ts';
@@ -156,6 +157,34 @@ export function rolloutQueueContract(
       }
     });
 
+    it('tells how many jobs wait, and how long the oldest is overdue', async () => {
+      const idle = await queue.figures();
+      expect(idle).to.deep.equal({ waiting: 0, active: 0, delayed: 0, failed: 0, lagSeconds: 0 });
+      await queue.startAt(randomUUID(), new Date(Date.now() + 60_000));
+      expect(await queue.figures()).to.include({ delayed: 1, lagSeconds: 0 });
+      await queue.passGate(randomUUID());
+      await waitFor(async () => (await queue.figures()).lagSeconds > 0.1, {
+        describe: 'the job that nobody takes is overdue',
+      });
+      await queue.passGate(randomUUID());
+      const later = await queue.figures();
+      expect(later).to.include({ waiting: 2, active: 0, delayed: 1 });
+      // The oldest counts, not the newest.
+      expect(later.lagSeconds).to.be.greaterThan(0.1);
+      const recorder = new Recorder();
+      await work(recorder.processors);
+      await recorder.done('pass-gate', 2);
+      await waitFor(async () => (await queue.figures()).waiting === 0, { describe: 'none waits' });
+      expect((await queue.figures()).lagSeconds).to.be.lessThan(5);
+    });
+
+    it('counts a job that is due as overdue, even when no worker wakes it', async () => {
+      await queue.keepComing('reconcile', 1);
+      await waitFor(async () => (await queue.figures()).lagSeconds > 1.5, {
+        describe: 'the periodic job that nobody takes is overdue',
+      });
+    });
+
     it('starts what is scheduled at its time, and not before', async () => {
       const recorder = new Recorder();
       await work(recorder.processors);
@@ -183,7 +212,12 @@ export function rolloutQueueContract(
       const database = await createTestDatabase();
       const host = await createFakeHost({ knex: database.knex });
       const { context, admin, organizationId } = host;
-      const container = createContainer({ host: context, config: readConfig({}), jobs: queue });
+      const container = createContainer({
+        host: context,
+        config: readConfig({}),
+        jobs: queue,
+        telemetry: new PrometheusTelemetry(),
+      });
       const service = container.get(RolloutService);
       const recorder = new Recorder(createProcessors(service, queue));
       const devices = await insertDevices(database.knex, 12, { organizationId });

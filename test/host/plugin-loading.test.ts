@@ -20,6 +20,7 @@ const GOOD = `
     host.events.emit('sample.ready', { answer: 42 });
     return {
       health: async () => ({ healthy: true, checks: { engine: { healthy: true } } }),
+      metrics: async () => 'sample_total 1\\n',
       deactivate: async () => unmount(),
     };
   }
@@ -51,14 +52,31 @@ describe('loading a plugin', () => {
     expect(running.pluginActive).to.equal(true);
     const given = await running.request.get('/api/v1/ota/given').expect(200);
     expect(given.body).to.deep.equal({ role: 'all', config: { colour: 'blue' }, redis: false });
-    const health = await running.request.get('/health').expect(200);
+    const health = await running.request.get('/health/ready').expect(200);
     expect(health.body).to.deep.equal({
       status: 'ok',
       checks: {
+        host: { healthy: true },
         database: { healthy: true },
         plugin: { healthy: true, checks: { engine: { healthy: true } } },
       },
     });
+  });
+
+  it('gives its metrics to the scraper that brings the token, and to nobody else', async () => {
+    const metricsToken = 'scraper-token-for-tests';
+    const running = await load({ 'main.js': GOOD }, {}, { metricsToken });
+    const given = await running.as(metricsToken).get('/metrics').expect(200);
+    expect(given.headers['content-type']).to.equal('text/plain; version=0.0.4; charset=utf-8');
+    expect(given.text).to.equal('sample_total 1\n');
+    await running.request.get('/metrics').expect(401);
+    await running.as(`${metricsToken}x`).get('/metrics').expect(401);
+    await running.as(running.adminToken).get('/metrics').expect(401);
+  });
+
+  it('has no metrics where no token for them is set', async () => {
+    const running = await load({ 'main.js': GOOD });
+    await running.as(running.adminToken).get('/metrics').expect(404);
   });
 
   it('offers its page to admins only', async () => {
@@ -127,7 +145,7 @@ describe('loading a plugin', () => {
         expect(running.warnings.join('\n')).to.include(why);
         await running.request.get('/login').expect(200);
         await running.request.get('/api/v1/ota/half').expect(404);
-        const health = await running.request.get('/health').expect(503);
+        const health = await running.request.get('/health/ready').expect(503);
         expect(health.body).to.have.nested.property('checks.plugin.healthy', false);
       });
     }
@@ -136,7 +154,7 @@ describe('loading a plugin', () => {
   it('whose health check fails or hangs does not stop the host from answering', async () => {
     const hanging = GOOD.replace('health: async () => (', 'health: () => new Promise(() => {}, ');
     const running = await load({ 'main.js': hanging });
-    const health = await running.request.get('/health').expect(503);
+    const health = await running.request.get('/health/ready').expect(503);
     expect(health.body).to.have.nested.property('checks.plugin.healthy', false);
     expect(health.body).to.have.nested.property('checks.database.healthy', true);
   });
@@ -168,7 +186,7 @@ describe('loading a plugin', () => {
   it('works as a worker: no pages, no routes, but health', async () => {
     const running = await load({ 'main.js': GOOD }, {}, { role: 'worker' });
     expect(running.admin).to.equal(null);
-    await running.request.get('/health').expect(200);
+    await running.request.get('/health/ready').expect(200);
     await running.request.get('/login').expect(404);
     await running.request.get('/api/v1/ota/given').expect(404);
   });

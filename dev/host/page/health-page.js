@@ -23,7 +23,7 @@ export const healthRoute = {
       const state = ref(null);
       let timer;
       const refresh = async () => {
-        state.value = await fetch('/health').then(
+        state.value = await fetch('/health/ready').then(
           (response) => response.json(),
           () => ({ status: 'unreachable', checks: {} }),
         );

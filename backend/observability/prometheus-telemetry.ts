@@ -1,0 +1,195 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { DeploymentStatus, TargetStatus } from '../contract/states.ts';
+import { DomainError } from '../kernel/errors.ts';
+import type { AnsweredRequest, Telemetry } from './telemetry.ports.ts';
+
+/** Seconds: from one statement on a quiet machine to what a client gives up on. */
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+const ENDS: TargetStatus[] = ['completed', 'failed', 'rolled_back', 'skipped'];
+const SETTLEMENTS: DeploymentStatus[] = ['completed', 'failed', 'paused'];
+const BATCH_SIZES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000];
+
+/** What is read when somebody asks. A reader that fails is counted, and keeps the others from nothing. */
+export interface ScrapeReader {
+  name: string;
+  read(): Promise<void> | void;
+}
+
+/**
+ * The metrics of one activation of the plugin, in a registry of their own: nothing of them is global,
+ * so an activation that ends takes them along. Names and meanings: docs/monitoring.md.
+ */
+export class PrometheusTelemetry implements Telemetry {
+  readonly #registry = new Registry();
+  readonly #readers: ScrapeReader[] = [];
+  readonly #children = new Map<string, { count(): void; time(seconds: number): void }>();
+
+  readonly #polls = this.#counter('ota_polls_total', 'Polls answered', ['answer']);
+  readonly #reports = this.#counter('ota_reports_total', 'Status reports of devices', [
+    'status',
+    'outcome',
+  ]);
+  readonly #reportSeconds = this.#histogram(
+    'ota_report_commit_seconds',
+    'From the arrival of a report to the commit that moves its counters',
+    [],
+    SECONDS,
+  );
+  readonly #batchSizes = this.#histogram(
+    'ota_coalesced_batch_size',
+    'Calls that shared one round trip to the database',
+    ['what'],
+    BATCH_SIZES,
+  );
+  readonly #targetsEnded = this.#counter(
+    'ota_targets_ended_total',
+    'Targets that came to an end one by one',
+    ['status'],
+  );
+  readonly #batchesReleased = this.#counter('ota_batches_released_total', 'Batches released', []);
+  readonly #targetsReleased = this.#counter(
+    'ota_targets_released_total',
+    'Targets in released batches',
+    [],
+  );
+  readonly #deploymentsSettled = this.#counter(
+    'ota_deployments_settled_total',
+    'Deployments that completed, failed, or were paused by their failure threshold',
+    ['status'],
+  );
+  readonly #requests = this.#counter('ota_http_requests_total', 'Requests answered', [
+    'area',
+    'method',
+    'route',
+    'status',
+  ]);
+  readonly #requestSeconds = this.#histogram(
+    'ota_http_request_duration_seconds',
+    'From the arrival of a request to the end of its answer; event streams are left out',
+    ['area', 'method', 'route'],
+    SECONDS,
+  );
+  readonly #jobs = this.#counter('ota_jobs_total', 'Jobs run by this process', ['job', 'outcome']);
+  readonly #jobSeconds = this.#histogram(
+    'ota_job_duration_seconds',
+    'How long a job took',
+    ['job'],
+    SECONDS,
+  );
+  readonly #failedReaders = this.#counter(
+    'ota_scrape_failures_total',
+    'Sources that could not be read when metrics were asked for',
+    ['source'],
+  );
+  readonly #pollBatches = this.#batchSizes.labels('polls');
+  readonly #reportBatches = this.#batchSizes.labels('reports');
+  readonly #pollAnswers = {
+    nothing: this.#polls.labels('nothing'),
+    update: this.#polls.labels('update'),
+    rollback: this.#polls.labels('rollback'),
+  };
+
+  constructor() {
+    // What has not happened yet is 0, not absent: an alert on the first time needs a step to see.
+    for (const status of ENDS) this.#targetsEnded.inc({ status }, 0);
+    for (const status of SETTLEMENTS) this.#deploymentsSettled.inc({ status }, 0);
+  }
+
+  /** A gauge that a reader sets. */
+  gauge<Label extends string = never>(
+    name: string,
+    help: string,
+    labelNames: Label[] = [],
+  ): Gauge<Label> {
+    return new Gauge({ name, help, labelNames, registers: [this.#registry] });
+  }
+
+  /** The reader is asked before each exposition, and sets gauges. */
+  onScrape(reader: ScrapeReader): void {
+    this.#readers.push(reader);
+    this.#failedReaders.inc({ source: reader.name }, 0);
+  }
+
+  /** Everything in the Prometheus text format, version 0.0.4. Never rejects because a source is away. */
+  async exposition(): Promise<string> {
+    await Promise.all(
+      this.#readers.map(async ({ name, read }) => {
+        try {
+          await read();
+        } catch {
+          this.#failedReaders.inc({ source: name });
+        }
+      }),
+    );
+    return this.#registry.metrics();
+  }
+
+  polled(answer: 'nothing' | 'update' | 'rollback'): void {
+    this.#pollAnswers[answer].inc();
+  }
+
+  async reporting<T>(status: TargetStatus, outcome: Promise<T>): Promise<T> {
+    const since = performance.now();
+    try {
+      const value = await outcome;
+      this.#reportSeconds.observe((performance.now() - since) / 1_000);
+      this.#reports.inc({ status, outcome: 'accepted' });
+      return value;
+    } catch (error) {
+      const code = error instanceof DomainError ? error.code : 'error';
+      this.#reports.inc({ status, outcome: code });
+      throw error;
+    }
+  }
+
+  coalesced(what: 'polls' | 'reports', calls: number): void {
+    (what === 'polls' ? this.#pollBatches : this.#reportBatches).observe(calls);
+  }
+
+  targetsEnded(statuses: TargetStatus[]): void {
+    for (const status of statuses) this.#targetsEnded.inc({ status });
+  }
+
+  batchReleased(targets: number): void {
+    this.#batchesReleased.inc();
+    this.#targetsReleased.inc(targets);
+  }
+
+  deploymentSettled(status: DeploymentStatus): void {
+    this.#deploymentsSettled.inc({ status });
+  }
+
+  answered({ area, method, route, status, seconds }: AnsweredRequest): void {
+    const key = `${area} ${method} ${route} ${status}`;
+    let child = this.#children.get(key);
+    if (!child) {
+      const count = this.#requests.labels(area, method, route, String(status));
+      const time = this.#requestSeconds.labels(area, method, route);
+      child = {
+        count: () => count.inc(),
+        time: route.endsWith('/stream') ? () => undefined : (value) => time.observe(value),
+      };
+      this.#children.set(key, child);
+    }
+    child.count();
+    child.time(seconds);
+  }
+
+  jobEnded(job: string, outcome: 'done' | 'failed', seconds: number): void {
+    this.#jobs.inc({ job, outcome });
+    this.#jobSeconds.observe({ job }, seconds);
+  }
+
+  #counter<Label extends string>(name: string, help: string, labelNames: Label[]): Counter<Label> {
+    return new Counter({ name, help, labelNames, registers: [this.#registry] });
+  }
+
+  #histogram<Label extends string>(
+    name: string,
+    help: string,
+    labelNames: Label[],
+    buckets: number[],
+  ): Histogram<Label> {
+    return new Histogram({ name, help, labelNames, buckets, registers: [this.#registry] });
+  }
+}
