@@ -18,11 +18,13 @@ import { createAdminRouter } from './http/admin.router.ts';
 import { createDeviceRateLimit } from './http/device-rate-limit.ts';
 import { createDeviceRouter } from './http/device.router.ts';
 import { problemHandler } from './http/problem.ts';
+import { requestIds } from './http/request-id.ts';
 import { requestTelemetry } from './http/request-telemetry.ts';
 import { Teardown } from './kernel/teardown.ts';
 import { readPage } from './manifest.ts';
 import { MetricsController } from './metrics/metrics.controller.ts';
 import { addGauges } from './observability/gauges.ts';
+import { serializeError } from './observability/error-serializer.ts';
 import { PrometheusTelemetry } from './observability/prometheus-telemetry.ts';
 import { EventStreams } from './progress/event-streams.ts';
 import { StreamController } from './progress/stream.controller.ts';
@@ -32,7 +34,9 @@ import { TOKENS } from './tokens.ts';
  * What the host loads. Nothing is left behind when activation fails half-way, nor by `deactivate`.
  * Rejects with `invalid_request` when the configuration is not valid.
  */
-export const activate: Activate = async (host) => {
+export const activate: Activate = async (given) => {
+  const serializers = { err: serializeError };
+  const host = { ...given, logger: given.logger.child({}, { serializers }) };
   const teardown = new Teardown(host.logger);
   try {
     const config = readConfig(host.config);
@@ -89,7 +93,10 @@ function serve(
     host.lifecycle.onShutdown(() => streams.close()),
   );
   const mount = (area: 'admin' | 'device', router: Router) =>
-    host.http.mount(area, Router().use(requestTelemetry(area, telemetry), router, errors));
+    host.http.mount(
+      area,
+      Router().use(requestIds, requestTelemetry(area, telemetry, host.logger), router, errors),
+    );
   teardown.add('admin routes', mount('admin', admin));
   teardown.add('device routes', mount('device', device));
   teardown.add('page', host.navigation.addPage(readPage()));

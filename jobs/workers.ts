@@ -3,6 +3,7 @@ import {
   Worker,
   createPostgresBackend,
   withBackend,
+  type Job,
   type Processor,
 } from 'bullmq';
 import type { Redis } from 'ioredis';
@@ -70,7 +71,7 @@ export class RolloutWorkers {
     }
     this.#worker.on('error', logSparingly(logger, 'job worker disturbed'));
     this.#worker.on('failed', (job, error) => {
-      logger.warn({ err: error, job: job?.name, attempts: job?.attemptsMade }, 'job failed');
+      logger.warn({ err: error, ...traceOf(job) }, 'job failed');
     });
     // A flushed store forgets its periodic jobs, the reconcile job among them; so not even that one
     // is left to the store alone.
@@ -98,10 +99,14 @@ export class RolloutWorkers {
     }
   }
 
-  /** Waits for the jobs at work. */
+  /**
+   * Waits for the jobs at work. With Redis away their ends cannot be told, and BullMQ would wait for it
+   * to come back: then the jobs are left to whoever takes them over.
+   */
   async close(): Promise<void> {
     clearInterval(this.#keeper);
-    await this.#worker.close();
+    const isAway = this.#redis !== undefined && this.#redis.status !== 'ready';
+    await this.#worker.close(isAway);
     this.#redis?.disconnect();
   }
 }
@@ -114,10 +119,21 @@ function toProcessor(processors: JobProcessors, logger: Logger): Processor {
     if (!processor) throw new UnrecoverableError(`unknown job ${job.name}`);
     try {
       await processor(job.data);
-      logger.debug({ job: job.name, job_id: job.id }, 'job done');
+      logger.debug(traceOf(job), 'job done');
     } catch (error) {
       if (error instanceof UnusableJobError) throw new UnrecoverableError(error.message);
       throw error;
     }
+  };
+}
+
+/** What every log line about a job says of it; its payload may come from any release. */
+function traceOf(job: Job | undefined): Record<string, unknown> {
+  const payload = (job?.data ?? {}) as { deployment_id?: unknown };
+  return {
+    job: job?.name,
+    job_id: job?.id,
+    attempts: job?.attemptsMade,
+    ...(typeof payload.deployment_id === 'string' && { deployment_id: payload.deployment_id }),
   };
 }

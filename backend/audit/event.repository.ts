@@ -14,6 +14,7 @@ interface EventRow {
   actor_type: Actor['type'];
   actor_id: string | null;
   actor_name: string | null;
+  actor_address: string | null;
   device_id: string | null;
   data: Record<string, unknown>;
 }
@@ -37,6 +38,7 @@ export class KnexEventRepository implements EventRepository {
         actor_type: event.actor.type,
         actor_id: event.actor.id,
         actor_name: event.actor.name,
+        actor_address: event.actor.address ?? null,
         device_id: event.deviceId ?? null,
         data: JSON.stringify(event.data ?? {}),
       })),
@@ -58,7 +60,12 @@ export class KnexEventRepository implements EventRepository {
       id: row.id,
       at: row.at.toISOString(),
       type: row.type,
-      actor: { type: row.actor_type, id: row.actor_id, name: row.actor_name },
+      actor: {
+        type: row.actor_type,
+        id: row.actor_id,
+        name: row.actor_name,
+        address: row.actor_address,
+      },
       device_id: row.device_id,
       data: row.data,
     }));

@@ -242,7 +242,13 @@ export interface DeploymentEvent {
   id: string;
   at: string;
   type: EventType;
-  actor: { type: 'admin' | 'device' | 'system'; id: string | null; name: string | null };
+  actor: {
+    type: 'admin' | 'device' | 'system';
+    id: string | null;
+    name: string | null;
+    /** Of admins: the address they came from, as the host saw it. */
+    address: string | null;
+  };
   device_id: string | null;
   /** Facts of the event: e.g. `{batch: 2, devices: 36}` or `{reason: "failure_threshold"}`. */
   data: Record<string, unknown>;

@@ -41,6 +41,8 @@ export interface Problem {
   code: ProblemCode;
   /** Every fault of the input at once; with code `invalid_request` only. */
   errors?: FieldFault[];
+  /** With a status of 500 and above: what the server's log calls the request. */
+  request_id?: string;
   /** With code `invalid_state`: the current state and what it allows. */
   current_status?: string;
   allowed_actions?: string[];

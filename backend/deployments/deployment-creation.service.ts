@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { inject, injectable } from 'inversify';
+import type { AdminCaller } from '../audit/admin-caller.ts';
 import type { Logger } from 'pino';
 import type { EventRepository } from '../audit/event.ports.ts';
 import type { PluginConfig } from '../config.ts';
 import type { CreatedDeployment, DeploymentPreview } from '../contract/admin-api.ts';
-import type { AdminIdentity } from '../host-contract.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { DomainError } from '../kernel/errors.ts';
 import type { UnitOfWork } from '../kernel/unit-of-work.ts';
@@ -77,7 +77,7 @@ export class DeploymentCreation {
   }
 
   /** Throws `signature_refused`, `no_matching_devices`, `too_many_batches`, and `queue_unavailable` for scheduled ones. */
-  async create(admin: AdminIdentity, draft: DeploymentDraft): Promise<CreatedDeployment> {
+  async create(admin: AdminCaller, draft: DeploymentDraft): Promise<CreatedDeployment> {
     const { signature_keys: keys } = this.#config;
     requireSignedPackage(draft, admin.organizationId, keys, this.#clock.now());
     if (draft.scheduledAt) await this.#jobs.assertAvailable();
@@ -106,8 +106,9 @@ export class DeploymentCreation {
     });
     const { organizationId } = admin;
     this.#feed.publish([{ deploymentId: id, organizationId, devices: NO_DEVICES }]);
-    if (draft.scheduledAt) await this.#schedule(id, draft.scheduledAt);
-    if (total >= MANY_TARGETS) await this.#refreshStatistics();
+    const trace = { deployment_id: id, request_id: admin.requestId };
+    if (draft.scheduledAt) await this.#schedule(id, draft.scheduledAt, trace);
+    if (total >= MANY_TARGETS) await this.#refreshStatistics(trace);
     const deployment = (await this.#deployments.find(organizationId, id)) as Deployment;
     const batches = await this.#deployments.batchesOf(id);
     return { ...toSummary(deployment, batches), target_devices: total };
@@ -134,16 +135,19 @@ export class DeploymentCreation {
   }
 
   /** Nothing but speed hangs on it. */
-  async #refreshStatistics(): Promise<void> {
+  async #refreshStatistics(trace: object): Promise<void> {
     await this.#selection.refreshStatistics().catch((error: unknown) => {
-      this.#logger.warn({ err: error }, 'statistics of the targets could not be refreshed');
+      this.#logger.warn(
+        { err: error, ...trace },
+        'statistics of the targets could not be refreshed',
+      );
     });
   }
 
-  async #schedule(id: string, at: Date): Promise<void> {
+  async #schedule(id: string, at: Date, trace: object): Promise<void> {
     await this.#jobs.startAt(id, at).catch((error: unknown) => {
       this.#logger.warn(
-        { err: error, deployment_id: id },
+        { err: error, ...trace },
         'scheduled start could not be queued; the reconcile job will make up for it',
       );
     });

@@ -1,8 +1,8 @@
 import { inject, injectable } from 'inversify';
+import type { AdminCaller } from '../audit/admin-caller.ts';
 import type { EventRepository } from '../audit/event.ports.ts';
 import type { EventType } from '../contract/admin-api.ts';
 import type { DeploymentAction } from '../contract/states.ts';
-import type { AdminIdentity } from '../host-contract.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { DomainError, notFound } from '../kernel/errors.ts';
 import type { Transaction, UnitOfWork } from '../kernel/unit-of-work.ts';
@@ -55,11 +55,11 @@ export class DeploymentLock {
   /** Throws `not_found`, and `invalid_state` when the state does not allow the action. */
   act(
     action: DeploymentAction,
-    admin: AdminIdentity,
+    admin: AdminCaller,
     id: string,
     change: (locked: LockedDeployment) => Promise<void>,
   ): Promise<void> {
-    return this.hold(id, admin.organizationId, async (locked) => {
+    return this.hold(id, admin, async (locked) => {
       const { deployment, batches } = locked;
       if (!isAllowed(action, situationOf(deployment, batches))) throw notPossible(action, locked);
       await change(locked);
@@ -67,24 +67,20 @@ export class DeploymentLock {
   }
 
   /**
-   * Runs `change` on the locked deployment, whatever its state. `organizationId` null: the caller is
-   * the system itself. Throws `not_found`.
+   * Runs `change` on the locked deployment, whatever its state. `caller` null: the system itself. Throws `not_found`.
    */
   async hold<T>(
     id: string,
-    organizationId: string | null,
+    caller: AdminCaller | null,
     change: (locked: LockedDeployment) => Promise<T>,
   ): Promise<T> {
     const done = await this.#work.run(async (tx) => {
       const [deployment] = await this.#deployments.lock(tx, [id]);
-      if (
-        !deployment ||
-        (organizationId !== null && deployment.organizationId !== organizationId)
-      ) {
+      if (!deployment || (caller !== null && deployment.organizationId !== caller.organizationId)) {
         throw notFound('This deployment');
       }
       const batches = await this.#deployments.batchesOf(id, tx);
-      const afterCommit = new AfterCommit();
+      const afterCommit = new AfterCommit(caller ? { request_id: caller.requestId } : {});
       const now = this.#clock.now();
       const touched: LockedDeployment['touched'] = { devices: NO_DEVICES };
       const result = await change({ tx, deployment, batches, afterCommit, now, touched });
@@ -117,8 +113,8 @@ export class DeploymentLock {
   }
 }
 
-export function actorOf(admin: AdminIdentity): Actor {
-  return { type: 'admin', id: admin.userId, name: admin.name };
+export function actorOf(admin: AdminCaller): Actor {
+  return { type: 'admin', id: admin.userId, name: admin.name, address: admin.address };
 }
 
 /** 409, naming the state and what it allows. */

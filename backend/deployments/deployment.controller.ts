@@ -1,11 +1,11 @@
 import type { Request, Response } from 'express';
 import { inject, injectable } from 'inversify';
+import type { AdminCaller } from '../audit/admin-caller.ts';
 import type { PluginConfig } from '../config.ts';
 import type { RetryResponse, RollbackAccepted } from '../contract/admin-api.ts';
 import { adminOf } from '../http/guards.ts';
 import { pathId } from '../http/path-id.ts';
 import { validate } from '../http/validate.ts';
-import type { AdminIdentity } from '../host-contract.ts';
 import { TOKENS } from '../tokens.ts';
 import { DeploymentCreation } from './deployment-creation.service.ts';
 import { DeploymentQueries } from './deployment.queries.ts';
@@ -54,6 +54,7 @@ export class DeploymentController {
   create = async (request: Request, response: Response): Promise<void> => {
     const draft = toDraft(validate(this.#createSchema, request.body));
     const created = await this.#creation.create(adminOf(request), draft);
+    response.locals['deploymentId'] = created.deployment_id;
     response.status(201).json(created);
   };
 
@@ -143,7 +144,7 @@ export class DeploymentController {
     response.json(await this.#queries.events(adminOf(request).organizationId, id, cursor ?? null));
   };
 
-  async #answerDetail(response: Response, admin: AdminIdentity, id: string): Promise<void> {
+  async #answerDetail(response: Response, admin: AdminCaller, id: string): Promise<void> {
     response.json(await this.#queries.detail(admin.organizationId, id));
   }
 }

@@ -1,5 +1,5 @@
 import { inject, injectable } from 'inversify';
-import type { AdminIdentity } from '../host-contract.ts';
+import type { AdminCaller } from '../audit/admin-caller.ts';
 import { DomainError } from '../kernel/errors.ts';
 import { MANY_DEVICES } from '../progress/change-feed.ts';
 import { TOKENS } from '../tokens.ts';
@@ -39,7 +39,7 @@ export class DeploymentService {
     this.#steps = steps;
   }
 
-  async start(admin: AdminIdentity, id: string): Promise<void> {
+  async start(admin: AdminCaller, id: string): Promise<void> {
     await this.#jobs.assertAvailable();
     await this.#lock.act('start', admin, id, (locked) => this.#begin(locked, actorOf(admin)));
   }
@@ -54,7 +54,7 @@ export class DeploymentService {
     });
   }
 
-  async pause(admin: AdminIdentity, id: string): Promise<void> {
+  async pause(admin: AdminCaller, id: string): Promise<void> {
     await this.#lock.act('pause', admin, id, async (locked) => {
       const { tx, deployment } = locked;
       await this.#deployments.update(tx, deployment.id, {
@@ -66,7 +66,7 @@ export class DeploymentService {
   }
 
   /** Goes on where it stopped, and accepts the failures so far. */
-  async resume(admin: AdminIdentity, id: string): Promise<void> {
+  async resume(admin: AdminCaller, id: string): Promise<void> {
     await this.#jobs.assertAvailable();
     await this.#lock.act('resume', admin, id, async (locked) => {
       const { tx, deployment, batches, afterCommit, now } = locked;
@@ -86,7 +86,7 @@ export class DeploymentService {
     });
   }
 
-  async cancel(admin: AdminIdentity, id: string): Promise<void> {
+  async cancel(admin: AdminCaller, id: string): Promise<void> {
     await this.#lock.act('cancel', admin, id, async (locked) => {
       const { tx, deployment, batches, afterCommit, now } = locked;
       locked.touched.devices = MANY_DEVICES;
@@ -108,7 +108,7 @@ export class DeploymentService {
    * Releases more of a canary: up to `percentage` of all targets. Throws `percentage_too_low` when
    * that adds no device.
    */
-  async expand(admin: AdminIdentity, id: string, percentage: number): Promise<void> {
+  async expand(admin: AdminCaller, id: string, percentage: number): Promise<void> {
     await this.#jobs.assertAvailable();
     await this.#lock.act('expand', admin, id, async (locked) => {
       const { tx, deployment, batches, afterCommit, now } = locked;

@@ -85,7 +85,7 @@ export class RolloutSteps {
     afterCommit.add(() =>
       job(this.#jobs).catch((error: unknown) => {
         this.#logger.warn(
-          { err: error, deployment_id: deploymentId },
+          { err: error, deployment_id: deploymentId, ...afterCommit.logContext },
           'job could not be queued; the reconcile job will make up for it',
         );
       }),

@@ -1,5 +1,5 @@
 import { inject, injectable } from 'inversify';
-import type { AdminIdentity } from '../host-contract.ts';
+import type { AdminCaller } from '../audit/admin-caller.ts';
 import { DomainError, notFound } from '../kernel/errors.ts';
 import type { Transaction } from '../kernel/unit-of-work.ts';
 import { MANY_DEVICES } from '../progress/change-feed.ts';
@@ -48,9 +48,9 @@ export class TargetRecovery {
    * newer deployment since are left alone: a new version is never followed by an old one. Answers how
    * many. Throws `not_found`, `invalid_state` when none can be retried.
    */
-  async retry(admin: AdminIdentity, id: string, deviceIds: string[] | null): Promise<number> {
+  async retry(admin: AdminCaller, id: string, deviceIds: string[] | null): Promise<number> {
     await this.#jobs.assertAvailable();
-    return this.#lock.hold(id, admin.organizationId, async (locked) => {
+    return this.#lock.hold(id, admin, async (locked) => {
       const { tx, deployment, afterCommit } = locked;
       locked.touched.devices = deviceIds ? { named: deviceIds, others: false } : MANY_DEVICES;
       const situation = situationOf(deployment, locked.batches);
@@ -86,12 +86,12 @@ export class TargetRecovery {
    * the version. Throws `not_found`, `invalid_state`, `previous_version_unknown`.
    */
   async requestRollback(
-    admin: AdminIdentity,
+    admin: AdminCaller,
     id: string,
     deviceId: string,
     previousVersion: string | null,
   ): Promise<string> {
-    return this.#lock.hold(id, admin.organizationId, async (locked) => {
+    return this.#lock.hold(id, admin, async (locked) => {
       const { tx, touched } = locked;
       touched.devices = { named: [deviceId], others: false };
       const [target] = await this.#targets.lock(tx, [{ deploymentId: id, deviceId }]);

@@ -1,13 +1,15 @@
 import type { Request, RequestHandler } from 'express';
-import type { AdminIdentity, DeviceIdentity, HostContext } from '../host-contract.ts';
+import type { AdminCaller } from '../audit/admin-caller.ts';
+import type { DeviceIdentity, HostContext } from '../host-contract.ts';
 import { DomainError } from '../kernel/errors.ts';
+import { requestIdOf } from './request-id.ts';
 
-const admins = new WeakMap<Request, AdminIdentity>();
+const admins = new WeakMap<Request, AdminCaller>();
 const devices = new WeakMap<Request, DeviceIdentity>();
 
 /** 401 without a valid session or token, 403 for users who are no admins. */
 export function requireAdmin(auth: HostContext['auth']): RequestHandler {
-  return async (request, _response, next) => {
+  return async (request, response, next) => {
     const identity = await auth.admin(request);
     if (!identity) {
       throw new DomainError('unauthenticated', 'Sign in, or send a valid bearer token.');
@@ -15,7 +17,11 @@ export function requireAdmin(auth: HostContext['auth']): RequestHandler {
     if (!identity.isAdmin) {
       throw new DomainError('forbidden', 'Only admins may manage updates.');
     }
-    admins.set(request, identity);
+    admins.set(request, {
+      ...identity,
+      address: request.ip ?? null,
+      requestId: requestIdOf(response),
+    });
     next();
   };
 }
@@ -37,7 +43,7 @@ export function requireDevice(auth: HostContext['auth']): RequestHandler {
 }
 
 /** The admin that {@link requireAdmin} let in. */
-export function adminOf(request: Request): AdminIdentity {
+export function adminOf(request: Request): AdminCaller {
   return identityOf(admins, request);
 }
 

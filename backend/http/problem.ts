@@ -3,6 +3,8 @@ import type { Logger } from 'pino';
 import { PROBLEMS, type Problem } from '../contract/problem.ts';
 import { databaseUnavailable, isDatabaseUnavailable } from '../database/database-errors.ts';
 import { DomainError, notFound } from '../kernel/errors.ts';
+import { requestIdOf } from './request-id.ts';
+import { routeOf, traceOf } from './request-telemetry.ts';
 
 /**
  * The one place where an error becomes an HTTP answer (RFC 9457). What is not a domain error is
@@ -15,14 +17,23 @@ export function problemHandler(logger: Logger): ErrorRequestHandler {
       return;
     }
     const problem = toDomainError(error);
-    if (PROBLEMS[problem.code].status >= 500) {
-      logger.error({ err: error, method: request.method, url: request.path }, problem.message);
+    const isOurs = PROBLEMS[problem.code].status >= 500;
+    if (isOurs) {
+      const { method } = request;
+      logger.error(
+        { err: error, method, route: routeOf(request), ...traceOf(request, response) },
+        problem.message,
+      );
     }
-    sendProblem(response, problem);
+    sendProblem(response, problem, isOurs ? { request_id: requestIdOf(response) } : {});
   };
 }
 
-export function sendProblem(response: Response, error: DomainError): void {
+function sendProblem(
+  response: Response,
+  error: DomainError,
+  trace: Pick<Problem, 'request_id'>,
+): void {
   const { status, title } = PROBLEMS[error.code];
   const body: Problem = {
     type: `urn:ota:problem:${error.code}`,
@@ -31,6 +42,7 @@ export function sendProblem(response: Response, error: DomainError): void {
     detail: error.message,
     code: error.code,
     ...error.extras,
+    ...trace,
   };
   if (error.retryAfterSeconds !== undefined) {
     response.set('Retry-After', String(error.retryAfterSeconds));

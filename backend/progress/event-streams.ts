@@ -121,7 +121,7 @@ export class EventStreams {
           );
       } catch (error) {
         this.#logger.warn(
-          { err: error },
+          { err: error, deployment_id: change.deploymentId },
           'change could not be shown; streams are told to fetch anew',
         );
         for (const client of watching) client.send(id, [{ type: 'reset' }]);

@@ -11,6 +11,7 @@ import { AREA_PATHS, type HostServices } from './host-context.ts';
 import { metricsRoute } from './metrics.ts';
 import { importMapHash, pageRoutes } from './page-routes.ts';
 import { answerProblems, notFound } from './problem.ts';
+import { requestIds } from './request-id.ts';
 import { sameOriginSessions } from './same-origin.ts';
 import { securityHeaders } from './security-headers.ts';
 import { signInRoutes } from './sign-in-routes.ts';
@@ -31,6 +32,7 @@ export function createApplication(parts: ApplicationParts): Express {
   const { auth } = services.context;
   const app = express();
   app.disable('x-powered-by');
+  app.use(requestIds);
   app.get('/health', liveness);
   app.get(
     '/health/ready',

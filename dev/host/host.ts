@@ -78,6 +78,8 @@ export async function startHost(settings: HostSettings): Promise<RunningHost> {
     connection: named(settings.databaseUrl, `ops-center-${role}`),
     pool: { min: 0, max: POOL_SIZE },
     acquireConnectionTimeout: CONNECTION_LIMIT_MS,
+    // Errors are logged; what was to be stored is nobody's business there.
+    compileSqlOnError: false,
   });
   const services = createHostServices({ ...settings, knex });
   const activeRequests = new ActiveRequests();
@@ -102,7 +104,9 @@ export async function startHost(settings: HostSettings): Promise<RunningHost> {
     await knex.destroy();
     throw error;
   }
-  services.notices.on('notice', (notice) => logger.info(notice, 'Notice from the plugin'));
+  services.notices.on('notice', ({ name, payload }) =>
+    logger.info({ notice: name, ...payload }, 'Notice from the plugin'),
+  );
   const stopHousekeeping =
     role === 'worker' ? null : startHousekeeping(knex, heartbeatSeconds, logger);
 

@@ -6,6 +6,7 @@ import { destination, pino } from 'pino';
 import { startEmbeddedPostgres } from '../database/embedded-postgres.ts';
 import { readEnvironment, type HostEnvironment } from './environment.ts';
 import { startHost } from './host.ts';
+import { LOG_OPTIONS } from './log-options.ts';
 import { startMessage } from './start-message.ts';
 
 const PLUGIN_ROOT = path.resolve(import.meta.dirname, '..', '..');
@@ -13,7 +14,10 @@ const PLUGIN_ROOT = path.resolve(import.meta.dirname, '..', '..');
 const EXIT_LIMIT_MS = 10_000;
 
 const environment = environmentOrExit();
-const logger = pino({ level: environment.logLevel }, destination({ fd: 2, sync: true }));
+const logger = pino(
+  { ...LOG_OPTIONS, level: environment.logLevel },
+  destination({ fd: 2, sync: true }),
+);
 const signal = firstSignal();
 
 const database = environment.databaseUrl

@@ -62,7 +62,10 @@ export function answerProblems(logger: Logger): ErrorRequestHandler {
     }
     const problem = asProblem(error);
     const [status, title] = TITLES[problem.code];
-    if (status === 500) logger.error({ err: error, path: request.path }, 'A request failed');
+    const requestId = response.get('X-Request-Id');
+    if (status === 500) {
+      logger.error({ err: error, path: request.path, request_id: requestId }, 'A request failed');
+    }
     if (status === 503) response.set('Retry-After', '5');
     response
       .status(status)
@@ -74,6 +77,7 @@ export function answerProblems(logger: Logger): ErrorRequestHandler {
         detail: problem.message,
         code: problem.code,
         ...(problem.faults.length > 0 ? { errors: problem.faults } : {}),
+        ...(status >= 500 ? { request_id: requestId } : {}),
       });
   };
 }

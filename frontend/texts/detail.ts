@@ -118,6 +118,7 @@ export const timeline = {
   title: 'Timeline',
   none: 'Nothing has happened yet.',
   more: 'Show earlier events',
+  from: (address: string) => `from ${address}`,
   event: eventTitle,
   fact: eventFact,
   factName: {

@@ -224,7 +224,7 @@ export function rolloutQueueContract(
       await work(recorder.processors);
       await work(recorder.processors);
 
-      const identity = { ...admin, userId: admin.id };
+      const identity = { ...admin, userId: admin.id, address: null, requestId: 'test' };
       const creation = container.get(DeploymentCreation);
       const { deployment_id: id } = await creation.create(identity, ROLLING_BY_FIVE);
       await container.get(DeploymentService).start(identity, id);
@@ -373,6 +373,27 @@ export function rolloutQueueContract(
       await closed;
       expect(story).to.deep.equal(['another came and went', 'job done', 'closed']);
       expect(recorder.of('skip-pending')).to.have.length(0);
+    });
+
+    it('F64 F70 closes a worker while the store is away, and leaves nothing open', async () => {
+      const recorder = new Recorder();
+      const worker = await work(recorder.processors, { every: 1 });
+      await recorder.done('reconcile', 1);
+      const before = process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
+      await store.goAway();
+      try {
+        const problem = await queue.passGate(randomUUID()).catch((error: unknown) => error);
+        expect(problem).to.include({ code: 'queue_unavailable' });
+        await worker.close();
+        await queue.close();
+        await waitFor(
+          () =>
+            process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length <= before,
+          { describe: () => process.getActiveResourcesInfo().join(', ') },
+        );
+      } finally {
+        await store.comeBack();
+      }
     });
 
     it('shares the jobs among workers, each done by one', async () => {

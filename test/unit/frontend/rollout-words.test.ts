@@ -202,7 +202,7 @@ describe('timeline in words', () => {
       type: 'admin' | 'device' | 'system',
       name: string | null,
       device: string | null,
-    ) => eventActor({ actor: { type, id: 'x', name }, device_id: device }, names);
+    ) => eventActor({ actor: { type, id: 'x', name, address: null }, device_id: device }, names);
     expect(actor('admin', 'Ada', 'd1')).to.equal('by Ada, on edge-1');
     expect(actor('device', null, 'd1')).to.equal('by edge-1');
     expect(actor('device', null, '0123456789')).to.equal('by device 01234567');
