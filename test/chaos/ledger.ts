@@ -66,21 +66,7 @@ export async function judge(
        GROUP BY device_id HAVING count(*) > 1`,
       deploymentId,
     ),
-    drift: await count(
-      knex,
-      `SELECT 1 FROM ota_deployment_batches b
-       CROSS JOIN LATERAL (
-         SELECT ${TARGET_STATUSES.map(
-           (status) => `count(*) FILTER (WHERE t.status = '${status}') AS ${status}`,
-         ).join(', ')}
-         FROM ota_deployment_devices t
-         WHERE t.deployment_id = b.deployment_id
-           AND t.position >= b.first_position AND t.position < b.first_position + b.size
-       ) counted
-       WHERE b.deployment_id = :id
-         AND (${TARGET_STATUSES.map((status) => `b.${status} <> counted.${status}`).join(' OR ')})`,
-      deploymentId,
-    ),
+    drift: await counterDrift(knex, deploymentId),
     // Release times are in milliseconds; what ended within the same one was in time.
     early: await count(
       knex,
@@ -101,6 +87,25 @@ export async function judge(
       deploymentId,
     ),
   };
+}
+
+/** Batches whose counters differ from the rows they count. */
+export async function counterDrift(knex: Knex, deploymentId: string): Promise<number> {
+  return count(
+    knex,
+    `SELECT 1 FROM ota_deployment_batches b
+       CROSS JOIN LATERAL (
+         SELECT ${TARGET_STATUSES.map(
+           (status) => `count(*) FILTER (WHERE t.status = '${status}') AS ${status}`,
+         ).join(', ')}
+         FROM ota_deployment_devices t
+         WHERE t.deployment_id = b.deployment_id
+           AND t.position >= b.first_position AND t.position < b.first_position + b.size
+       ) counted
+       WHERE b.deployment_id = :id
+         AND (${TARGET_STATUSES.map((status) => `b.${status} <> counted.${status}`).join(' OR ')})`,
+    deploymentId,
+  );
 }
 
 async function count(knex: Knex, statement: string, id: string): Promise<number> {

@@ -1,0 +1,208 @@
+import { expect } from 'chai';
+
+import type { DeploymentStatus } from '../../backend/contract/states.ts';
+import { counterDrift } from '../chaos/ledger.ts';
+import type { SeededDevice } from '../support/seed.ts';
+import {
+  openFleet,
+  openServer,
+  openStage,
+  type Fleet,
+  type Stage,
+} from '../support/ota-scenario.ts';
+
+/** What the actions look at; the contract's table once more, in the test's own words. */
+interface Model {
+  status: DeploymentStatus;
+  /** The canary has a rest that nobody has expanded to. */
+  rest: boolean;
+  failed: boolean;
+  /** The device that is asked to go back has something to go back from. */
+  begun: boolean;
+}
+
+interface Action {
+  told: string;
+  path(device: SeededDevice): string;
+  /** The state after it; `null`: not possible. */
+  apply(model: Model): Model | null;
+}
+
+const simple = (name: string) => () => `/${name}`;
+const when = (possible: boolean, model: Model) => (possible ? model : null);
+
+const ACTIONS: Record<string, Action> = {
+  start: {
+    told: 'started',
+    path: simple('start'),
+    apply: (model) => when(model.status === 'pending', { ...model, status: 'in_progress' }),
+  },
+  pause: {
+    told: 'paused',
+    path: simple('pause'),
+    apply: (model) => when(model.status === 'in_progress', { ...model, status: 'paused' }),
+  },
+  resume: {
+    told: 'resumed',
+    path: simple('resume'),
+    apply: (model) => when(model.status === 'paused', { ...model, status: 'in_progress' }),
+  },
+  cancel: {
+    told: 'cancelled',
+    path: simple('cancel'),
+    apply: (model) => when(model.status !== 'cancelled', { ...model, status: 'cancelled' }),
+  },
+  expand: {
+    told: 'expanded',
+    path: simple('expand'),
+    apply: (model) => when(model.status === 'in_progress' && model.rest, { ...model, rest: false }),
+  },
+  retry: {
+    told: 'retried',
+    path: simple('retry'),
+    apply: (model) =>
+      when(['in_progress', 'paused'].includes(model.status) && model.failed, {
+        ...model,
+        failed: false,
+      }),
+  },
+  rollback: {
+    told: 'rollback_requested',
+    path: (device) => `/devices/${device.id}/rollback`,
+    apply: (model) => when(model.begun, model),
+  },
+};
+
+/** Canaries of ten devices, two of them in the first batch. */
+interface Situation {
+  model: Model;
+  /** What admins did to bring it there. */
+  actionsBefore: number;
+  bring(fleet: Fleet, id: string): Promise<void>;
+}
+
+async function roll(fleet: Fleet, id: string): Promise<void> {
+  await fleet.act(id, 'start');
+  await fleet.untilReleased(id, 2, { timeout: 20_000 });
+  const [good, bad] = await fleet.batch(id, 1);
+  await fleet.reports(good!, id, 'completed');
+  await fleet.reports(bad!, id, 'failed');
+}
+
+const BEGUN = { rest: true, failed: true, begun: true };
+const SITUATIONS: Situation[] = [
+  {
+    model: { status: 'pending', rest: true, failed: false, begun: false },
+    actionsBefore: 0,
+    bring: () => Promise.resolve(),
+  },
+  { model: { status: 'in_progress', ...BEGUN }, actionsBefore: 1, bring: roll },
+  {
+    model: { status: 'paused', ...BEGUN },
+    actionsBefore: 2,
+    async bring(fleet, id) {
+      await roll(fleet, id);
+      await fleet.act(id, 'pause');
+    },
+  },
+];
+
+const NAMES = Object.keys(ACTIONS);
+const PAIRS = NAMES.flatMap((first) => NAMES.map((second) => [first, second] as const));
+const TOLD = new Set(Object.values(ACTIONS).map(({ told }) => told));
+
+describe('F67 two servers are asked at the same time', function () {
+  this.timeout(60_000);
+  let stage: Stage;
+  let second: Awaited<ReturnType<typeof openServer>>;
+
+  before(async () => {
+    stage = await openStage();
+    second = await openServer(stage.knex, { role: 'api' });
+  });
+
+  after(async () => {
+    await second?.close();
+    await stage?.close();
+  });
+
+  interface Race {
+    fleet: Fleet;
+    id: string;
+    device: SeededDevice;
+  }
+
+  /** Brought side by side, since most of the time is waiting for the first batch. */
+  async function prepare(situation: Situation, count: number): Promise<Race[]> {
+    return Promise.all(
+      Array.from({ length: count }, async () => {
+        const fleet = await openFleet(stage, 10);
+        const { deployment_id: id } = await fleet.create({
+          rollout_strategy: 'canary',
+          rollout_percentage: 20,
+        });
+        await situation.bring(fleet, id);
+        const [device] = await fleet.batch(id, 1);
+        return { fleet, id, device: device! };
+      }),
+    );
+  }
+
+  /** What may come of both: of one after the other, in either order. */
+  function legalOutcomes(model: Model, first: string, other: string): string[] {
+    const inOrder = (names: string[]): boolean[] => {
+      let state = model;
+      return names.map((name) => {
+        const next = ACTIONS[name]!.apply(state);
+        if (next) state = next;
+        return next !== null;
+      });
+    };
+    return [inOrder([first, other]), inOrder([other, first]).reverse()].map((won) =>
+      JSON.stringify(won),
+    );
+  }
+
+  for (const situation of SITUATIONS) {
+    describe(`while it is ${situation.model.status}`, () => {
+      let races: Race[];
+
+      before(async () => {
+        races = await prepare(situation, PAIRS.length);
+      });
+
+      for (const [index, [first, other]] of PAIRS.entries()) {
+        it(`${first} here, ${other} there`, async () => {
+          const { fleet, id, device } = races[index]!;
+          const url = (name: string) => `/deployments/${id}${ACTIONS[name]!.path(device)}`;
+          const answers = await Promise.all([
+            fleet.post(url(first)),
+            fleet.through(second.host).post(url(other)),
+          ]);
+          for (const { status } of answers) expect(status).to.be.oneOf([200, 202, 409]);
+          const won = answers.map(({ status }) => status !== 409);
+          expect(JSON.stringify(won)).to.be.oneOf(legalOutcomes(situation.model, first, other));
+
+          // The timeline tells of winners only, and what it tells leads to what is so.
+          const winners = [first, other].filter((_, place) => won[place]);
+          const events = (await fleet.events(id)).filter(
+            ({ type, actor }) => actor.type === 'admin' && TOLD.has(type),
+          );
+          const since = events.slice(0, winners.length).reverse();
+          expect(since.map(({ type }) => type)).to.have.members(
+            winners.map((name) => ACTIONS[name]!.told),
+          );
+          expect(events).to.have.length(winners.length + situation.actionsBefore);
+          let state: Model | null = situation.model;
+          for (const { type } of since) {
+            const action = Object.values(ACTIONS).find(({ told }) => told === type)!;
+            state = state && action.apply(state);
+          }
+          const detail = await fleet.detail(id);
+          expect(detail.status).to.equal(state?.status);
+          expect(await counterDrift(stage.knex, id)).to.equal(0);
+        });
+      }
+    });
+  }
+});
