@@ -1,4 +1,4 @@
-import { Router } from 'express';
+import { Router, type RequestHandler } from 'express';
 import type { DeviceController } from '../devices/device.controller.ts';
 import type { HostContext } from '../host-contract.ts';
 import type { DeviceRateLimit } from './device-rate-limit.ts';
@@ -17,7 +17,7 @@ export function createDeviceRouter(
   devices: DeviceController,
 ): Router {
   const router = Router();
-  router.use(requireDevice(auth), rateLimit.handler);
+  router.use(bareAnswers, requireDevice(auth), rateLimit.handler);
 
   router.get('/check-update', devices.checkUpdate);
   router.post('/deployments/:id/status', ...jsonBody(REPORT_LIMIT), devices.report);
@@ -25,3 +25,11 @@ export function createDeviceRouter(
   router.use(unknownRoute);
   return router;
 }
+
+/** Nothing here is for a browser; should one come, it finds nothing to guess, to keep or to frame. */
+const bareAnswers: RequestHandler = (_request, response, next) => {
+  response.setHeader('X-Content-Type-Options', 'nosniff');
+  response.setHeader('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'");
+  response.setHeader('Cache-Control', 'no-store');
+  next();
+};

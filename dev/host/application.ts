@@ -13,7 +13,7 @@ import { importMapHash, pageRoutes } from './page-routes.ts';
 import { answerProblems, notFound } from './problem.ts';
 import { requestIds } from './request-id.ts';
 import { sameOriginSessions } from './same-origin.ts';
-import { securityHeaders } from './security-headers.ts';
+import { noSniffing, securityHeaders } from './security-headers.ts';
 import { signInRoutes } from './sign-in-routes.ts';
 
 export interface ApplicationParts {
@@ -32,7 +32,7 @@ export function createApplication(parts: ApplicationParts): Express {
   const { auth } = services.context;
   const app = express();
   app.disable('x-powered-by');
-  app.use(requestIds);
+  app.use(requestIds, noSniffing);
   app.get('/health', liveness);
   app.get(
     '/health/ready',

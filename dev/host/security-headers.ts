@@ -1,6 +1,12 @@
 import type { RequestHandler } from 'express';
 import helmet from 'helmet';
 
+/** For every answer, of every area: what it is, is what it says it is. */
+export const noSniffing: RequestHandler = (_request, response, next) => {
+  response.setHeader('X-Content-Type-Options', 'nosniff');
+  next();
+};
+
 /**
  * @param scriptHashes of the inline scripts that are allowed, e.g. `'sha256-…'`; an import map can only
  *   be inline

@@ -22,6 +22,8 @@ export interface PageOptions {
 
 export class OpsCenter {
   readonly host: TestHost;
+  /** What browsers refused because of the content security policy; must be empty at the end. */
+  readonly policyViolations: string[] = [];
   readonly #browser: Browser;
   #contexts: BrowserContext[] = [];
 
@@ -79,6 +81,10 @@ export class OpsCenter {
       reducedMotion: 'reduce',
     });
     this.#contexts.push(context);
+    context.on('console', (message) => {
+      if (/Content Security Policy/i.test(message.text()))
+        this.policyViolations.push(message.text());
+    });
     const page = await context.newPage();
     const login = new URL(await this.host.createLoginUrl());
     await page.goto(origin + login.pathname + login.search);
@@ -105,5 +111,6 @@ export class OpsCenter {
   async close(): Promise<void> {
     await this.#browser.close();
     await this.host.dispose();
+    if (this.policyViolations.length > 0) throw new Error(this.policyViolations.join('\n'));
   }
 }
