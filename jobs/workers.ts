@@ -115,8 +115,9 @@ function toProcessor(processors: JobProcessors, logger: Logger): Processor {
   return async (job) => {
     const processor = processors[job.name as keyof JobProcessors] as
       ((payload: unknown) => Promise<void>) | undefined;
-    // A newer release may have queued what this one does not know; it is not lost, only left.
-    if (!processor) throw new UnrecoverableError(`unknown job ${job.name}`);
+    // A newer release may have queued what this one does not know. Given back, it waits for a worker of
+    // that release; should none come in time, its reconcile job makes up for it.
+    if (!processor) throw new Error(`unknown job ${job.name}: left for workers of its release`);
     try {
       await processor(job.data);
       logger.debug(traceOf(job), 'job done');

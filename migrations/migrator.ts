@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Knex } from 'knex';
 import * as deployments from './20261101000000_deployments.ts';
 import * as timelineAndLogs from './20261101000001_timeline_and_logs.ts';
@@ -20,18 +21,30 @@ const source: Knex.MigrationSource<string> = {
 };
 
 const TABLE = 'ota_migrations';
-const CONFIG: Knex.MigratorConfig = {
+const CONFIG: Knex.MigratorConfigWithLifecycleHooks = {
   migrationSource: source,
   tableName: TABLE,
   // A newer release may have migrated already, and servers of this one must still start beside it.
   disableMigrationsListValidation: true,
+  // A migration that waits for a lock makes everybody wait who comes after it.
+  beforeEach: async (transaction) => {
+    await transaction.raw(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
+  },
 };
+const LOCK_TIMEOUT_MS = 1_000;
+/** Between two tries servers catch up with what they had to wait for. */
+const LOCK_RETRY_MS = 1_000;
+const LOCK_TRIES = 60;
+const LOCK_NOT_AVAILABLE = '55P03';
 /** Any fixed number; processes that start together take turns on it. */
 const ADVISORY_LOCK = 7_200_721;
 
-/** Brings the schema to this release. Safe to call from several processes at once. */
+/**
+ * Brings the schema to this release. Safe to call from several processes at once, and while servers of
+ * the release before serve: it holds none of them up for longer than a second at a time.
+ */
 export async function migrateUp(knex: Knex): Promise<void> {
-  await takingTurns(knex, () => knex.migrate.latest(CONFIG));
+  await takingTurns(knex, () => withPatience(() => knex.migrate.latest(CONFIG)));
 }
 
 /** Migrations of this release that the database has not seen; those of newer releases do no harm. */
@@ -63,4 +76,18 @@ async function takingTurns(knex: Knex, migrate: () => Promise<unknown>): Promise
     }
     await migrate();
   });
+}
+
+/** Tries again when something held a lock for too long; every try begins with nothing half done. */
+async function withPatience(migrate: () => Promise<unknown>): Promise<void> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      await migrate();
+      return;
+    } catch (error) {
+      const { code } = error as { code?: unknown };
+      if (code !== LOCK_NOT_AVAILABLE || tries === LOCK_TRIES) throw error;
+      await delay(LOCK_RETRY_MS);
+    }
+  }
 }

@@ -79,8 +79,9 @@ async function runMocha(
 
 function lineOf(summary: TestSummary | null): string {
   if (summary === null) return '0 passed, 1 failed';
-  const { passed, failed, skipped } = summary;
-  return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
+  const { passed, failed, skipped, figures } = summary;
+  const counts = `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
+  return [counts, ...figures].join('; ');
 }
 
 process.exitCode = await main();

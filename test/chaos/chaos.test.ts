@@ -23,6 +23,7 @@ import { createHostTables } from '../../dev/host/host-schema.ts';
 import { RolloutQueue } from '../../jobs/rollout-queue.ts';
 import { migrateUp } from '../../migrations/migrator.ts';
 import { ADMIN_API, deploymentRequest } from '../support/ota-scenario.ts';
+import { tellAtTheEnd } from '../support/root-setup.ts';
 import { startRedisServer, type RedisServer } from '../support/redis-server.ts';
 import { insertDevices, insertOrganization, insertUser } from '../support/seed.ts';
 import { waitFor } from '../support/wait-for.ts';
@@ -228,10 +229,11 @@ describe('F63 F64 F65 F66 F70 a rollout while everything breaks', function () {
         describe: () => `all acknowledged ends are kept; ${JSON.stringify(verdict)}`,
       },
     );
-    const { targets, lost, doubled, drift, early } = verdict;
-    console.log(
-      `      faults injected ${course.length}, targets ${targets}, lost ${lost}, ` +
-        `doubled ${doubled}, drift ${drift}, ahead of the gate ${early}, seed ${SEED}`,
+    const { targets, lost, doubled, drift, early, releasedTwice, unfinished } = verdict;
+    tellAtTheEnd(
+      `${course.length} faults injected, ${targets} targets: lost ${lost}, doubled ${doubled}, ` +
+        `drift ${drift}, ahead of the gate ${early}, released twice ${releasedTwice}, ` +
+        `unfinished ${unfinished} (seed ${SEED})`,
     );
     expect(verdict).to.deep.equal({
       targets: DEVICES,

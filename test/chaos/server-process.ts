@@ -15,6 +15,7 @@ const KEPT_LINES = 30;
 export interface ServerSettings {
   role: HostRole;
   databaseUrl: string;
+  /** Empty: the queue is in PostgreSQL. */
   redisUrl: string;
   pluginConfig: object;
 }
@@ -55,12 +56,14 @@ export class ServerProcess {
     }
   }
 
-  async kill(signal: NodeJS.Signals): Promise<void> {
+  /** Resolves when it has ended, with its exit code; `null`: a signal ended it. */
+  async kill(signal: NodeJS.Signals): Promise<number | null> {
     const child = this.#child;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return null;
     const ended = once(child, 'exit');
     child.kill(signal);
-    await ended;
+    const [code] = (await ended) as [number | null];
+    return code;
   }
 
   /** Stands still, like a process on a machine that is out of breath, until {@link wake}. */

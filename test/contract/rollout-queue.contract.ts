@@ -375,6 +375,25 @@ export function rolloutQueueContract(
       expect(recorder.of('skip-pending')).to.have.length(0);
     });
 
+    it('gives back a job of a newer release, which a worker of that release then does', async () => {
+      const older = new Recorder();
+      const { 'skip-pending': unknown, ...known } = older.processors;
+      expect(unknown).to.be.a('function');
+      const olderWorker = await work(known as JobProcessors);
+      const id = randomUUID();
+      await queue.skipPending(id);
+      await queue.passGate(id);
+      await older.done('pass-gate', 1);
+      await waitFor(async () => (await queue.figures()).delayed > 2, {
+        describe: 'the older worker gives the job back',
+      });
+      await olderWorker.close();
+      const newer = new Recorder();
+      await work(newer.processors);
+      await newer.done('skip-pending', 1);
+      expect(newer.of('skip-pending')[0]?.payload).to.include({ deployment_id: id });
+    });
+
     it('F64 F70 closes a worker while the store is away, and leaves nothing open', async () => {
       const recorder = new Recorder();
       const worker = await work(recorder.processors, { every: 1 });

@@ -10,6 +10,15 @@ export interface TestSummary {
   passed: number;
   failed: number;
   skipped: number;
+  /** What tests measured, for the last line of the run. */
+  figures: string[];
+}
+
+const figures: string[] = [];
+
+/** Has the last line of the run end with these figures, too. */
+export function tellAtTheEnd(line: string): void {
+  figures.push(line);
 }
 
 /** After the last test everything comes to rest by itself; what does not is a leak, and a failure. */
@@ -28,6 +37,7 @@ export async function mochaGlobalTeardown(): Promise<void> {
       passed: stats.passes,
       failed: stats.failures,
       skipped: stats.pending,
+      figures,
     };
     await writeFile(file, JSON.stringify(summary));
   }
