@@ -11,7 +11,6 @@ const QUESTION = /^\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b/i;
 /** Collects the texts of all statements that `work` makes, however it makes them. */
 export async function recordStatements(work: () => Promise<void>): Promise<string[]> {
   const texts = new Set<string>();
-  // eslint-disable-next-line @typescript-eslint/unbound-method -- put back as it was
   const original = pg.Client.prototype.query;
   const recording = function (this: pg.Client, ...args: unknown[]): unknown {
     const [query] = args;
