@@ -14,8 +14,11 @@ import { FleetController } from './devices/fleet.controller.ts';
 import { checkHealth } from './health.ts';
 import type { Activate, HostContext } from './host-contract.ts';
 import { createAdminRouter } from './http/admin.router.ts';
-import { createDeviceRateLimit } from './http/device-rate-limit.ts';
-import { createDeviceRouter } from './http/device.router.ts';
+import { DeviceDoor } from './http/device-door.ts';
+import { DeviceRateLimit } from './http/device-rate-limit.ts';
+import { createDeviceListener } from './http/device.listener.ts';
+import { createDeviceRouter, deviceRoutes } from './http/device.router.ts';
+import { LoadLimit } from './http/load-limit.ts';
 import { problemHandler } from './http/problem.ts';
 import { Teardown } from './kernel/teardown.ts';
 import { readPage } from './manifest.ts';
@@ -66,19 +69,40 @@ function serve(
     metrics: container.get(MetricsController),
     stream: container.get(StreamController),
   });
-  const rateLimit = createDeviceRateLimit(config.device_requests_per_minute);
-  const device = createDeviceRouter(host.auth, rateLimit, container.get(DeviceController));
   const streams = container.get(EventStreams);
 
-  teardown.add('rate limit', () => rateLimit.close());
   teardown.add('event streams', () => streams.close());
   teardown.add(
     'shutdown callback',
     host.lifecycle.onShutdown(() => streams.close()),
   );
   teardown.add('admin routes', host.http.mount('admin', Router().use(admin, errors)));
-  teardown.add('device routes', host.http.mount('device', Router().use(device, errors)));
+  serveDevices(host, config, container.get(DeviceController), teardown);
   teardown.add('page', host.navigation.addPage(readPage()));
+}
+
+function serveDevices(
+  host: HostContext,
+  config: PluginConfig,
+  controller: DeviceController,
+  teardown: Teardown,
+): void {
+  const door = new DeviceDoor({
+    auth: host.auth,
+    rateLimit: new DeviceRateLimit(config.device_requests_per_minute),
+    loadLimit: new LoadLimit({
+      maxPolls: config.device_requests_at_once,
+      pollIntervalSeconds: config.poll_interval_seconds,
+    }),
+    logger: host.logger,
+  });
+  const routes = deviceRoutes(controller);
+  const router = createDeviceRouter(routes, door, host.logger);
+  teardown.add('device routes', host.http.mount('device', router));
+  if (host.http.listenAhead) {
+    const listener = createDeviceListener(routes, door);
+    teardown.add('device listener', host.http.listenAhead('device', listener));
+  }
 }
 
 /** Queue processors: roles `worker` and `all`. */

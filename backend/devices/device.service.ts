@@ -56,7 +56,7 @@ export class DeviceService {
     this.#clock = clock;
     this.#openTargets = coalesce<string, OfferedTarget[]>((ids) => this.#findOpenTargets(ids), {
       maxBatchSize: MAX_POLLS_PER_STATEMENT,
-      maxInFlight: 2,
+      maxInFlight: 1,
     });
     this.#report = coalesce<ReportCall, StatusAnswer>((calls) => this.#applyReports(calls), {
       maxBatchSize: MAX_REPORTS_PER_TRANSACTION,

@@ -1,27 +1,59 @@
 import { Router } from 'express';
+import type { Logger } from 'pino';
 import type { DeviceController } from '../devices/device.controller.ts';
-import type { HostContext } from '../host-contract.ts';
-import type { DeviceRateLimit } from './device-rate-limit.ts';
-import { requireDevice } from './guards.ts';
-import { jsonBody } from './json-body.ts';
-import { unknownRoute } from './problem.ts';
+import type { DeviceDoor, DeviceRoute } from './device-door.ts';
+import { jsonReader } from './json-body.ts';
+import { problemHandler, unknownRoute } from './problem.ts';
 
 const REPORT_LIMIT = 64 * 1024;
 /** A full log whose every byte is escaped in JSON. */
 const LOG_LIMIT = 2 * 1024 * 1024;
 
-/** The device API, `/api/v1/ota` (CONTRACT section 6). */
+/** The device API (CONTRACT section 6). */
+export function deviceRoutes(devices: DeviceController): DeviceRoute[] {
+  return [
+    {
+      method: 'GET',
+      path: '/check-update',
+      kind: 'poll',
+      readBody: null,
+      answer: devices.checkUpdate,
+    },
+    {
+      method: 'POST',
+      path: '/deployments/:id/status',
+      kind: 'report',
+      readBody: jsonReader(REPORT_LIMIT),
+      answer: devices.report,
+    },
+    {
+      method: 'POST',
+      path: '/deployments/:id/logs',
+      kind: 'report',
+      readBody: jsonReader(LOG_LIMIT),
+      answer: devices.uploadLog,
+    },
+  ];
+}
+
+/** The routes as Express mounts them under `/api/v1/ota`. */
 export function createDeviceRouter(
-  auth: HostContext['auth'],
-  rateLimit: DeviceRateLimit,
-  devices: DeviceController,
+  routes: readonly DeviceRoute[],
+  door: DeviceDoor,
+  logger: Logger,
 ): Router {
   const router = Router();
-  router.use(requireDevice(auth), rateLimit.handler);
-
-  router.get('/check-update', devices.checkUpdate);
-  router.post('/deployments/:id/status', ...jsonBody(REPORT_LIMIT), devices.report);
-  router.post('/deployments/:id/logs', ...jsonBody(LOG_LIMIT), devices.uploadLog);
-  router.use(unknownRoute);
+  for (const route of routes) {
+    const method = route.method === 'GET' ? 'get' : 'post';
+    router[method](route.path, (request, response) =>
+      door.serve(route, (request.params as { id?: string }).id, request, response),
+    );
+  }
+  // Strangers do not learn which paths there are.
+  router.use(async (request, _response, next) => {
+    await door.identify(request);
+    next();
+  }, unknownRoute);
+  router.use(problemHandler(logger));
   return router;
 }

@@ -1,8 +1,10 @@
-import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ErrorRequestHandler, RequestHandler } from 'express';
 import type { Logger } from 'pino';
 import { PROBLEMS, type Problem } from '../contract/problem.ts';
 import { databaseUnavailable, isDatabaseUnavailable } from '../database/database-errors.ts';
 import { DomainError, notFound } from '../kernel/errors.ts';
+import { sendJson } from './json-answer.ts';
 
 /**
  * The one place where an error becomes an HTTP answer (RFC 9457). What is not a domain error is
@@ -14,15 +16,26 @@ export function problemHandler(logger: Logger): ErrorRequestHandler {
       next(error);
       return;
     }
-    const problem = toDomainError(error);
-    if (PROBLEMS[problem.code].status >= 500) {
-      logger.error({ err: error, method: request.method, url: request.path }, problem.message);
-    }
-    sendProblem(response, problem);
+    answerProblem(error, request, response, logger);
   };
 }
 
-export function sendProblem(response: Response, error: DomainError): void {
+/** Answers an error; one that is not the client's is logged. */
+export function answerProblem(
+  error: unknown,
+  request: IncomingMessage,
+  response: ServerResponse,
+  logger: Logger,
+): void {
+  const problem = toDomainError(error);
+  if (PROBLEMS[problem.code].status >= 500 && problem.code !== 'overloaded') {
+    const url = request.url?.split('?')[0];
+    logger.error({ err: error, method: request.method, url }, problem.message);
+  }
+  sendProblem(response, problem);
+}
+
+function sendProblem(response: ServerResponse, error: DomainError): void {
   const { status, title } = PROBLEMS[error.code];
   const body: Problem = {
     type: `urn:ota:problem:${error.code}`,
@@ -33,9 +46,9 @@ export function sendProblem(response: Response, error: DomainError): void {
     ...error.extras,
   };
   if (error.retryAfterSeconds !== undefined) {
-    response.set('Retry-After', String(error.retryAfterSeconds));
+    response.setHeader('Retry-After', String(error.retryAfterSeconds));
   }
-  response.status(status).type('application/problem+json').send(JSON.stringify(body));
+  sendJson(response, status, body, 'application/problem+json; charset=utf-8');
 }
 
 /** Answers every path below the router that no route took. */
