@@ -20,7 +20,7 @@ export const PARTS: readonly Part[] = SIZES.map((size, index) => ({
   first: SIZES.slice(0, index).reduce((sum, one) => sum + one, 0),
 }));
 
-export const [SMALL, MEDIUM, LARGE] = PARTS as [Part, Part, Part];
+export const [SMALL, , LARGE] = PARTS as [Part, Part, Part];
 
 /** Polls of different devices of a part, a list for each connection. */
 export function pollsOf(part: Part, perConnection: number): (connection: number) => Request[] {
