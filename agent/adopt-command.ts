@@ -1,6 +1,7 @@
 /** `ota-agent adopt`: becomes the agent of a device that another agent has registered. */
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Logger } from 'pino';
 import { writeCurrentVersion } from './agent-parts.ts';
 import type { AgentConfig } from './config.ts';
 import { StepFailure, UsageError, messageOf } from './errors.ts';
@@ -17,8 +18,10 @@ import {
   registrationAnswer,
   writeCredentials,
 } from './state/credentials.ts';
-import { Journal } from './state/journal.ts';
+import { Outbox } from './reports/outbox.ts';
+import { type EndReport, Journal } from './state/journal.ts';
 import { takeLock } from './state/lock.ts';
+import { endReportBody } from './updates/work-end.ts';
 
 export interface AdoptOptions {
   server?: string;
@@ -29,8 +32,8 @@ export interface AdoptOptions {
 
 /**
  * Nothing is written before the server has accepted the credentials. The update that is under way for
- * `installedVersion` is the one that brings this agent: it is taken for done, and reported so when it
- * is offered again, instead of being carried out a second time.
+ * `installedVersion` is the one that brings this agent: it is taken for done, not carried out a second
+ * time, and its end is the first thing this agent reports when it works.
  *
  * @param file JSON with what Ops-Center answered the registration; other keys are passed over
  * @throws {UsageError} when the file is of no use or the device is another one already
@@ -41,9 +44,9 @@ export async function adopt(
   config: AgentConfig,
   file: string,
   options: AdoptOptions,
+  logger: Logger,
 ): Promise<ExitCode> {
-  const server = serverOf(config, options.server);
-  const credentials = await readRegistration(file, server, options.hardwareId);
+  const credentials = await readRegistration(config, file, options);
   const earlier = await readCredentials(config.state_dir).catch(() => null);
   if (earlier && earlier.device_id !== credentials.device_id && !options.force) {
     throw new UsageError(
@@ -55,28 +58,30 @@ export async function adopt(
   await takeLock(config.state_dir);
   const { journal } = await Journal.load(config.state_dir);
   if (underWay?.target_version === options.installedVersion) {
-    await journal.finish(underWay, {
-      end: {
-        status: 'completed',
-        error_message: null,
-        installed_version: options.installedVersion,
-      },
-      ended_at: new Date().toISOString(),
-      log_bytes: 0,
-    });
+    const { deployment_id, attempt } = underWay;
+    const end: EndReport = {
+      status: 'completed',
+      error_message: null,
+      installed_version: options.installedVersion,
+    };
+    const ended_at = new Date().toISOString();
+    await journal.finish(underWay, { end, ended_at, log_bytes: 0 });
+    const outbox = await Outbox.open(config.state_dir, logger);
+    await outbox.add({ kind: 'status', deployment_id, body: endReportBody(attempt, end) });
   }
   // What a failed adoption left must not be taken for the work of the agent to come.
   await rm(join(config.state_dir, CYCLE_FILE), { force: true });
   await writeCurrentVersion(config, options.installedVersion);
   await writeCredentials(config.state_dir, credentials);
-  console.log(`Adopted ${credentials.device_name ?? ''} ${credentials.device_id} at ${server}.`);
+  const { server_url, device_name, device_id } = credentials;
+  console.log(`Adopted ${[device_name, device_id].filter(Boolean).join(', ')} at ${server_url}.`);
   return EXIT.ok;
 }
 
 async function readRegistration(
+  config: AgentConfig,
   file: string,
-  server: string,
-  hardwareId: string | undefined,
+  { server, hardwareId }: AdoptOptions,
 ): Promise<Credentials> {
   let answer: unknown;
   try {
@@ -90,7 +95,7 @@ async function readRegistration(
   }
   const value = result.value as Omit<Credentials, 'server_url' | 'hardware_id'>;
   return {
-    server_url: server,
+    server_url: serverOf(config, server),
     device_id: value.device_id,
     device_name: value.device_name,
     organization_id: value.organization_id,

@@ -71,7 +71,7 @@ program
   )
   .option('--force', 'replace the registration of another device')
   .action((file: string, options: AdoptOptions) =>
-    command((config) => adopt(config, file, options)),
+    command((config, logger) => adopt(config, file, options, logger)),
   );
 
 program

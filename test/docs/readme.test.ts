@@ -1,7 +1,4 @@
-import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { pino } from 'pino';
 import { ROLLOUT_STRATEGIES } from '../../backend/contract/states.ts';
@@ -10,9 +7,9 @@ import { newToken, tokenHash } from '../../dev/host/tokens.ts';
 import { insertDevices } from '../support/seed.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { DocPage, fillIn, inShell } from './support/doc-page.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
-const run = promisify(execFile);
 
 interface Answer {
   status: number;
@@ -26,8 +23,8 @@ describe('the commands of the README', () => {
 
   before(async function () {
     this.timeout(30_000);
-    const readme = await readFile(path.join(ROOT, 'README.md'), 'utf8');
-    commands = [...readme.matchAll(/```bash\n(curl [\s\S]*?)```/g)].map((match) => match[1] ?? '');
+    const readme = await DocPage.read('README.md');
+    commands = readme.blocks('bash').filter((block) => block.startsWith('curl '));
     database = await createTestDatabase();
     host = await startHost({
       role: 'all',
@@ -54,13 +51,12 @@ describe('the commands of the README', () => {
   async function runs(ending: string, ids: Record<string, string> = {}): Promise<Answer> {
     const command = commands.find((text) => text.match(/http:\S+/)?.[0].endsWith(ending));
     if (!command) throw new Error(`the README has no command for ${ending}`);
-    let filled = command
-      .replace('curl', "curl -s -w '\\n%{http_code}'")
-      .replaceAll('http://localhost:8084', host.url)
-      .replaceAll('YOUR_TOKEN', host.admin?.token ?? '');
-    for (const [placeholder, id] of Object.entries(ids))
-      filled = filled.replaceAll(placeholder, id);
-    const { stdout } = await run('bash', ['-c', filled]);
+    const filled = fillIn(command.replace('curl', "curl -s -w '\\n%{http_code}'"), {
+      'http://localhost:8084': host.url,
+      YOUR_TOKEN: host.admin?.token ?? '',
+      ...ids,
+    });
+    const stdout = await inShell(filled, { cwd: ROOT });
     const at = stdout.lastIndexOf('\n');
     return {
       status: Number(stdout.slice(at + 1)),

@@ -141,7 +141,11 @@ export class EarlierFleet {
     return Promise.all(Array.from({ length: count }, () => this.device(type)));
   }
 
-  async device(type: string, env: Record<string, string> = {}): Promise<EarlierDevice> {
+  /** @param prepare makes the device ready before its agent starts; answers what is in its environment */
+  async device(
+    type: string,
+    prepare: (root: string) => Promise<Record<string, string>> = () => Promise.resolve({}),
+  ): Promise<EarlierDevice> {
     const made = await this.admin('POST', '/edge/devices/generate-token', {
       device_name: `${type}-${this.#devices.length}`,
       device_type: type,
@@ -154,7 +158,7 @@ export class EarlierFleet {
       path.join(root, 'etc/edge-agent/config.json'),
       JSON.stringify({ server_url: this.host.url, registration_token, poll_seconds: 0.2 }),
     );
-    const device = new EarlierDevice(id ?? '', root, env);
+    const device = new EarlierDevice(id ?? '', root, await prepare(root));
     this.#devices.push(device);
     await device.start();
     await device.until('polls', ({ said }) =>
