@@ -95,10 +95,12 @@ describe('the commands of the README', () => {
     const expanded = await runs('/DEPLOYMENT_ID/expand', ids);
     expect(expanded.status).to.equal(strategy === 'canary' ? 200 : 409);
 
-    const device = await reportCompleted(ids.DEPLOYMENT_ID);
-    const rollback = await runs('/DEVICE_ID/rollback', { ...ids, DEVICE_ID: device });
+    const device = await firstDevice(ids.DEPLOYMENT_ID);
+    await device.report('completed');
+    const rollback = await runs('/DEVICE_ID/rollback', { ...ids, DEVICE_ID: device.id });
     expect(rollback.status, JSON.stringify(rollback.body)).to.equal(202);
     expect(rollback.body['status']).to.equal('accepted');
+    await device.report('rolled_back');
 
     expect((await runs('/DEPLOYMENT_ID/cancel', ids)).body['status']).to.equal('cancelled');
     const again = await runs('/DEPLOYMENT_ID/start', ids);
@@ -106,26 +108,30 @@ describe('the commands of the README', () => {
     expect(again.body).to.include({ code: 'invalid_state', current_status: 'cancelled' });
   }
 
-  /** The first released device says that it has the new version. */
-  async function reportCompleted(deploymentId: string): Promise<string> {
-    const target = await database
+  /** The first of the released devices, which can report. */
+  async function firstDevice(
+    deploymentId: string,
+  ): Promise<{ id: string; report(status: string): Promise<void> }> {
+    const { device_id: id } = await database
       .knex('ota_deployment_devices')
       .where({ deployment_id: deploymentId, position: 0 })
       .first<{ device_id: string }>();
     const token = newToken('device');
     await database
       .knex('edge_device_tokens')
-      .insert({ token_hash: tokenHash(token), device_id: target.device_id });
-    const response = await fetch(
-      `${host.url}/api/v1/ota/deployments/${deploymentId}/status?device_id=${target.device_id}`,
-      {
-        method: 'POST',
-        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-        body: JSON.stringify({ status: 'completed', error_message: null }),
+      .insert({ token_hash: tokenHash(token), device_id: id });
+    const url = `${host.url}/api/v1/ota/deployments/${deploymentId}/status?device_id=${id}`;
+    return {
+      id,
+      async report(status) {
+        const response = await fetch(url, {
+          method: 'POST',
+          headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+          body: JSON.stringify({ status, error_message: null }),
+        });
+        expect(response.status).to.equal(200);
       },
-    );
-    expect(response.status).to.equal(200);
-    return target.device_id;
+    };
   }
 });
 
