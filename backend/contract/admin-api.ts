@@ -235,6 +235,7 @@ export const EVENT_TYPES = [
   'devices_skipped',
   'rollback_requested',
   'rollback_failed',
+  'rollback_withdrawn',
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 

@@ -137,6 +137,12 @@ export class DeploymentController {
     response.status(202).json(answer);
   };
 
+  withdrawRollback = async (request: Request, response: Response): Promise<void> => {
+    const deviceId = pathId(request.params['device_id'], 'This device');
+    await this.#recovery.withdrawRollback(adminOf(request), deploymentId(request), deviceId);
+    response.status(204).end();
+  };
+
   events = async (request: Request, response: Response): Promise<void> => {
     const id = deploymentId(request);
     const { cursor } = validate(eventQuerySchema, request.query);

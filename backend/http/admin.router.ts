@@ -40,6 +40,7 @@ export function createAdminRouter(
   router.post('/deployments/:id/expand', deployments.expand);
   router.post('/deployments/:id/retry', deployments.retry);
   router.post('/deployments/:id/devices/:device_id/rollback', deployments.rollback);
+  router.delete('/deployments/:id/devices/:device_id/rollback', deployments.withdrawRollback);
   router.get('/deployments/:id/devices/:device_id/logs', fleet.logs);
   router.get('/deployments/:id/events', deployments.events);
   router.get('/deployments/:id/stream', stream.deployment);

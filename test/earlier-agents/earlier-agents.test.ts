@@ -3,6 +3,8 @@ import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import type { DeploymentPreview, EventPage } from '../../backend/contract/admin-api.ts';
 import { makePackage, type Package } from '../agent/support/package-builder.ts';
+import { DocPage, fillIn, inShell } from '../docs/support/doc-page.ts';
+import { ADMIN_TOKEN } from '../ota/support/rollout-host.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { EarlierFleet, type EarlierDevice } from './support/earlier-fleet.ts';
 
@@ -168,6 +170,33 @@ describe('devices with agents of the earlier generation', function () {
     await fleet.until(id, 'is completed', ({ status }) => status === 'completed');
     expect(await fleet.target(id, device)).to.include({ status: 'completed', attempt: 2 });
     expect(await device.version()).to.equal('v2.1.0\n');
+  });
+
+  it('know no rollback: one asked for keeps updates away from them until it is withdrawn', async () => {
+    const type = fleet.newType();
+    const [device] = (await fleet.devices(type, 1)) as [EarlierDevice];
+    const first = await fleet.roll(type, good());
+    await installedEverywhere([device], first);
+    const rollback = `/ota/deployments/${first}/devices/${device.id}/rollback`;
+    const asked = await fleet.admin('POST', rollback, { previous_version: 'v2.0.0' });
+    expect(asked.status).to.equal(202);
+    const next = await fleet.roll(type, good(), { target_version: 'v2.2.0' });
+    await fleet.until(next, 'is released', (now) => now.released_devices === 1);
+    const polls = device.said.length;
+    await device.until('polls on', ({ said }) => said.length > polls + 3);
+    expect(await fleet.target(next, device)).to.include({ status: 'pending' });
+
+    const page = await DocPage.read('docs/earlier-agents.md');
+    const withdraw = fillIn(page.block('bash', 'DELETE'), {
+      'http://localhost:8084': fleet.host.url,
+      DEPLOYMENT_ID: first,
+      DEVICE_ID: device.id,
+      YOUR_TOKEN: ADMIN_TOKEN,
+    });
+    await inShell(withdraw, { cwd: device.root });
+    await fleet.until(next, 'is completed', ({ status }) => status === 'completed');
+    const again = await fleet.admin('DELETE', rollback);
+    expect(again.status).to.equal(409);
   });
 
   it('F69 are given up when they fall silent, and their real end counts when it comes', async () => {

@@ -89,7 +89,7 @@ describe('an ordinary deployment that takes a device from an earlier agent to ot
   /** By the page's request, to this device alone. */
   async function deploy(made: Package): Promise<string> {
     const { update_package_url, checksum } = fleet.serve(made);
-    const request = fillIn(page.block('bash', 'curl'), {
+    const request = fillIn(page.block('bash', '"To ota-agent"'), {
       'http://localhost:8084': fleet.host.url,
       'https://cdn.example.com/to-ota-agent-v3.0.0.tar.gz': update_package_url,
       YOUR_TOKEN: ADMIN_TOKEN,
