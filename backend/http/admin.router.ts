@@ -7,6 +7,7 @@ import type { MetricsController } from '../metrics/metrics.controller.ts';
 import type { StreamController } from '../progress/stream.controller.ts';
 import { requireAdmin } from './guards.ts';
 import { jsonBody } from './json-body.ts';
+import { openApiDocument } from './openapi.ts';
 import { unknownRoute } from './problem.ts';
 import { requireSameOrigin } from './same-origin.ts';
 
@@ -47,6 +48,7 @@ export function createAdminRouter(
   router.get('/stream', stream.organization);
   router.get('/devices', fleet.list);
   router.get('/metrics', metrics.read);
+  router.get('/openapi.json', openApiDocument);
   router.use(unknownRoute);
   return router;
 }

@@ -46,6 +46,7 @@ const ADMIN_ROUTES: Route[] = [
   { method: 'get', path: '/devices' },
   { method: 'get', path: '/metrics' },
   { method: 'get', path: '/metrics?deployment_id=:id' },
+  { method: 'get', path: '/openapi.json' },
 ];
 
 const DEVICE_ROUTES: Route[] = [
