@@ -30,7 +30,8 @@ export interface PluginConfig {
   readonly signature_keys: TrustedKey[];
 }
 
-const SCHEMA = Joi.object<PluginConfig, true>({
+/** `plugin.json` says the same as JSON Schema, with a sentence for each key; a test compares. */
+export const configSchema = Joi.object<PluginConfig, true>({
   migrate: Joi.boolean().default(true),
   allow_insecure_loopback_packages: Joi.boolean().default(false),
   poll_interval_seconds: Joi.number().integer().min(1).max(86_400).default(DEFAULT_POLL_SECONDS),
@@ -47,7 +48,7 @@ const SCHEMA = Joi.object<PluginConfig, true>({
 
 /** Validates the host's `config` section. Throws `invalid_request` naming every fault at once. */
 export function readConfig(input: unknown): PluginConfig {
-  const { error, value } = SCHEMA.validate(input ?? {}, { abortEarly: false });
+  const { error, value } = configSchema.validate(input ?? {}, { abortEarly: false });
   if (error) {
     throw invalidRequest(
       error.details.map(({ path, message }) => ({ path: path.join('.'), message })),
