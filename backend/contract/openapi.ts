@@ -1340,7 +1340,7 @@ export interface operations {
           | 'rolled_back';
         batch?: number;
         search?: string;
-        cursor?: number;
+        cursor?: string;
         limit?: number;
       };
       header?: never;

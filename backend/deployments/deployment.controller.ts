@@ -86,7 +86,7 @@ export class DeploymentController {
         status: query.status,
         batch: query.batch,
         search: query.search,
-        afterPosition: query.cursor,
+        afterPosition: query.cursor === undefined ? undefined : Number(query.cursor),
         limit: query.limit,
       }),
     );

@@ -234,11 +234,15 @@ export const listQuerySchema = Joi.object<{
   page_size: Joi.number().integer().min(1).max(100).default(20),
 });
 
+/** A number to us, and to clients what the page before said. */
+const cursor = (digits: number) =>
+  Joi.string().pattern(new RegExp(`^\\d{1,${digits}}$`), 'a cursor of an earlier page');
+
 export const targetQuerySchema = Joi.object<{
   status?: TargetStatus;
   batch?: number;
   search?: string;
-  cursor?: number;
+  cursor?: string;
   limit: number;
 }>({
   status: Joi.string()
@@ -246,12 +250,12 @@ export const targetQuerySchema = Joi.object<{
     .empty(''),
   batch: Joi.number().integer().min(1).max(2_000_000_000),
   search: optionalLabel(MAX_NAME_LENGTH),
-  cursor: Joi.number().integer().min(0).max(2_000_000_000),
+  cursor: cursor(9),
   limit: Joi.number().integer().min(1).max(500).default(100),
 });
 
 export const eventQuerySchema = Joi.object<{ cursor?: string }>({
-  cursor: Joi.string().pattern(/^\d{1,18}$/, 'a cursor of an earlier page'),
+  cursor: cursor(18),
 });
 
 export const expandSchema = Joi.object<Required<ExpandRequest>>({
