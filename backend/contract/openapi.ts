@@ -679,7 +679,8 @@ export interface components {
       | 'too_many_requests'
       | 'internal_error'
       | 'database_unavailable'
-      | 'queue_unavailable';
+      | 'queue_unavailable'
+      | 'overloaded';
     RetryResponse: {
       retried_devices: components['schemas']['Count'];
       deployment: components['schemas']['DeploymentDetail'];
@@ -1066,6 +1067,22 @@ export interface components {
           status?: 429;
           /** @enum {unknown} */
           code?: 'too_many_requests';
+        };
+      };
+    };
+    /** @description The database is not reachable; The server is at its limit */
+    database_unavailable_or_overloaded: {
+      headers: {
+        /** @description Seconds after which trying again makes sense */
+        'Retry-After': number;
+        [name: string]: unknown;
+      };
+      content: {
+        'application/problem+json': components['schemas']['Problem'] & {
+          /** @constant */
+          status?: 503;
+          /** @enum {unknown} */
+          code?: 'database_unavailable' | 'overloaded';
         };
       };
     };
@@ -1871,7 +1888,7 @@ export interface operations {
       403: components['responses']['forbidden'];
       429: components['responses']['too_many_requests'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable'];
+      503: components['responses']['database_unavailable_or_overloaded'];
     };
   };
   reportStatus: {
@@ -1930,7 +1947,7 @@ export interface operations {
       415: components['responses']['unsupported_media_type'];
       429: components['responses']['too_many_requests'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable'];
+      503: components['responses']['database_unavailable_or_overloaded'];
     };
   };
   uploadLog: {
@@ -1978,7 +1995,7 @@ export interface operations {
       415: components['responses']['unsupported_media_type'];
       429: components['responses']['too_many_requests'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable'];
+      503: components['responses']['database_unavailable_or_overloaded'];
     };
   };
 }

@@ -65,6 +65,7 @@ export const COMMON_PROBLEMS: Record<Area, readonly ProblemCode[]> = {
     'too_many_requests',
     'internal_error',
     'database_unavailable',
+    'overloaded',
   ],
 };
 

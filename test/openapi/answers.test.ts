@@ -5,13 +5,18 @@ import type { AddressInfo } from 'node:net';
 
 import { expect } from 'chai';
 import express, { type Response } from 'express';
+import { pino } from 'pino';
 import supertest from 'supertest';
 
 import { PROBLEMS } from '../../backend/contract/problem.ts';
-import { sendProblem } from '../../backend/http/problem.ts';
+import { answerProblem } from '../../backend/http/problem.ts';
 import { DomainError } from '../../backend/kernel/errors.ts';
 import { takeWrongAnswers } from '../support/checked-answers.ts';
-import { ADMIN_API } from '../support/ota-scenario.ts';
+import { ADMIN_API, DEVICE_API } from '../support/ota-scenario.ts';
+
+function problem(response: Response, error: DomainError): void {
+  answerProblem(error, response.req, response, pino({ level: 'silent' }));
+}
 
 const RIGHT = { attempts: [] };
 const PATH = `${ADMIN_API}/deployments/x/devices/y/logs`;
@@ -46,18 +51,18 @@ const WRONG: [what: string, says: string, send: (response: Response) => void][] 
   [
     'a problem with a code of other routes',
     'status 422',
-    (response) => sendProblem(response, new DomainError('percentage_too_low', 'Too low.')),
+    (response) => problem(response, new DomainError('percentage_too_low', 'Too low.')),
   ],
   [
     'a problem with a field of its own',
     'must NOT have additional properties',
     (response) =>
-      sendProblem(response, new DomainError('not_found', 'Gone.', { stack: 'at …' } as object)),
+      problem(response, new DomainError('not_found', 'Gone.', { stack: 'at …' } as object)),
   ],
   [
     'no word of when to come again',
     'the header Retry-After is missing',
-    (response) => sendProblem(response, new DomainError('database_unavailable', 'Away.')),
+    (response) => problem(response, new DomainError('database_unavailable', 'Away.')),
   ],
 ];
 
@@ -93,6 +98,21 @@ describe('a wrong answer does not get through', () => {
     });
   }
 
+  it('ahead of Express, headers and all in one piece', async () => {
+    const bare = createServer((_request, response) => {
+      response
+        .writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': 2 })
+        .end('{}');
+    }).listen(0, '127.0.0.1');
+    await once(bare, 'listening');
+    const { port } = bare.address() as AddressInfo;
+    const answer = await supertest(`http://127.0.0.1:${port}`).get(`${DEVICE_API}/check-update`);
+    bare.close();
+    expect(takeWrongAnswers()).to.have.length(1);
+    expect(answer.status).to.equal(500);
+    expect(answer.text).to.include("required property 'update_available'");
+  });
+
   it('among the events of a stream', async () => {
     respond = (response) => {
       response.writeHead(200, { 'Content-Type': 'text/event-stream; charset=utf-8' });
@@ -107,7 +127,7 @@ describe('a wrong answer does not get through', () => {
   it('while right ones do, errors among them', async () => {
     respond = (response) => response.json(RIGHT);
     expect((await get()).body).to.deep.equal(RIGHT);
-    respond = (response) => sendProblem(response, new DomainError('not_found', 'Gone.'));
+    respond = (response) => problem(response, new DomainError('not_found', 'Gone.'));
     expect((await get()).body).to.deep.include({ code: 'not_found', ...PROBLEMS.not_found });
     expect(takeWrongAnswers()).to.deep.equal([]);
   });

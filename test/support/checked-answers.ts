@@ -3,12 +3,12 @@
  * whatever server of this process: Node tells of each request by a diagnostics channel.
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders, Server, ServerResponse } from 'node:http';
 
 import { ApiDocument } from './api-document.ts';
 
-/** What Express adds to a request once a route has taken it. */
-type ServedRequest = IncomingMessage & { route?: unknown };
+/** What Express adds to a request: `app` at once, `route` when one of its routes takes it. */
+type ServedRequest = IncomingMessage & { app?: unknown; route?: unknown };
 
 const CHANNEL = 'http.server.request.start';
 const PROBLEM_OF_THE_PRODUCT = '"type":"urn:ota:problem:';
@@ -16,6 +16,7 @@ const PROBLEM_OF_THE_PRODUCT = '"type":"urn:ota:problem:';
 let document: ApiDocument | undefined;
 let checked = 0;
 let wrong: string[] = [];
+const others = new WeakSet<Server>();
 
 /** From now on. The test that asked gets a wrong answer as a 500 that says what is wrong with it. */
 export function checkAnswers(): void {
@@ -33,18 +34,39 @@ export function checkedAnswers(): number {
   return checked;
 }
 
+/** For a server that stands for the product and answers wrongly on purpose. */
+export function leaveUnchecked(server: Server): void {
+  others.add(server);
+}
+
 export function stopCheckingAnswers(): void {
   unsubscribe(CHANNEL, onRequest);
 }
 
 function onRequest(message: unknown): void {
-  const { request, response } = message as { request: ServedRequest; response: ServerResponse };
+  const { request, response, server } = message as {
+    request: ServedRequest;
+    response: ServerResponse;
+    server: Server;
+  };
   const path = (request.url ?? '').split('?')[0] ?? '';
-  if (!/^\/api\/v1\/(?:admin\/)?ota\//.test(path)) return;
+  if (!/^\/api\/v1\/(?:admin\/)?ota\//.test(path) || others.has(server)) return;
   document ??= new ApiDocument();
   const chunks: Buffer[] = [];
-  const { write, end } = response;
+  const { writeHead, write, end } = response;
 
+  // Headers given with the status could neither be read nor taken back; set, they go out a little later.
+  response.writeHead = ((status: number, ...rest: unknown[]) => {
+    const headers = rest.at(-1);
+    if (typeof headers !== 'object' || headers === null) {
+      return writeHead.apply(response, [status, ...rest] as Parameters<typeof writeHead>);
+    }
+    response.statusCode = status;
+    for (const [name, value] of Object.entries(headers as OutgoingHttpHeaders)) {
+      if (value !== undefined) response.setHeader(name, value);
+    }
+    return response;
+  }) as typeof writeHead;
   response.write = function (this: ServerResponse, ...args: Parameters<typeof write>) {
     keep(args);
     return write.apply(this, args);
@@ -76,24 +98,18 @@ function faultOf(
   const status = response.statusCode;
   if ((method !== 'GET' && method !== 'POST') || status === 304) return null;
   // The rest is the host's: there is nobody here, or it did not let the request in.
-  const isOurs = (request.route && document?.knows(path)) || body.includes(PROBLEM_OF_THE_PRODUCT);
+  const isAnswered = request.route !== undefined || !('app' in request);
+  const isOurs = (isAnswered && document?.knows(path)) || body.includes(PROBLEM_OF_THE_PRODUCT);
   if (!isOurs) return null;
   checked += 1;
   const headers = response.getHeaders();
-  // writeHead() with headers of its own leaves none to be read.
-  const type = headers['content-type'] ?? (response as { _header?: string })._header ?? '';
   const fault = document?.faultOf({
     method,
     path,
     status,
-    type: mediaType(String(type)),
+    type: String(headers['content-type'] ?? '').split(';')[0] ?? '',
     headers,
     body,
   });
   return fault ? `Not as documented: ${method} ${path} ${status}: ${fault}\n${body}` : null;
-}
-
-function mediaType(text: string): string {
-  const value = /^content-type: *(.*)$/im.exec(text)?.[1] ?? text;
-  return value.split(';')[0]?.trim() ?? '';
 }
