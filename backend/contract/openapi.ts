@@ -182,7 +182,8 @@ export interface paths {
     put?: never;
     /** Asks a device to go back to an earlier version, at its next poll */
     post: operations['rollBackDevice'];
-    delete?: never;
+    /** Takes back what asked a device to go back, as long as it has not answered */
+    delete: operations['withdrawRollback'];
     options?: never;
     head?: never;
     patch?: never;
@@ -581,7 +582,8 @@ export interface components {
       | 'device_timed_out'
       | 'devices_skipped'
       | 'rollback_requested'
-      | 'rollback_failed';
+      | 'rollback_failed'
+      | 'rollback_withdrawn';
     /** @description One fault in the input. `path` is dotted, e.g. `device_filters.version_operator`. */
     FieldFault: {
       path: string;
@@ -1648,6 +1650,36 @@ export interface operations {
       413: components['responses']['payload_too_large'];
       415: components['responses']['unsupported_media_type'];
       422: components['responses']['previous_version_unknown'];
+      500: components['responses']['internal_error'];
+      503: components['responses']['database_unavailable'];
+    };
+  };
+  withdrawRollback: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        id: components['schemas']['Uuid'];
+        device_id: components['schemas']['Uuid'];
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Takes back what asked a device to go back, as long as it has not answered */
+      204: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content?: never;
+      };
+      400: components['responses']['invalid_request'];
+      401: components['responses']['unauthenticated'];
+      403: components['responses']['forbidden'];
+      404: components['responses']['not_found'];
+      409: components['responses']['invalid_state'];
+      413: components['responses']['payload_too_large'];
+      415: components['responses']['unsupported_media_type'];
       500: components['responses']['internal_error'];
       503: components['responses']['database_unavailable'];
     };

@@ -69,7 +69,7 @@ export function documentedPath(area: Area, path: string): string {
 function answerTypes(): string[] {
   const named = AREAS.flatMap((area) =>
     Object.values(OPERATIONS[area]).map(({ answer }) => answer),
-  ).filter((answer) => answer !== 'events' && answer !== 'document');
+  ).filter((answer) => !['events', 'document', 'nothing'].includes(answer));
   return [...new Set([...named, 'Problem', 'StreamEvent', 'Uuid'])];
 }
 
@@ -148,6 +148,7 @@ function answer({ answer, summary }: Operation): JsonSchema {
       content: { 'text/event-stream': { schema: { type: 'string' } } },
     };
   }
+  if (answer === 'nothing') return { description: summary };
   const schema = answer === 'document' ? { type: 'object' } : { $ref: `${COMPONENTS}${answer}` };
   return { description: summary, content: { 'application/json': { schema } } };
 }

@@ -37,10 +37,10 @@ export interface Operation {
   /** A body that is taken. */
   example?: object;
   /** Default 200. */
-  status?: 200 | 201 | 202;
+  status?: 200 | 201 | 202 | 204;
   /**
    * A type of `backend/contract/`; `events`: server-sent events, each a `StreamEvent`; `document`: the
-   * OpenAPI document itself.
+   * OpenAPI document itself; `nothing`: no body.
    */
   answer: string;
   /** Beside those of every route of the area. */
@@ -178,6 +178,13 @@ export const OPERATIONS: Record<Area, Record<string, Operation>> = {
       status: 202,
       answer: 'RollbackAccepted',
       problems: ['not_found', 'invalid_state', 'previous_version_unknown'],
+    },
+    'delete /deployments/:id/devices/:device_id/rollback': {
+      id: 'withdrawRollback',
+      summary: 'Takes back what asked a device to go back, as long as it has not answered',
+      status: 204,
+      answer: 'nothing',
+      problems: ['not_found', 'invalid_state'],
     },
     'get /deployments/:id/devices/:device_id/logs': {
       id: 'getInstallLogs',

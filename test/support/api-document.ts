@@ -12,7 +12,8 @@ const FILE = new URL('../../docs/openapi.json', import.meta.url);
 
 interface DocumentedAnswer {
   headers?: Record<string, { required?: boolean }>;
-  content: Record<string, unknown>;
+  /** None: the answer has no body. */
+  content?: Record<string, unknown>;
 }
 
 interface DocumentedRequest {
@@ -66,6 +67,7 @@ export class ApiDocument {
     const documented = this.#lookUp<DocumentedAnswer>(at);
     if (!documented) return `status ${answer.status} is not documented`;
     const { value, path } = documented;
+    if (!value.content) return answer.body === '' ? null : 'a body is not documented';
     if (!(answer.type in value.content)) return `media type "${answer.type}" is not documented`;
     for (const [name, header] of Object.entries(value.headers ?? {})) {
       if (header.required && answer.headers[name.toLowerCase()] === undefined) {

@@ -10,6 +10,7 @@ import { ApiDocument } from './api-document.ts';
 /** What Express adds to a request: `app` at once, `route` when one of its routes takes it. */
 type ServedRequest = IncomingMessage & { app?: unknown; route?: unknown };
 
+const METHODS = new Set(['GET', 'POST', 'DELETE']);
 const CHANNEL = 'http.server.request.start';
 const PROBLEM_OF_THE_PRODUCT = '"type":"urn:ota:problem:';
 
@@ -96,7 +97,7 @@ function faultOf(
 ): string | null {
   const { method = '' } = request;
   const status = response.statusCode;
-  if ((method !== 'GET' && method !== 'POST') || status === 304) return null;
+  if (!METHODS.has(method) || status === 304) return null;
   // The rest is the host's: there is nobody here, or it did not let the request in.
   const isAnswered = request.route !== undefined || !('app' in request);
   const isOurs = (isAnswered && document?.knows(path)) || body.includes(PROBLEM_OF_THE_PRODUCT);
