@@ -1,21 +1,25 @@
 #!/usr/bin/env node
 /** The command `ota-agent`. */
-import { readFile } from 'node:fs/promises';
-import { arch, hostname, networkInterfaces, platform, release } from 'node:os';
-import { Command, Option } from 'commander';
+import { arch, hostname, platform, release } from 'node:os';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { type Logger, destination, pino } from 'pino';
+import { type AdoptOptions, adopt } from './adopt-command.ts';
 import { readCurrentVersion, writeCurrentVersion } from './agent-parts.ts';
 import { type AgentConfig, DEFAULT_CONFIG_PATH, loadConfig } from './config.ts';
 import { readCredentials, writeCredentials } from './state/credentials.ts';
+import { LockHeld } from './state/lock.ts';
 import { StepFailure, UsageError, messageOf } from './errors.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
+import { findHardwareId } from './hardware-id.ts';
 import { showOrTakeInKeyring } from './keyring-command.ts';
 import { ServerUnreachable, createHttpClient } from './network/http-client.ts';
-import { serverUrlFault } from './network/package-url.ts';
 import { registerDevice } from './network/server-api.ts';
 import { BUILD_VERSION } from './build-version.ts';
+import { serverOf } from './server-option.ts';
 import { runOnce, runSession } from './session.ts';
-import { describeStatus, readStatus } from './status.ts';
+import { describeStatus, isAtWork, readStatus, waitUntilAtWork } from './status.ts';
+
+const MAX_WAIT_SECONDS = 3_600;
 
 interface RegisterOptions {
   server?: string;
@@ -56,6 +60,21 @@ program
   .action((options: RegisterOptions) => command((config) => register(config, options)));
 
 program
+  .command('adopt')
+  .description('take over a device that another agent has registered')
+  .argument('<file>', 'JSON with the device_id and auth_token that Ops-Center gave the device')
+  .requiredOption('--installed-version <version>', 'the version installed now')
+  .option('--server <url>', 'address of Ops-Center (default: server.url of the configuration)')
+  .option(
+    '--hardware-id <id>',
+    'what identifies the hardware (default: machine id, else MAC address)',
+  )
+  .option('--force', 'replace the registration of another device')
+  .action((file: string, options: AdoptOptions) =>
+    command((config, logger) => adopt(config, file, options, logger)),
+  );
+
+program
   .command('run')
   .description('poll and update until stopped')
   .action(() => command((config, logger) => runSession(config, logger)));
@@ -69,11 +88,19 @@ program
   .command('status')
   .description('show where this device stands')
   .option('--json', 'for machines')
-  .action((options: { json?: boolean }) =>
+  .option(
+    '--wait <seconds>',
+    'wait that long for an agent at work that the server has answered; exit code 3 when there is none',
+    positiveSeconds,
+  )
+  .action((options: { json?: boolean; wait?: number }) =>
     command(async (config) => {
-      const status = await readStatus(config);
+      const status =
+        options.wait === undefined
+          ? await readStatus(config)
+          : await waitUntilAtWork(config, options.wait);
       console.log(options.json ? JSON.stringify(status, null, 2) : describeStatus(status));
-      return EXIT.ok;
+      return options.wait === undefined || isAtWork(status) ? EXIT.ok : EXIT.serverUnreachable;
     }),
   );
 
@@ -84,6 +111,12 @@ program
   )
   .argument('[file]', 'signed keyring, made by ota keyring sign')
   .action((file: string | undefined) => command((config) => showOrTakeInKeyring(config, file)));
+
+function positiveSeconds(text: string): number {
+  const seconds = Number(text);
+  if (seconds > 0 && seconds <= MAX_WAIT_SECONDS) return seconds;
+  throw new InvalidArgumentError(`It must be between 0 and ${MAX_WAIT_SECONDS} seconds.`);
+}
 
 async function command(
   action: (config: AgentConfig, logger: Logger) => Promise<ExitCode>,
@@ -100,6 +133,9 @@ async function command(
     if (error instanceof UsageError) {
       console.error(error.message);
       process.exitCode = error.exitCode;
+    } else if (error instanceof LockHeld) {
+      console.error(`${error.message}.`);
+      process.exitCode = EXIT.locked;
     } else if (error instanceof ServerUnreachable) {
       console.error(messageOf(error));
       process.exitCode = EXIT.serverUnreachable;
@@ -114,10 +150,7 @@ async function command(
 }
 
 async function register(config: AgentConfig, options: RegisterOptions): Promise<ExitCode> {
-  const server = (options.server ?? config.server.url)?.replace(/\/+$/, '');
-  if (!server) throw new UsageError('Give the address of Ops-Center with --server.', EXIT.usage);
-  const fault = serverUrlFault(server);
-  if (fault) throw new UsageError(`--server ${fault}.`, EXIT.usage);
+  const server = serverOf(config, options.server);
   const earlier = await readCredentials(config.state_dir).catch(() => null);
   if (earlier && !options.force) {
     throw new UsageError(
@@ -149,15 +182,6 @@ async function register(config: AgentConfig, options: RegisterOptions): Promise<
   } finally {
     await http.close();
   }
-}
-
-async function findHardwareId(): Promise<string> {
-  const machineId = await readFile('/etc/machine-id', 'utf8').catch(() => '');
-  if (machineId.trim()) return machineId.trim();
-  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-  const mac = addresses.find((one) => !one.internal && one.mac !== '00:00:00:00:00:00')?.mac;
-  if (mac) return mac;
-  throw new UsageError('Nothing identifies this hardware; give --hardware-id.', EXIT.usage);
 }
 
 void program.parseAsync();

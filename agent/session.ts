@@ -11,7 +11,7 @@ import { EXIT, type ExitCode } from './exit-codes.ts';
 import { sendHeartbeats } from './network/heartbeat.ts';
 import { createHttpClient } from './network/http-client.ts';
 import { Journal } from './state/journal.ts';
-import { LockHeld, takeLock } from './state/lock.ts';
+import { takeLock } from './state/lock.ts';
 import { Outbox } from './reports/outbox.ts';
 import { onceLauncherIsGone, readLaunch } from './launcher/launched-as.ts';
 import { refuseTrialWithoutUpdate } from './updates/agent-trial.ts';
@@ -75,12 +75,7 @@ async function withAgent(
 ): Promise<ExitCode> {
   const launch = readLaunch(process.env, config.state_dir);
   const credentials = await requireCredentials(config);
-  try {
-    await takeLock(config.state_dir);
-  } catch (error) {
-    if (error instanceof LockHeld) throw new UsageError(`${error.message}.`, EXIT.locked);
-    throw error;
-  }
+  await takeLock(config.state_dir);
   const stop = new AbortController();
   const onSignal = (name: NodeJS.Signals): void => {
     logger.info(`${name}: stopping at the next safe point`);

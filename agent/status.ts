@@ -1,6 +1,7 @@
 /** What `ota-agent status` shows. Reads only; works beside a running agent. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { readCurrentVersion } from './agent-parts.ts';
 import type { AgentConfig } from './config.ts';
 import { readCredentials } from './state/credentials.ts';
@@ -82,6 +83,23 @@ export async function readStatus(config: AgentConfig): Promise<AgentStatus> {
     reports_waiting: waiting.filter((name) => !isTemporary(name)).length,
     last_cycle: await readCycleNote(config.state_dir),
   };
+}
+
+const LOOK_AGAIN_MS = 200;
+
+/** A running agent that the server has answered. */
+export function isAtWork({ running, last_cycle: cycle }: AgentStatus): boolean {
+  return running !== null && cycle !== null && !['no_answer', 'unfinished'].includes(cycle.result);
+}
+
+/** The status as soon as an agent is at work, or what it is after so many seconds. */
+export async function waitUntilAtWork(config: AgentConfig, seconds: number): Promise<AgentStatus> {
+  const deadline = Date.now() + seconds * 1000;
+  for (;;) {
+    const status = await readStatus(config);
+    if (isAtWork(status) || Date.now() >= deadline) return status;
+    await pause(LOOK_AGAIN_MS);
+  }
 }
 
 export function describeStatus(status: AgentStatus): string {

@@ -13,6 +13,11 @@ export interface PluginConfig {
   readonly poll_interval_seconds: number;
   /** Requests a device may make to one server process; more are answered with 429. */
   readonly device_requests_per_minute: number;
+  /**
+   * Polls that one server process answers at the same time (and twice as many reports); more are
+   * answered with 503 at once.
+   */
+  readonly device_requests_at_once: number;
   /** How often targets are looked at whose device went silent or never came. */
   readonly timeout_sweep_seconds: number;
   /** How often the reconcile job makes up for jobs that were lost. */
@@ -25,11 +30,13 @@ export interface PluginConfig {
   readonly signature_keys: TrustedKey[];
 }
 
-const SCHEMA = Joi.object<PluginConfig, true>({
+/** `plugin.json` says the same as JSON Schema, with a sentence for each key; a test compares. */
+export const configSchema = Joi.object<PluginConfig, true>({
   migrate: Joi.boolean().default(true),
   allow_insecure_loopback_packages: Joi.boolean().default(false),
   poll_interval_seconds: Joi.number().integer().min(1).max(86_400).default(DEFAULT_POLL_SECONDS),
   device_requests_per_minute: Joi.number().integer().min(1).max(100_000).default(120),
+  device_requests_at_once: Joi.number().integer().min(1).max(100_000).default(500),
   timeout_sweep_seconds: Joi.number().integer().min(1).max(3_600).default(30),
   reconcile_seconds: Joi.number().integer().min(1).max(3_600).default(15),
   queue_prefix: Joi.string()
@@ -41,7 +48,7 @@ const SCHEMA = Joi.object<PluginConfig, true>({
 
 /** Validates the host's `config` section. Throws `invalid_request` naming every fault at once. */
 export function readConfig(input: unknown): PluginConfig {
-  const { error, value } = SCHEMA.validate(input ?? {}, { abortEarly: false });
+  const { error, value } = configSchema.validate(input ?? {}, { abortEarly: false });
   if (error) {
     throw invalidRequest(
       error.details.map(({ path, message }) => ({ path: path.join('.'), message })),

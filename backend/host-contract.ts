@@ -2,6 +2,7 @@
  * What Ops-Center gives a plugin and gets back, `apiVersion` 1. Types only: the plugin never imports
  * the host, and a host needs nothing of the plugin but `activate`.
  */
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Request, Router } from 'express';
 import type { Redis } from 'ioredis';
 import type { Knex } from 'knex';
@@ -42,6 +43,17 @@ export interface NavigationPage {
   permission: string;
 }
 
+/**
+ * Answers a request and says `true`, or leaves it untouched and says `false`.
+ *
+ * @param path the request's address below the prefix, with its query, e.g. `/check-update?device_id=…`
+ */
+export type AheadListener = (
+  path: string,
+  request: IncomingMessage,
+  response: ServerResponse,
+) => boolean;
+
 export interface HostContext {
   role: HostRole;
   logger: Logger;
@@ -56,11 +68,18 @@ export interface HostContext {
   http: {
     /** Mounts under `/api/v1/admin/ota` or `/api/v1/ota`; the returned function takes it off again. */
     mount(area: 'admin' | 'device', router: Router): () => void;
+    /**
+     * Optional: a host that has it asks the listener about every request below the area's prefix
+     * before Express sees it. What the listener does not take goes on to the mounted router, so a
+     * host without it loses nothing but speed (docs/scaling.md).
+     */
+    listenAhead?(area: 'device', listener: AheadListener): () => void;
   };
   auth: {
     /** `null`: no valid session or token. Rejects only when the check itself could not be made. */
     admin(request: Request): Promise<AdminIdentity | null>;
-    device(request: Request): Promise<DeviceIdentity | null>;
+    /** The message as Node.js gives it: it may not have come through Express. */
+    device(request: IncomingMessage): Promise<DeviceIdentity | null>;
   };
   navigation: { addPage(page: NavigationPage): () => void };
   /**

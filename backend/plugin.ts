@@ -15,8 +15,11 @@ import { FleetController } from './devices/fleet.controller.ts';
 import { checkHealth } from './health.ts';
 import type { Activate, HostContext } from './host-contract.ts';
 import { createAdminRouter } from './http/admin.router.ts';
-import { createDeviceRateLimit } from './http/device-rate-limit.ts';
-import { createDeviceRouter } from './http/device.router.ts';
+import { DeviceDoor } from './http/device-door.ts';
+import { DeviceRateLimit } from './http/device-rate-limit.ts';
+import { createDeviceListener } from './http/device.listener.ts';
+import { createDeviceRouter, deviceRoutes } from './http/device.router.ts';
+import { LoadLimit } from './http/load-limit.ts';
 import { problemHandler } from './http/problem.ts';
 import { requestIds } from './http/request-id.ts';
 import { requestTelemetry } from './http/request-telemetry.ts';
@@ -82,24 +85,47 @@ function serve(
     metrics: container.get(MetricsController),
     stream: container.get(StreamController),
   });
-  const rateLimit = createDeviceRateLimit(config.device_requests_per_minute);
-  const device = createDeviceRouter(host.auth, rateLimit, container.get(DeviceController));
   const streams = container.get(EventStreams);
 
-  teardown.add('rate limit', () => rateLimit.close());
   teardown.add('event streams', () => streams.close());
   teardown.add(
     'shutdown callback',
     host.lifecycle.onShutdown(() => streams.close()),
   );
-  const mount = (area: 'admin' | 'device', router: Router) =>
-    host.http.mount(
-      area,
-      Router().use(requestIds, requestTelemetry(area, telemetry, host.logger), router, errors),
-    );
-  teardown.add('admin routes', mount('admin', admin));
-  teardown.add('device routes', mount('device', device));
+  const admins = Router().use(
+    requestIds,
+    requestTelemetry('admin', telemetry, host.logger),
+    admin,
+    errors,
+  );
+  teardown.add('admin routes', host.http.mount('admin', admins));
+  serveDevices(host, config, container, teardown);
   teardown.add('page', host.navigation.addPage(readPage()));
+}
+
+function serveDevices(
+  host: HostContext,
+  config: PluginConfig,
+  container: Container,
+  teardown: Teardown,
+): void {
+  const door = new DeviceDoor({
+    auth: host.auth,
+    rateLimit: new DeviceRateLimit(config.device_requests_per_minute),
+    loadLimit: new LoadLimit({
+      maxPolls: config.device_requests_at_once,
+      pollIntervalSeconds: config.poll_interval_seconds,
+    }),
+    telemetry: container.get(TOKENS.Telemetry),
+    logger: host.logger,
+  });
+  const routes = deviceRoutes(container.get(DeviceController));
+  const router = createDeviceRouter(routes, door, host.logger);
+  teardown.add('device routes', host.http.mount('device', router));
+  if (host.http.listenAhead) {
+    const listener = createDeviceListener(routes, door);
+    teardown.add('device listener', host.http.listenAhead('device', listener));
+  }
 }
 
 /** Queue processors: roles `worker` and `all`. */

@@ -160,6 +160,7 @@ async function createIndexes(knex: Knex): Promise<void> {
 }
 
 export async function down(knex: Knex): Promise<void> {
+  await pauseUnreleased(knex);
   await knex.raw('DROP TABLE ota_deployment_batches');
   for (const index of ['list', 'active']) await knex.raw(`DROP INDEX ota_deployments_${index}_idx`);
   for (const index of ['position', 'status', 'open', 'working']) {
@@ -179,6 +180,16 @@ export async function down(knex: Knex): Promise<void> {
   for (const table of ['ota_deployment_devices', 'ota_deployments']) {
     if (await wasCreatedHere(knex, table)) await knex.raw(`DROP TABLE ${table}`);
   }
+}
+
+/**
+ * An earlier release offers every pending target of a deployment in progress, and this one would take
+ * them for released when it comes again: what still waits for its batch must not go out by that.
+ */
+async function pauseUnreleased(knex: Knex): Promise<void> {
+  await knex.raw(`
+    UPDATE ota_deployments SET status = 'paused'
+    WHERE status = 'in_progress' AND released_devices < total_devices`);
 }
 
 async function wasCreatedHere(knex: Knex, table: string): Promise<boolean> {

@@ -10,13 +10,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 
 import { canInstall, installPackages } from './support/debian-install.ts';
-import { findProgram, TEST_PROGRAMS, type TestProgram } from './support/programs.ts';
+import { findProgram, PROGRAMS, type Program } from '../dev/programs.ts';
 import type { TestSummary } from './support/root-setup.ts';
 
 const inContinuousIntegration = process.env.CI === 'true';
 
 async function main(): Promise<number> {
-  const missing = await provide(TEST_PROGRAMS);
+  const missing = await provide(PROGRAMS);
   const { exitCode, summary } = await runMocha(process.argv.slice(2));
   for (const program of missing) warnAbout(program);
   console.log(lineOf(summary));
@@ -25,7 +25,7 @@ async function main(): Promise<number> {
 }
 
 /** Returns what could not be had. */
-async function provide(programs: TestProgram[]): Promise<TestProgram[]> {
+async function provide(programs: Program[]): Promise<Program[]> {
   const absent = programs.filter((program) => findProgram(program) === null);
   if (absent.length === 0 || !canInstall()) return absent;
   const names = absent.map((program) => program.debianPackage);
@@ -38,7 +38,7 @@ async function provide(programs: TestProgram[]): Promise<TestProgram[]> {
   return absent.filter((program) => findProgram(program) === null);
 }
 
-function warnAbout({ names, purpose, debianPackage, variable }: TestProgram): void {
+function warnAbout({ names, purpose, debianPackage, variable }: Program): void {
   const mark = '!'.repeat(80);
   const other = variable ? ` or set ${variable}` : '';
   console.error(

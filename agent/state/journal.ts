@@ -147,7 +147,7 @@ export class Journal {
 
   /** The work at hand is over; with a result it is remembered. */
   async finish(
-    work: ActiveWork,
+    work: Pick<Work, 'deployment_id' | 'attempt'>,
     result: Pick<FinishedAttempt, 'end' | 'ended_at' | 'log_bytes'> | null,
   ): Promise<void> {
     const { deployment_id, attempt } = work;

@@ -1,4 +1,5 @@
 /** Wire types of the admin API, `/api/v1/admin/ota`. Times are ISO 8601 in UTC, sizes bytes. */
+import type { Count, Ordinal, Percent, Timestamp, Uuid } from './scalars.ts';
 import type {
   DeploymentAction,
   DeploymentStatus,
@@ -15,16 +16,16 @@ export interface DeviceFilters {
   /** Default `!=`; only with `current_version`. */
   version_operator?: VersionOperator;
   status?: DeviceConnectionFilter;
-  device_ids?: string[];
+  device_ids?: Uuid[];
 }
 
 export interface RolloutPolicy {
   /** Percent of ended targets; `null` turns the failure threshold off. Default 25. */
-  failure_threshold_percent: number | null;
+  failure_threshold_percent: Percent | null;
   /** The threshold is looked at from so many ended targets on. Default 5. */
-  failure_min_devices: number;
+  failure_min_devices: Ordinal;
   /** An unfinished target without a report for so long fails. Default 60. */
-  device_timeout_minutes: number;
+  device_timeout_minutes: Ordinal;
   /** A released target whose device never came is skipped. Default 24 for rolling, else `null`. */
   pickup_timeout_hours: number | null;
 }
@@ -35,86 +36,86 @@ export interface CreateDeploymentRequest {
   target_version: string;
   rollout_strategy: RolloutStrategy;
   /** Canary: share of the first batch (default 10). Rolling: share of each batch (default 20). */
-  rollout_percentage?: number;
+  rollout_percentage?: Percent;
   /** Rolling only, instead of a percentage. */
-  batch_size?: number;
+  batch_size?: Ordinal;
   device_filters?: DeviceFilters;
   /** Hand-picked devices; the same as `device_filters.device_ids`. */
-  device_ids?: string[];
+  device_ids?: Uuid[];
   update_package_url: string;
   /** `sha256:<64 hex>` or `<64 hex>`. */
   checksum: string;
   release_notes?: string;
   policy?: Partial<RolloutPolicy>;
-  scheduled_at?: string;
+  scheduled_at?: Timestamp;
   manifest?: string;
   signature?: string;
 }
 
 export interface BatchPlanEntry {
-  number: number;
-  size: number;
+  number: Ordinal;
+  size: Count;
   /** How the batch is released: with the start, by itself after the one before, or by `expand`. */
   release: 'start' | 'automatic' | 'expand';
 }
 
 export interface DeploymentPreview {
-  matching_devices: number;
-  by_type: { device_type: string | null; count: number }[];
-  by_version: { version: string | null; count: number }[];
+  matching_devices: Count;
+  by_type: { device_type: string | null; count: Count }[];
+  by_version: { version: string | null; count: Count }[];
   /** Devices left out because their version cannot be ordered. */
-  not_comparable: { version: string | null; count: number }[];
+  not_comparable: { version: string | null; count: Count }[];
   batches: BatchPlanEntry[];
 }
 
 export interface DeploymentProgress {
-  total_devices: number;
-  completed: number;
-  failed: number;
+  total_devices: Count;
+  completed: Count;
+  failed: Count;
   /** downloading + installing + verifying */
-  in_progress: number;
-  pending: number;
-  skipped: number;
-  rolled_back: number;
+  in_progress: Count;
+  pending: Count;
+  skipped: Count;
+  rolled_back: Count;
   /** completed ÷ total in percent, one decimal. */
-  percentage: number;
+  percentage: Percent;
 }
 
-export type StatusBreakdown = Record<TargetStatus, number>;
+export type StatusBreakdown = Record<TargetStatus, Count>;
 
 /** What stands in a list, and the head of every single-deployment answer. */
 export interface DeploymentSummary {
-  deployment_id: string;
+  deployment_id: Uuid;
   deployment_name: string;
   target_version: string;
   rollout_strategy: RolloutStrategy;
-  rollout_percentage: number | null;
-  batch_size: number | null;
+  rollout_percentage: Percent | null;
+  batch_size: Ordinal | null;
   status: DeploymentStatus;
   paused_reason: PausedReason | null;
-  total_devices: number;
-  completed_devices: number;
-  failed_devices: number;
-  rolled_back_devices: number;
-  progress_percentage: number;
+  total_devices: Count;
+  completed_devices: Count;
+  failed_devices: Count;
+  rolled_back_devices: Count;
+  progress_percentage: Percent;
   allowed_actions: DeploymentAction[];
-  scheduled_at: string | null;
-  started_at: string | null;
-  completed_at: string | null;
-  created_at: string;
+  scheduled_at: Timestamp | null;
+  started_at: Timestamp | null;
+  completed_at: Timestamp | null;
+  created_at: Timestamp;
   created_by: string | null;
 }
 
 /** 201 answer of `POST /deployments`. */
 export interface CreatedDeployment extends DeploymentSummary {
-  target_devices: number;
+  target_devices: Count;
 }
 
 export interface Pagination {
-  page: number;
-  page_size: number;
-  total_count: number;
-  total_pages: number;
+  page: Ordinal;
+  page_size: Ordinal;
+  total_count: Count;
+  total_pages: Count;
 }
 
 /** `GET /deployments` */
@@ -126,10 +127,10 @@ export interface DeploymentList {
 export type BatchState = 'planned' | 'releasing' | 'running' | 'ended';
 
 export interface BatchView {
-  number: number;
-  size: number;
+  number: Ordinal;
+  size: Count;
   state: BatchState;
-  released_at: string | null;
+  released_at: Timestamp | null;
   status_breakdown: StatusBreakdown;
 }
 
@@ -152,31 +153,31 @@ export interface DeploymentDetail extends DeploymentSummary {
   progress: DeploymentProgress;
   status_breakdown: StatusBreakdown;
   batches: BatchView[];
-  released_devices: number;
+  released_devices: Count;
   /** Devices that `retry` takes up again: failed ones, and those that went back by themselves. */
-  retryable_devices: number;
+  retryable_devices: Count;
   /** The first 100 targets; page through `GET /deployments/:id/devices` for the rest. */
   devices: TargetView[];
 }
 
 export interface TargetView {
   /** Uuid of the device in Ops-Center. */
-  device_id: string;
+  device_id: Uuid;
   device_name: string | null;
   device_type: string | null;
   /** Version the device runs now, as Ops-Center knows it. */
   current_version: string | null;
   /** Version before this deployment. */
   previous_version: string | null;
-  batch: number;
+  batch: Ordinal;
   released: boolean;
-  attempt: number;
+  attempt: Ordinal;
   status: TargetStatus;
   /** Percent of the current step, when the agent tells. */
-  progress: number | null;
-  started_at: string | null;
-  completed_at: string | null;
-  last_report_at: string | null;
+  progress: Percent | null;
+  started_at: Timestamp | null;
+  completed_at: Timestamp | null;
+  last_report_at: Timestamp | null;
   error_message: string | null;
   /** The version an admin asked the device to go back to, until it did. */
   rollback_requested: string | null;
@@ -190,16 +191,16 @@ export interface TargetPage {
 
 /** `POST /deployments/:id/expand` */
 export interface ExpandRequest {
-  percentage?: number;
+  percentage?: Percent;
 }
 
 /** `POST /deployments/:id/retry` */
 export interface RetryRequest {
-  device_ids?: string[];
+  device_ids?: Uuid[];
 }
 
 export interface RetryResponse {
-  retried_devices: number;
+  retried_devices: Count;
   deployment: DeploymentDetail;
 }
 
@@ -215,7 +216,7 @@ export interface RollbackAccepted {
 
 /** `GET /deployments/:id/devices/:device_id/logs` */
 export interface InstallLogs {
-  attempts: { attempt: number; log: string; bytes: number; updated_at: string }[];
+  attempts: { attempt: Ordinal; log: string; bytes: Count; updated_at: Timestamp }[];
 }
 
 export const EVENT_TYPES = [
@@ -235,12 +236,13 @@ export const EVENT_TYPES = [
   'devices_skipped',
   'rollback_requested',
   'rollback_failed',
+  'rollback_withdrawn',
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 
 export interface DeploymentEvent {
   id: string;
-  at: string;
+  at: Timestamp;
   type: EventType;
   actor: {
     type: 'admin' | 'device' | 'system';
@@ -249,7 +251,7 @@ export interface DeploymentEvent {
     /** Of admins: the address they came from, as the host saw it. */
     address: string | null;
   };
-  device_id: string | null;
+  device_id: Uuid | null;
   /** Facts of the event: e.g. `{batch: 2, devices: 36}` or `{reason: "failure_threshold"}`. */
   data: Record<string, unknown>;
 }
@@ -265,35 +267,35 @@ export interface DevicePage {
   devices: DeviceView[];
   next_cursor: string | null;
   facets: {
-    types: { device_type: string | null; count: number }[];
-    versions: { version: string | null; count: number }[];
+    types: { device_type: string | null; count: Count }[];
+    versions: { version: string | null; count: Count }[];
   };
 }
 
 export interface DeviceView {
-  device_id: string;
+  device_id: Uuid;
   device_name: string;
   device_type: string | null;
   hardware_id: string | null;
   status: string | null;
   current_version: string | null;
-  last_seen: string | null;
+  last_seen: Timestamp | null;
 }
 
 /** `GET /metrics?deployment_id`; `null` where there is nothing to divide by. */
 export interface OtaMetrics {
   /** Percent, one decimal. */
-  success_rate: number | null;
-  rollback_rate: number | null;
-  compliance: number | null;
+  success_rate: Percent | null;
+  rollback_rate: Percent | null;
+  compliance: Percent | null;
   average_duration_seconds: number | null;
-  total_deployments: number;
-  active_deployments: number;
-  total_targets: number;
+  total_deployments: Count;
+  active_deployments: Count;
+  total_targets: Count;
   /** Versions in the fleet (or among the deployment's devices), by device type. */
-  versions: { device_type: string | null; version: string | null; count: number }[];
+  versions: { device_type: string | null; version: string | null; count: Count }[];
   /** Ended targets over time, oldest first; empty buckets are left out. */
-  ended_over_time: { at: string; completed: number; failed: number; rolled_back: number }[];
+  ended_over_time: { at: Timestamp; completed: Count; failed: Count; rolled_back: Count }[];
 }
 
 /**
@@ -305,8 +307,8 @@ export type StreamEvent =
   | ({ type: 'deployment' } & DeploymentSummary)
   | ({
       type: 'progress';
-      deployment_id: string;
+      deployment_id: Uuid;
       status_breakdown: StatusBreakdown;
     } & DeploymentProgress)
-  | { type: 'device'; deployment_id: string; device: TargetView }
+  | { type: 'device'; deployment_id: Uuid; device: TargetView }
   | { type: 'reset' };

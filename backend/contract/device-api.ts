@@ -2,6 +2,7 @@
  * Wire types of the device API, `/api/v1/ota`. Fields marked ● are all that agents of the earlier
  * generation know; everything else is optional for them.
  */
+import type { Count, Ordinal, Percent, Uuid } from './scalars.ts';
 import type { ReportedStatus } from './states.ts';
 
 /** Installation log, all chunks of one attempt together. */
@@ -19,21 +20,21 @@ export interface NoUpdate {
   update_available: false;
   /** A rollback an admin asked for; to be carried out before any update. */
   rollback?: RollbackOrder;
-  poll_after_seconds: number;
+  poll_after_seconds: Count;
 }
 
 export interface RollbackOrder {
-  deployment_id: string;
+  deployment_id: Uuid;
   /** The version to go back to. */
   version: string;
-  attempt: number;
+  attempt: Ordinal;
 }
 
 export interface UpdateOffer {
   /** ● */
   update_available: true;
   /** ● */
-  deployment_id: string;
+  deployment_id: Uuid;
   /** ● */
   target_version: string;
   /** ● */
@@ -43,11 +44,11 @@ export interface UpdateOffer {
   /** ● */
   release_notes: string;
   /** Counts from 1; to be sent back in every report. */
-  attempt: number;
+  attempt: Ordinal;
   /** Signed manifest, exact text, when the deployment carries one. */
   manifest?: string;
   signature?: string;
-  poll_after_seconds: number;
+  poll_after_seconds: Count;
 }
 
 /** `POST /deployments/:id/status?device_id=` */
@@ -56,9 +57,9 @@ export interface StatusReport {
   status: ReportedStatus;
   /** ● Why, for `failed` and `rolled_back`. At most 4,000 characters are kept. */
   error_message?: string | null;
-  attempt?: number;
+  attempt?: Ordinal;
   /** Percent of the current step, 0–100. */
-  progress?: number;
+  progress?: Percent;
   /** What runs on the device now; with `rolled_back` the version it went back to. */
   installed_version?: string;
 }
@@ -74,11 +75,16 @@ export interface StatusAnswer {
 
 /** `POST /deployments/:id/logs?device_id=` → 202 */
 export interface LogUpload {
-  attempt: number;
+  attempt: Ordinal;
   chunk: string;
   /**
    * Bytes (UTF-8) of this attempt's log that were sent before this chunk. A chunk whose offset is
    * already stored is acknowledged and dropped, so uploads may be repeated.
    */
-  offset?: number;
+  offset?: Count;
+}
+
+/** Answer of `POST /deployments/:id/logs`. */
+export interface LogAccepted {
+  status: 'accepted';
 }

@@ -22,6 +22,7 @@ export const PROBLEMS = {
   internal_error: { status: 500, title: 'Internal error' },
   database_unavailable: { status: 503, title: 'The database is not reachable' },
   queue_unavailable: { status: 503, title: 'The job queue is not reachable' },
+  overloaded: { status: 503, title: 'The server is at its limit' },
 } as const;
 
 export type ProblemCode = keyof typeof PROBLEMS;

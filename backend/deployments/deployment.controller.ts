@@ -87,7 +87,7 @@ export class DeploymentController {
         status: query.status,
         batch: query.batch,
         search: query.search,
-        afterPosition: query.cursor,
+        afterPosition: query.cursor === undefined ? undefined : Number(query.cursor),
         limit: query.limit,
       }),
     );
@@ -136,6 +136,12 @@ export class DeploymentController {
       message: `The device is asked to go back to ${version} at its next poll.`,
     };
     response.status(202).json(answer);
+  };
+
+  withdrawRollback = async (request: Request, response: Response): Promise<void> => {
+    const deviceId = pathId(request.params['device_id'], 'This device');
+    await this.#recovery.withdrawRollback(adminOf(request), deploymentId(request), deviceId);
+    response.status(204).end();
   };
 
   events = async (request: Request, response: Response): Promise<void> => {

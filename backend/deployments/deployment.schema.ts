@@ -16,7 +16,8 @@ import {
   type DeploymentStatus,
   type TargetStatus,
 } from '../contract/states.ts';
-import { storableText } from '../http/text.schema.ts';
+import { asJsonSchema } from '../http/json-schema.meta.ts';
+import { label, optionalLabel, storableText, uuid } from '../http/text.schema.ts';
 import type { DeploymentDraft } from './deployment.types.ts';
 import { packageUrlFault } from './package-url.ts';
 import { defaultPolicy } from './rollout-policy.ts';
@@ -26,13 +27,12 @@ const MAX_VERSION_LENGTH = 50;
 const MAX_NAME_LENGTH = 200;
 const MAX_DEVICE_IDS = 10_000;
 
-const version = () => storableText().trim().max(MAX_VERSION_LENGTH);
-const deviceIds = () =>
-  Joi.array().items(Joi.string().guid().lowercase()).min(1).max(MAX_DEVICE_IDS).unique();
+const version = () => label(MAX_VERSION_LENGTH);
+const deviceIds = () => Joi.array().items(uuid()).min(1).max(MAX_DEVICE_IDS).unique();
 
 const deviceFilters = Joi.object<DeviceFilters>({
-  device_type: storableText().trim().max(MAX_NAME_LENGTH).empty(''),
-  current_version: version().empty(''),
+  device_type: optionalLabel(MAX_NAME_LENGTH),
+  current_version: optionalLabel(MAX_VERSION_LENGTH),
   version_operator: Joi.string().valid(...VERSION_OPERATORS),
   status: Joi.string().valid(...DEVICE_CONNECTION_FILTERS),
   device_ids: deviceIds(),
@@ -50,7 +50,7 @@ const percentage = () => Joi.number().integer().min(1).max(100);
 /** What a creation is made of; a preview needs only the targets and the plan. */
 function deploymentKeys(allowInsecureLoopback: boolean) {
   return {
-    deployment_name: storableText().trim().max(MAX_NAME_LENGTH).required(),
+    deployment_name: label(MAX_NAME_LENGTH).required(),
     target_version: version().required(),
     rollout_strategy: Joi.string()
       .valid(...ROLLOUT_STRATEGIES)
@@ -73,28 +73,31 @@ function deploymentKeys(allowInsecureLoopback: boolean) {
       }),
     device_filters: deviceFilters,
     device_ids: deviceIds(),
-    update_package_url: storableText()
-      .trim()
-      .max(2_048)
+    update_package_url: label(2_048)
       .required()
       .custom((value: string, helpers) => {
         const fault = packageUrlFault(value, allowInsecureLoopback);
         return fault ? helpers.message({ custom: `update_package_url ${fault}` }) : value;
-      }),
+      })
+      .meta(asJsonSchema({ format: 'uri', pattern: '^https://[^\\s\\\\/?#@]+(?:[/?#][^\\s]*)?$' })),
     checksum: Joi.string()
       .trim()
-      .pattern(/^(?:sha256:)?[0-9a-f]{64}$/i)
+      .pattern(/^(?:[sS][hH][aA]256:)?[0-9a-fA-F]{64}$/)
       .required()
       .messages({
         'string.pattern.base':
           'checksum must be a SHA-256 as sha256:<64 hex digits> or <64 hex digits>',
       }),
-    release_notes: storableText().allow('').max(20_000),
+    release_notes: storableText(20_000).allow(''),
     policy,
     // Within what the database and everybody's clocks can tell.
-    scheduled_at: Joi.date().iso().min('2000-01-01').max('9999-12-31'),
-    manifest: storableText().max(65_536),
-    signature: storableText().max(1_024),
+    scheduled_at: Joi.date()
+      .iso()
+      .min('2000-01-01')
+      .max('9999-12-31')
+      .meta(asJsonSchema({ pattern: '^[2-9]\\d{3}-' })),
+    manifest: storableText(65_536),
+    signature: storableText(1_024),
   };
 }
 
@@ -113,8 +116,50 @@ export function createDeploymentSchema(
       'object.and': 'manifest and signature belong together',
     })
     .custom(requirePickedDevices)
+    .meta(
+      asJsonSchema({
+        ...BATCHES_BY_STRATEGY,
+        ...PICKED_DEVICES,
+        dependentRequired: { manifest: ['signature'], signature: ['manifest'] },
+      }),
+    )
     .required();
 }
+
+/** What the rules on `rollout_percentage` and `batch_size` say, in JSON Schema. */
+const BATCHES_BY_STRATEGY = {
+  not: { required: ['rollout_percentage', 'batch_size'] },
+  dependentSchemas: {
+    rollout_percentage: { properties: { rollout_strategy: { enum: ['canary', 'rolling'] } } },
+    batch_size: { properties: { rollout_strategy: { const: 'rolling' } } },
+  },
+};
+
+const DEVICE_FILTERS: (keyof DeviceFilters)[] = [
+  'device_type',
+  'current_version',
+  'version_operator',
+  'status',
+  'device_ids',
+];
+const isGiven = (key: string) => ({
+  required: [key],
+  properties: { [key]: { not: { const: '' } } },
+});
+
+/** What {@link requirePickedDevices} says, in JSON Schema. */
+const PICKED_DEVICES = {
+  if: { properties: { rollout_strategy: { const: 'manual' } } },
+  then: {
+    anyOf: [
+      { required: ['device_ids'] },
+      {
+        required: ['device_filters'],
+        properties: { device_filters: { anyOf: DEVICE_FILTERS.map(isGiven) } },
+      },
+    ],
+  },
+};
 
 /** A manual deployment is for devices that somebody picked, never for all by oversight. */
 const requirePickedDevices: Joi.CustomValidator<CreateDeploymentInput> = (body, helpers) => {
@@ -145,6 +190,7 @@ export function previewDeploymentSchema(
   })
     .oxor('rollout_percentage', 'batch_size')
     .messages({ 'object.oxor': 'rollout_percentage and batch_size exclude each other' })
+    .meta(asJsonSchema(BATCHES_BY_STRATEGY))
     .required();
 }
 
@@ -183,29 +229,33 @@ export const listQuerySchema = Joi.object<{
   status: Joi.string()
     .valid(...DEPLOYMENT_STATUSES)
     .empty(''),
-  search: storableText().trim().max(MAX_NAME_LENGTH).empty(''),
+  search: optionalLabel(MAX_NAME_LENGTH),
   page: Joi.number().integer().min(1).max(1_000_000).default(1),
   page_size: Joi.number().integer().min(1).max(100).default(20),
 });
+
+/** A number to us, and to clients what the page before said. */
+const cursor = (digits: number) =>
+  Joi.string().pattern(new RegExp(`^\\d{1,${digits}}$`), 'a cursor of an earlier page');
 
 export const targetQuerySchema = Joi.object<{
   status?: TargetStatus;
   batch?: number;
   search?: string;
-  cursor?: number;
+  cursor?: string;
   limit: number;
 }>({
   status: Joi.string()
     .valid(...TARGET_STATUSES)
     .empty(''),
   batch: Joi.number().integer().min(1).max(2_000_000_000),
-  search: storableText().trim().max(MAX_NAME_LENGTH).empty(''),
-  cursor: Joi.number().integer().min(0).max(2_000_000_000),
+  search: optionalLabel(MAX_NAME_LENGTH),
+  cursor: cursor(9),
   limit: Joi.number().integer().min(1).max(500).default(100),
 });
 
 export const eventQuerySchema = Joi.object<{ cursor?: string }>({
-  cursor: Joi.string().pattern(/^\d{1,18}$/, 'a cursor of an earlier page'),
+  cursor: cursor(18),
 });
 
 export const expandSchema = Joi.object<Required<ExpandRequest>>({

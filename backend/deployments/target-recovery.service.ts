@@ -105,6 +105,31 @@ export class TargetRecovery {
     });
   }
 
+  /**
+   * Takes such a request back, as long as the device has not answered it: an agent that knows no
+   * rollbacks would get no other update meanwhile. Throws `not_found`, `invalid_state` when there is none.
+   */
+  async withdrawRollback(admin: AdminCaller, id: string, deviceId: string): Promise<void> {
+    await this.#lock.hold(id, admin, async (locked) => {
+      const { tx, touched } = locked;
+      touched.devices = { named: [deviceId], others: false };
+      const [target] = await this.#targets.lock(tx, [{ deploymentId: id, deviceId }]);
+      if (!target) throw notFound('This device in this deployment');
+      const { rollbackVersion: version } = target;
+      if (version === null) {
+        throw new DomainError(
+          'invalid_state',
+          'No rollback of this device is open. The timeline says whether it was carried out.',
+          { current_status: target.status, allowed_actions: [] },
+        );
+      }
+      await this.#targets.save(tx, [
+        { ...target, rollbackVersion: null, rollbackRequestedBy: null },
+      ]);
+      await this.#lock.tell(locked, 'rollback_withdrawn', actorOf(admin), { version }, deviceId);
+    });
+  }
+
   async #retryDevices(
     tx: Transaction,
     deployment: Deployment,

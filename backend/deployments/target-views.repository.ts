@@ -1,7 +1,7 @@
 import { inject, injectable } from 'inversify';
 import type { Knex } from 'knex';
 import type { TargetView } from '../contract/admin-api.ts';
-import { likePattern } from '../database/like-pattern.ts';
+import { searchTargets } from './target-search.repository.ts';
 import { TOKENS } from '../tokens.ts';
 import type { Deployment } from './deployment.types.ts';
 import type { TargetPosition, TargetQuery, TargetViews } from './target.ports.ts';
@@ -24,11 +24,12 @@ export class KnexTargetViews implements TargetViews {
   }
 
   async page(deployment: Deployment, query: TargetQuery): Promise<TargetPosition[]> {
-    const chosen = this.#knex('ota_deployment_devices as t')
-      .select('t.*')
-      .where('t.deployment_id', deployment.id)
-      .orderBy('t.position')
-      .limit(query.limit);
+    const chosen = query.search
+      ? (await searchTargets(this.#knex, deployment, query.search)).rows
+      : this.#knex('ota_deployment_devices as t')
+          .select('t.*')
+          .where('t.deployment_id', deployment.id);
+    void chosen.orderBy('t.position').limit(query.limit);
     if (query.status) void chosen.andWhere('t.status', query.status);
     let after = query.afterPosition ?? -1;
     if (query.batch !== undefined) {
@@ -38,18 +39,6 @@ export class KnexTargetViews implements TargetViews {
       void chosen.andWhere('t.position', '<', batch.first_position + batch.size);
     }
     void chosen.andWhere('t.position', '>', after);
-    if (query.search) {
-      const pattern = likePattern(query.search);
-      void chosen
-        .leftJoin('edge_devices as device', 'device.id', 't.device_id')
-        .andWhere((either) => {
-          void either
-            .whereILike('device.device_name', pattern)
-            .orWhereRaw('t.device_id::text ILIKE ?', [pattern])
-            .orWhereRaw('device.device_id::text ILIKE ?', [pattern])
-            .orWhereILike('t.error_message', pattern);
-        });
-    }
     const rows = await this.#withDevices(chosen);
     return rows.map((row) => ({ position: row.position, view: toView(row, deployment) }));
   }

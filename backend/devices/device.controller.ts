@@ -1,6 +1,5 @@
-import type { Request, Response } from 'express';
 import { inject, injectable } from 'inversify';
-import { deviceOf } from '../http/guards.ts';
+import type { DeviceAnswer, DeviceCall } from '../http/device-door.ts';
 import { pathId } from '../http/path-id.ts';
 import { validate } from '../http/validate.ts';
 import {
@@ -26,23 +25,23 @@ export class DeviceController {
     this.#logs = logs;
   }
 
-  checkUpdate = async (request: Request, response: Response): Promise<void> => {
-    validate(checkUpdateQuerySchema, request.query);
-    response.json(await this.#devices.checkUpdate(deviceOf(request)));
+  checkUpdate = async ({ device, query }: DeviceCall): Promise<DeviceAnswer> => {
+    validate(checkUpdateQuerySchema, query);
+    return { status: 200, body: await this.#devices.checkUpdate(device) };
   };
 
-  report = async (request: Request, response: Response): Promise<void> => {
-    validate(deviceQuerySchema, request.query);
-    const id = pathId(request.params['id'], 'This deployment');
-    const report = validate(statusReportSchema, request.body);
-    response.json(await this.#devices.report(deviceOf(request), id, report));
+  report = async ({ device, query, id, body }: DeviceCall): Promise<DeviceAnswer> => {
+    validate(deviceQuerySchema, query);
+    const deploymentId = pathId(id, 'This deployment');
+    const report = validate(statusReportSchema, body);
+    return { status: 200, body: await this.#devices.report(device, deploymentId, report) };
   };
 
-  uploadLog = async (request: Request, response: Response): Promise<void> => {
-    validate(deviceQuerySchema, request.query);
-    const id = pathId(request.params['id'], 'This deployment');
-    const upload = validate(logUploadSchema, request.body);
-    await this.#logs.append(deviceOf(request), id, upload);
-    response.status(202).json({ status: 'accepted' });
+  uploadLog = async ({ device, query, id, body }: DeviceCall): Promise<DeviceAnswer> => {
+    validate(deviceQuerySchema, query);
+    const deploymentId = pathId(id, 'This deployment');
+    const upload = validate(logUploadSchema, body);
+    await this.#logs.append(device, deploymentId, upload);
+    return { status: 202, body: { status: 'accepted' } };
   };
 }

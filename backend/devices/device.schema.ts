@@ -31,5 +31,5 @@ export const statusReportSchema = Joi.object<StatusReport>({
 export const logUploadSchema = Joi.object<LogUpload>({
   attempt: attempt().required(),
   chunk: logText().required(),
-  offset: Joi.number().integer().min(0),
+  offset: Joi.number().integer().min(0).max(Number.MAX_SAFE_INTEGER),
 }).unknown();

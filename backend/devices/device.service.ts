@@ -60,7 +60,7 @@ export class DeviceService {
     this.#telemetry = telemetry;
     this.#openTargets = coalesce<string, OfferedTarget[]>((ids) => this.#findOpenTargets(ids), {
       maxBatchSize: MAX_POLLS_PER_STATEMENT,
-      maxInFlight: 2,
+      maxInFlight: 1,
       onBatch: (size) => telemetry.coalesced('polls', size),
     });
     this.#report = coalesce<ReportCall, StatusAnswer>((calls) => this.#applyReports(calls), {

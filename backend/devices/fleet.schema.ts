@@ -1,5 +1,5 @@
 import Joi from 'joi';
-import { storableText } from '../http/text.schema.ts';
+import { optionalLabel, uuid } from '../http/text.schema.ts';
 
 const MAX_SEARCH_LENGTH = 200;
 
@@ -10,9 +10,9 @@ export const fleetQuerySchema = Joi.object<{
   cursor?: string;
   limit: number;
 }>({
-  search: storableText().trim().max(MAX_SEARCH_LENGTH).empty(''),
-  device_type: storableText().trim().max(MAX_SEARCH_LENGTH).empty(''),
+  search: optionalLabel(MAX_SEARCH_LENGTH),
+  device_type: optionalLabel(MAX_SEARCH_LENGTH),
   status: Joi.string().valid('online', 'offline').empty(''),
-  cursor: Joi.string().guid().lowercase(),
+  cursor: uuid(),
   limit: Joi.number().integer().min(1).max(500).default(100),
 });

@@ -7,6 +7,7 @@ import type { MetricsController } from '../metrics/metrics.controller.ts';
 import type { StreamController } from '../progress/stream.controller.ts';
 import { requireAdmin } from './guards.ts';
 import { jsonBody } from './json-body.ts';
+import { openApiDocument } from './openapi.ts';
 import { unknownRoute } from './problem.ts';
 import { requireSameOrigin } from './same-origin.ts';
 
@@ -40,12 +41,14 @@ export function createAdminRouter(
   router.post('/deployments/:id/expand', deployments.expand);
   router.post('/deployments/:id/retry', deployments.retry);
   router.post('/deployments/:id/devices/:device_id/rollback', deployments.rollback);
+  router.delete('/deployments/:id/devices/:device_id/rollback', deployments.withdrawRollback);
   router.get('/deployments/:id/devices/:device_id/logs', fleet.logs);
   router.get('/deployments/:id/events', deployments.events);
   router.get('/deployments/:id/stream', stream.deployment);
   router.get('/stream', stream.organization);
   router.get('/devices', fleet.list);
   router.get('/metrics', metrics.read);
+  router.get('/openapi.json', openApiDocument);
   router.use(unknownRoute);
   return router;
 }

@@ -1,44 +1,42 @@
-import type { RequestHandler } from 'express';
-import { MemoryStore, rateLimit, type AugmentedRequest } from 'express-rate-limit';
 import { DomainError } from '../kernel/errors.ts';
-import { deviceOf } from './guards.ts';
 
-const WINDOW_SECONDS = 60;
-
-export interface DeviceRateLimit {
-  /** Answers 429 with `Retry-After` to a device that asks too often; stands behind `requireDevice`. */
-  handler: RequestHandler;
-  close(): void;
-}
+const WINDOW_MS = 60_000;
+/** Devices that were refused come back at different moments of the next minute. */
+const SPREAD_SECONDS = 10;
 
 /**
  * So many requests a minute for each device and server process. A device is who its token says it
- * is; neither addresses nor forwarded headers count.
+ * is; neither addresses nor forwarded headers count. Minutes are the same for all devices, so that a
+ * fleet of a million costs one map that is dropped as a whole.
  */
-export function createDeviceRateLimit(requestsPerMinute: number): DeviceRateLimit {
-  const store = new MemoryStore();
-  const handler = rateLimit({
-    windowMs: WINDOW_SECONDS * 1_000,
-    limit: requestsPerMinute,
-    store,
-    keyGenerator: (request) => deviceOf(request).deviceId,
-    handler: (request, _response, next) => {
-      const { rateLimit: state } = request as AugmentedRequest;
-      next(tooManyRequests(requestsPerMinute, state?.resetTime));
-    },
-    standardHeaders: false,
-    legacyHeaders: false,
-  });
-  return { handler, close: () => store.shutdown() };
-}
+export class DeviceRateLimit {
+  readonly #requestsPerMinute: number;
+  #counts = new Map<string, number>();
+  #windowEnd = 0;
 
-function tooManyRequests(limit: number, resetTime: Date | undefined): DomainError {
-  const waitMs = resetTime ? resetTime.getTime() - Date.now() : WINDOW_SECONDS * 1_000;
-  return new DomainError(
-    'too_many_requests',
-    `The device made more than ${limit} requests within a minute. Nothing was changed; ` +
-      'send this one again after the time that Retry-After says.',
-    {},
-    { retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1_000)) },
-  );
+  constructor(requestsPerMinute: number) {
+    this.#requestsPerMinute = requestsPerMinute;
+  }
+
+  /** Counts one request. Throws `too_many_requests` saying when to come again. */
+  take(deviceId: string, now: number = performance.now()): void {
+    if (now >= this.#windowEnd) {
+      this.#counts = new Map();
+      this.#windowEnd = now + WINDOW_MS;
+    }
+    const count = (this.#counts.get(deviceId) ?? 0) + 1;
+    this.#counts.set(deviceId, count);
+    if (count > this.#requestsPerMinute) throw this.#tooMany(now);
+  }
+
+  #tooMany(now: number): DomainError {
+    const seconds = (this.#windowEnd - now) / 1_000 + Math.random() * SPREAD_SECONDS;
+    return new DomainError(
+      'too_many_requests',
+      `The device made more than ${this.#requestsPerMinute} requests within a minute. Nothing was ` +
+        'changed; send this one again after the time that Retry-After says.',
+      {},
+      { retryAfterSeconds: Math.max(1, Math.ceil(seconds)) },
+    );
+  }
 }

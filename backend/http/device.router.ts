@@ -1,35 +1,55 @@
-import { Router, type RequestHandler } from 'express';
+import { Router } from 'express';
+import type { Logger } from 'pino';
 import type { DeviceController } from '../devices/device.controller.ts';
-import type { HostContext } from '../host-contract.ts';
-import type { DeviceRateLimit } from './device-rate-limit.ts';
-import { requireDevice } from './guards.ts';
-import { jsonBody } from './json-body.ts';
-import { unknownRoute } from './problem.ts';
+import type { DeviceDoor, DeviceRoute } from './device-door.ts';
+import { jsonReader } from './json-body.ts';
+import { problemHandler } from './problem.ts';
 
 const REPORT_LIMIT = 64 * 1024;
 /** A full log whose every byte is escaped in JSON. */
 const LOG_LIMIT = 2 * 1024 * 1024;
 
-/** The device API, `/api/v1/ota` (CONTRACT section 6). */
-export function createDeviceRouter(
-  auth: HostContext['auth'],
-  rateLimit: DeviceRateLimit,
-  devices: DeviceController,
-): Router {
-  const router = Router();
-  router.use(bareAnswers, requireDevice(auth), rateLimit.handler);
-
-  router.get('/check-update', devices.checkUpdate);
-  router.post('/deployments/:id/status', ...jsonBody(REPORT_LIMIT), devices.report);
-  router.post('/deployments/:id/logs', ...jsonBody(LOG_LIMIT), devices.uploadLog);
-  router.use(unknownRoute);
-  return router;
+/** The device API (CONTRACT section 6). */
+export function deviceRoutes(devices: DeviceController): DeviceRoute[] {
+  return [
+    {
+      method: 'GET',
+      path: '/check-update',
+      kind: 'poll',
+      readBody: null,
+      answer: devices.checkUpdate,
+    },
+    {
+      method: 'POST',
+      path: '/deployments/:id/status',
+      kind: 'report',
+      readBody: jsonReader(REPORT_LIMIT),
+      answer: devices.report,
+    },
+    {
+      method: 'POST',
+      path: '/deployments/:id/logs',
+      kind: 'report',
+      readBody: jsonReader(LOG_LIMIT),
+      answer: devices.uploadLog,
+    },
+  ];
 }
 
-/** Nothing here is for a browser; should one come, it finds nothing to guess, to keep or to frame. */
-const bareAnswers: RequestHandler = (_request, response, next) => {
-  response.setHeader('X-Content-Type-Options', 'nosniff');
-  response.setHeader('Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'");
-  response.setHeader('Cache-Control', 'no-store');
-  next();
-};
+/** The routes as Express mounts them under `/api/v1/ota`. */
+export function createDeviceRouter(
+  routes: readonly DeviceRoute[],
+  door: DeviceDoor,
+  logger: Logger,
+): Router {
+  const router = Router();
+  for (const route of routes) {
+    const method = route.method === 'GET' ? 'get' : 'post';
+    router[method](route.path, (request, response) =>
+      door.serve(route, (request.params as { id?: string }).id, request, response),
+    );
+  }
+  router.use((request, response) => door.refuse(request, response));
+  router.use(problemHandler(logger));
+  return router;
+}

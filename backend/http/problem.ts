@@ -1,8 +1,10 @@
-import type { ErrorRequestHandler, RequestHandler, Response } from 'express';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ErrorRequestHandler, RequestHandler } from 'express';
 import type { Logger } from 'pino';
 import { PROBLEMS, type Problem } from '../contract/problem.ts';
 import { databaseUnavailable, isDatabaseUnavailable } from '../database/database-errors.ts';
 import { DomainError, notFound } from '../kernel/errors.ts';
+import { sendJson } from './json-answer.ts';
 import { requestIdOf } from './request-id.ts';
 import { routeOf, traceOf } from './request-telemetry.ts';
 
@@ -16,21 +18,31 @@ export function problemHandler(logger: Logger): ErrorRequestHandler {
       next(error);
       return;
     }
-    const problem = toDomainError(error);
-    const isOurs = PROBLEMS[problem.code].status >= 500;
-    if (isOurs) {
-      const { method } = request;
-      logger.error(
-        { err: error, method, route: routeOf(request), ...traceOf(request, response) },
-        problem.message,
-      );
-    }
-    sendProblem(response, problem, isOurs ? { request_id: requestIdOf(response) } : {});
+    const route = routeOf(request);
+    answerProblem(error, { request, response, logger, route });
   };
 }
 
+/** Answers an error; one that is not the client's is logged, and its answer says as what. */
+export function answerProblem(
+  error: unknown,
+  where: { request: IncomingMessage; response: ServerResponse; logger: Logger; route: string },
+): void {
+  const { request, response, logger, route } = where;
+  const problem = toDomainError(error);
+  const isOurs = PROBLEMS[problem.code].status >= 500;
+  // Being at the limit is no fault, and a line for each refusal would be the next overload.
+  if (isOurs && problem.code !== 'overloaded') {
+    logger.error(
+      { err: error, method: request.method, route, ...traceOf(request, response) },
+      problem.message,
+    );
+  }
+  sendProblem(response, problem, isOurs ? { request_id: requestIdOf(response) } : {});
+}
+
 function sendProblem(
-  response: Response,
+  response: ServerResponse,
   error: DomainError,
   trace: Pick<Problem, 'request_id'>,
 ): void {
@@ -45,9 +57,9 @@ function sendProblem(
     ...trace,
   };
   if (error.retryAfterSeconds !== undefined) {
-    response.set('Retry-After', String(error.retryAfterSeconds));
+    response.setHeader('Retry-After', String(error.retryAfterSeconds));
   }
-  response.status(status).type('application/problem+json').send(JSON.stringify(body));
+  sendJson(response, status, body, 'application/problem+json; charset=utf-8');
 }
 
 /** Answers every path below the router that no route took. */

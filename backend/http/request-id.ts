@@ -1,22 +1,29 @@
 import { randomUUID } from 'node:crypto';
-import type { RequestHandler, Response } from 'express';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { RequestHandler } from 'express';
 
 const HEADER = 'X-Request-Id';
 const WELL_FORMED = /^[\w.:-]{1,128}$/;
 
 /**
- * Gives every request an id that its answer and its log lines carry: the one the host has set on the
+ * Gives a request an id that its answer and its log lines carry: the one the host has set on the
  * answer, else the client's own when it is well formed, else a new one.
  */
+export function giveRequestId(request: IncomingMessage, response: ServerResponse): void {
+  if (response.hasHeader(HEADER)) return;
+  const given = request.headers['x-request-id'];
+  const isUsable = typeof given === 'string' && WELL_FORMED.test(given);
+  response.setHeader(HEADER, isUsable ? given : randomUUID());
+}
+
+/** {@link giveRequestId} for what comes through Express. */
 export const requestIds: RequestHandler = (request, response, next) => {
-  if (response.get(HEADER) === undefined) {
-    const given = request.get(HEADER);
-    response.set(HEADER, given !== undefined && WELL_FORMED.test(given) ? given : randomUUID());
-  }
+  giveRequestId(request, response);
   next();
 };
 
-/** Of a request behind {@link requestIds}. */
-export function requestIdOf(response: Response): string {
-  return response.get(HEADER) ?? '';
+/** Of a request that was given one. */
+export function requestIdOf(response: ServerResponse): string {
+  const id = response.getHeader(HEADER);
+  return typeof id === 'string' ? id : '';
 }

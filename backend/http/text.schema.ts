@@ -1,16 +1,47 @@
 import Joi from 'joi';
+import { asJsonSchema } from './json-schema.meta.ts';
 
 // PostgreSQL cannot store NUL in text, and a lone surrogate is no character.
 const LONE_SURROGATE = /[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/;
 const UNSTORABLE = new RegExp(`\\0|${LONE_SURROGATE.source}`);
 
-/** Text that can be stored: no NUL, no half characters. */
-export function storableText(): Joi.StringSchema {
+/**
+ * Text that can be stored: no NUL, no half characters. `max` counts characters as PostgreSQL and JSON
+ * Schema do, not the UTF-16 units of JavaScript.
+ */
+export function storableText(max: number): Joi.StringSchema {
   return Joi.string()
-    .custom((value: string, helpers) =>
-      UNSTORABLE.test(value) ? helpers.error('string.unstorable') : value,
-    )
-    .messages({ 'string.unstorable': '{#label} must not contain NUL or broken characters' });
+    .custom((value: string, helpers) => {
+      if (UNSTORABLE.test(value)) return helpers.error('string.unstorable');
+      return isLonger(value, max) ? helpers.error('string.max', { limit: max }) : value;
+    })
+    .messages({ 'string.unstorable': '{#label} must not contain NUL or broken characters' })
+    .meta(asJsonSchema({ maxLength: max, pattern: '^[^\\u0000]*$' }));
+}
+
+/** A short text by which people know something: storable, and more than spaces, which are cut off. */
+export function label(max: number): Joi.StringSchema {
+  return storableText(max)
+    .trim()
+    .meta(asJsonSchema({ pattern: '^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$' }));
+}
+
+/** Like {@link label}; nothing but spaces is as if the key were not there. */
+export function optionalLabel(max: number): Joi.StringSchema {
+  return storableText(max)
+    .trim()
+    .empty('')
+    .meta(asJsonSchema({ pattern: '^([^\\u0000]*[^\\s\\u0000][^\\u0000]*)?$' }));
+}
+
+/** An id of a row, as everybody writes it: with hyphens and without brackets. */
+export function uuid(): Joi.StringSchema {
+  return Joi.string().guid({ separator: '-', wrapper: false }).lowercase();
+}
+
+function isLonger(text: string, max: number): boolean {
+  // Spreading a string takes its characters; only what could be too long is worth that.
+  return text.length > max && (text.length > max * 2 || [...text].length > max);
 }
 
 /** Text from a device: what cannot be stored is replaced, and what is too long is cut, not refused. */

@@ -1,5 +1,5 @@
 import Joi from 'joi';
 
 export const metricsQuerySchema = Joi.object<{ deployment_id?: string }>({
-  deployment_id: Joi.string().max(100).empty(''),
+  deployment_id: Joi.string().empty(''),
 });

@@ -23,6 +23,18 @@ export function recordFigure(figure: Figure): void {
   if (file) appendFileSync(file, `${JSON.stringify(figure)}\n`);
 }
 
+/** A figure that is judged by its ratio to a limit measured in the same run. */
+export function ratioFigure(
+  name: string,
+  { value, unit, limit, against }: { value: number; unit: string; limit: number; against: string },
+  goal: { below: number } | { atLeast: number } | null,
+): Figure {
+  const ratio = Math.round((value / limit) * 100) / 100;
+  const holds = goal === null || ('below' in goal ? ratio <= goal.below : ratio >= goal.atLeast);
+  const words = goal === null ? 'none' : 'below' in goal ? `≤ ${goal.below}` : `≥ ${goal.atLeast}`;
+  return { name, value: Math.round(value * 10) / 10, unit, ratio, against, goal: words, holds };
+}
+
 /** An absolute figure that should stay below (or reach at least) a limit. */
 export function absoluteFigure(
   name: string,

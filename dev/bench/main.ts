@@ -8,36 +8,60 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import path from 'node:path';
 
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 
 import { measureAgent } from './agent.ts';
 import { FIGURES_FILE, type Figure } from './figure.ts';
 import { PAGE_MEASURING_TESTS } from './page.ts';
+import { measureServer } from './server/measure-server.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
-const MEASURING_TESTS = [...PAGE_MEASURING_TESTS];
+
+const AREAS = ['server', 'agent', 'page'] as const;
+type Area = (typeof AREAS)[number];
 
 const program = new Command('bench')
   .description('Measures the product on this machine')
-  .option('--json', 'one JSON object a line, for machines', false);
+  .option('--json', 'one JSON object a line, for machines', false)
+  .addOption(new Option('--only <areas...>', 'what to measure').choices(AREAS).default([...AREAS]))
+  .option(
+    '--memory-hours <hours>',
+    'of a million devices, for the memory of the server',
+    Number,
+    0.1,
+  );
 program.parse();
-const { json } = program.opts<{ json: boolean }>();
+const { json, only, memoryHours } = program.opts<{
+  json: boolean;
+  only: Area[];
+  memoryHours: number;
+}>();
 
-const folder = await mkdtemp(path.join(tmpdir(), 'ota-bench-'));
-try {
-  const file = path.join(folder, 'figures.jsonl');
-  const status = await measure(file);
-  const figures = [...(await measureAgent()), ...(await readFigures(file))];
-  if (json) for (const figure of figures) console.log(JSON.stringify(figure));
-  else print(figures);
-  process.exitCode = status === 0 && figures.length > 0 ? 0 : 1;
-} finally {
-  await rm(folder, { recursive: true, force: true });
+const measurements: Record<Area, () => Promise<Figure[]>> = {
+  server: () => measureServer({ memoryHours }),
+  agent: measureAgent,
+  page: measurePage,
+};
+const figures: Figure[] = [];
+for (const area of AREAS) if (only.includes(area)) figures.push(...(await measurements[area]()));
+if (json) for (const figure of figures) console.log(JSON.stringify(figure));
+else print(figures);
+
+async function measurePage(): Promise<Figure[]> {
+  const folder = await mkdtemp(path.join(tmpdir(), 'ota-bench-'));
+  try {
+    const file = path.join(folder, 'figures.jsonl');
+    const status = await runTests(file);
+    if (status !== 0) process.exitCode = 1;
+    return await readFigures(file);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
-async function measure(file: string): Promise<number> {
+async function runTests(file: string): Promise<number> {
   const mocha = path.join(ROOT, 'node_modules/mocha/bin/mocha.js');
-  const run = spawn(process.execPath, [mocha, ...MEASURING_TESTS], {
+  const run = spawn(process.execPath, [mocha, ...PAGE_MEASURING_TESTS], {
     cwd: ROOT,
     env: { ...process.env, [FIGURES_FILE]: file },
     // Only the figures go to standard output.
@@ -57,9 +81,11 @@ async function readFigures(file: string): Promise<Figure[]> {
 
 function print(figures: Figure[]): void {
   console.log(`\n${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}\n`);
-  for (const { name, value, unit, goal, holds } of figures) {
+  for (const { name, value, unit, ratio, against, goal, holds } of figures) {
+    const beside = ratio === null ? '' : `${ratio} × ${against}`;
     console.log(
-      `${holds ? '✔' : '✖'} ${name.padEnd(56)} ${`${value} ${unit}`.padStart(16)}   goal ${goal}`,
+      `${holds ? '✔' : '✖'} ${name.padEnd(64)} ${`${value} ${unit}`.padStart(14)}  ` +
+        `${beside.padEnd(36)} goal ${goal}`,
     );
   }
 }

@@ -53,7 +53,9 @@ export function printSummary(results: DeviceResult[], detail: DeploymentDetail):
       `${progress.skipped} skipped, ${progress.pending} pending of ${progress.total_devices}.`,
   );
   if (detail.status === 'failed') {
-    console.log('(It counts as failed as soon as one device failed or was rolled back.)');
+    console.log(
+      '(So it should be: one device cannot run the new version, and a deployment with a device that failed or went back counts as failed.)',
+    );
   }
 }
 

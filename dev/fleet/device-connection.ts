@@ -39,7 +39,7 @@ export class DeviceConnections {
   }
 
   poll(device: DeviceCredentials): Promise<Answer<CheckUpdateResponse>> {
-    return this.#send(device, 'GET', '/check-update');
+    return this.#send(device, 'GET', `/api/v1/ota/check-update?device_id=${device.id}`);
   }
 
   report(
@@ -47,7 +47,13 @@ export class DeviceConnections {
     deploymentId: string,
     report: StatusReport,
   ): Promise<Answer<StatusAnswer>> {
-    return this.#send(device, 'POST', `/deployments/${deploymentId}/status`, report);
+    const path = `/api/v1/ota/deployments/${deploymentId}/status?device_id=${device.id}`;
+    return this.#send(device, 'POST', path, report);
+  }
+
+  /** Keeps the device online in the host's eyes. */
+  heartbeat(device: DeviceCredentials): Promise<Answer<unknown>> {
+    return this.#send(device, 'POST', `/api/v1/edge/devices/${device.id}/heartbeat`, {});
   }
 
   async close(): Promise<void> {
@@ -55,14 +61,14 @@ export class DeviceConnections {
   }
 
   async #send<T>(
-    { id, token }: DeviceCredentials,
+    { token }: DeviceCredentials,
     method: Dispatcher.HttpMethod,
     path: string,
     body?: object,
   ): Promise<Answer<T>> {
     const url = this.#urls[(this.#next += 1) % this.#urls.length] ?? '';
     try {
-      const response = await request(`${url}/api/v1/ota${path}?device_id=${id}`, {
+      const response = await request(url + path, {
         dispatcher: this.#agent,
         method,
         headers: {

@@ -23,6 +23,8 @@ interface FleetOptions {
 }
 
 const REPORT_MS = 1_000;
+/** As the host asks of every device. */
+const HEARTBEAT_SECONDS = 30;
 
 const program = new Command('fleet')
   .description('Registers virtual devices, which poll and carry updates through until Ctrl+C')
@@ -67,6 +69,7 @@ const fleet = new VirtualFleet(members, {
   connections: options.connections,
   behaviour: { ...options, retrySeconds: 5 },
   offlineShare: options.offlineShare,
+  heartbeatSeconds: HEARTBEAT_SECONDS,
   random: seededRandom(options.seed),
 });
 fleet.start();

@@ -97,6 +97,19 @@ export class VirtualDevice {
     }
   }
 
+  /** Says that it is there, until the signal ends it. */
+  async keepOnline(heartbeatSeconds: number, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#wait(heartbeatSeconds * this.#random.share(), signal);
+      while (!signal.aborted) {
+        await this.#connections.heartbeat(this.credentials);
+        await this.#wait(heartbeatSeconds, signal);
+      }
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    }
+  }
+
   async #obey(answer: CheckUpdateResponse, signal: AbortSignal): Promise<void> {
     if (answer.update_available) {
       this.#tally.offers += 1;

@@ -13,6 +13,8 @@ export interface FleetSettings {
   behaviour: DeviceBehaviour;
   /** Share of the devices that never come. */
   offlineShare: number;
+  /** Between two heartbeats; none: the host takes the devices for offline after a while. */
+  heartbeatSeconds?: number;
   random: Random;
 }
 
@@ -21,6 +23,7 @@ export class VirtualFleet {
   readonly tally: FleetTally = { polls: 0, offers: 0, acknowledged: 0, refused: 0, away: 0 };
   readonly #connections: DeviceConnections;
   readonly #offlineShare: number;
+  readonly #heartbeatSeconds: number | undefined;
   readonly #random: Random;
   readonly #events = new EventEmitter<{ acknowledged: [] }>().setMaxListeners(0);
   readonly #stop = new AbortController();
@@ -32,6 +35,7 @@ export class VirtualFleet {
   ) {
     this.#connections = new DeviceConnections(settings.urls, settings.connections);
     this.#offlineShare = settings.offlineShare;
+    this.#heartbeatSeconds = settings.heartbeatSeconds;
     this.#random = settings.random;
     this.devices = members.map(
       ({ id, token, version }) =>
@@ -48,7 +52,12 @@ export class VirtualFleet {
   start(): void {
     setMaxListeners(0, this.#stop.signal);
     const online = this.devices.filter(() => this.#random.share() >= this.#offlineShare);
-    this.#lives = Promise.all(online.map((device) => device.live(this.#stop.signal)));
+    const { signal } = this.#stop;
+    const beat = this.#heartbeatSeconds;
+    this.#lives = Promise.all([
+      ...online.map((device) => device.live(signal)),
+      ...(beat === undefined ? [] : online.map((device) => device.keepOnline(beat, signal))),
+    ]);
     this.#lives.catch(() => this.stop());
   }
 

@@ -1,10 +1,12 @@
-import type { RequestHandler, Response } from 'express';
+import type { ServerResponse } from 'node:http';
+
+import type { RequestHandler } from 'express';
 
 import { HostProblem } from './problem.ts';
 
 /** Knows the requests under way, so that a stopping host can finish them. */
 export class ActiveRequests {
-  readonly #responses = new Set<Response>();
+  readonly #responses = new Set<ServerResponse>();
   #draining = false;
   #onChange: (() => void) | undefined;
 
@@ -19,13 +21,18 @@ export class ActiveRequests {
       response.set('Connection', 'close');
       throw new HostProblem('unavailable', 'The host is stopping.');
     }
+    this.add(response);
+    next();
+  };
+
+  /** From now until it is closed the response is under way. */
+  add(response: ServerResponse): void {
     this.#responses.add(response);
     response.once('close', () => {
       this.#responses.delete(response);
       this.#onChange?.();
     });
-    next();
-  };
+  }
 
   /** Refuses new requests and waits for those under way; event streams, which never end, do not count. */
   async drain(limitMs: number): Promise<void> {

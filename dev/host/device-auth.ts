@@ -1,5 +1,6 @@
+import type { IncomingMessage } from 'node:http';
+
 import DataLoader from 'dataloader';
-import type { Request } from 'express';
 import type { Knex } from 'knex';
 
 import type { DeviceIdentity } from '../../backend/host-contract.ts';
@@ -17,15 +18,39 @@ interface TokenRow {
  * Whose token a request carries. Every poll of every device asks; requests that arrive together share
  * one statement, and nothing is remembered, so a withdrawn token ends at once.
  */
-export function createDeviceAuth(knex: Knex): (request: Request) => Promise<DeviceIdentity | null> {
+export function createDeviceAuth(
+  knex: Knex,
+): (request: IncomingMessage) => Promise<DeviceIdentity | null> {
+  const turn = new Turn();
   const devices = new DataLoader<string, DeviceIdentity | null>(
-    (hashes) => findDevices(knex, hashes),
-    { cache: false, maxBatchSize: MAX_BATCH },
+    (hashes) => findDevices(knex, hashes).finally(() => turn.end()),
+    { cache: false, maxBatchSize: MAX_BATCH, batchScheduleFn: (dispatch) => turn.begin(dispatch) },
   );
   return async (request) => {
-    const token = bearerToken(request.get('authorization'));
+    const token = bearerToken(request.headers.authorization);
     return token === null ? null : devices.load(tokenHash(token).toString('hex'));
   };
+}
+
+/** One statement at a time: the longer it takes, the more requests share the next one. */
+class Turn {
+  readonly #waiting: (() => void)[] = [];
+  #taken = false;
+
+  begin(dispatch: () => void): void {
+    if (this.#taken) {
+      this.#waiting.push(dispatch);
+    } else {
+      this.#taken = true;
+      setImmediate(dispatch);
+    }
+  }
+
+  end(): void {
+    const next = this.#waiting.shift();
+    if (next) next();
+    else this.#taken = false;
+  }
 }
 
 async function findDevices(

@@ -18,6 +18,8 @@ export interface HostEnvironment {
   role: HostRole;
   pluginConfig: unknown;
   logLevel: string;
+  /** Whether plugins may answer ahead of Express. */
+  listenAhead: boolean;
 }
 
 /** For trying things out, packages may come from this machine without HTTPS. */
@@ -36,6 +38,7 @@ interface Variables {
   OPS_ROLE: HostRole;
   OPS_OTA_CONFIG: Record<string, unknown>;
   OPS_LOG_LEVEL: string;
+  OPS_LISTEN_AHEAD: boolean;
 }
 
 const token = Joi.string().min(SHORTEST_TOKEN).pattern(/^\S+$/, 'without spaces');
@@ -52,6 +55,7 @@ const schema = Joi.object<Variables>({
   OPS_ROLE: Joi.valid('api', 'worker', 'all').default('all'),
   OPS_OTA_CONFIG: Joi.string().custom(parseJsonObject).default(DEFAULT_PLUGIN_CONFIG),
   OPS_LOG_LEVEL: Joi.valid('fatal', 'error', 'warn', 'info', 'debug', 'trace').default('info'),
+  OPS_LISTEN_AHEAD: Joi.boolean().default(true),
 }).unknown(true);
 
 function parseJsonObject(text: string, helpers: Joi.CustomHelpers): unknown {
@@ -86,5 +90,6 @@ export function readEnvironment(variables: NodeJS.ProcessEnv): HostEnvironment {
     role: value.OPS_ROLE,
     pluginConfig: value.OPS_OTA_CONFIG,
     logLevel: value.OPS_LOG_LEVEL,
+    listenAhead: value.OPS_LISTEN_AHEAD,
   };
 }

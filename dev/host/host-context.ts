@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 
 import type { HostContext, HostRole } from '../../backend/host-contract.ts';
 import { createAdminAuth } from './admin-auth.ts';
+import { AheadPoint } from './ahead-point.ts';
 import { createDeviceAuth } from './device-auth.ts';
 import { MountPoint } from './mounts.ts';
 import { NavigationPages } from './navigation-pages.ts';
@@ -25,11 +26,15 @@ export interface HostOptions {
   /** The plugin's section of the host's configuration. */
   pluginConfig: unknown;
   redisUrl?: string | undefined;
+  /** Whether plugins may answer ahead of Express; default yes. */
+  listenAhead?: boolean | undefined;
 }
 
 export interface HostServices {
   context: HostContext;
   areas: Record<'admin' | 'device', MountPoint>;
+  /** Of the device area. */
+  ahead: AheadPoint;
   pages: NavigationPages;
   notices: EventEmitter<{ notice: [HostNotice] }>;
   /** Calls what plugins asked to be called before the host stops; a failing one stops no other. */
@@ -39,6 +44,7 @@ export interface HostServices {
 export function createHostServices(options: HostOptions): HostServices {
   const { knex, logger } = options;
   const areas = { admin: new MountPoint(), device: new MountPoint() };
+  const ahead = new AheadPoint(AREA_PATHS.device);
   const pages = new NavigationPages();
   const notices = new EventEmitter<{ notice: [HostNotice] }>();
   const shutdownCallbacks = new Set<{ callback: () => Promise<void> }>();
@@ -48,7 +54,12 @@ export function createHostServices(options: HostOptions): HostServices {
     config: options.pluginConfig,
     database: { knex },
     ...(options.redisUrl ? { redis: redisConnections(options.redisUrl, logger) } : {}),
-    http: { mount: (area, router) => areas[area].mount(router) },
+    http: {
+      mount: (area, router) => areas[area].mount(router),
+      ...((options.listenAhead ?? true) && {
+        listenAhead: (_area, listener) => ahead.add(listener),
+      }),
+    },
     auth: { admin: createAdminAuth(knex), device: createDeviceAuth(knex) },
     navigation: { addPage: (page) => pages.add(page) },
     events: { emit: (name, payload) => void notices.emit('notice', { name, payload }) },
@@ -63,6 +74,7 @@ export function createHostServices(options: HostOptions): HostServices {
   return {
     context,
     areas,
+    ahead,
     pages,
     notices,
     async runShutdownCallbacks() {

@@ -32,6 +32,8 @@ export interface HostSettings {
   /** PostgreSQL connection string. */
   databaseUrl: string;
   redisUrl?: string | undefined;
+  /** Whether plugins may answer ahead of Express; default yes. */
+  listenAhead?: boolean | undefined;
   /** Folder that holds `plugin.json`. */
   pluginRoot: string;
   pluginConfig: unknown;
@@ -94,7 +96,11 @@ export async function startHost(settings: HostSettings): Promise<RunningHost> {
     metricsToken: settings.metricsToken,
     pluginState: () => pluginState,
   });
-  const server = createServer(application);
+  // Express is the rule; what a plugin answers ahead of it is what comes thousands of times a second.
+  const server = createServer((request, response) => {
+    if (services.ahead.take(request, response, activeRequests)) return;
+    application(request, response);
+  });
   let users: Awaited<ReturnType<typeof prepareUsers>>;
   try {
     await createHostTables(knex);

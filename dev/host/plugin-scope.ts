@@ -19,10 +19,15 @@ export function createPluginScope(host: HostContext): PluginScope {
     registered.set(removeOnce, what);
     return removeOnce;
   };
+  const { listenAhead } = host.http;
   return {
     context: {
       ...host,
       http: {
+        ...(listenAhead && {
+          listenAhead: (area, listener) =>
+            tracked(`listener ahead of ${area}`, listenAhead(area, listener)),
+        }),
         mount: (area, router) => tracked(`routes of ${area}`, host.http.mount(area, router)),
       },
       navigation: {

@@ -22,12 +22,15 @@ export async function startMessage(
     `  ${admin.token}`,
     ...(secondAdmin ? ['Admin of the second organization:', `  ${secondAdmin.token}`] : []),
     '',
+    'Devices that play updates, for trying it out; in a second terminal:',
+    `  npm run fleet -- --server ${url} --admin-token ${admin.token} --devices 20 --poll-seconds 2`,
+    '',
     'Register a device: make a registration token,',
     `  curl -X POST ${url}/api/v1/admin/edge/devices/generate-token \\`,
     `    -H "Authorization: Bearer ${admin.token}" -H "Content-Type: application/json" \\`,
     `    -d '{"device_name": "pi-kitchen", "device_type": "raspberry_pi"}'`,
-    'and give it to the agent on the device:',
-    `  npx ota-agent register --server ${url} --token REGISTRATION_TOKEN`,
+    'and give it to the agent on the device, once that is configured (docs/agent.md):',
+    `  ota-agent register --server ${url} --token REGISTRATION_TOKEN`,
     '',
   ];
   return lines.join('\n');

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 
 /** 256 random bits as text; `prefix` tells people what they are looking at. */
 export function newToken(prefix: string): string {
@@ -10,7 +10,7 @@ export function newToken(prefix: string): string {
  * tokens are found by their hash, the time a look-up takes tells nothing about the token.
  */
 export function tokenHash(token: string): Buffer {
-  return createHash('sha256').update(token).digest();
+  return hash('sha256', token, 'buffer');
 }
 
 /** The token of an `Authorization: Bearer` header, or `null`. */

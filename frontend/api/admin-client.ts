@@ -1,90 +1,102 @@
-/** The admin API as typed functions, one a route. Every one of them rejects with `ApiError`. */
-import type {
-  CreatedDeployment,
-  CreateDeploymentRequest,
-  DeploymentDetail,
-  DeploymentList,
-  DeploymentPreview,
-  DevicePage,
-  EventPage,
-  InstallLogs,
-  OtaMetrics,
-  RetryResponse,
-  RollbackAccepted,
-  TargetPage,
-} from '../../backend/contract/admin-api.ts';
-import { request } from './http.ts';
+/** The admin API as the page uses it, one function a route. Every one of them rejects with `ApiError`. */
+import type { CreateDeploymentRequest } from '../../backend/contract/admin-api.ts';
+import type { operations } from '../../backend/contract/openapi.ts';
+import { answerOf, api } from './http.ts';
 
-export interface DeploymentQuery {
-  status?: string;
-  search?: string;
-  page?: number;
-  page_size?: number;
-}
+/** The query of a route; `null` and empty values are left out. */
+type QueryOf<Name extends keyof operations> = Nullable<
+  NonNullable<operations[Name]['parameters']['query']>
+>;
+type Nullable<Query> = { [Key in keyof Query]: Query[Key] | null };
 
-export interface TargetQuery {
-  status?: string;
-  batch?: number | null;
-  search?: string;
-  cursor?: string | null;
-  limit?: number;
-}
+export type DeploymentQuery = QueryOf<'listDeployments'>;
 
-export interface DeviceQuery {
-  search?: string;
-  device_type?: string;
-  status?: string;
-  cursor?: string | null;
-  limit?: number;
-}
+type SimpleAction = 'start' | 'pause' | 'resume' | 'cancel';
 
-const deploymentPath = (id: string) => `/deployments/${encodeURIComponent(id)}`;
-const targetPath = (id: string, deviceId: string) =>
-  `${deploymentPath(id)}/devices/${encodeURIComponent(deviceId)}`;
+const ofDeployment = (id: string) => ({ path: { id } });
+const ofTarget = (id: string, deviceId: string) => ({ path: { id, device_id: deviceId } });
 
 export const adminClient = {
   listDeployments: (query: DeploymentQuery, signal?: AbortSignal) =>
-    request<DeploymentList>('GET', '/deployments', { query: { ...query }, signal }),
+    answerOf(api.GET('/deployments', { params: { query: given(query) }, ...aborted(signal) })),
 
-  createDeployment: (body: CreateDeploymentRequest) =>
-    request<CreatedDeployment>('POST', '/deployments', { body }),
+  createDeployment: (body: CreateDeploymentRequest) => answerOf(api.POST('/deployments', { body })),
 
   previewDeployment: (body: CreateDeploymentRequest, signal?: AbortSignal) =>
-    request<DeploymentPreview>('POST', '/deployments/preview', { body, signal }),
+    answerOf(api.POST('/deployments/preview', { body, ...aborted(signal) })),
 
   getDeployment: (id: string, signal?: AbortSignal) =>
-    request<DeploymentDetail>('GET', deploymentPath(id), { signal }),
+    answerOf(api.GET('/deployments/{id}', { params: ofDeployment(id), ...aborted(signal) })),
 
-  /** start, pause, resume and cancel: the actions without anything to say. */
-  act: (id: string, action: 'start' | 'pause' | 'resume' | 'cancel') =>
-    request<DeploymentDetail>('POST', `${deploymentPath(id)}/${action}`),
+  /** The actions without anything to say. */
+  act: (id: string, action: SimpleAction) =>
+    answerOf(api.POST(`/deployments/{id}/${action}`, { params: ofDeployment(id), body: {} })),
 
   expand: (id: string, percentage: number) =>
-    request<DeploymentDetail>('POST', `${deploymentPath(id)}/expand`, { body: { percentage } }),
+    answerOf(
+      api.POST('/deployments/{id}/expand', { params: ofDeployment(id), body: { percentage } }),
+    ),
 
   /** Without `deviceIds` all failed targets are tried again. */
   retry: (id: string, deviceIds?: string[]) =>
-    request<RetryResponse>('POST', `${deploymentPath(id)}/retry`, {
-      body: deviceIds ? { device_ids: deviceIds } : {},
-    }),
+    answerOf(
+      api.POST('/deployments/{id}/retry', {
+        params: ofDeployment(id),
+        body: deviceIds ? { device_ids: deviceIds } : {},
+      }),
+    ),
 
   rollback: (id: string, deviceId: string, previousVersion?: string) =>
-    request<RollbackAccepted>('POST', `${targetPath(id, deviceId)}/rollback`, {
-      body: previousVersion ? { previous_version: previousVersion } : {},
-    }),
+    answerOf(
+      api.POST('/deployments/{id}/devices/{device_id}/rollback', {
+        params: ofTarget(id, deviceId),
+        body: previousVersion ? { previous_version: previousVersion } : {},
+      }),
+    ),
 
-  listTargets: (id: string, query: TargetQuery, signal?: AbortSignal) =>
-    request<TargetPage>('GET', `${deploymentPath(id)}/devices`, { query: { ...query }, signal }),
+  listTargets: (id: string, query: QueryOf<'listTargets'>, signal?: AbortSignal) =>
+    answerOf(
+      api.GET('/deployments/{id}/devices', {
+        params: { ...ofDeployment(id), query: given(query) },
+        ...aborted(signal),
+      }),
+    ),
 
   getLogs: (id: string, deviceId: string, signal?: AbortSignal) =>
-    request<InstallLogs>('GET', `${targetPath(id, deviceId)}/logs`, { signal }),
+    answerOf(
+      api.GET('/deployments/{id}/devices/{device_id}/logs', {
+        params: ofTarget(id, deviceId),
+        ...aborted(signal),
+      }),
+    ),
 
   listEvents: (id: string, cursor?: string | null, signal?: AbortSignal) =>
-    request<EventPage>('GET', `${deploymentPath(id)}/events`, { query: { cursor }, signal }),
+    answerOf(
+      api.GET('/deployments/{id}/events', {
+        params: { ...ofDeployment(id), query: given({ cursor }) },
+        ...aborted(signal),
+      }),
+    ),
 
-  listDevices: (query: DeviceQuery, signal?: AbortSignal) =>
-    request<DevicePage>('GET', '/devices', { query: { ...query }, signal }),
+  listDevices: (query: QueryOf<'listDevices'>, signal?: AbortSignal) =>
+    answerOf(api.GET('/devices', { params: { query: given(query) }, ...aborted(signal) })),
 
   getMetrics: (deploymentId?: string, signal?: AbortSignal) =>
-    request<OtaMetrics>('GET', '/metrics', { query: { deployment_id: deploymentId }, signal }),
+    answerOf(
+      api.GET('/metrics', {
+        params: { query: given({ deployment_id: deploymentId }) },
+        ...aborted(signal),
+      }),
+    ),
 };
+
+/** What the client leaves out anyway, left out of the type. */
+function given<Query extends object>(
+  query: Query,
+): { [Key in keyof Query]: Exclude<Query[Key], null> } {
+  return query as { [Key in keyof Query]: Exclude<Query[Key], null> };
+}
+
+function aborted(signal: AbortSignal | undefined): { signal?: AbortSignal } {
+  return signal ? { signal } : {};
+}

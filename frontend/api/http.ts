@@ -1,18 +1,25 @@
+import createClient from 'openapi-fetch';
+import type { paths } from '../../backend/contract/openapi.ts';
 import { texts } from '../texts/texts.ts';
 import { ApiError, errorFromAnswer } from './api-error.ts';
 
-export const API_BASE = '/api/v1/admin/ota';
+const API_BASE = '/api/v1/admin/ota';
 
 /** After so long without an answer a request is given up, so that a hung server is noticed. */
 const ANSWER_TIMEOUT_MS = 15_000;
 
-export type QueryValue = string | number | null | undefined;
+/** The admin API, its paths as the page writes them. */
+type AdminPaths = {
+  [
+    Path in keyof paths as Path extends `${typeof API_BASE}${infer Rest}` ? Rest : never
+  ]: paths[Path];
+};
 
-export interface RequestOptions {
-  query?: Record<string, QueryValue>;
-  /** Sent as JSON. The content type alone keeps forms of other sites from making such requests. */
-  body?: unknown;
-  signal?: AbortSignal | undefined;
+/** What a call of the {@link api} resolves with. */
+interface Answered<T> {
+  data?: T;
+  error?: unknown;
+  response: Response;
 }
 
 type SignedOutListener = () => void;
@@ -24,82 +31,66 @@ export function onSignedOut(listener: SignedOutListener): () => void {
   return () => signedOutListeners.delete(listener);
 }
 
+/** The admin API with the session of the host; to be read by {@link answerOf}. */
+export const api = createClient<AdminPaths>({
+  baseUrl: API_BASE,
+  credentials: 'same-origin',
+  cache: 'no-store',
+  // The content type alone keeps forms of other sites from making requests that change something.
+  headers: { Accept: 'application/json' },
+  querySerializer: searchOf,
+  fetch: send,
+});
+
 /**
- * One request to the admin API with the session of the host.
+ * The answer of a call.
  *
- * @throws ApiError for everything but a 2xx answer; an abort by `signal` passes through as it is.
+ * @throws ApiError for everything but a 2xx answer; an abort by the caller's signal passes through.
  */
-export async function request<T>(
-  method: 'GET' | 'POST',
-  path: string,
-  options: RequestOptions = {},
-): Promise<T> {
-  const timeout = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
-  const signal = options.signal ? AbortSignal.any([options.signal, timeout]) : timeout;
-  const response = await send(method, path, options, signal);
-  const body = await readBody(response);
-  if (response.ok) return body as T;
-
-  const error = errorFromAnswer(response.status, body);
-  if (error.kind === 'signed_out') for (const listener of signedOutListeners) listener();
-  throw error;
-}
-
-/** `path` below the API's base, with the query; empty values are left out. */
-export function apiUrl(path: string, query: Record<string, QueryValue> = {}): string {
-  const parameters = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) {
-    if (value !== undefined && value !== null && value !== '') parameters.set(name, String(value));
-  }
-  const search = parameters.toString();
-  return `${API_BASE}${path}${search ? `?${search}` : ''}`;
-}
-
-async function send(
-  method: string,
-  path: string,
-  options: RequestOptions,
-  signal: AbortSignal,
-): Promise<Response> {
-  const headers: Record<string, string> = { Accept: 'application/json' };
-  if (method !== 'GET') headers['Content-Type'] = 'application/json';
+export async function answerOf<T>(call: Promise<Answered<T>>): Promise<T> {
+  let answered: Answered<T>;
   try {
-    return await fetch(apiUrl(path, options.query), {
-      method,
-      headers,
-      credentials: 'same-origin',
-      cache: 'no-store',
-      signal,
-      ...(method === 'GET' ? {} : { body: JSON.stringify(options.body ?? {}) }),
-    });
+    answered = await call;
   } catch (error) {
-    if (options.signal?.aborted) throw error;
-    throw signal.aborted
-      ? new ApiError({
-          kind: 'slow',
-          title: texts.errors.slowTitle,
-          message: texts.errors.slow,
-        })
-      : new ApiError({
-          kind: 'unreachable',
-          title: texts.errors.unreachableTitle,
-          message: texts.errors.unreachable,
-        });
+    throw error instanceof SyntaxError ? notJson() : error;
+  }
+  const { data, error, response } = answered;
+  if (response.ok) return data as T;
+
+  const failure = errorFromAnswer(response.status, error);
+  if (failure.kind === 'signed_out') for (const listener of signedOutListeners) listener();
+  throw failure;
+}
+
+/** Address of an event stream. */
+export function streamUrl(path: string): string {
+  return API_BASE + path;
+}
+
+/** A query without its empty values. */
+function searchOf(query: Record<string, unknown>): string {
+  const given = Object.entries(query).filter(([, value]) => (value ?? '') !== '');
+  return new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
+}
+
+async function send(request: Request): Promise<Response> {
+  const timeout = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
+  try {
+    return await fetch(request, { signal: AbortSignal.any([request.signal, timeout]) });
+  } catch (error) {
+    if (request.signal.aborted) throw error;
+    const { slow, slowTitle, unreachable, unreachableTitle } = texts.errors;
+    throw timeout.aborted
+      ? new ApiError({ kind: 'slow', title: slowTitle, message: slow })
+      : new ApiError({ kind: 'unreachable', title: unreachableTitle, message: unreachable });
   }
 }
 
-async function readBody(response: Response): Promise<unknown> {
-  const text = await response.text();
-  if (text === '') return null;
-  try {
-    return JSON.parse(text) as unknown;
-  } catch {
-    if (!response.ok) return null;
-    throw new ApiError({
-      kind: 'rejected',
-      status: response.status,
-      title: texts.errors.unexpectedTitle,
-      message: texts.errors.notJson,
-    });
-  }
+function notJson(): ApiError {
+  return new ApiError({
+    kind: 'rejected',
+    status: 200,
+    title: texts.errors.unexpectedTitle,
+    message: texts.errors.notJson,
+  });
 }

@@ -1,7 +1,7 @@
 import { ref, type Ref } from 'vue';
 import type { StreamEvent } from '../../backend/contract/admin-api.ts';
 import { toApiError } from './api-error.ts';
-import { apiUrl } from './http.ts';
+import { streamUrl } from './http.ts';
 
 /**
  * `live`: changes arrive by themselves. `polling`: the stream is down, the page asks every few
@@ -95,7 +95,7 @@ export function openLiveUpdates(options: LiveUpdatesOptions): LiveUpdates {
   }
 
   function open(): void {
-    source = new EventSource(apiUrl(options.path));
+    source = new EventSource(streamUrl(options.path));
     source.addEventListener('open', () => {
       failures = 0;
       stopPolling();

@@ -22,6 +22,7 @@ export const EVENT_LOOK: Record<EventType, { tone: Tone; icon: IconName }> = {
   devices_skipped: { tone: 'muted', icon: 'skip' },
   rollback_requested: { tone: 'warning', icon: 'undo' },
   rollback_failed: { tone: 'danger', icon: 'alert' },
+  rollback_withdrawn: { tone: 'neutral', icon: 'undo' },
 };
 
 /**

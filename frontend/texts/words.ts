@@ -81,6 +81,7 @@ export const eventTitle: Record<EventType, string> = {
   devices_skipped: 'Devices skipped',
   rollback_requested: 'Rollback requested',
   rollback_failed: 'Rollback failed',
+  rollback_withdrawn: 'Rollback withdrawn',
 };
 
 /** Words for the facts an event carries, where the raw value would be cryptic. */

@@ -1,5 +1,6 @@
 import { ref, shallowRef, watch, type Ref, type ShallowRef } from 'vue';
 import type { DevicePage, DeviceView } from '../../backend/contract/admin-api.ts';
+import type { DeviceConnectionFilter } from '../../backend/contract/states.ts';
 import { adminClient } from '../api/admin-client.ts';
 import { toApiError, type ApiError } from '../api/api-error.ts';
 import { useLater } from '../shared/later.ts';
@@ -10,7 +11,7 @@ const SEARCH_WAIT_MS = 250;
 export interface DeviceSearch {
   search: Ref<string>;
   type: Ref<string>;
-  status: Ref<string>;
+  status: Ref<DeviceConnectionFilter>;
   /** Found so far; the rest comes by `loadMore`. */
   devices: ShallowRef<DeviceView[]>;
   /** Types and versions of the whole fleet; null until the first answer. */
@@ -28,7 +29,7 @@ export interface DeviceSearch {
 export function useDeviceSearch(): DeviceSearch {
   const search = ref('');
   const type = ref('');
-  const status = ref('');
+  const status = ref<DeviceConnectionFilter>('');
   const devices = shallowRef<DeviceView[]>([]);
   const facets = shallowRef<DevicePage['facets'] | null>(null);
   const cursor = ref<string | null>(null);

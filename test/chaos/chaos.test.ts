@@ -23,12 +23,12 @@ import { createHostTables } from '../../dev/host/host-schema.ts';
 import { RolloutQueue } from '../../jobs/rollout-queue.ts';
 import { migrateUp } from '../../migrations/migrator.ts';
 import { ADMIN_API, deploymentRequest } from '../support/ota-scenario.ts';
+import { startRedisServer, type RedisServer } from '../../dev/redis/redis-server.ts';
 import { tellAtTheEnd } from '../support/root-setup.ts';
-import { startRedisServer, type RedisServer } from '../support/redis-server.ts';
 import { insertDevices, insertOrganization, insertUser } from '../support/seed.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { judge, keepLedger } from './ledger.ts';
-import { ServerProcess } from './server-process.ts';
+import { HostProcess } from '../../dev/host/host-process.ts';
 
 const DEVICES = Number(process.env.OTA_CHAOS_DEVICES ?? 200);
 const FAULTS = Number(process.env.OTA_CHAOS_FAULTS ?? 8);
@@ -52,7 +52,7 @@ describe('F63 F64 F65 F66 F70 a rollout while everything breaks', function () {
   let postgres: EmbeddedPostgres;
   let redis: RedisServer;
   let knex: Knex;
-  let servers: ServerProcess[] = [];
+  let servers: HostProcess[] = [];
   let fleet: VirtualFleet;
   const random = seededRandom(SEED);
 
@@ -74,7 +74,7 @@ describe('F63 F64 F65 F66 F70 a rollout while everything breaks', function () {
     await keepLedger(knex);
     servers = await Promise.all(
       (['api', 'api', 'worker', 'worker'] as const).map((role) =>
-        ServerProcess.start({
+        HostProcess.start({
           role,
           databaseUrl: postgres.connectionString(),
           redisUrl: redis.url,
@@ -96,7 +96,7 @@ describe('F63 F64 F65 F66 F70 a rollout while everything breaks', function () {
   const apis = () => servers.filter(({ role }) => role === 'api');
   const workers = () => servers.filter(({ role }) => role === 'worker');
 
-  async function killed(server: ServerProcess, signal: NodeJS.Signals): Promise<void> {
+  async function killed(server: HostProcess, signal: NodeJS.Signals): Promise<void> {
     await server.kill(signal);
     await server.start();
   }

@@ -5,7 +5,7 @@ import type { SeededDevice } from '../support/seed.ts';
 import { DEVICE_API, openFleet, openStage, type Stage } from '../support/ota-scenario.ts';
 import { waitFor } from '../support/wait-for.ts';
 import { counterDrift } from './ledger.ts';
-import { ServerProcess } from './server-process.ts';
+import { HostProcess } from '../../dev/host/host-process.ts';
 
 const DEVICES = 200;
 const STEPS: TargetStatus[] = ['downloading', 'installing', 'verifying', 'completed'];
@@ -15,11 +15,11 @@ const STOP_LIMIT_MS = 10_000;
 describe('F70 SIGTERM under load', function () {
   this.timeout(60_000);
   let stage: Stage;
-  let server: ServerProcess;
+  let server: HostProcess;
 
   before(async () => {
     stage = await openStage({ config: { queue_prefix: 'elsewhere' } });
-    server = await ServerProcess.start({
+    server = await HostProcess.start({
       role: 'api',
       databaseUrl: stage.database.connectionString,
       redisUrl: '',

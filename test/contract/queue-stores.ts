@@ -5,7 +5,7 @@ import { pino } from 'pino';
 
 import { redisConnections } from '../../dev/host/redis-connections.ts';
 import { locateQueue, type QueueLocation } from '../../jobs/queue-backend.ts';
-import { startRedisServer } from '../support/redis-server.ts';
+import { startRedisServer } from '../../dev/redis/redis-server.ts';
 import { createTestDatabase } from '../support/test-database.ts';
 import { testPostgres } from '../support/test-services.ts';
 

@@ -1,7 +1,4 @@
-import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { pino } from 'pino';
 import { ROLLOUT_STRATEGIES } from '../../backend/contract/states.ts';
@@ -10,9 +7,9 @@ import { newToken, tokenHash } from '../../dev/host/tokens.ts';
 import { insertDevices } from '../support/seed.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
+import { DocPage, fillIn, inShell } from './support/doc-page.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
-const run = promisify(execFile);
 
 interface Answer {
   status: number;
@@ -26,8 +23,8 @@ describe('the commands of the README', () => {
 
   before(async function () {
     this.timeout(30_000);
-    const readme = await readFile(path.join(ROOT, 'README.md'), 'utf8');
-    commands = [...readme.matchAll(/```bash\n(curl [\s\S]*?)```/g)].map((match) => match[1] ?? '');
+    const readme = await DocPage.read('README.md');
+    commands = readme.blocks('bash').filter((block) => block.startsWith('curl '));
     database = await createTestDatabase();
     host = await startHost({
       role: 'all',
@@ -54,13 +51,12 @@ describe('the commands of the README', () => {
   async function runs(ending: string, ids: Record<string, string> = {}): Promise<Answer> {
     const command = commands.find((text) => text.match(/http:\S+/)?.[0].endsWith(ending));
     if (!command) throw new Error(`the README has no command for ${ending}`);
-    let filled = command
-      .replace('curl', "curl -s -w '\\n%{http_code}'")
-      .replaceAll('http://localhost:8084', host.url)
-      .replaceAll('YOUR_TOKEN', host.admin?.token ?? '');
-    for (const [placeholder, id] of Object.entries(ids))
-      filled = filled.replaceAll(placeholder, id);
-    const { stdout } = await run('bash', ['-c', filled]);
+    const filled = fillIn(command.replace('curl', "curl -s -w '\\n%{http_code}'"), {
+      'http://localhost:8084': host.url,
+      YOUR_TOKEN: host.admin?.token ?? '',
+      ...ids,
+    });
+    const stdout = await inShell(filled, { cwd: ROOT });
     const at = stdout.lastIndexOf('\n');
     return {
       status: Number(stdout.slice(at + 1)),
@@ -99,10 +95,12 @@ describe('the commands of the README', () => {
     const expanded = await runs('/DEPLOYMENT_ID/expand', ids);
     expect(expanded.status).to.equal(strategy === 'canary' ? 200 : 409);
 
-    const device = await reportCompleted(ids.DEPLOYMENT_ID);
-    const rollback = await runs('/DEVICE_ID/rollback', { ...ids, DEVICE_ID: device });
+    const device = await firstDevice(ids.DEPLOYMENT_ID);
+    await device.report('completed');
+    const rollback = await runs('/DEVICE_ID/rollback', { ...ids, DEVICE_ID: device.id });
     expect(rollback.status, JSON.stringify(rollback.body)).to.equal(202);
     expect(rollback.body['status']).to.equal('accepted');
+    await device.report('rolled_back');
 
     expect((await runs('/DEPLOYMENT_ID/cancel', ids)).body['status']).to.equal('cancelled');
     const again = await runs('/DEPLOYMENT_ID/start', ids);
@@ -110,26 +108,30 @@ describe('the commands of the README', () => {
     expect(again.body).to.include({ code: 'invalid_state', current_status: 'cancelled' });
   }
 
-  /** The first released device says that it has the new version. */
-  async function reportCompleted(deploymentId: string): Promise<string> {
-    const target = await database
+  /** The first of the released devices, which can report. */
+  async function firstDevice(
+    deploymentId: string,
+  ): Promise<{ id: string; report(status: string): Promise<void> }> {
+    const { device_id: id } = await database
       .knex('ota_deployment_devices')
       .where({ deployment_id: deploymentId, position: 0 })
       .first<{ device_id: string }>();
     const token = newToken('device');
     await database
       .knex('edge_device_tokens')
-      .insert({ token_hash: tokenHash(token), device_id: target.device_id });
-    const response = await fetch(
-      `${host.url}/api/v1/ota/deployments/${deploymentId}/status?device_id=${target.device_id}`,
-      {
-        method: 'POST',
-        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-        body: JSON.stringify({ status: 'completed', error_message: null }),
+      .insert({ token_hash: tokenHash(token), device_id: id });
+    const url = `${host.url}/api/v1/ota/deployments/${deploymentId}/status?device_id=${id}`;
+    return {
+      id,
+      async report(status) {
+        const response = await fetch(url, {
+          method: 'POST',
+          headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+          body: JSON.stringify({ status, error_message: null }),
+        });
+        expect(response.status).to.equal(200);
       },
-    );
-    expect(response.status).to.equal(200);
-    return target.device_id;
+    };
   }
 });
 

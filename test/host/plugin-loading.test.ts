@@ -125,7 +125,7 @@ describe('loading a plugin', () => {
       {
         what: 'a manifest with faults, all named',
         manifest: { apiVersion: 2, id: 'Not An Id' },
-        why: '\\"apiVersion\\" must be [1]. \\"id\\" with value',
+        why: '/apiVersion must be equal to constant; /id must match pattern',
       },
       { what: 'a main module elsewhere', manifest: { main: '../x.js' }, why: 'leads out of' },
       { what: 'no main module', files: {}, why: 'Cannot find module' },

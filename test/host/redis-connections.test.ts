@@ -3,7 +3,7 @@ import { pino } from 'pino';
 
 import { freePort } from '../../dev/database/free-port.ts';
 import { redisConnections } from '../../dev/host/redis-connections.ts';
-import { startRedisServer } from '../support/redis-server.ts';
+import { startRedisServer } from '../../dev/redis/redis-server.ts';
 import { testRedisUrl } from '../support/test-services.ts';
 
 const logger = pino({ level: 'silent' });

@@ -19,7 +19,7 @@ import {
 type Area = 'admin' | 'device';
 
 interface Route {
-  method: 'get' | 'post';
+  method: 'get' | 'post' | 'delete';
   /** `:id` and `:device_id` are put in. */
   path: string;
   body?: object;
@@ -38,6 +38,7 @@ const ADMIN_ROUTES: Route[] = [
   { method: 'post', path: '/deployments/:id/expand' },
   { method: 'post', path: '/deployments/:id/retry' },
   { method: 'post', path: '/deployments/:id/devices/:device_id/rollback' },
+  { method: 'delete', path: '/deployments/:id/devices/:device_id/rollback' },
   { method: 'get', path: '/deployments/:id/devices/:device_id/logs' },
   { method: 'get', path: '/deployments/:id/events' },
   { method: 'get', path: '/deployments/:id/stream' },
@@ -45,6 +46,7 @@ const ADMIN_ROUTES: Route[] = [
   { method: 'get', path: '/devices' },
   { method: 'get', path: '/metrics' },
   { method: 'get', path: '/metrics?deployment_id=:id' },
+  { method: 'get', path: '/openapi.json' },
 ];
 
 const DEVICE_ROUTES: Route[] = [

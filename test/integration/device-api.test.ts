@@ -11,228 +11,255 @@ import {
   type Fleet,
   type Stage,
 } from '../support/ota-scenario.ts';
+import { DEVICE_DOORWAYS, DOORWAY_NAMES } from '../support/fake-host.ts';
 
-describe('what devices ask and tell', () => {
-  let stage: Stage;
-  let fleet: Fleet;
+for (const door of DEVICE_DOORWAYS) {
+  describe(`what devices ask and tell, ${DOORWAY_NAMES[door]}`, () => {
+    let stage: Stage;
+    let fleet: Fleet;
 
-  before(async () => {
-    stage = await openStage({ config: { poll_interval_seconds: 100 } });
-  });
+    before(async () => {
+      stage = await openStage({ config: { poll_interval_seconds: 100 }, door });
+    });
 
-  beforeEach(async () => {
-    fleet = await openFleet(stage, 2);
-  });
+    beforeEach(async () => {
+      fleet = await openFleet(stage, 2);
+    });
 
-  after(() => stage.close());
+    after(() => stage.close());
 
-  const ask = (query: object) =>
-    fleet.host.as(fleet.device).get(`${DEVICE_API}/check-update`).query(query);
+    const ask = (query: object) =>
+      fleet.host.as(fleet.device).get(`${DEVICE_API}/check-update`).query(query);
 
-  describe('an agent of the earlier generation', () => {
-    it('gets every field it knows, of the type it knows', async () => {
-      const id = await fleet.roll();
-      const { body } = await ask({ device_id: fleet.device.id }).expect(200);
-      expect(body).to.deep.include({
-        update_available: true,
-        deployment_id: id,
-        target_version: 'v2.1.0',
-        update_package_url: 'https://cdn.example.com/updates/v2.1.0.tar.gz',
-        checksum: `sha256:${CHECKSUM}`,
-        release_notes: 'Bug fixes and performance improvements',
+    describe('an agent of the earlier generation', () => {
+      it('gets every field it knows, of the type it knows', async () => {
+        const id = await fleet.roll();
+        const { body } = await ask({ device_id: fleet.device.id }).expect(200);
+        expect(body).to.deep.include({
+          update_available: true,
+          deployment_id: id,
+          target_version: 'v2.1.0',
+          update_package_url: 'https://cdn.example.com/updates/v2.1.0.tar.gz',
+          checksum: `sha256:${CHECKSUM}`,
+          release_notes: 'Bug fixes and performance improvements',
+        });
+      });
+
+      it('gets empty release notes as text', async () => {
+        const { deployment_id: id } = await fleet.create();
+        await stage.knex.raw(
+          `UPDATE ota_deployments SET metadata = metadata - 'release_notes' WHERE id = ?`,
+          [id],
+        );
+        await fleet.act(id, 'start');
+        await fleet.untilReleased(id, 2);
+        expect(((await fleet.poll(fleet.device)) as UpdateOffer).release_notes).to.equal('');
+      });
+
+      it('hears that there is nothing', async () => {
+        const { body } = await ask({ device_id: fleet.device.id, current_version: 'v2.0.0' });
+        expect(body).to.include({ update_available: false });
+        expect(body).not.to.have.any.keys('deployment_id', 'rollback');
+      });
+
+      it('goes through an update with status and error message alone', async () => {
+        const id = await fleet.roll();
+        for (const status of ['downloading', 'installing', 'verifying', 'completed']) {
+          const answer = await fleet.host
+            .as(fleet.device)
+            .post(`${DEVICE_API}/deployments/${id}/status?device_id=${fleet.device.id}`)
+            .send({ status, error_message: null })
+            .expect(200);
+          expect(answer.body.status).to.equal('success');
+          expect(answer.body.message).to.be.a('string');
+        }
+        expect((await fleet.target(id, fleet.device)).status).to.equal('completed');
+      });
+
+      it('may leave the error message out, empty, or say more than is known here', async () => {
+        const id = await fleet.roll();
+        await fleet.reports(fleet.device, id, { status: 'downloading' });
+        await fleet.reports(fleet.device, id, { status: 'installing', error_message: '' });
+        await fleet.reports(fleet.device, id, {
+          status: 'failed',
+          error_message: 'no',
+          timestamp: 1,
+          details: { deep: ['x'] },
+        } as never);
+        expect((await fleet.target(id, fleet.device)).error_message).to.equal('no');
       });
     });
 
-    it('gets empty release notes as text', async () => {
-      const { deployment_id: id } = await fleet.create();
-      await stage.knex.raw(
-        `UPDATE ota_deployments SET metadata = metadata - 'release_notes' WHERE id = ?`,
-        [id],
-      );
-      await fleet.act(id, 'start');
-      await fleet.untilReleased(id, 2);
-      expect(((await fleet.poll(fleet.device)) as UpdateOffer).release_notes).to.equal('');
-    });
-
-    it('hears that there is nothing', async () => {
-      const { body } = await ask({ device_id: fleet.device.id, current_version: 'v2.0.0' });
-      expect(body).to.include({ update_available: false });
-      expect(body).not.to.have.any.keys('deployment_id', 'rollback');
-    });
-
-    it('goes through an update with status and error message alone', async () => {
+    it('gets the same answer however it writes the address', async () => {
       const id = await fleet.roll();
-      for (const status of ['downloading', 'installing', 'verifying', 'completed']) {
+      for (const path of ['/check-update', '/check-update/', '/Check-Update']) {
         const answer = await fleet.host
           .as(fleet.device)
-          .post(`${DEVICE_API}/deployments/${id}/status?device_id=${fleet.device.id}`)
-          .send({ status, error_message: null })
+          .get(`${DEVICE_API}${path}?device_id=${fleet.device.id}`)
           .expect(200);
-        expect(answer.body.status).to.equal('success');
-        expect(answer.body.message).to.be.a('string');
+        expect((answer.body as UpdateOffer).deployment_id, path).to.equal(id);
       }
-      expect((await fleet.target(id, fleet.device)).status).to.equal('completed');
-    });
-
-    it('may leave the error message out, empty, or say more than is known here', async () => {
-      const id = await fleet.roll();
-      await fleet.reports(fleet.device, id, { status: 'downloading' });
-      await fleet.reports(fleet.device, id, { status: 'installing', error_message: '' });
-      await fleet.reports(fleet.device, id, {
-        status: 'failed',
-        error_message: 'no',
-        timestamp: 1,
-        details: { deep: ['x'] },
-      } as never);
-      expect((await fleet.target(id, fleet.device)).error_message).to.equal('no');
-    });
-  });
-
-  describe('an offer', () => {
-    it('is made again to a device that lost its state', async () => {
-      const id = await fleet.roll();
-      await fleet.reports(fleet.device, id, 'downloading', 'installing');
-      const again = (await fleet.poll(fleet.device)) as UpdateOffer;
-      expect([again.deployment_id, again.attempt]).to.deep.equal([id, 1]);
-    });
-
-    it('of an unfinished update comes before one of a newer deployment', async () => {
-      const begun = await fleet.roll();
-      await fleet.reports(fleet.device, begun, 'downloading');
-      const newer = await fleet.roll({ target_version: 'v3.0.0' });
-      expect(await fleet.offered(fleet.device)).to.equal(begun);
-      expect(await fleet.offered(fleet.devices[1]!)).to.equal(newer);
-      await fleet.reports(fleet.device, begun, 'completed');
-      expect(await fleet.offered(fleet.device)).to.equal(newer);
-    });
-
-    it('is of the newest deployment that is released to the device', async () => {
-      const old = await fleet.roll();
-      await fleet.create({ target_version: 'v4.0.0' });
-      expect(await fleet.offered(fleet.device)).to.equal(old);
-      const newest = await fleet.roll({ target_version: 'v3.0.0' });
-      expect(await fleet.offered(fleet.device)).to.equal(newest);
-      await fleet.act(newest, 'pause');
-      expect(await fleet.offered(fleet.device)).to.equal(old);
-    });
-
-    it('ends with the update', async () => {
-      const id = await fleet.roll();
-      for (const end of ['completed', 'failed'] as const) {
-        const device = fleet.devices[end === 'completed' ? 0 : 1]!;
-        await fleet.reports(device, id, end);
-        expect(await fleet.offered(device)).to.equal(null);
-      }
-    });
-
-    it('carries no manifest when there is none', async () => {
-      await fleet.roll();
-      expect(await fleet.poll(fleet.device)).not.to.have.any.keys(
-        'manifest',
-        'signature',
-        'rollback',
-      );
-    });
-  });
-
-  it('the wish for the next poll is spread by ten percent around the interval', async () => {
-    const wishes = await Promise.all(
-      Array.from({ length: 40 }, async () => (await fleet.poll(fleet.device)).poll_after_seconds),
-    );
-    for (const seconds of wishes) expect(seconds).to.be.within(90, 110);
-    expect(new Set(wishes).size).to.be.greaterThan(3);
-  });
-
-  describe('F54 a device speaks for itself only', () => {
-    it('polls for nobody else', async () => {
-      await fleet.roll();
-      const other = fleet.devices[1]!;
-      for (const device_id of [other.id, 'x', '', [fleet.device.id, other.id]]) {
-        const answer = await ask({ device_id });
-        expect([answer.status, (answer.body as Problem).code]).to.deep.equal([403, 'forbidden']);
-      }
-      const missing = await ask({});
-      expect(missing.status).to.be.oneOf([400, 403]);
-      expect(missing.body).not.to.have.property('deployment_id');
-    });
-
-    it('reports and logs for nobody else', async () => {
-      const id = await fleet.roll();
-      const other = fleet.devices[1]!;
-      for (const [path, body] of [
-        ['status', { status: 'failed' }],
-        ['logs', { attempt: 1, chunk: 'x' }],
-      ] as const) {
+      for (const path of [
+        '/check-update/x',
+        '/check-updates',
+        '//check-update',
+        '/check%2Dupdate',
+        '/deployments/x/y',
+      ]) {
         const answer = await fleet.host
           .as(fleet.device)
-          .post(`${DEVICE_API}/deployments/${id}/${path}`)
-          .query({ device_id: other.id })
-          .send(body);
-        expect([answer.status, (answer.body as Problem).code]).to.deep.equal([403, 'forbidden']);
+          .get(`${DEVICE_API}${path}?device_id=${fleet.device.id}`)
+          .expect(404);
+        expect((answer.body as Problem).code, path).to.equal('not_found');
       }
-      expect((await fleet.target(id, other)).status).to.equal('pending');
     });
 
-    it('does not exist in a deployment it is not part of, nor in one that does not exist', async () => {
-      const id = await fleet.roll({ device_ids: [fleet.devices[1]!.id] });
-      const foreign = await openFleet(stage, 1);
-      const theirs = await foreign.roll();
-      for (const deployment of [id, theirs, '11111111-1111-4111-8111-111111111111', 'x']) {
-        const report = await fleet.report(fleet.device, deployment, 'completed');
-        expect([report.status, (report.body as Problem).code]).to.deep.equal([404, 'not_found']);
-      }
-      expect(await fleet.installedVersion(fleet.device)).to.equal('v2.0.0');
-    });
-  });
-
-  describe('on two servers', () => {
-    it('no poll is answered from before a pause, resume or cancel that has answered', async () => {
-      const second = await openServer(stage.knex, { role: 'api' });
-      try {
-        const there = fleet.through(second.host);
+    describe('an offer', () => {
+      it('is made again to a device that lost its state', async () => {
         const id = await fleet.roll();
-        expect(await there.offered(fleet.device)).to.equal(id);
-        await fleet.act(id, 'pause');
-        expect(await there.offered(fleet.device)).to.equal(null);
-        await there.act(id, 'resume');
-        expect(await fleet.offered(fleet.device)).to.equal(id);
-        await fleet.act(id, 'cancel');
-        expect(await there.offered(fleet.device)).to.equal(null);
-      } finally {
-        await second.close();
-      }
+        await fleet.reports(fleet.device, id, 'downloading', 'installing');
+        const again = (await fleet.poll(fleet.device)) as UpdateOffer;
+        expect([again.deployment_id, again.attempt]).to.deep.equal([id, 1]);
+      });
+
+      it('of an unfinished update comes before one of a newer deployment', async () => {
+        const begun = await fleet.roll();
+        await fleet.reports(fleet.device, begun, 'downloading');
+        const newer = await fleet.roll({ target_version: 'v3.0.0' });
+        expect(await fleet.offered(fleet.device)).to.equal(begun);
+        expect(await fleet.offered(fleet.devices[1]!)).to.equal(newer);
+        await fleet.reports(fleet.device, begun, 'completed');
+        expect(await fleet.offered(fleet.device)).to.equal(newer);
+      });
+
+      it('is of the newest deployment that is released to the device', async () => {
+        const old = await fleet.roll();
+        await fleet.create({ target_version: 'v4.0.0' });
+        expect(await fleet.offered(fleet.device)).to.equal(old);
+        const newest = await fleet.roll({ target_version: 'v3.0.0' });
+        expect(await fleet.offered(fleet.device)).to.equal(newest);
+        await fleet.act(newest, 'pause');
+        expect(await fleet.offered(fleet.device)).to.equal(old);
+      });
+
+      it('ends with the update', async () => {
+        const id = await fleet.roll();
+        for (const end of ['completed', 'failed'] as const) {
+          const device = fleet.devices[end === 'completed' ? 0 : 1]!;
+          await fleet.reports(device, id, end);
+          expect(await fleet.offered(device)).to.equal(null);
+        }
+      });
+
+      it('carries no manifest when there is none', async () => {
+        await fleet.roll();
+        expect(await fleet.poll(fleet.device)).not.to.have.any.keys(
+          'manifest',
+          'signature',
+          'rollback',
+        );
+      });
+    });
+
+    it('the wish for the next poll is spread by ten percent around the interval', async () => {
+      const wishes = await Promise.all(
+        Array.from({ length: 40 }, async () => (await fleet.poll(fleet.device)).poll_after_seconds),
+      );
+      for (const seconds of wishes) expect(seconds).to.be.within(90, 110);
+      expect(new Set(wishes).size).to.be.greaterThan(3);
+    });
+
+    describe('F54 a device speaks for itself only', () => {
+      it('polls for nobody else', async () => {
+        await fleet.roll();
+        const other = fleet.devices[1]!;
+        for (const device_id of [other.id, 'x', '', [fleet.device.id, other.id]]) {
+          const answer = await ask({ device_id });
+          expect([answer.status, (answer.body as Problem).code]).to.deep.equal([403, 'forbidden']);
+        }
+        const missing = await ask({});
+        expect(missing.status).to.be.oneOf([400, 403]);
+        expect(missing.body).not.to.have.property('deployment_id');
+      });
+
+      it('reports and logs for nobody else', async () => {
+        const id = await fleet.roll();
+        const other = fleet.devices[1]!;
+        for (const [path, body] of [
+          ['status', { status: 'failed' }],
+          ['logs', { attempt: 1, chunk: 'x' }],
+        ] as const) {
+          const answer = await fleet.host
+            .as(fleet.device)
+            .post(`${DEVICE_API}/deployments/${id}/${path}`)
+            .query({ device_id: other.id })
+            .send(body);
+          expect([answer.status, (answer.body as Problem).code]).to.deep.equal([403, 'forbidden']);
+        }
+        expect((await fleet.target(id, other)).status).to.equal('pending');
+      });
+
+      it('does not exist in a deployment it is not part of, nor in one that does not exist', async () => {
+        const id = await fleet.roll({ device_ids: [fleet.devices[1]!.id] });
+        const foreign = await openFleet(stage, 1);
+        const theirs = await foreign.roll();
+        for (const deployment of [id, theirs, '11111111-1111-4111-8111-111111111111', 'x']) {
+          const report = await fleet.report(fleet.device, deployment, 'completed');
+          expect([report.status, (report.body as Problem).code]).to.deep.equal([404, 'not_found']);
+        }
+        expect(await fleet.installedVersion(fleet.device)).to.equal('v2.0.0');
+      });
+    });
+
+    describe('on two servers', () => {
+      it('no poll is answered from before a pause, resume or cancel that has answered', async () => {
+        const second = await openServer(stage.knex, { role: 'api' });
+        try {
+          const there = fleet.through(second.host);
+          const id = await fleet.roll();
+          expect(await there.offered(fleet.device)).to.equal(id);
+          await fleet.act(id, 'pause');
+          expect(await there.offered(fleet.device)).to.equal(null);
+          await there.act(id, 'resume');
+          expect(await fleet.offered(fleet.device)).to.equal(id);
+          await fleet.act(id, 'cancel');
+          expect(await there.offered(fleet.device)).to.equal(null);
+        } finally {
+          await second.close();
+        }
+      });
+    });
+
+    it('polls and reports of many devices at once are each answered for their own device', async () => {
+      const many = await openFleet(stage, 120);
+      const id = await many.roll({ policy: { failure_threshold_percent: null } });
+      const ends = ['completed', 'failed', 'rolled_back'] as const;
+      await Promise.all([
+        ...many.devices.map((device, index) => many.reports(device, id, ends[index % 3]!)),
+        ...many.devices.map((device) => many.poll(device)),
+      ]);
+      const { progress, status } = await many.detail(id);
+      expect([status, progress.completed, progress.failed, progress.rolled_back]).to.deep.equal([
+        'failed',
+        40,
+        40,
+        40,
+      ]);
+      const completed = await many.targets(id, 'status=completed');
+      expect(completed.map((target) => target.device_id)).to.have.members(
+        many.devices.filter((_, index) => index % 3 === 0).map((device) => device.id),
+      );
+    });
+
+    it('one report that cannot be taken spoils none that arrives with it', async () => {
+      const id = await fleet.roll();
+      const [good, bad] = fleet.devices;
+      const [taken, refused] = await Promise.all([
+        fleet.report(good!, id, 'completed'),
+        fleet.report(bad!, id, { status: 'completed', attempt: 9 }),
+      ]);
+      expect([taken.status, refused.status]).to.deep.equal([200, 400]);
+      expect((await fleet.detail(id)).progress.completed).to.equal(1);
     });
   });
-
-  it('polls and reports of many devices at once are each answered for their own device', async () => {
-    const many = await openFleet(stage, 120);
-    const id = await many.roll({ policy: { failure_threshold_percent: null } });
-    const ends = ['completed', 'failed', 'rolled_back'] as const;
-    await Promise.all([
-      ...many.devices.map((device, index) => many.reports(device, id, ends[index % 3]!)),
-      ...many.devices.map((device) => many.poll(device)),
-    ]);
-    const { progress, status } = await many.detail(id);
-    expect([status, progress.completed, progress.failed, progress.rolled_back]).to.deep.equal([
-      'failed',
-      40,
-      40,
-      40,
-    ]);
-    const completed = await many.targets(id, 'status=completed');
-    expect(completed.map((target) => target.device_id)).to.have.members(
-      many.devices.filter((_, index) => index % 3 === 0).map((device) => device.id),
-    );
-  });
-
-  it('one report that cannot be taken spoils none that arrives with it', async () => {
-    const id = await fleet.roll();
-    const [good, bad] = fleet.devices;
-    const [taken, refused] = await Promise.all([
-      fleet.report(good!, id, 'completed'),
-      fleet.report(bad!, id, { status: 'completed', attempt: 9 }),
-    ]);
-    expect([taken.status, refused.status]).to.deep.equal([200, 400]);
-    expect((await fleet.detail(id)).progress.completed).to.equal(1);
-  });
-});
+}

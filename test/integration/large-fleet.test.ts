@@ -1,9 +1,10 @@
 import { expect } from 'chai';
 
+import type { TargetPage } from '../../backend/contract/admin-api.ts';
 import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
 
-describe('a fleet of more than 10,000 devices', () => {
-  const TOTAL = 10_001;
+describe('a fleet of more than 20,000 devices', () => {
+  const TOTAL = 20_001;
   let stage: Stage;
   let fleet: Fleet;
   let id: string;
@@ -29,11 +30,67 @@ describe('a fleet of more than 10,000 devices', () => {
     expect((await fleet.detail(id)).devices).to.have.length(100);
   });
 
-  it('F68 is offered nothing once a cancel has answered, and is skipped soon after', async () => {
-    await fleet.act(id, 'cancel');
-    expect(await fleet.offered(fleet.device)).to.equal(null);
-    expect(await fleet.offered(fleet.devices.at(-1)!)).to.equal(null);
-    const { progress, status } = await fleet.until(id, (now) => now.progress.pending === 0);
-    expect([progress.skipped, status]).to.deep.equal([TOTAL, 'cancelled']);
+  describe('is searched', () => {
+    const search = async (text: string, more = '') => {
+      const query = `search=${encodeURIComponent(text)}&limit=500${more}`;
+      const answer = await fleet.get(`/deployments/${id}/devices?${query}`).expect(200);
+      return answer.body as TargetPage;
+    };
+    const found = async (text: string, more?: string) =>
+      (await search(text, more)).devices.map(({ device_name: name }) => name);
+
+    it('for the beginning of names, as they are written', async () => {
+      expect(await found('device-1234')).to.have.members(
+        ['', 0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map((last) => `device-1234${last}`),
+      );
+      expect(await found('DEVICE-1234')).to.deep.equal([]);
+      expect(await found('evice-1234')).to.deep.equal([]);
+      expect(await found('device_1234')).to.deep.equal([]);
+    });
+
+    it('for whole ids', async () => {
+      const device = fleet.devices[4_711]!;
+      expect(await found(device.id)).to.deep.equal([device.name]);
+      expect(await found(device.id.toUpperCase())).to.deep.equal([device.name]);
+      expect(await found(device.hardwareId)).to.deep.equal([device.name]);
+    });
+
+    it('for what many have in common, page by page in their order', async () => {
+      const seen: string[] = [];
+      let page = await search('device-1');
+      for (;;) {
+        seen.push(...page.devices.map(({ device_id }) => device_id));
+        if (page.next_cursor === null) break;
+        page = await search('device-1', `&cursor=${encodeURIComponent(page.next_cursor)}`);
+      }
+      const expected = fleet.devices.filter(({ name }) => name.startsWith('device-1'));
+      expect(seen).to.have.length(expected.length);
+      expect(new Set(seen)).to.deep.equal(new Set(expected.map((device) => device.id)));
+    });
+
+    it('for words of an error, together with a status', async () => {
+      const device = fleet.devices[815]!;
+      await fleet.reports(device, id, { status: 'failed', error_message: 'Disk FULL on /data' });
+      expect(await found('disk full')).to.deep.equal([device.name]);
+      expect(await found('disk full', '&status=failed')).to.deep.equal([device.name]);
+      expect(await found('disk full', '&status=pending')).to.deep.equal([]);
+      expect(await found('100%')).to.deep.equal([]);
+    });
+
+    it('in other organizations for nothing', async () => {
+      const other = await openFleet(stage, 1, { namePrefix: 'stranger' });
+      expect(await found('stranger')).to.deep.equal([]);
+      expect(await found(other.device.id)).to.deep.equal([]);
+    });
+  });
+
+  describe('F68 is cancelled', () => {
+    it('is offered nothing once the cancel has answered, and is skipped soon after', async () => {
+      await fleet.act(id, 'cancel');
+      expect(await fleet.offered(fleet.device)).to.equal(null);
+      expect(await fleet.offered(fleet.devices.at(-1)!)).to.equal(null);
+      const { progress, status } = await fleet.until(id, (now) => now.progress.pending === 0);
+      expect([progress.skipped, status]).to.deep.equal([TOTAL - 1, 'cancelled']);
+    });
   });
 });

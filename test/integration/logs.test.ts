@@ -9,7 +9,7 @@ import type { Problem } from '../../backend/contract/problem.ts';
 import { LOG_OPTIONS } from '../../dev/host/log-options.ts';
 import { startHost, type RunningHost } from '../../dev/host/host.ts';
 import { deploymentRequest } from '../support/ota-scenario.ts';
-import { startRedisServer, type RedisServer } from '../support/redis-server.ts';
+import { startRedisServer, type RedisServer } from '../../dev/redis/redis-server.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 import { waitFor } from '../support/wait-for.ts';
 

@@ -9,7 +9,7 @@ import {
   type Fleet,
   type Stage,
 } from '../support/ota-scenario.ts';
-import { startRedisServer, type RedisServer } from '../support/redis-server.ts';
+import { startRedisServer, type RedisServer } from '../../dev/redis/redis-server.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 const RECOVERY = { timeout: 15_000 };

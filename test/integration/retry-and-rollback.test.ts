@@ -121,6 +121,7 @@ describe('second chances', () => {
         type: 'admin',
         id: fleet.admin.id,
         name: 'Fleet admin',
+        address: '127.0.0.1',
       });
     });
   });

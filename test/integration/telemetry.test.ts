@@ -13,7 +13,7 @@ import {
   type Fleet,
   type Stage,
 } from '../support/ota-scenario.ts';
-import { startRedisServer } from '../support/redis-server.ts';
+import { startRedisServer } from '../../dev/redis/redis-server.ts';
 import { waitFor } from '../support/wait-for.ts';
 
 describe('metrics of the plugin', () => {
@@ -83,7 +83,7 @@ describe('metrics of the plugin', () => {
           count(of('admin', 'GET', '/deployments/:id', '404')) === 1 &&
           count(of('admin', 'POST', '/deployments/:id/pause', '409')) === 1 &&
           count(of('admin', 'GET', 'none', '404')) === 1 &&
-          count(of('device', 'GET', 'none', '401')) === 1
+          count(of('device', 'GET', '/check-update', '401')) === 1
         );
       },
       { describe: async () => [...(await scrape()).samples.keys()].join('\n') },

@@ -62,7 +62,24 @@ const STORIES = {
     strategy: 'immediate',
     targets: ['completed', 'completed'],
   },
+  'a canary nobody has come for': {
+    status: 'in_progress',
+    strategy: 'canary',
+    percentage: 10,
+    targets: ['pending'],
+  },
+  'half-way with many failures': {
+    status: 'in_progress',
+    strategy: 'immediate',
+    targets: ['failed', 'failed', 'failed', 'completed', 'completed', 'downloading', 'pending'],
+  },
+  'begun without targets': { status: 'in_progress', strategy: 'rolling', targets: [] },
   paused: { status: 'paused', strategy: 'canary', targets: ['downloading', 'pending'] },
+  'paused after failures': {
+    status: 'paused',
+    strategy: 'rolling',
+    targets: ['completed', 'failed', 'rolled_back', 'installing', 'pending'],
+  },
   completed: {
     status: 'completed',
     strategy: 'immediate',
@@ -77,6 +94,11 @@ const STORIES = {
     status: 'cancelled',
     strategy: 'immediate',
     targets: ['completed', 'skipped', 'skipped'],
+  },
+  'cancelled in the middle': {
+    status: 'cancelled',
+    strategy: 'canary',
+    targets: ['completed', 'installing', 'pending'],
   },
   'without targets and details': {
     status: 'pending',

@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 
 import { expect } from 'chai';
@@ -95,6 +96,41 @@ describe('migrations', () => {
       expect(await snapshotRows(knex, EARLIER_COLUMNS)).to.deep.equal(rows);
     });
   }
+
+  it('do not let batches go out that were never released, taken off and put on again', async () => {
+    await createEarlierTables(knex, 'earlier-release.sql');
+    await migrateUp(knex);
+    const organization_id = await insertOrganization(knex);
+    const deployment = {
+      organization_id,
+      deployment_name: 'Canary',
+      target_version: 'v2.1.0',
+      rollout_strategy: 'canary',
+      status: 'in_progress',
+      total_devices: 2,
+    };
+    const [waiting, running] = await knex('ota_deployments')
+      .insert([
+        { ...deployment, released_devices: 1 },
+        { ...deployment, released_devices: 2 },
+      ])
+      .returning<{ id: string }[]>('id');
+    for (const { id } of [waiting, running] as { id: string }[]) {
+      await knex('ota_deployment_devices').insert(
+        [0, 1].map((position) => ({ deployment_id: id, device_id: randomUUID(), position })),
+      );
+    }
+    const statusOf = async (id = ''): Promise<unknown> =>
+      (await knex('ota_deployments').where({ id }).first<{ status: string }>('status')).status;
+
+    await migrateDown(knex);
+    expect(await statusOf(waiting?.id)).to.equal('paused');
+    expect(await statusOf(running?.id)).to.equal('in_progress');
+
+    await migrateUp(knex);
+    const adopted = await knex('ota_deployments').where({ id: waiting?.id }).first<object>();
+    expect(adopted).to.include({ status: 'paused', paused_reason: 'admin', total_devices: 2 });
+  });
 
   describe('when processes meet', () => {
     const children: ChildProcess[] = [];

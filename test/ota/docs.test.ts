@@ -1,37 +1,29 @@
 /** docs/ota-command.md, run from top to bottom: its commands, a real server, real agents. */
-import { execFile } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import { expect } from 'chai';
 import { EXIT } from '../../agent/ota/exit-codes.ts';
 import { agentProgram } from '../agent/support/agent-program.ts';
 import { Sandbox } from '../agent/support/sandbox.ts';
+import { DocPage, inShell as shell, installProgram } from '../docs/support/doc-page.ts';
 import type { SeededDevice } from '../support/seed.ts';
 import { OtaFolder, ROOT } from './support/ota-program.ts';
 import { ADMIN_TOKEN, RolloutHost } from './support/rollout-host.ts';
 
-const run = promisify(execFile);
-
 describe('docs/ota-command.md', function () {
   this.timeout(60_000);
 
-  let page: string;
+  let page: DocPage;
   let folder: OtaFolder;
 
   before(async () => {
-    page = await readFile(path.join(ROOT, 'docs/ota-command.md'), 'utf8');
+    page = await DocPage.read('docs/ota-command.md');
     folder = await OtaFolder.create();
   });
   after(() => folder?.remove());
-
-  const blocks = (language: string): string[] =>
-    [...page.matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, 'g'))].map(
-      (match) => match[1] ?? '',
-    );
 
   it('names every command and every option', async () => {
     const help = async (...args: string[]): Promise<string> =>
@@ -47,18 +39,18 @@ describe('docs/ota-command.md', function () {
       ...commandsIn(await help('keyring')).map((name) => ['keyring', name]),
     ];
     for (const command of all) {
-      expect(page).to.include(`\`ota ${command.join(' ')}`);
+      expect(page.text).to.include(`\`ota ${command.join(' ')}`);
       const options = [...(await help(...command)).matchAll(/^ {2}(?:-\w, )?(--[\w-]+)/gm)].map(
         (match) => match[1] ?? '',
       );
       for (const option of options.filter((one) => one !== '--help')) {
-        expect(page, `${option} of ${command.join(' ')}`).to.include(`\`${option}\``);
+        expect(page.text, `${option} of ${command.join(' ')}`).to.include(`\`${option}\``);
       }
     }
   });
 
   it('has every exit code', () => {
-    const codes = [...page.matchAll(/^\| (\d+) +\|/gm)].map((match) => Number(match[1]));
+    const codes = [...page.text.matchAll(/^\| (\d+) +\|/gm)].map((match) => Number(match[1]));
     expect(codes).to.deep.equal(Object.values(EXIT));
   });
 
@@ -77,16 +69,15 @@ describe('docs/ota-command.md', function () {
       }).listen(0, '127.0.0.1');
       await once(packages, 'listening');
       bin = folder.at('bin');
-      await mkdir(bin);
-      await program('ota', path.join(ROOT, 'dist', 'agent', 'ota', 'main.js'));
-      await program('ota-agent', await agentProgram());
-      const [script = ''] = blocks('sh');
+      await installProgram(bin, 'ota', path.join(ROOT, 'dist', 'agent', 'ota', 'main.js'));
+      await installProgram(bin, 'ota-agent', await agentProgram());
+      const [script = ''] = page.blocks('sh');
       for (const version of ['v2.1.0', 'v2.2.0']) {
         await mkdir(folder.at(`pump-${version}`, 'app'), { recursive: true });
         await writeFile(folder.at(`pump-${version}`, 'install.sh'), script);
         await writeFile(folder.at(`pump-${version}`, 'app/version.txt'), `${version}\n`);
       }
-      await writeFile(folder.at('deployment.json'), blocks('json')[0] ?? '');
+      await writeFile(folder.at('deployment.json'), page.blocks('json')[0] ?? '');
     });
 
     after(async () => {
@@ -96,18 +87,8 @@ describe('docs/ota-command.md', function () {
       packages?.close();
     });
 
-    async function program(name: string, file: string): Promise<void> {
-      await writeFile(`${bin}/${name}`, `#!/bin/sh\nexec "${process.execPath}" "${file}" "$@"\n`);
-      await chmod(`${bin}/${name}`, 0o755);
-    }
-
-    async function inShell(commands: string, env: Record<string, string> = {}): Promise<string> {
-      const { stdout } = await run('bash', ['-euc', commands], {
-        cwd: folder.path,
-        env: { PATH: `${bin}:${process.env.PATH}`, ...env },
-      });
-      return stdout;
-    }
+    const inShell = (commands: string, env: Record<string, string> = {}): Promise<string> =>
+      shell(commands, { cwd: folder.path, programs: bin, env });
 
     /** A device that trusts the keys of the page, registered at the host. */
     async function addDevice(url: string, seeded: SeededDevice): Promise<Sandbox> {
@@ -135,7 +116,8 @@ describe('docs/ota-command.md', function () {
     }
 
     it('take a signed package through a canary to real devices, and change the keys', async () => {
-      const [keygen, pack, sign, deploy, watch, keyring, give, withdraw, ...more] = blocks('bash');
+      const [keygen, pack, sign, deploy, watch, keyring, give, withdraw, ...more] =
+        page.blocks('bash');
       expect(more).to.deep.equal([]);
       await inShell(keygen ?? '');
       const release = JSON.parse(await readFile(folder.at('release.pub.json'), 'utf8')) as object;

@@ -1,6 +1,6 @@
 import { chromium, type Browser } from 'playwright-core';
 
-import { CHROMIUM, findProgram } from './programs.ts';
+import { CHROMIUM, findProgram } from '../../dev/programs.ts';
 
 /** `null` where no Chromium is installed: the test skips itself. */
 export async function launchBrowser(): Promise<Browser | null> {

@@ -12,6 +12,7 @@ import { pino } from 'pino';
 import supertest from 'supertest';
 
 import type { HostContext, HostRole, NavigationPage } from '../../backend/host-contract.ts';
+import { ActiveRequests } from '../../dev/host/active-requests.ts';
 import { AREA_PATHS, createHostServices, type HostNotice } from '../../dev/host/host-context.ts';
 import { insertOrganization, insertUser, type SeededUser } from './seed.ts';
 
@@ -23,7 +24,20 @@ export interface FakeHostOptions {
   config?: unknown;
   /** From `testRedisUrl()`; without it the plugin gets no Redis. */
   redisUrl?: string | null;
+  /** How device requests come in; default `express`. */
+  door?: DeviceDoorway;
 }
+
+/** Through the mounted router alone, or through the listener ahead of Express. */
+export type DeviceDoorway = 'express' | 'ahead';
+
+/** For the titles of tests that are run through both. */
+export const DOORWAY_NAMES: Record<DeviceDoorway, string> = {
+  express: 'through Express',
+  ahead: 'ahead of Express',
+};
+
+export const DEVICE_DOORWAYS: readonly DeviceDoorway[] = ['express', 'ahead'];
 
 export interface FakeHost {
   /** To be given to `activate`. */
@@ -61,6 +75,7 @@ export async function createFakeHost(options: FakeHostOptions): Promise<FakeHost
     logger: pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' }),
     pluginConfig: options.config ?? {},
     redisUrl: options.redisUrl ?? undefined,
+    listenAhead: options.door === 'ahead',
   });
   const notices: HostNotice[] = [];
   services.notices.on('notice', (notice) => notices.push(notice));
@@ -69,6 +84,7 @@ export async function createFakeHost(options: FakeHostOptions): Promise<FakeHost
   const context: HostContext = {
     ...services.context,
     http: {
+      ...services.context.http,
       mount(area, router) {
         mounted[area].push(router);
         return services.context.http.mount(area, router);
@@ -78,7 +94,11 @@ export async function createFakeHost(options: FakeHostOptions): Promise<FakeHost
   const app = express();
   app.use(AREA_PATHS.admin, services.areas.admin.handler);
   app.use(AREA_PATHS.device, services.areas.device.handler);
-  const server = createServer(app).listen(0, '127.0.0.1');
+  const active = new ActiveRequests();
+  const server = createServer((request, response) => {
+    if (services.ahead.take(request, response, active)) return;
+    app(request, response);
+  }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 

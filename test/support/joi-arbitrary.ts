@@ -59,6 +59,19 @@ export function arbitraryOf(schema: Joi.Schema, ids: readonly string[]): fc.Arbi
   return describedBy(schema.describe(), ids);
 }
 
+/** One field from the schema in a body that is taken as it is, so that one rule at a time decides. */
+export function nearlyValid(
+  schema: Joi.Schema,
+  valid: object,
+  ids: readonly string[],
+): fc.Arbitrary<object> {
+  return fc.tuple(arbitraryOf(schema, ids), fc.nat()).map(([value, number]) => {
+    const fields = Object.entries(value ?? {});
+    const field = fields[number % Math.max(1, fields.length)];
+    return { ...valid, ...(field && { [field[0]]: field[1] as unknown }) };
+  });
+}
+
 function describedBy(schema: Joi.Description, ids: readonly string[]): fc.Arbitrary<unknown> {
   return fc.oneof(
     { weight: 9, arbitrary: plausible(schema, ids) },

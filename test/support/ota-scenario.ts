@@ -20,7 +20,7 @@ import type { ReportedStatus } from '../../backend/contract/states.ts';
 import type { ActivePlugin, HostRole } from '../../backend/host-contract.ts';
 import { activate } from '../../backend/plugin.ts';
 import type { HostNotice } from '../../dev/host/host-context.ts';
-import { createFakeHost, type FakeHost } from './fake-host.ts';
+import { createFakeHost, type DeviceDoorway, type FakeHost } from './fake-host.ts';
 import {
   insertDevices,
   insertOrganization,
@@ -40,6 +40,7 @@ export interface StageOptions {
   role?: HostRole;
   config?: Record<string, unknown>;
   redisUrl?: string | null;
+  door?: DeviceDoorway;
 }
 
 /** A running product with a database of its own. */

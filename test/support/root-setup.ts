@@ -1,6 +1,12 @@
 /** Mocha's root: ends what the tests made use of, once, after the last of them, and says how they went. */
 import { writeFile } from 'node:fs/promises';
 
+import {
+  checkAnswers,
+  checkedAnswers,
+  stopCheckingAnswers,
+  takeWrongAnswers,
+} from './checked-answers.ts';
 import { stopTestServices } from './test-services.ts';
 
 /** Environment variable: the file that takes the figures of the run, for `test/run.ts`. */
@@ -28,14 +34,18 @@ let stats: Mocha.Stats | undefined;
 
 export function mochaGlobalSetup(this: Mocha.Runner): void {
   stats = this.stats;
+  checkAnswers();
 }
 
 export async function mochaGlobalTeardown(): Promise<void> {
+  stopCheckingAnswers();
+  const wrong = takeWrongAnswers();
+  console.log(`${checkedAnswers()} answers were held to the OpenAPI document`);
   const file = process.env[SUMMARY_FILE];
   if (file && stats) {
     const summary: TestSummary = {
       passed: stats.passes,
-      failed: stats.failures,
+      failed: stats.failures + wrong.length,
       skipped: stats.pending,
       figures,
     };
@@ -47,4 +57,6 @@ export async function mochaGlobalTeardown(): Promise<void> {
     console.error(`The tests are over, but something was left open: ${open}`);
     process.exit(1);
   }, REST_LIMIT_MS).unref();
+  // Nobody may have looked at them; the run fails all the same.
+  if (wrong.length > 0) throw new Error(wrong.join('\n'));
 }

@@ -10,7 +10,7 @@ import {
   startEmbeddedPostgres,
   type EmbeddedPostgres,
 } from '../../dev/database/embedded-postgres.ts';
-import { startRedisServer, type RedisServer } from './redis-server.ts';
+import { startRedisServer, type RedisServer } from '../../dev/redis/redis-server.ts';
 
 let postgres: Promise<EmbeddedPostgres> | undefined;
 let redis: Promise<RedisServer | null> | undefined;

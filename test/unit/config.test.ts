@@ -1,18 +1,31 @@
 import { readFile } from 'node:fs/promises';
 import { expect } from 'chai';
-import { readConfig } from '../../backend/config.ts';
+import { configSchema, readConfig } from '../../backend/config.ts';
 import { DomainError } from '../../backend/kernel/errors.ts';
+import { requestSchema, type JsonSchema } from '../../dev/openapi/request-schema.ts';
 
 const repositoryFile = (path: string): Promise<string> =>
   readFile(new URL(`../../${path}`, import.meta.url), 'utf8');
 
 interface PluginJson {
-  config: { properties: Record<string, { default: unknown }> };
+  config: JsonSchema & { properties: Record<string, { default: unknown; description: string }> };
 }
 
 describe('configuration of the plugin', () => {
-  it('has the same keys and defaults for the plugin, the host’s settings page and the README', async () => {
-    const { config } = JSON.parse(await repositoryFile('plugin.json')) as PluginJson;
+  let config: PluginJson['config'];
+
+  before(async () => {
+    ({ config } = JSON.parse(await repositoryFile('plugin.json')) as PluginJson);
+  });
+
+  it('has the same keys, types, limits and defaults for the plugin and the host’s settings page', () => {
+    expect(withoutDescriptions(config)).to.deep.equal(requestSchema(configSchema));
+    for (const [key, { description }] of Object.entries(config.properties)) {
+      expect(description, key).to.match(/\w/);
+    }
+  });
+
+  it('has the defaults that the plugin runs with, and that the README names', async () => {
     const defaults = Object.entries(config.properties).map(([key, value]) => [key, value.default]);
     expect(Object.fromEntries(defaults)).to.deep.equal(readConfig(undefined));
     const readme = await repositoryFile('README.md');
@@ -38,6 +51,12 @@ describe('configuration of the plugin', () => {
       );
   });
 });
+
+function withoutDescriptions(schema: JsonSchema): unknown {
+  return JSON.parse(
+    JSON.stringify(schema, (key, value: unknown) => (key === 'description' ? undefined : value)),
+  );
+}
 
 function unquoted(value = ''): unknown {
   try {

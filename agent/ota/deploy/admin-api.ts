@@ -1,8 +1,8 @@
 /** The calls of the admin API that a pipeline needs; what failed is told apart by what can be done. */
 import { createParser } from 'eventsource-parser';
-import { Agent, type Dispatcher, EnvHttpProxyAgent, request } from 'undici';
+import createClient from 'openapi-fetch';
+import { Agent, EnvHttpProxyAgent, fetch, Request, request } from 'undici';
 import { UsageError, messageOf } from '../../errors.ts';
-import { firstOf } from '../../network/http-client.ts';
 import { serverUrlFault } from '../../network/package-url.ts';
 import { parseRetryAfter } from '../../timing.ts';
 import type {
@@ -12,6 +12,7 @@ import type {
   TargetPage,
 } from '../../../backend/contract/admin-api.ts';
 import { isLoopback } from '../../../backend/contract/loopback.ts';
+import type { paths } from '../../../backend/contract/openapi.ts';
 import type { Problem } from '../../../backend/contract/problem.ts';
 import { EXIT } from '../exit-codes.ts';
 
@@ -56,6 +57,13 @@ export class Refused extends Error {
   }
 }
 
+/** What a call of the client resolves with. */
+interface Answered<T> {
+  data?: T;
+  error?: unknown;
+  response: Response;
+}
+
 export interface AdminApi {
   create(body: CreateDeploymentRequest): Promise<CreatedDeployment>;
   detail(id: string): Promise<DeploymentDetail>;
@@ -75,52 +83,60 @@ export interface AdminApi {
 export function connect(server: string, token: string): AdminApi {
   const fault = serverUrlFault(server);
   if (fault) throw new UsageError(`--server ${fault}.`, EXIT.usage);
-  const base = server.replace(/\/+$/, '') + PATH;
-  const dispatcher: Dispatcher = isLoopback(new URL(server))
-    ? new Agent()
-    : new EnvHttpProxyAgent();
+  const base = server.replace(/\/+$/, '');
+  const limits = { headersTimeout: ANSWER_LIMIT_MS, bodyTimeout: ANSWER_LIMIT_MS };
+  const dispatcher = isLoopback(new URL(server))
+    ? new Agent(limits)
+    : new EnvHttpProxyAgent(limits);
   const headers = { authorization: `Bearer ${token}`, 'user-agent': 'ota' };
+  const client = createClient<paths>({
+    baseUrl: base,
+    headers: { ...headers, accept: 'application/json' },
+    // An Ops-Center that moved is told to the operator, not followed with the token.
+    redirect: 'manual',
+    Request: Request as unknown as typeof globalThis.Request,
+    fetch: async (input) => (await fetch(input as unknown as Request, { dispatcher })) as never,
+  });
 
-  async function call<T>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<T> {
+  /** @param changes whether the server does something for it, beside answering */
+  async function answerOf<T>(call: Promise<Answered<T>>, changes: boolean): Promise<T> {
+    let answered: Answered<T>;
     try {
-      const answer = await request(base + path, {
-        method,
-        dispatcher,
-        headers: {
-          ...headers,
-          accept: 'application/json',
-          ...(body !== undefined && { 'content-type': 'application/json' }),
-        },
-        ...(body !== undefined && { body: JSON.stringify(body) }),
-        headersTimeout: ANSWER_LIMIT_MS,
-        bodyTimeout: ANSWER_LIMIT_MS,
-      });
-      const text = await answer.body.text();
-      if (answer.statusCode >= 200 && answer.statusCode < 300) return JSON.parse(text) as T;
-      const retryAfter = parseRetryAfter(firstOf(answer.headers['retry-after']), Date.now());
-      throw failure(answer.statusCode, text, retryAfter);
+      answered = await call;
     } catch (error) {
-      if (error instanceof Refused || error instanceof ServerAway) throw error;
-      const code = (error as { code?: string }).code ?? '';
-      const origin = new URL(server).origin;
+      const { code } = causeOf(error) as { code?: string };
       throw new ServerAway(
-        `${origin} gave no answer: ${messageOf(error)}`,
-        method !== 'GET' && !NEVER_CONNECTED.has(code),
+        `${new URL(server).origin} gave no answer: ${messageOf(causeOf(error))}`,
+        changes && !NEVER_CONNECTED.has(code ?? ''),
         null,
       );
     }
+    const { data, error, response } = answered;
+    if (response.ok) return data as T;
+    const retryAfter = parseRetryAfter(response.headers.get('retry-after'), Date.now());
+    throw failure(response.status, error, retryAfter);
   }
 
-  const at = (id: string): string => `/deployments/${encodeURIComponent(id)}`;
+  const of = (id: string) => ({ params: { path: { id } } });
   return {
-    create: (body) => call('POST', '/deployments', body),
-    detail: (id) => call('GET', at(id)),
-    start: (id) => call('POST', `${at(id)}/start`),
-    expand: (id, percentage) => call('POST', `${at(id)}/expand`, { percentage }),
+    create: (body) => answerOf(client.POST(`${PATH}/deployments`, { body }), true),
+    detail: (id) => answerOf(client.GET(`${PATH}/deployments/{id}`, of(id)), false),
+    start: (id) =>
+      answerOf(client.POST(`${PATH}/deployments/{id}/start`, { ...of(id), body: {} }), true),
+    expand: (id, percentage) =>
+      answerOf(
+        client.POST(`${PATH}/deployments/{id}/expand`, { ...of(id), body: { percentage } }),
+        true,
+      ),
     targets: (id, status, limit) =>
-      call('GET', `${at(id)}/devices?status=${status}&limit=${limit}`),
+      answerOf(
+        client.GET(`${PATH}/deployments/{id}/devices`, {
+          params: { path: { id }, query: { status, limit } },
+        }),
+        false,
+      ),
     async *changes(id, signal) {
-      const answer = await request(`${base}${at(id)}/stream`, {
+      const answer = await request(`${base}${PATH}/deployments/${encodeURIComponent(id)}/stream`, {
         dispatcher,
         headers: { ...headers, accept: 'text/event-stream' },
         signal,
@@ -144,13 +160,13 @@ export function connect(server: string, token: string): AdminApi {
   };
 }
 
-function failure(status: number, text: string, retryAfter: number | null): Error {
-  let body: unknown;
-  try {
-    body = JSON.parse(text);
-  } catch {
-    body = null;
-  }
+/** What `fetch` hides behind "fetch failed". */
+function causeOf(error: unknown): unknown {
+  const { cause } = error as { cause?: unknown };
+  return cause ?? error;
+}
+
+function failure(status: number, body: unknown, retryAfter: number | null): Error {
   const problem = (typeof body === 'object' && body !== null ? body : {}) as Partial<Problem>;
   if (status === 429 || status >= 500) {
     // 429 and 503 promise that nothing was changed; the others promise nothing.

@@ -15,7 +15,7 @@ let built: Promise<string> | null = null;
 
 /** Path of the program, its packages included. */
 export function agentProgram(): Promise<string> {
-  built ??= compile('agent/main.ts', 'main.js');
+  built ??= compileProgram('agent/main.ts', 'main.js');
   return built;
 }
 
@@ -23,11 +23,12 @@ let killer: Promise<string> | null = null;
 
 /** Path of a module for `--import` that ends or disturbs the agent from inside; see `fault-injection.ts`. */
 export function faultInjection(): Promise<string> {
-  killer ??= compile('test/agent/support/fault-injection.ts', 'fault-injection.js');
+  killer ??= compileProgram('test/agent/support/fault-injection.ts', 'fault-injection.js');
   return killer;
 }
 
-async function compile(source: string, name: string): Promise<string> {
+/** @returns path of one JavaScript file that needs nothing beside it */
+export async function compileProgram(source: string, name: string): Promise<string> {
   const outfile = join(outputFolder(), name);
   await mkdir(dirname(outfile), { recursive: true });
   await build({

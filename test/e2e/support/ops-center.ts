@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { launchChromium } from '../../../dev/screenshots/browser.ts';
 import { DeviceClient } from '../../../dev/fleet/device-client.ts';
-import { CHROMIUM, findProgram } from '../../support/programs.ts';
+import { CHROMIUM, findProgram } from '../../../dev/programs.ts';
 import { startTestHost, type TestHost } from '../../support/running-host.ts';
 import { insertDevices, type DeviceSeed } from '../../support/seed.ts';
 

@@ -2,7 +2,7 @@
 import { accessSync, constants } from 'node:fs';
 import path from 'node:path';
 
-export interface TestProgram {
+export interface Program {
   /** Names it goes by, best first. */
   names: readonly string[];
   /** Environment variable that may hold its absolute path, where tests look for it by that. */
@@ -12,36 +12,36 @@ export interface TestProgram {
   purpose: string;
 }
 
-export const REDIS_SERVER: TestProgram = {
+export const REDIS_SERVER: Program = {
   names: ['redis-server', 'valkey-server'],
   variable: 'REDIS_SERVER_PATH',
   debianPackage: 'redis-server',
   purpose: 'the job queue on Redis',
 };
 
-export const CHROMIUM: TestProgram = {
+export const CHROMIUM: Program = {
   names: ['chromium', 'chromium-browser', 'google-chrome'],
   variable: 'CHROMIUM_PATH',
   debianPackage: 'chromium',
   purpose: 'the pages in a browser',
 };
 
-const CURL: TestProgram = {
+const CURL: Program = {
   names: ['curl'],
   debianPackage: 'curl',
   purpose: 'the commands of the documentation',
 };
 
-const OPENSSL: TestProgram = {
+const OPENSSL: Program = {
   names: ['openssl'],
   debianPackage: 'openssl',
   purpose: 'downloads with expired, foreign and self-signed certificates',
 };
 
-export const TEST_PROGRAMS = [REDIS_SERVER, CHROMIUM, CURL, OPENSSL];
+export const PROGRAMS = [REDIS_SERVER, CHROMIUM, CURL, OPENSSL];
 
 /** Absolute path of the program, or `null`: not on this machine. */
-export function findProgram(program: TestProgram): string | null {
+export function findProgram(program: Program): string | null {
   const chosen = program.variable && process.env[program.variable];
   if (chosen) return chosen;
   const folders = (process.env.PATH ?? '').split(path.delimiter).filter(Boolean);

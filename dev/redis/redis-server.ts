@@ -3,8 +3,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 
-import { freePort } from '../../dev/database/free-port.ts';
-import { findProgram, REDIS_SERVER } from './programs.ts';
+import { freePort } from '../database/free-port.ts';
+import { findProgram, REDIS_SERVER } from '../programs.ts';
 
 export interface RedisServer {
   url: string;

@@ -1,34 +1,42 @@
-/** A server of the product in a process of its own, to be killed and started again. */
+/** The stand-in host in a process of its own, to be measured, killed and started again. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 
 import type { HostRole } from '../../backend/host-contract.ts';
-import { freePort } from '../../dev/database/free-port.ts';
+import { freePort } from '../database/free-port.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const READY = /^Ops-Center (worker )?is running/;
 /** Lines of the log that a failure is told with. */
 const KEPT_LINES = 30;
 
-export interface ServerSettings {
+export interface HostProcessSettings {
   role: HostRole;
   databaseUrl: string;
   /** Empty: the queue is in PostgreSQL. */
   redisUrl: string;
   pluginConfig: object;
+  /** Of an admin who may steer deployments; default: one is made that nobody learns. */
+  adminToken?: string;
+  /** Default true: plugins may answer ahead of Express. */
+  listenAhead?: boolean;
+  /** Options of Node.js, e.g. `--cpu-prof`. */
+  nodeOptions?: readonly string[];
 }
 
-export class ServerProcess {
+export class HostProcess {
   readonly role: HostRole;
   readonly url: string;
   readonly #env: NodeJS.ProcessEnv;
+  readonly #nodeOptions: readonly string[];
   #child: ChildProcess | undefined;
 
-  private constructor(settings: ServerSettings, port: number) {
+  private constructor(settings: HostProcessSettings, port: number) {
     this.role = settings.role;
     this.url = `http://127.0.0.1:${port}`;
+    this.#nodeOptions = settings.nodeOptions ?? [];
     this.#env = {
       ...process.env,
       PORT: String(port),
@@ -37,11 +45,13 @@ export class ServerProcess {
       OPS_ROLE: settings.role,
       OPS_OTA_CONFIG: JSON.stringify(settings.pluginConfig),
       OPS_LOG_LEVEL: 'warn',
+      OPS_LISTEN_AHEAD: String(settings.listenAhead ?? true),
+      ...(settings.adminToken && { OPS_ADMIN_TOKEN: settings.adminToken }),
     };
   }
 
-  static async start(settings: ServerSettings): Promise<ServerProcess> {
-    const server = new ServerProcess(settings, await freePort());
+  static async start(settings: HostProcessSettings): Promise<HostProcess> {
+    const server = new HostProcess(settings, await freePort());
     await server.start();
     return server;
   }
@@ -54,6 +64,12 @@ export class ServerProcess {
       if (failure === null) return;
       if (tries === TRIES) throw new Error(`${this.role} did not start:\n${failure}`);
     }
+  }
+
+  get pid(): number {
+    const pid = this.#child?.pid;
+    if (pid === undefined) throw new Error(`${this.role} is not running`);
+    return pid;
   }
 
   /** Resolves when it has ended, with its exit code; `null`: a signal ended it. */
@@ -77,11 +93,15 @@ export class ServerProcess {
 
   /** `null`: it serves; else the end of what it said. */
   async #tryToStart(): Promise<string | null> {
-    const child = spawn(process.execPath, ['--import', 'tsx', 'dev/host/main.ts'], {
-      cwd: ROOT,
-      env: this.#env,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
+    const child = spawn(
+      process.execPath,
+      [...this.#nodeOptions, '--import', 'tsx', 'dev/host/main.ts'],
+      {
+        cwd: ROOT,
+        env: this.#env,
+        stdio: ['ignore', 'pipe', 'pipe'],
+      },
+    );
     this.#child = child;
     const lines: string[] = [];
     const ended = once(child, 'exit').then(() => lines.join('\n'));

@@ -1,0 +1,126 @@
+/** `ota-agent adopt`: becomes the agent of a device that another agent has registered. */
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { writeCurrentVersion } from './agent-parts.ts';
+import type { AgentConfig } from './config.ts';
+import { StepFailure, UsageError, messageOf } from './errors.ts';
+import { EXIT, type ExitCode } from './exit-codes.ts';
+import { findHardwareId } from './hardware-id.ts';
+import { createHttpClient } from './network/http-client.ts';
+import { readPollAnswer } from './network/offer.ts';
+import { createServerApi, describeAnswer } from './network/server-api.ts';
+import { serverOf } from './server-option.ts';
+import { CYCLE_FILE } from './session.ts';
+import {
+  type Credentials,
+  readCredentials,
+  registrationAnswer,
+  writeCredentials,
+} from './state/credentials.ts';
+import { Outbox } from './reports/outbox.ts';
+import { type EndReport, Journal } from './state/journal.ts';
+import { takeLock } from './state/lock.ts';
+import { endReportBody } from './updates/work-end.ts';
+
+export interface AdoptOptions {
+  server?: string;
+  installedVersion: string;
+  hardwareId?: string;
+  force?: boolean;
+}
+
+/**
+ * Nothing is written before the server has accepted the credentials. The update that is under way for
+ * `installedVersion` is the one that brings this agent: it is taken for done, not carried out a second
+ * time, and its end is the first thing this agent reports when it works.
+ *
+ * @param file JSON with what Ops-Center answered the registration; other keys are passed over
+ * @throws {UsageError} when the file is of no use or the device is another one already
+ * @throws {StepFailure} when the server refuses the credentials
+ * @throws {ServerUnreachable}
+ */
+export async function adopt(
+  config: AgentConfig,
+  file: string,
+  options: AdoptOptions,
+  logger: Logger,
+): Promise<ExitCode> {
+  const credentials = await readRegistration(config, file, options);
+  const earlier = await readCredentials(config.state_dir).catch(() => null);
+  if (earlier && earlier.device_id !== credentials.device_id && !options.force) {
+    throw new UsageError(
+      `This device is registered already at ${earlier.server_url} as ${earlier.device_id}; --force replaces that.`,
+      EXIT.usage,
+    );
+  }
+  const underWay = await askServer(config, credentials);
+  await takeLock(config.state_dir);
+  const { journal } = await Journal.load(config.state_dir);
+  if (underWay?.target_version === options.installedVersion) {
+    const { deployment_id, attempt } = underWay;
+    const end: EndReport = {
+      status: 'completed',
+      error_message: null,
+      installed_version: options.installedVersion,
+    };
+    const ended_at = new Date().toISOString();
+    await journal.finish(underWay, { end, ended_at, log_bytes: 0 });
+    const outbox = await Outbox.open(config.state_dir, logger);
+    await outbox.add({ kind: 'status', deployment_id, body: endReportBody(attempt, end) });
+  }
+  // What a failed adoption left must not be taken for the work of the agent to come.
+  await rm(join(config.state_dir, CYCLE_FILE), { force: true });
+  await writeCurrentVersion(config, options.installedVersion);
+  await writeCredentials(config.state_dir, credentials);
+  const { server_url, device_name, device_id } = credentials;
+  console.log(`Adopted ${[device_name, device_id].filter(Boolean).join(', ')} at ${server_url}.`);
+  return EXIT.ok;
+}
+
+async function readRegistration(
+  config: AgentConfig,
+  file: string,
+  { server, hardwareId }: AdoptOptions,
+): Promise<Credentials> {
+  let answer: unknown;
+  try {
+    answer = JSON.parse(await readFile(file, 'utf8'));
+  } catch (error) {
+    throw new UsageError(`${file} cannot be read: ${messageOf(error)}`, EXIT.usage);
+  }
+  const result = registrationAnswer.validate(answer, { abortEarly: false, convert: false });
+  if (result.error) {
+    throw new UsageError(`${file} holds no registration: ${result.error.message}`, EXIT.usage);
+  }
+  const value = result.value as Omit<Credentials, 'server_url' | 'hardware_id'>;
+  return {
+    server_url: serverOf(config, server),
+    device_id: value.device_id,
+    device_name: value.device_name,
+    organization_id: value.organization_id,
+    auth_token: value.auth_token,
+    heartbeat_interval: value.heartbeat_interval,
+    config_version: value.config_version,
+    hardware_id: hardwareId ?? (await findHardwareId()),
+  };
+}
+
+/** Whether the server takes the credentials, and what it has under way for the device. */
+async function askServer(
+  config: AgentConfig,
+  credentials: Credentials,
+): Promise<{ deployment_id: string; attempt: number; target_version: string } | null> {
+  const http = await createHttpClient(config);
+  try {
+    const limit = AbortSignal.timeout(config.server.timeout_seconds * 1000);
+    const answer = await createServerApi(http, credentials).checkUpdate(null, limit);
+    if (answer.status !== 200) {
+      throw new StepFailure(`The server refused the credentials: ${describeAnswer(answer)}`);
+    }
+    const wish = readPollAnswer(answer.body);
+    return wish.kind === 'offer' ? wish.offer : null;
+  } finally {
+    await http.close();
+  }
+}

@@ -1,0 +1,91 @@
+import type { Knex } from 'knex';
+import { likePattern, prefixPattern } from '../database/like-pattern.ts';
+import type { Deployment } from './deployment.types.ts';
+
+/** Up to here every target is looked at, and text is found anywhere in a name. */
+const FEW_TARGETS = 20_000;
+/** More devices than this are found among the targets sooner than the targets among them. */
+const FEW_DEVICES = 2_000;
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/**
+ * Targets of a deployment that a search text finds: by their device's name, id or hardware id, or by
+ * their error. Up to 20,000 targets the text may stand anywhere, in upper or lower case. In more,
+ * names are found by how they begin, as written, and ids by the whole of them: the host's indexes
+ * answer that in milliseconds, where looking at a million names takes seconds.
+ *
+ * @returns a query for the rows `t.*` of `ota_deployment_devices`, to be limited and put in order; in
+ *   an object, since a promise of a query would run it
+ */
+export async function searchTargets(
+  knex: Knex,
+  deployment: Deployment,
+  search: string,
+): Promise<{ rows: Knex.QueryBuilder }> {
+  if (deployment.totalDevices <= FEW_TARGETS) return { rows: anywhere(knex, deployment, search) };
+  const devices = await devicesBeginning(knex, deployment.organizationId, search);
+  if (devices.length > FEW_DEVICES) return { rows: amongTargets(knex, deployment, search) };
+  const found = knex('ota_deployment_devices')
+    .whereRaw('deployment_id = ? AND device_id = ANY(?::uuid[])', [deployment.id, devices])
+    .union(errorsWith(knex, deployment, search));
+  return { rows: knex.select('*').from(found.as('t')) };
+}
+
+function anywhere(knex: Knex, deployment: Deployment, search: string): Knex.QueryBuilder {
+  const pattern = likePattern(search);
+  return knex('ota_deployment_devices as t')
+    .select('t.*')
+    .leftJoin('edge_devices as device', 'device.id', 't.device_id')
+    .where('t.deployment_id', deployment.id)
+    .andWhere((either) => {
+      void either
+        .whereILike('device.device_name', pattern)
+        .orWhereRaw('t.device_id::text ILIKE ?', [pattern])
+        .orWhereRaw('device.device_id::text ILIKE ?', [pattern])
+        .orWhereILike('t.error_message', pattern);
+    });
+}
+
+/** One device more than a few tells that there are many. */
+async function devicesBeginning(
+  knex: Knex,
+  organizationId: string,
+  search: string,
+): Promise<string[]> {
+  const byName = knex('edge_devices')
+    .select('id')
+    .where({ organization_id: organizationId })
+    .andWhereLike('device_name', prefixPattern(search))
+    .orderBy('device_name')
+    .limit(FEW_DEVICES + 1);
+  const found = knex
+    .select('id')
+    .from(byName.as('named'))
+    .union(knex('edge_devices').select('id').where({ device_id: search }));
+  if (UUID.test(search)) void found.union(knex('edge_devices').select('id').where({ id: search }));
+  const rows = (await found) as { id: string }[];
+  return rows.map((row) => row.id);
+}
+
+/** Walks the targets in order; with so many to find, a page is full before long. */
+function amongTargets(knex: Knex, deployment: Deployment, search: string): Knex.QueryBuilder {
+  return knex('ota_deployment_devices as t')
+    .select('t.*')
+    .where('t.deployment_id', deployment.id)
+    .andWhere((either) => {
+      void either
+        .whereRaw(
+          // OFFSET 0 keeps the lookups one by one.
+          `(SELECT device_name FROM edge_devices WHERE id = t.device_id OFFSET 0) LIKE ?`,
+          [prefixPattern(search)],
+        )
+        .orWhereILike('t.error_message', likePattern(search));
+    });
+}
+
+function errorsWith(knex: Knex, deployment: Deployment, search: string): Knex.QueryBuilder {
+  return knex('ota_deployment_devices')
+    .where({ deployment_id: deployment.id })
+    .whereNotNull('error_message')
+    .andWhereILike('error_message', likePattern(search));
+}

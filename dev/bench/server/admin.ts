@@ -1,0 +1,56 @@
+/** The admin's side of the bench: creates and steers deployments over the API. */
+import type {
+  CreateDeploymentRequest,
+  CreatedDeployment,
+  DeploymentDetail,
+} from '../../../backend/contract/admin-api.ts';
+import { waitUntil } from './wait-until.ts';
+
+export class Admin {
+  readonly #url: string;
+  readonly #token: string;
+
+  constructor(url: string, token: string) {
+    this.#url = `${url}/api/v1/admin/ota`;
+    this.#token = token;
+  }
+
+  get<T>(path: string): Promise<T> {
+    return this.#request('GET', path);
+  }
+
+  create(request: Partial<CreateDeploymentRequest>): Promise<CreatedDeployment> {
+    return this.#request('POST', '/deployments', {
+      deployment_name: 'Bench',
+      target_version: 'v9.0.0',
+      rollout_strategy: 'immediate',
+      update_package_url: 'https://updates.example.com/packages/v9.0.0.tar.gz',
+      checksum: `sha256:${'0'.repeat(64)}`,
+      release_notes: 'Made for the bench',
+      ...request,
+    });
+  }
+
+  act(id: string, action: string): Promise<DeploymentDetail> {
+    return this.#request('POST', `/deployments/${id}/${action}`, {});
+  }
+
+  /** Starts it, and resolves when every target may be offered. */
+  async release(id: string): Promise<void> {
+    await this.act(id, 'start');
+    await waitUntil(async () => {
+      const { batches } = await this.get<DeploymentDetail>(`/deployments/${id}`);
+      return batches.every((batch) => batch.released_at !== null);
+    });
+  }
+
+  async #request<T>(method: string, path: string, body?: object): Promise<T> {
+    const response = await fetch(`${this.#url}${path}`, {
+      method,
+      headers: { Authorization: `Bearer ${this.#token}`, 'Content-Type': 'application/json' },
+      ...(body && { body: JSON.stringify(body) }),
+    });
+    if (!response.ok) throw new Error(`${method} ${path} → ${await response.text()}`);
+    return (await response.json()) as T;
+  }
+}

@@ -1,0 +1,65 @@
+/** The fleet of the bench: device numbers, and the part of them that each deployment goes to. */
+import type { Request } from 'autocannon';
+
+import { CONNECTIONS } from './load.ts';
+import { deviceOf } from './stand.ts';
+
+/** Parts of the fleet by device type; a deployment goes to one of them. */
+export interface Part {
+  type: string;
+  size: number;
+  /** Number of its first device. */
+  first: number;
+}
+
+const SIZES = [10_000, 100_000, 1_000_000];
+
+export const PARTS: readonly Part[] = SIZES.map((size, index) => ({
+  type: `fleet_of_${size}`,
+  size,
+  first: SIZES.slice(0, index).reduce((sum, one) => sum + one, 0),
+}));
+
+export const [SMALL, , LARGE] = PARTS as [Part, Part, Part];
+
+/** Polls of different devices of a part, a list for each connection. */
+export function pollsOf(part: Part, perConnection: number): (connection: number) => Request[] {
+  return (connection) =>
+    Array.from({ length: perConnection }, (_, index) => {
+      const device = deviceOf(part.first + ((connection * perConnection + index) % part.size));
+      return {
+        method: 'GET',
+        path: `/api/v1/ota/check-update?device_id=${device.id}`,
+        headers: { authorization: `Bearer ${device.token}` },
+      };
+    });
+}
+
+const STEPS = ['downloading', 'installing', 'verifying', 'completed'] as const;
+
+/** What so many devices, from number `first` on, report on the way to the end of an update. */
+export function reportsOf(
+  deploymentId: string,
+  first: number,
+  perConnection: number,
+): (connection: number) => Request[] {
+  return (connection) =>
+    STEPS.flatMap((status) =>
+      Array.from({ length: perConnection }, (_, index) => {
+        const device = deviceOf(first + connection * perConnection + index);
+        return {
+          method: 'POST' as const,
+          path: `/api/v1/ota/deployments/${deploymentId}/status?device_id=${device.id}`,
+          headers: {
+            authorization: `Bearer ${device.token}`,
+            'content-type': 'application/json',
+          },
+          body: JSON.stringify({ status, attempt: 1 }),
+        };
+      }),
+    );
+}
+
+export function reportsIn(perConnection: number): number {
+  return CONNECTIONS * perConnection * STEPS.length;
+}

@@ -1,0 +1,51 @@
+/** Load over a number of connections, each of which sends its next request when it has its answer. */
+import autocannon, { type Client, type Request } from 'autocannon';
+
+export interface LoadSettings {
+  url: string;
+  /** What each connection sends, in this order, from the start again when it is through. */
+  requests: (connection: number) => readonly Request[];
+  /** Default 64. */
+  connections?: number;
+  /** How long, or how many requests in all. */
+  until: { seconds: number } | { requests: number };
+}
+
+export interface LoadResult {
+  perSecond: number;
+  p99Ms: number;
+  /** Answers other than 2xx, by status. */
+  refused: Record<string, number | undefined>;
+}
+
+export const CONNECTIONS = 64;
+
+/** @throws Error when connections broke or nothing was answered in time */
+export async function load(settings: LoadSettings): Promise<LoadResult> {
+  const { url, requests, until, connections = CONNECTIONS } = settings;
+  let connection = 0;
+  const begin = performance.now();
+  const result = await autocannon({
+    url,
+    connections,
+    ...('seconds' in until ? { duration: until.seconds } : { amount: until.requests }),
+    setupClient(client: Client) {
+      client.setRequests([...requests(connection)]);
+      connection += 1;
+    },
+  });
+  const seconds = (performance.now() - begin) / 1_000;
+  if (result.errors > 0 || result.timeouts > 0) {
+    throw new Error(
+      `${url}: ${result.errors} requests failed, ${result.timeouts} were not answered`,
+    );
+  }
+  const refused = Object.entries(result.statusCodeStats ?? {})
+    .filter(([status]) => !status.startsWith('2'))
+    .map(([status, { count }]) => [status, count] as const);
+  return {
+    perSecond: (result['2xx'] + result.non2xx) / seconds,
+    p99Ms: result.latency.p99,
+    refused: Object.fromEntries(refused),
+  };
+}

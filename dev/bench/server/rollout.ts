@@ -1,0 +1,99 @@
+/** Creating, releasing and pausing a deployment to a million devices, while the fleet polls. */
+import type { Knex } from 'knex';
+
+import { absoluteFigure, ratioFigure, type Figure } from '../figure.ts';
+import { median } from '../median.ts';
+import type { Admin } from './admin.ts';
+import { LARGE } from './fleet.ts';
+import { startPacedPolls } from './paced-polls.ts';
+
+const ROUNDS = 3;
+const MAX_POLL_MS = 50;
+
+export async function measureCreation(admin: Admin, knex: Knex, url: string): Promise<Figure[]> {
+  const ratios: number[] = [];
+  const times: number[] = [];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const bare = await bareInsert(knex);
+    const { seconds, id } = await create(admin);
+    await forget(knex, id);
+    times.push(seconds);
+    ratios.push(seconds / bare);
+  }
+  const value = median(times);
+  const polls = startPacedPolls(url);
+  const { id } = await create(admin);
+  const { p99Ms } = await polls.stop();
+  await forget(knex, id);
+  return [
+    ratioFigure(
+      'creating a deployment for 1,000,000 devices',
+      { value, unit: 's', limit: value / median(ratios), against: 'bare ordered INSERT … SELECT' },
+      { below: 2.5 },
+    ),
+    pollFigure('creating it', p99Ms),
+  ];
+}
+
+export async function measureSteering(admin: Admin, id: string, url: string): Promise<Figure[]> {
+  const polls = { release: startPacedPolls(url) };
+  const release = await timeOf(() => admin.release(id));
+  const whileReleasing = await polls.release.stop();
+  const pausing = startPacedPolls(url);
+  const pause = await timeOf(() => admin.act(id, 'pause'));
+  const resume = await timeOf(() => admin.act(id, 'resume'));
+  const whilePausing = await pausing.stop();
+  return [
+    absoluteFigure('starting, until a batch of 1,000,000 is released', release, 's', { below: 2 }),
+    pollFigure('releasing it', whileReleasing.p99Ms),
+    absoluteFigure('pausing with 1,000,000 released', pause, 's', { below: 1 }),
+    absoluteFigure('resuming it', resume, 's', { below: 1 }),
+    pollFigure('pausing and resuming', whilePausing.p99Ms),
+  ];
+}
+
+function pollFigure(meanwhile: string, p99Ms: number): Figure {
+  return absoluteFigure(`polls (3,333/s) while ${meanwhile}, p99`, p99Ms, 'ms', {
+    below: MAX_POLL_MS,
+  });
+}
+
+async function create(admin: Admin): Promise<{ seconds: number; id: string }> {
+  let id = '';
+  const seconds = await timeOf(async () => {
+    const created = await admin.create({ device_filters: { device_type: LARGE.type } });
+    if (created.target_devices !== LARGE.size) throw new Error(`${created.target_devices} targets`);
+    id = created.deployment_id;
+  });
+  return { seconds, id };
+}
+
+/** As many rows, in order, into a table with the same key and no rules. */
+async function bareInsert(knex: Knex): Promise<number> {
+  await knex.raw(
+    `CREATE TABLE bench_targets
+       (deployment_id uuid, device_id uuid, status text, PRIMARY KEY (deployment_id, device_id))`,
+  );
+  const seconds = await timeOf(() =>
+    knex.raw(
+      `INSERT INTO bench_targets
+       SELECT gen.id, edge_devices.id, 'pending'
+       FROM (SELECT gen_random_uuid() AS id) AS gen, edge_devices
+       WHERE device_type = ? ORDER BY edge_devices.id`,
+      [LARGE.type],
+    ),
+  );
+  await knex.raw('DROP TABLE bench_targets');
+  return seconds;
+}
+
+async function forget(knex: Knex, id: string): Promise<void> {
+  await knex('ota_deployments').where({ id }).delete();
+  await knex.raw('VACUUM ota_deployment_devices');
+}
+
+async function timeOf(work: () => Promise<unknown>): Promise<number> {
+  const begin = performance.now();
+  await work();
+  return (performance.now() - begin) / 1_000;
+}

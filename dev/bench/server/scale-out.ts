@@ -1,0 +1,85 @@
+/** Two api processes and two workers on one PostgreSQL and one Redis. */
+import type { CheckUpdateResponse } from '../../../backend/contract/device-api.ts';
+import { DeviceConnections } from '../../fleet/device-connection.ts';
+import { absoluteFigure, ratioFigure, type Figure } from '../figure.ts';
+import { median } from '../median.ts';
+import { Admin } from './admin.ts';
+import { LARGE, pollsOf } from './fleet.ts';
+import { CONNECTIONS, load } from './load.ts';
+import { deviceOf, type Stand } from './stand.ts';
+import { waitUntil } from './wait-until.ts';
+
+const ROUNDS = 3;
+const SECONDS = 3;
+const TRIALS = 20;
+const POLLS_PER_CONNECTION = 400;
+
+/** @param id of a deployment in progress whose targets are released */
+export async function measureScaleOut(stand: Stand, id: string): Promise<Figure[]> {
+  const pluginConfig = { device_requests_per_minute: 100_000 };
+  const first = await stand.startHost({ role: 'api', pluginConfig });
+  const second = await stand.startHost({ role: 'api', pluginConfig });
+  await stand.startHost({ role: 'worker' });
+  await stand.startHost({ role: 'worker' });
+  return [
+    await throughput([first.url, second.url]),
+    ...(await spread(stand, id, first.url, second.url)),
+  ];
+}
+
+async function throughput(urls: readonly [string, string]): Promise<Figure> {
+  const half = (url: string, connections: number) =>
+    load({
+      url,
+      connections,
+      requests: pollsOf(LARGE, POLLS_PER_CONNECTION),
+      until: { seconds: SECONDS },
+    });
+  const one: number[] = [];
+  const two: number[] = [];
+  for (let round = 0; round < ROUNDS; round += 1) {
+    one.push((await half(urls[0], CONNECTIONS)).perSecond);
+    const both = await Promise.all(urls.map((url) => half(url, CONNECTIONS / 2)));
+    two.push(both.reduce((sum, { perSecond }) => sum + perSecond, 0));
+  }
+  return ratioFigure(
+    'polls of two api processes',
+    { value: median(two), unit: '/s', limit: median(one), against: 'one process' },
+    null,
+  );
+}
+
+/** How long what one server answered is not yet so on the other. */
+async function spread(
+  stand: Stand,
+  id: string,
+  steering: string,
+  polled: string,
+): Promise<Figure[]> {
+  const admin = new Admin(steering, stand.adminToken);
+  const connections = new DeviceConnections([polled], 1);
+  const device = deviceOf(LARGE.first + LARGE.size - 1);
+  const offered = async (): Promise<boolean> => {
+    const answer = await connections.poll(device);
+    if (answer.kind !== 'answer') throw new Error(`poll: ${answer.kind}`);
+    return (answer.body as CheckUpdateResponse).update_available;
+  };
+  const slowest = { pause: 0, resume: 0 };
+  for (let trial = 0; trial < TRIALS; trial += 1) {
+    for (const action of ['pause', 'resume'] as const) {
+      await admin.act(id, action);
+      const answered = performance.now();
+      await waitUntil(async () => (await offered()) === (action === 'resume'));
+      slowest[action] = Math.max(slowest[action], performance.now() - answered);
+    }
+  }
+  await connections.close();
+  return (['pause', 'resume'] as const).map((action) =>
+    absoluteFigure(
+      `${action} answered by one server, slowest of ${TRIALS} until the other polls so`,
+      slowest[action],
+      'ms',
+      { below: 1_000 },
+    ),
+  );
+}

@@ -1,0 +1,110 @@
+import { expect } from 'chai';
+import type { Knex } from 'knex';
+
+import type { Problem } from '../../backend/contract/problem.ts';
+import { DEVICE_DOORWAYS, DOORWAY_NAMES } from '../support/fake-host.ts';
+import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
+import { waitFor } from '../support/wait-for.ts';
+
+const LIMIT = 8;
+const STORM = 10 * LIMIT;
+const POLL_INTERVAL = 100;
+
+interface Settled {
+  status: number;
+  retryAfter: number | null;
+  code: string | null;
+}
+
+for (const door of DEVICE_DOORWAYS) {
+  describe(`a whole fleet at once, ${DOORWAY_NAMES[door]}`, () => {
+    let stage: Stage;
+    let fleet: Fleet;
+    let id: string;
+    /** Holds the table of targets, so that every poll that is taken on waits. */
+    let standstill: Knex.Transaction;
+
+    before(async () => {
+      stage = await openStage({
+        door,
+        config: { device_requests_at_once: LIMIT, poll_interval_seconds: POLL_INTERVAL },
+      });
+      fleet = await openFleet(stage, STORM);
+      id = await fleet.roll();
+    });
+
+    beforeEach(async () => {
+      standstill = await stage.knex.transaction();
+      await standstill.raw('LOCK TABLE ota_deployment_devices IN ACCESS EXCLUSIVE MODE');
+    });
+
+    afterEach(async () => {
+      if (!standstill.isCompleted()) await standstill.rollback();
+    });
+
+    after(() => stage.close());
+
+    function poll(device: { id: string; token: string }): Promise<Settled> {
+      return settle(
+        fleet.host.as(device).get('/api/v1/ota/check-update').query({ device_id: device.id }),
+      );
+    }
+
+    /** As many as there are devices; answers what came back so far. */
+    function storm(): { answers: Settled[]; all: Promise<unknown> } {
+      const answers: Settled[] = [];
+      const all = Promise.all(
+        fleet.devices.map(async (device) => answers.push(await poll(device))),
+      );
+      return { answers, all };
+    }
+
+    it('is refused at once beyond the limit, while what was taken on still waits', async () => {
+      const { answers, all } = storm();
+      await waitFor(() => answers.length === STORM - LIMIT, {
+        describe: () => `${answers.length} of ${STORM} polls are answered`,
+      });
+      for (const { status, code, retryAfter } of answers) {
+        expect([status, code]).to.deep.equal([503, 'overloaded']);
+        expect(retryAfter).to.be.within(10, POLL_INTERVAL);
+      }
+      await standstill.rollback();
+      await all;
+      const served = answers.slice(STORM - LIMIT);
+      expect(served.map(({ status }) => status)).to.deep.equal(Array(LIMIT).fill(200));
+    });
+
+    it('leaves room for reports, and recovers without anybody’s help', async () => {
+      const { answers, all } = storm();
+      await waitFor(() => answers.length === STORM - LIMIT, {
+        describe: () => `${answers.length} of ${STORM} polls are answered`,
+      });
+      const report = settle(fleet.report(fleet.device, id, 'downloading'));
+      await standstill.rollback();
+      await all;
+      expect((await report).status).to.equal(200);
+
+      for (const device of fleet.devices.slice(0, LIMIT + 1)) {
+        expect((await poll(device)).status).to.equal(200);
+      }
+      const { progress } = await fleet.detail(id);
+      expect([progress.failed, progress.in_progress, progress.pending]).to.deep.equal([
+        0,
+        1,
+        STORM - 1,
+      ]);
+    });
+  });
+}
+
+async function settle(
+  request: PromiseLike<{ status: number; body: unknown; headers: Record<string, string> }>,
+): Promise<Settled> {
+  const { status, body, headers } = await request;
+  const retryAfter = headers['retry-after'];
+  return {
+    status,
+    retryAfter: retryAfter === undefined ? null : Number(retryAfter),
+    code: (body as Partial<Problem>).code ?? null,
+  };
+}

@@ -1,0 +1,179 @@
+/** The npm package: what is in it, and that it works where it is installed, with nothing of this repository. */
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import { expect } from 'chai';
+import { pino } from 'pino';
+import { publint } from 'publint';
+import { formatMessage } from 'publint/utils';
+
+import { AdminClient } from '../../dev/demo/admin-client.ts';
+import { SandboxDevice } from '../../dev/demo/sandbox-device.ts';
+import { NEW_VERSION, servePackage } from '../../dev/demo/update-package.ts';
+import { startHost } from '../../dev/host/host.ts';
+import { createTestDatabase } from '../support/test-database.ts';
+
+const ROOT = path.resolve(import.meta.dirname, '../..');
+const run = promisify(execFile);
+
+/** Everything that may be in the package, and there has to be something of each. */
+const CONTENTS: Record<string, RegExp> = {
+  'the manifest and its schema': /^plugin(\.schema)?\.json$/,
+  'what npm wants': /^(package\.json|README\.md|LICENSE)$/,
+  'compiled server': /^dist\/(backend|jobs|migrations)\/[\w./-]+\.(js|d\.ts)$/,
+  'compiled command ota and what it is made of':
+    /^dist\/agent\/((ota|network|state|steps)\/)?[\w./-]+\.(js|d\.ts)$/,
+  'agent and launcher, each one file': /^dist\/agent\/ota-(agent|launcher)\.cjs$/,
+  'licences of what is bundled': /^dist\/agent\/LICENSES\.txt$/,
+  'the page': /^dist\/frontend\/(page\.(js|css)|chunks\/[\w.-]+\.js)$/,
+  'samples for devices':
+    /^agent\/(config\.example\.json|ota-agent\.service|ota-agent-strict\.conf)$/,
+  documentation: /^docs\/(decisions\/)?[\w-]+\.md$/,
+  'pictures of the documentation': /^docs\/images\/[\w-]+\.png$/,
+  'description of the API': /^docs\/openapi\.json$/,
+};
+const MOST_BYTES = 1_500_000;
+
+interface PackedPackage {
+  filename: string;
+  size: number;
+  files: { path: string; mode: number }[];
+}
+
+describe('the npm package', function () {
+  this.timeout(120_000);
+
+  let folder: string;
+  let packed: PackedPackage;
+  let files: string[];
+
+  before(async () => {
+    if (!existsSync(path.join(ROOT, 'dist/frontend'))) {
+      throw new Error('dist is missing: run "npm run build".');
+    }
+    folder = await mkdtemp(path.join(tmpdir(), 'ota-package-'));
+    const pack = ['pack', '--json', '--ignore-scripts', '--pack-destination', folder];
+    const { stdout } = await run('npm', pack, { cwd: ROOT });
+    [packed] = JSON.parse(stdout) as [PackedPackage];
+    files = packed.files.map((file) => file.path);
+  });
+  after(() => rm(folder, { recursive: true, force: true }));
+
+  it('has what a host installs, and nothing else', () => {
+    const patterns = Object.entries(CONTENTS);
+    const others = files.filter((file) => !patterns.some(([, pattern]) => pattern.test(file)));
+    expect(others).to.deep.equal([]);
+    const missing = patterns.filter(([, pattern]) => !files.some((file) => pattern.test(file)));
+    expect(missing.map(([what]) => what)).to.deep.equal([]);
+    expect(packed.size).to.be.below(MOST_BYTES);
+  });
+
+  it('has nothing whose source is gone', () => {
+    const compiled = files.filter((file) => /^dist\/(?!frontend\/).*\.js$/.test(file));
+    const orphans = compiled.filter((file) => {
+      const source = file.replace(/^dist\//, '').replace(/\.js$/, '.ts');
+      return !existsSync(path.join(ROOT, source));
+    });
+    expect(orphans, 'remove dist and build again').to.deep.equal([]);
+  });
+
+  it('has every file that its manifests name', async () => {
+    const { main, page } = JSON.parse(await readFile(path.join(ROOT, 'plugin.json'), 'utf8')) as {
+      main: string;
+      page: { module: string; style: string };
+    };
+    const manifest = JSON.parse(await readFile(path.join(ROOT, 'package.json'), 'utf8')) as {
+      exports: Record<string, string>;
+      bin: Record<string, string>;
+    };
+    const named = [
+      ...[main, page.module, page.style],
+      ...Object.values(manifest.exports).map((file) => path.normalize(file)),
+      ...Object.values(manifest.bin),
+    ];
+    expect(files).to.include.members(named);
+  });
+
+  it('has a plugin.json that its own schema takes, to the last key', async () => {
+    const schema = JSON.parse(
+      await readFile(path.join(ROOT, 'plugin.schema.json'), 'utf8'),
+    ) as Record<string, object>;
+    const plugin: unknown = JSON.parse(await readFile(path.join(ROOT, 'plugin.json'), 'utf8'));
+    const ajv = new Ajv2020({ allErrors: true });
+    const fits = ajv.compile({ ...schema, additionalProperties: false });
+    expect(fits(plugin), ajv.errorsText(fits.errors)).to.equal(true);
+    expect(fits({ ...(plugin as object), roles: ['boss'], colour: 'blue' })).to.equal(false);
+  });
+
+  it('is found well made by publint', async () => {
+    const { messages, pkg } = await publint({ pkgDir: ROOT, level: 'suggestion', strict: true });
+    expect(messages.map((message) => formatMessage(message, pkg))).to.deep.equal([]);
+  });
+
+  it('carries out a deployment where it is installed', async () => {
+    const home = path.join(folder, 'ops-center');
+    await mkdir(home);
+    await writeFile(path.join(home, 'package.json'), '{"private": true, "type": "module"}');
+    const tarball = path.join(folder, packed.filename);
+    await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', tarball], {
+      cwd: home,
+    });
+    const installed = path.join(home, 'node_modules/ops-center-ota');
+
+    const database = await createTestDatabase({ schema: 'host' });
+    const host = await startHost({
+      role: 'all',
+      logger: pino({ level: 'silent' }),
+      databaseUrl: database.connectionString,
+      pluginRoot: installed,
+      pluginConfig: { allow_insecure_loopback_packages: true, poll_interval_seconds: 1 },
+      port: 0,
+      listen: '127.0.0.1',
+    });
+    const updates = path.join(folder, 'updates');
+    await mkdir(updates);
+    const served = await servePackage(updates);
+    const token = host.admin?.token ?? '';
+    const device = new SandboxDevice({
+      folder: path.join(folder, 'device'),
+      name: 'edge-01',
+      serverUrl: host.url,
+      agentPath: path.join(installed, 'dist/agent/ota-agent.cjs'),
+      sensorBoard: 'revision-2',
+    });
+    try {
+      expect(host.pluginActive).to.equal(true);
+      await device.prepare(new AdminClient(host.url, token));
+      device.start();
+      const wanted = path.join(folder, 'deployment.json');
+      await writeFile(
+        wanted,
+        JSON.stringify({
+          deployment_name: 'From the package',
+          target_version: NEW_VERSION,
+          rollout_strategy: 'immediate',
+          checksum: served.checksum,
+        }),
+      );
+      const { stdout } = await run(
+        path.join(home, 'node_modules/.bin/ota'),
+        ['deploy', '--file', wanted, '--package-url', served.url, '--start', '--watch', '--json'],
+        { cwd: home, env: { PATH: process.env.PATH, OTA_SERVER: host.url, OTA_TOKEN: token } },
+      );
+      expect(stdout).to.include('completed');
+      expect(await device.installedVersion()).to.equal(NEW_VERSION);
+      const [page] = await host.knex('ota_deployments').select('status');
+      expect(page).to.deep.equal({ status: 'completed' });
+    } finally {
+      await device.stop();
+      await served.close();
+      await host.stop();
+      await database.drop();
+    }
+  });
+});
