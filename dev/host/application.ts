@@ -32,6 +32,10 @@ export function createApplication(parts: ApplicationParts): Express {
   const { auth } = services.context;
   const app = express();
   app.disable('x-powered-by');
+  if (parts.role !== 'worker') {
+    // Devices come first: they ask thousands of times a second, and each step before them counts.
+    app.use(AREA_PATHS.device, activeRequests.handler, services.areas.device.handler);
+  }
   app.use(requestIds, noSniffing);
   app.get('/health', liveness);
   app.get(
@@ -41,8 +45,6 @@ export function createApplication(parts: ApplicationParts): Express {
   app.get('/metrics', metricsRoute(parts.metricsToken, parts.pluginState));
   app.use(activeRequests.handler);
   if (parts.role !== 'worker') {
-    // The device routes come first: they are asked thousands of times a second.
-    app.use(AREA_PATHS.device, services.areas.device.handler);
     app.use('/api/v1/edge/devices', edgeDeviceRoutes(knex, auth, parts.heartbeatSeconds));
     app.use(securityHeaders([importMapHash()]));
     app.use('/api/v1/admin', sameOriginSessions);

@@ -25,6 +25,7 @@ const run = promisify(execFile);
 const CONTENTS: Record<string, RegExp> = {
   'the manifest and its schema': /^plugin(\.schema)?\.json$/,
   'what npm wants': /^(package\.json|README\.md|LICENSE)$/,
+  'what whoever installs it reads first': /^(CHANGELOG|SECURITY)\.md$/,
   'compiled server': /^dist\/(backend|jobs|migrations)\/[\w./-]+\.(js|d\.ts)$/,
   'compiled command ota and what it is made of':
     /^dist\/agent\/((ota|network|state|steps)\/)?[\w./-]+\.(js|d\.ts)$/,
@@ -34,7 +35,8 @@ const CONTENTS: Record<string, RegExp> = {
   'samples for devices':
     /^agent\/(config\.example\.json|ota-agent\.service|ota-agent-strict\.conf)$/,
   documentation: /^docs\/(decisions\/)?[\w-]+\.md$/,
-  'pictures of the documentation': /^docs\/images\/[\w-]+\.png$/,
+  'pictures of the documentation': /^docs\/images\/[\w-]+\.(png|svg)$/,
+  'alert rules and dashboard': /^docs\/(alert-rules\.yml|grafana-dashboard\.json)$/,
   'description of the API': /^docs\/openapi\.json$/,
 };
 const MOST_BYTES = 1_500_000;

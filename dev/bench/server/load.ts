@@ -1,6 +1,8 @@
 /** Load over a number of connections, each of which sends its next request when it has its answer. */
 import autocannon, { type Client, type Request } from 'autocannon';
 
+import { quantile } from '../median.ts';
+
 export interface LoadSettings {
   url: string;
   /** What each connection sends, in this order, from the start again when it is through. */
@@ -13,7 +15,9 @@ export interface LoadSettings {
 
 export interface LoadResult {
   perSecond: number;
-  p99Ms: number;
+  /** Answers with 2xx. */
+  takenPerSecond: number;
+  takenP99Ms: number;
   /** Answers other than 2xx, by status. */
   refused: Record<string, number | undefined>;
 }
@@ -24,6 +28,7 @@ export const CONNECTIONS = 64;
 export async function load(settings: LoadSettings): Promise<LoadResult> {
   const { url, requests, until, connections = CONNECTIONS } = settings;
   let connection = 0;
+  const taken: number[] = [];
   const begin = performance.now();
   const result = await autocannon({
     url,
@@ -31,6 +36,9 @@ export async function load(settings: LoadSettings): Promise<LoadResult> {
     ...('seconds' in until ? { duration: until.seconds } : { amount: until.requests }),
     setupClient(client: Client) {
       client.setRequests([...requests(connection)]);
+      client.on('response', (status, _bytes, ms) => {
+        if (status < 300) taken.push(ms);
+      });
       connection += 1;
     },
   });
@@ -45,7 +53,8 @@ export async function load(settings: LoadSettings): Promise<LoadResult> {
     .map(([status, { count }]) => [status, count] as const);
   return {
     perSecond: (result['2xx'] + result.non2xx) / seconds,
-    p99Ms: result.latency.p99,
+    takenPerSecond: taken.length / seconds,
+    takenP99Ms: quantile(taken, 0.99),
     refused: Object.fromEntries(refused),
   };
 }

@@ -8,6 +8,7 @@ import { measureMemory } from './memory.ts';
 import { measureReading } from './reading.ts';
 import { measureCreation, measureSteering } from './rollout.ts';
 import { measureScaleOut } from './scale-out.ts';
+import { measureStorm } from './storm.ts';
 import { addDevices, openStand, type HostOptions } from './stand.ts';
 
 /** Every device of the bench stands for many; the limit is tried elsewhere. */
@@ -46,6 +47,8 @@ export async function measureServer({ memoryHours }: { memoryHours: number }): P
     note(await measureReports(deployments, doors, limits));
     say('two of everything');
     note(await measureScaleOut(stand, deployments.get(LARGE) ?? ''));
+    say('storm');
+    note(await measureStorm(stand));
     say('memory');
     note(await measureMemory(stand, memoryHours));
     return figures;

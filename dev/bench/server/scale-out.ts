@@ -19,12 +19,16 @@ export async function measureScaleOut(stand: Stand, id: string): Promise<Figure[
   const pluginConfig = { device_requests_per_minute: 100_000 };
   const first = await stand.startHost({ role: 'api', pluginConfig });
   const second = await stand.startHost({ role: 'api', pluginConfig });
-  await stand.startHost({ role: 'worker' });
-  await stand.startHost({ role: 'worker' });
-  return [
+  const workers = [
+    await stand.startHost({ role: 'worker' }),
+    await stand.startHost({ role: 'worker' }),
+  ];
+  const figures = [
     await throughput([first.url, second.url]),
     ...(await spread(stand, id, first.url, second.url)),
   ];
+  await Promise.all([first, second, ...workers].map((host) => host.kill('SIGTERM')));
+  return figures;
 }
 
 async function throughput(urls: readonly [string, string]): Promise<Figure> {
