@@ -1,10 +1,11 @@
 /** Which addresses the agent talks to. Pure. */
 import { isLoopback } from '../../backend/contract/loopback.ts';
+import { parseUrl } from '../../backend/contract/parse-url.ts';
 
 /** What is wrong with a server address, or `null`. Plain http never leaves the machine. */
 export function serverUrlFault(value: string): string | null {
-  if (!URL.canParse(value)) return 'is not an address';
-  const url = new URL(value);
+  const url = parseUrl(value);
+  if (!url) return 'is not an address';
   if (url.protocol !== 'https:' && !(url.protocol === 'http:' && isLoopback(url))) {
     return 'must be https:// (http:// only for a server on this machine)';
   }
@@ -21,8 +22,8 @@ export function packageUrlFault(
   allowInsecureLoopback: boolean,
   from?: URL,
 ): string | null {
-  if (!URL.canParse(value, from?.href)) return 'the package address cannot be read';
-  const url = new URL(value, from);
+  const url = parseUrl(value, from);
+  if (!url) return 'the package address cannot be read';
   if (url.protocol !== 'https:') {
     if (url.protocol !== 'http:') return `packages do not come by ${url.protocol}`;
     if (from?.protocol === 'https:') return 'redirected from https to http, which is refused';

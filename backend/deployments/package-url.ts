@@ -1,4 +1,5 @@
 import { isLoopback } from '../contract/loopback.ts';
+import { parseUrl } from '../contract/parse-url.ts';
 
 // Devices get the address as it was written, and not all of them mend what URL() forgives: a missing
 // host, backslashes, line breaks.
@@ -8,8 +9,8 @@ const ABSOLUTE = /^[a-z][a-z0-9+.-]*:\/\/[^/\\]/i;
 /** Why an address cannot be used for packages; `null` when it can (CONTRACT section 5). */
 export function packageUrlFault(text: string, allowInsecureLoopback: boolean): string | null {
   if (UNPRINTABLE.test(text)) return 'must not contain spaces or control characters';
-  if (!ABSOLUTE.test(text) || !URL.canParse(text)) return 'must be an absolute URL';
-  const url = new URL(text);
+  const url = ABSOLUTE.test(text) ? parseUrl(text) : null;
+  if (!url) return 'must be an absolute URL';
   if (url.username || url.password) return 'must not contain a user name or password';
   if (url.protocol === 'https:') return null;
   if (url.protocol === 'http:' && allowInsecureLoopback && isLoopback(url)) return null;

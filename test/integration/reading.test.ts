@@ -260,7 +260,12 @@ describe('what admins read', () => {
         'cancelled',
       ]);
       const by = Object.fromEntries(events.map((event) => [event.type, event]));
-      const admin = { type: 'admin', id: fleet.admin.id, name: 'Fleet admin' };
+      const admin = {
+        type: 'admin',
+        id: fleet.admin.id,
+        name: 'Fleet admin',
+        address: '127.0.0.1',
+      };
       for (const type of ['created', 'started', 'paused', 'resumed', 'cancelled']) {
         expect(by[type]?.actor).to.deep.equal(admin);
       }

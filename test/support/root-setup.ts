@@ -37,9 +37,19 @@ export function mochaGlobalSetup(this: Mocha.Runner): void {
   checkAnswers();
 }
 
+/** Wrong answers that no test looked at, with the test they were given to. */
+const wrong: string[] = [];
+
+export const mochaHooks: Mocha.RootHookObject = {
+  afterEach(this: Mocha.Context) {
+    const test = this.currentTest?.fullTitle() ?? 'a test';
+    wrong.push(...takeWrongAnswers().map((answer) => `${test}: ${answer}`));
+  },
+};
+
 export async function mochaGlobalTeardown(): Promise<void> {
   stopCheckingAnswers();
-  const wrong = takeWrongAnswers();
+  wrong.push(...takeWrongAnswers());
   console.log(`${checkedAnswers()} answers were held to the OpenAPI document`);
   const file = process.env[SUMMARY_FILE];
   if (file && stats) {

@@ -25,11 +25,11 @@ describe('configuration of the plugin', () => {
     }
   });
 
-  it('has the defaults that the plugin runs with, and that the README names', async () => {
+  it('has the defaults that the plugin runs with, and that the operator’s page names', async () => {
     const defaults = Object.entries(config.properties).map(([key, value]) => [key, value.default]);
     expect(Object.fromEntries(defaults)).to.deep.equal(readConfig(undefined));
-    const readme = await repositoryFile('README.md');
-    const rows = [...readme.matchAll(/^\| `(\w+)` +\| `([^`]*)` +\|/gm)];
+    const page = await repositoryFile('docs/operating.md');
+    const rows = [...page.matchAll(/^\| `(\w+)` +\| `([^`]*)` +\|/gm)];
     expect(Object.fromEntries(rows.map(([, key, value]) => [key, unquoted(value)]))).to.deep.equal(
       Object.fromEntries(defaults),
     );

@@ -56,6 +56,14 @@ describe('package addresses', () => {
     });
   }
 
+  it('accepts letters of all languages also when it has been asked very often', () => {
+    const OFTEN = 200_000;
+    for (let asked = 0; asked < OFTEN; asked += 1) {
+      packageUrlFault('https://cdn.example.com/updates/v2.1.0.tar.gz', false);
+    }
+    expect(packageUrlFault('https://münchen.example/päckchen.tar.gz', false)).to.equal(null);
+  });
+
   for (const url of ON_LOOPBACK) {
     it(`accepts ${url} only where loopback is allowed`, () => {
       expect(packageUrlFault(url, true)).to.equal(null);
