@@ -5,6 +5,7 @@ import { type RequestListener, createServer, request } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import { type AddressInfo, type Server, type Socket, connect } from 'node:net';
 import { type Certificate, type CertificateSet, makeCertificates } from './support/certificates.ts';
+import { leaveUnchecked } from '../support/checked-answers.ts';
 import { DeviceServer, answerWith } from './support/device-server.ts';
 import { makePackage } from './support/package-builder.ts';
 import { Sandbox } from './support/sandbox.ts';
@@ -51,7 +52,9 @@ describe('agent: network', () => {
     certificate: Certificate,
     listener: RequestListener = (_request, response) => response.end(PACKAGE.bytes),
   ): Promise<Proxy> {
-    const port = await listen(createTlsServer(certificate, listener));
+    const packages = createTlsServer(certificate, listener);
+    leaveUnchecked(packages);
+    const port = await listen(packages);
     const targets: string[] = [];
     const sockets = new Set<Socket>();
     const proxy = createServer();

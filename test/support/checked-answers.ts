@@ -3,7 +3,8 @@
  * whatever server of this process: Node tells of each request by a diagnostics channel.
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import type { IncomingMessage, OutgoingHttpHeaders, Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
+import type { Server } from 'node:net';
 
 import { ApiDocument } from './api-document.ts';
 
