@@ -15,7 +15,7 @@ import { CYCLE_FILE } from './session.ts';
 import {
   type Credentials,
   readCredentials,
-  registrationAnswer,
+  readRegistration,
   writeCredentials,
 } from './state/credentials.ts';
 import { Outbox } from './reports/outbox.ts';
@@ -46,7 +46,7 @@ export async function adopt(
   options: AdoptOptions,
   logger: Logger,
 ): Promise<ExitCode> {
-  const credentials = await readRegistration(config, file, options);
+  const credentials = await credentialsIn(config, file, options);
   const earlier = await readCredentials(config.state_dir).catch(() => null);
   if (earlier && earlier.device_id !== credentials.device_id && !options.force) {
     throw new UsageError(
@@ -78,7 +78,7 @@ export async function adopt(
   return EXIT.ok;
 }
 
-async function readRegistration(
+async function credentialsIn(
   config: AgentConfig,
   file: string,
   { server, hardwareId }: AdoptOptions,
@@ -89,19 +89,15 @@ async function readRegistration(
   } catch (error) {
     throw new UsageError(`${file} cannot be read: ${messageOf(error)}`, EXIT.usage);
   }
-  const result = registrationAnswer.validate(answer, { abortEarly: false, convert: false });
-  if (result.error) {
-    throw new UsageError(`${file} holds no registration: ${result.error.message}`, EXIT.usage);
+  let registration: ReturnType<typeof readRegistration>;
+  try {
+    registration = readRegistration(answer);
+  } catch (error) {
+    throw new UsageError(`${file} holds no registration: ${messageOf(error)}`, EXIT.usage);
   }
-  const value = result.value as Omit<Credentials, 'server_url' | 'hardware_id'>;
   return {
+    ...registration,
     server_url: serverOf(config, server),
-    device_id: value.device_id,
-    device_name: value.device_name,
-    organization_id: value.organization_id,
-    auth_token: value.auth_token,
-    heartbeat_interval: value.heartbeat_interval,
-    config_version: value.config_version,
     hardware_id: hardwareId ?? (await findHardwareId()),
   };
 }

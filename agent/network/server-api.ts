@@ -1,7 +1,7 @@
 /** The calls of the device API and of device registration, as addresses and bodies. */
 import type { LogUpload, StatusReport } from '../../backend/contract/device-api.ts';
-import { type Credentials, registrationAnswer } from '../state/credentials.ts';
-import { StepFailure } from '../errors.ts';
+import { type Credentials, readRegistration } from '../state/credentials.ts';
+import { StepFailure, messageOf } from '../errors.ts';
 import type { HttpAnswer, HttpClient } from './http-client.ts';
 
 export interface Heartbeat {
@@ -98,21 +98,15 @@ export async function registerDevice(
   if (answer.status < 200 || answer.status > 299) {
     throw new StepFailure(`The server refused the registration: ${describeAnswer(answer)}`);
   }
-  const result = registrationAnswer.validate(answer.body, { abortEarly: false, convert: false });
-  if (result.error) {
-    throw new StepFailure(`The server's answer is not a registration: ${result.error.message}`);
+  try {
+    return {
+      server_url: serverUrl,
+      hardware_id: request.hardware_id,
+      ...readRegistration(answer.body),
+    };
+  } catch (error) {
+    throw new StepFailure(`The server's answer is not a registration: ${messageOf(error)}`);
   }
-  const value = result.value as Omit<Credentials, 'server_url' | 'hardware_id'>;
-  return {
-    server_url: serverUrl,
-    hardware_id: request.hardware_id,
-    device_id: value.device_id,
-    device_name: value.device_name,
-    organization_id: value.organization_id,
-    auth_token: value.auth_token,
-    heartbeat_interval: value.heartbeat_interval,
-    config_version: value.config_version,
-  };
 }
 
 /** Status and, when the server gave one, its explanation: `409 stale_attempt: …`. */

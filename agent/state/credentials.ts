@@ -21,7 +21,7 @@ export interface Credentials {
 const nothing = Joi.valid(null);
 
 /** The server's answer to a registration. */
-export const registrationAnswer = Joi.object({
+const registrationAnswer = Joi.object({
   device_id: Joi.string().max(200).required(),
   device_name: Joi.string().allow(null, '').default(null),
   organization_id: Joi.string().allow(null).default(null),
@@ -31,6 +31,27 @@ export const registrationAnswer = Joi.object({
   heartbeat_interval: Joi.number().min(1).max(86_400).default(60),
   config_version: Joi.alternatives(Joi.string().allow(''), Joi.number(), nothing).default(null),
 }).unknown(true);
+
+/** What the server says of a device that it registers. */
+type Registration = Omit<Credentials, 'server_url' | 'hardware_id'>;
+
+/**
+ * An answer to a registration; keys that are not known here are left out.
+ * @throws {Joi.ValidationError} naming every fault when it is no such answer
+ */
+export function readRegistration(answer: unknown): Registration {
+  const result = registrationAnswer.validate(answer, { abortEarly: false, convert: false });
+  if (result.error) throw result.error;
+  const value = result.value as Registration;
+  return {
+    device_id: value.device_id,
+    device_name: value.device_name,
+    organization_id: value.organization_id,
+    auth_token: value.auth_token,
+    heartbeat_interval: value.heartbeat_interval,
+    config_version: value.config_version,
+  };
+}
 
 export async function readCredentials(stateDir: string): Promise<Credentials | null> {
   const text = await readIfPresent(credentialsPath(stateDir));
