@@ -5,6 +5,7 @@ import * as timelineAndLogs from './20261101000001_timeline_and_logs.ts';
 import * as versionOrder from './20261101000002_version_order.ts';
 import * as eventAddress from './20261124000000_event_address.ts';
 import * as errorSearch from './20261124000001_error_search.ts';
+import * as targetWrites from './20261124000002_target_writes.ts';
 
 /** In order; a name, once landed, never changes. */
 const MIGRATIONS: Record<string, Knex.Migration> = {
@@ -13,6 +14,7 @@ const MIGRATIONS: Record<string, Knex.Migration> = {
   '20261101000002_version_order': versionOrder,
   '20261124000000_event_address': eventAddress,
   '20261124000001_error_search': errorSearch,
+  '20261124000002_target_writes': targetWrites,
 };
 
 /** Names without file endings, so that compiled and source runs agree on what has been applied. */

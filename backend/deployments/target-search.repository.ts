@@ -1,6 +1,7 @@
 import type { Knex } from 'knex';
 import { likePattern, prefixPattern } from '../database/like-pattern.ts';
 import type { Deployment } from './deployment.types.ts';
+import { targetsInOrder, withinRange, type TargetRange } from './target-range.repository.ts';
 
 /** Up to here every target is looked at, and text is found anywhere in a name. */
 const FEW_TARGETS = 20_000;
@@ -14,21 +15,24 @@ const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
  * names are found by how they begin, as written, and ids by the whole of them: the host's indexes
  * answer that in milliseconds, where looking at a million names takes seconds.
  *
- * @returns a query for the rows `t.*` of `ota_deployment_devices`, to be limited and put in order; in
- *   an object, since a promise of a query would run it
+ * @returns a query for the rows `t.*` of `ota_deployment_devices` within the range, in order; in an
+ *   object, since a promise of a query would run it
  */
 export async function searchTargets(
   knex: Knex,
   deployment: Deployment,
+  range: TargetRange,
   search: string,
 ): Promise<{ rows: Knex.QueryBuilder }> {
-  if (deployment.totalDevices <= FEW_TARGETS) return { rows: anywhere(knex, deployment, search) };
+  if (deployment.totalDevices <= FEW_TARGETS) {
+    return { rows: withinRange(anywhere(knex, deployment, search), range) };
+  }
   const devices = await devicesBeginning(knex, deployment.organizationId, search);
-  if (devices.length > FEW_DEVICES) return { rows: amongTargets(knex, deployment, search) };
+  if (devices.length > FEW_DEVICES) return amongTargets(knex, deployment, range, search);
   const found = knex('ota_deployment_devices')
     .whereRaw('deployment_id = ? AND device_id = ANY(?::uuid[])', [deployment.id, devices])
     .union(errorsWith(knex, deployment, search));
-  return { rows: knex.select('*').from(found.as('t')) };
+  return { rows: withinRange(knex.select('t.*').from(found.as('t')), range) };
 }
 
 function anywhere(knex: Knex, deployment: Deployment, search: string): Knex.QueryBuilder {
@@ -68,11 +72,14 @@ async function devicesBeginning(
 }
 
 /** Walks the targets in order; with so many to find, a page is full before long. */
-function amongTargets(knex: Knex, deployment: Deployment, search: string): Knex.QueryBuilder {
-  return knex('ota_deployment_devices as t')
-    .select('t.*')
-    .where('t.deployment_id', deployment.id)
-    .andWhere((either) => {
+function amongTargets(
+  knex: Knex,
+  deployment: Deployment,
+  range: TargetRange,
+  search: string,
+): { rows: Knex.QueryBuilder } {
+  return targetsInOrder(knex, deployment.id, range, (rows) => {
+    void rows.andWhere((either) => {
       void either
         .whereRaw(
           // OFFSET 0 keeps the lookups one by one.
@@ -81,6 +88,7 @@ function amongTargets(knex: Knex, deployment: Deployment, search: string): Knex.
         )
         .orWhereILike('t.error_message', likePattern(search));
     });
+  });
 }
 
 function errorsWith(knex: Knex, deployment: Deployment, search: string): Knex.QueryBuilder {

@@ -7,6 +7,9 @@ import { TOKENS } from '../tokens.ts';
 import { incomparableDevices, matchingDevices, type SqlPart } from './matching-devices.sql.ts';
 import type { MatchingGroup, TargetSelection, VersionGroup } from './target.ports.ts';
 
+/** Enough to bring a million devices in order without a detour over the disk; freed at the commit. */
+const SORTING_MEMORY = '128MB';
+
 @injectable()
 export class KnexTargetSelection implements TargetSelection {
   readonly #knex: Knex;
@@ -23,13 +26,18 @@ export class KnexTargetSelection implements TargetSelection {
     onlineFirst: boolean,
   ): Promise<number> {
     const matching = matchingDevices(organizationId, filters);
-    const result = await asKnex(tx).raw<{ rowCount: number }>(
+    const knex = asKnex(tx);
+    await knex.raw(`SET LOCAL work_mem = '${SORTING_MEMORY}'`);
+    // Written in the order of the devices, two of three indexes grow page by page; how the devices
+    // are ordered in the deployment only their positions tell.
+    const result = await knex.raw<{ rowCount: number }>(
       `INSERT INTO ota_deployment_devices (deployment_id, device_id, status, position, previous_version)
        SELECT :deployment_id, d.id, 'pending', row_number() OVER (
                 ORDER BY ${onlineFirst ? `d.status = 'online' DESC NULLS LAST,` : ''}
-                  hashtextextended(d.id::text, hashtextextended(CAST(:deployment_id AS text), 0)), d.id
+                  uuid_hash_extended(d.id, hashtextextended(CAST(:deployment_id AS text), 0)), d.id
               ) - 1, d.firmware_version
-       FROM edge_devices d WHERE ${matching.sql}`,
+       FROM edge_devices d WHERE ${matching.sql}
+       ORDER BY d.id`,
       { ...matching.bindings, deployment_id: deploymentId },
     );
     return result.rowCount;

@@ -1,9 +1,11 @@
 import { inject, injectable } from 'inversify';
 import type { Knex } from 'knex';
 import type { TargetView } from '../contract/admin-api.ts';
-import { searchTargets } from './target-search.repository.ts';
+import { TARGET_STATUSES } from '../contract/states.ts';
 import { TOKENS } from '../tokens.ts';
 import type { Deployment } from './deployment.types.ts';
+import { targetsInOrder, type TargetRange } from './target-range.repository.ts';
+import { searchTargets } from './target-search.repository.ts';
 import type { TargetPosition, TargetQuery, TargetViews } from './target.ports.ts';
 import type { TargetRow } from './target.row.ts';
 import { BATCH_OF_TARGET } from './target.sql.ts';
@@ -24,21 +26,21 @@ export class KnexTargetViews implements TargetViews {
   }
 
   async page(deployment: Deployment, query: TargetQuery): Promise<TargetPosition[]> {
-    const chosen = query.search
-      ? (await searchTargets(this.#knex, deployment, query.search)).rows
-      : this.#knex('ota_deployment_devices as t')
-          .select('t.*')
-          .where('t.deployment_id', deployment.id);
-    void chosen.orderBy('t.position').limit(query.limit);
-    if (query.status) void chosen.andWhere('t.status', query.status);
-    let after = query.afterPosition ?? -1;
+    const range: TargetRange = {
+      statuses: query.status ? [query.status] : TARGET_STATUSES,
+      after: query.afterPosition ?? -1,
+      before: deployment.totalDevices,
+      limit: query.limit,
+    };
     if (query.batch !== undefined) {
       const batch = await this.#batchRange(deployment.id, query.batch);
       if (!batch) return [];
-      after = Math.max(after, batch.first_position - 1);
-      void chosen.andWhere('t.position', '<', batch.first_position + batch.size);
+      range.after = Math.max(range.after, batch.first_position - 1);
+      range.before = batch.first_position + batch.size;
     }
-    void chosen.andWhere('t.position', '>', after);
+    const { rows: chosen } = query.search
+      ? await searchTargets(this.#knex, deployment, range, query.search)
+      : targetsInOrder(this.#knex, deployment.id, range);
     const rows = await this.#withDevices(chosen);
     return rows.map((row) => ({ position: row.position, view: toView(row, deployment) }));
   }

@@ -13,17 +13,23 @@ import { Command, Option } from 'commander';
 import { measureAgent } from './agent.ts';
 import { FIGURES_FILE, type Figure } from './figure.ts';
 import { PAGE_MEASURING_TESTS } from './page.ts';
-import { measureServer } from './server/measure-server.ts';
+import { measureServer, SERVER_TOPICS, type ServerTopic } from './server/measure-server.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 
-const AREAS = ['server', 'agent', 'page'] as const;
-type Area = (typeof AREAS)[number];
+const PARTS = [...SERVER_TOPICS, 'agent', 'page'] as const;
+/** What can be asked for; `server` stands for all of its topics. */
+const CHOICES = ['server', ...PARTS] as const;
+type Part = (typeof PARTS)[number];
 
 const program = new Command('bench')
   .description('Measures the product on this machine')
   .option('--json', 'one JSON object a line, for machines', false)
-  .addOption(new Option('--only <areas...>', 'what to measure').choices(AREAS).default([...AREAS]))
+  .addOption(
+    new Option('--only <parts...>', 'what to measure; server: polls to memory')
+      .choices(CHOICES)
+      .default([...CHOICES], 'all'),
+  )
   .option(
     '--memory-hours <hours>',
     'of a million devices, for the memory of the server',
@@ -33,19 +39,25 @@ const program = new Command('bench')
 program.parse();
 const { json, only, memoryHours } = program.opts<{
   json: boolean;
-  only: Area[];
+  only: (typeof CHOICES)[number][];
   memoryHours: number;
 }>();
 
-const measurements: Record<Area, () => Promise<Figure[]>> = {
-  server: () => measureServer({ memoryHours }),
-  agent: measureAgent,
-  page: measurePage,
-};
-const figures: Figure[] = [];
-for (const area of AREAS) if (only.includes(area)) figures.push(...(await measurements[area]()));
-if (json) for (const figure of figures) console.log(JSON.stringify(figure));
-else print(figures);
+if (!json) console.log(`${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}\n`);
+for await (const figure of measure()) {
+  if (json) console.log(JSON.stringify(figure));
+  else print(figure);
+}
+
+async function* measure(): AsyncGenerator<Figure> {
+  const parts = new Set<Part>(
+    only.flatMap((choice) => (choice === 'server' ? SERVER_TOPICS : [choice])),
+  );
+  const topics = new Set(SERVER_TOPICS.filter((topic) => parts.has(topic))) as Set<ServerTopic>;
+  if (topics.size > 0) yield* measureServer({ topics, memoryHours });
+  if (parts.has('agent')) yield* await measureAgent();
+  if (parts.has('page')) yield* await measurePage();
+}
 
 async function measurePage(): Promise<Figure[]> {
   const folder = await mkdtemp(path.join(tmpdir(), 'ota-bench-'));
@@ -79,13 +91,10 @@ async function readFigures(file: string): Promise<Figure[]> {
     .map((line) => JSON.parse(line) as Figure);
 }
 
-function print(figures: Figure[]): void {
-  console.log(`\n${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}\n`);
-  for (const { name, value, unit, ratio, against, goal, holds } of figures) {
-    const beside = ratio === null ? '' : `${ratio} × ${against}`;
-    console.log(
-      `${holds ? '✔' : '✖'} ${name.padEnd(64)} ${`${value} ${unit}`.padStart(14)}  ` +
-        `${beside.padEnd(36)} goal ${goal}`,
-    );
-  }
+function print({ name, value, unit, ratio, against, goal, holds }: Figure): void {
+  const beside = ratio === null ? '' : `${ratio} × ${against}`;
+  console.log(
+    `${holds ? '✔' : '✖'} ${name.padEnd(64)} ${`${value} ${unit}`.padStart(14)}  ` +
+      `${beside.padEnd(36)} goal ${goal}`,
+  );
 }

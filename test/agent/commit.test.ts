@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { writeFile } from 'node:fs/promises';
-import { waitFor } from '../support/wait-for.ts';
+import { waitFor } from '../../dev/wait-for.ts';
 import { DeviceServer, type Interceptor, answerWith } from './support/device-server.ts';
 import { makePackage } from './support/package-builder.ts';
 import { type RunningAgent, Sandbox } from './support/sandbox.ts';

@@ -6,7 +6,7 @@ import { chmod, mkdir, readFile, rmdir, symlink, writeFile } from 'node:fs/promi
 import type { AddressInfo } from 'node:net';
 import { makeControlGroup, removeEmptyControlGroups } from '../../agent/process/control-group.ts';
 import { installationMark } from '../../agent/process/installation-mark.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { waitFor } from '../../dev/wait-for.ts';
 import { agentProgram } from './support/agent-program.ts';
 import { DeviceServer } from './support/device-server.ts';
 import { makePackage } from './support/package-builder.ts';

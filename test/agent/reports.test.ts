@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Interceptor } from './support/device-server.ts';
 import { DeviceServer, answerWith } from './support/device-server.ts';
 import { makePackage } from './support/package-builder.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { waitFor } from '../../dev/wait-for.ts';
 import { Sandbox } from './support/sandbox.ts';
 
 const GOOD = makePackage('echo new > "$OTA_ROOT/app/version.txt"');

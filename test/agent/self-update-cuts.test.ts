@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
-import { waitFor } from '../support/wait-for.ts';
+import { waitFor } from '../../dev/wait-for.ts';
 import type { LaunchSettings } from './support/launched-device.ts';
 import {
   type AgentSources,

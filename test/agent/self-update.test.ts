@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { readdir } from 'node:fs/promises';
-import { waitFor } from '../support/wait-for.ts';
+import { waitFor } from '../../dev/wait-for.ts';
 import type { RunningLauncher } from './support/launched-device.ts';
 import { makePackage } from './support/package-builder.ts';
 import {

@@ -19,7 +19,7 @@ import { bundle } from '../../dev/shipping/bundle.ts';
 import { buildExecutables, ownProcessor } from '../../dev/shipping/executable.ts';
 import { nodePackages } from '../../dev/shipping/node-packages.ts';
 import { lockHolder } from '../../agent/state/lock.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { waitFor } from '../../dev/wait-for.ts';
 import { DeviceServer, REGISTRATION_TOKEN } from './support/device-server.ts';
 import { shippedPrograms, spawnLauncher } from './support/launched-device.ts';
 import { makePackage } from './support/package-builder.ts';

@@ -26,7 +26,7 @@ import { ADMIN_API, deploymentRequest } from '../support/ota-scenario.ts';
 import { startRedisServer, type RedisServer } from '../../dev/redis/redis-server.ts';
 import { tellAtTheEnd } from '../support/root-setup.ts';
 import { insertDevices, insertOrganization, insertUser } from '../support/seed.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { waitFor } from '../../dev/wait-for.ts';
 import { judge, keepLedger } from './ledger.ts';
 import { HostProcess } from '../../dev/host/host-process.ts';
 
@@ -198,11 +198,10 @@ describe('F63 F64 F65 F66 F70 a rollout while everything breaks', function () {
     const expected = DEVICES * REPORTS_PER_DEVICE;
     for (const [index, kind] of course.entries()) {
       await fleet.untilAcknowledged(Math.floor((expected * (index + 0.5)) / (course.length + 1)));
+      console.log(`      after ${fleet.tally.acknowledged} reports: ${kind}`);
       const began = Date.now();
       await FAULT_KINDS[kind]?.(id);
-      console.log(
-        `      after ${fleet.tally.acknowledged} reports: ${kind} (${Date.now() - began} ms)`,
-      );
+      console.log(`        ${Date.now() - began} ms`);
     }
     const deployment = await waitFor(
       async () => {

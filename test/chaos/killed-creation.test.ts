@@ -5,7 +5,7 @@ import { startRedisServer, type RedisServer } from '../../dev/redis/redis-server
 import { ADMIN_API, deploymentRequest } from '../support/ota-scenario.ts';
 import { insertDevices, insertOrganization, insertUser, type SeededUser } from '../support/seed.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { waitFor } from '../../dev/wait-for.ts';
 
 const DEVICES = 1_000;
 const TABLES = [

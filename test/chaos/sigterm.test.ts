@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import type { TargetStatus } from '../../backend/contract/states.ts';
 import type { SeededDevice } from '../support/seed.ts';
 import { DEVICE_API, openFleet, openStage, type Stage } from '../support/ota-scenario.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { waitFor } from '../../dev/wait-for.ts';
 import { counterDrift } from './ledger.ts';
 import { HostProcess } from '../../dev/host/host-process.ts';
 

@@ -23,7 +23,7 @@ import { RolloutWorkers } from '../../jobs/workers.ts';
 import { createFakeHost } from '../support/fake-host.ts';
 import { insertDevices } from '../support/seed.ts';
 import { createTestDatabase } from '../support/test-database.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { waitFor } from '../../dev/wait-for.ts';
 import type { QueueStore } from './queue-stores.ts';
 
 const NEVER = 3_600;

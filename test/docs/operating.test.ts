@@ -15,7 +15,7 @@ import type {
 import { readConfig } from '../../backend/config.ts';
 import { freePort } from '../../dev/database/free-port.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { waitFor } from '../../dev/wait-for.ts';
 import { DocPage, fillIn, inShell } from './support/doc-page.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');

@@ -6,7 +6,7 @@ import { startHost, type RunningHost } from '../../dev/host/host.ts';
 import { newToken, tokenHash } from '../../dev/host/tokens.ts';
 import { insertDevices } from '../support/seed.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { waitFor } from '../../dev/wait-for.ts';
 import { DocPage, fillIn, inShell } from './support/doc-page.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');

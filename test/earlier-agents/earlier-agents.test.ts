@@ -5,7 +5,7 @@ import type { DeploymentPreview, EventPage } from '../../backend/contract/admin-
 import { makePackage, type Package } from '../agent/support/package-builder.ts';
 import { DocPage, fillIn, inShell } from '../docs/support/doc-page.ts';
 import { ADMIN_TOKEN } from '../ota/support/rollout-host.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { waitFor } from '../../dev/wait-for.ts';
 import { EarlierFleet, type EarlierDevice } from './support/earlier-fleet.ts';
 
 const NEW_VERSION = { current_version: 'v2.1.0', version_operator: '!=' } as const;

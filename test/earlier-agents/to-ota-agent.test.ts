@@ -8,7 +8,7 @@ import { makePackage, packageOf, type Package } from '../agent/support/package-b
 import { DocPage, fillIn, inShell } from '../docs/support/doc-page.ts';
 import { ADMIN_TOKEN } from '../ota/support/rollout-host.ts';
 import { ROOT } from '../ota/support/ota-program.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { waitFor } from '../../dev/wait-for.ts';
 import { EarlierFleet, type EarlierDevice } from './support/earlier-fleet.ts';
 import { ServiceManager } from './support/service-manager.ts';
 

@@ -9,7 +9,7 @@ import pg from 'pg';
 
 import { startEmbeddedPostgres } from '../../dev/database/embedded-postgres.ts';
 import { isAlive } from '../../dev/database/leftover-server.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { waitFor } from '../../dev/wait-for.ts';
 
 describe('embedded PostgreSQL', () => {
   let folder: string;

@@ -11,7 +11,7 @@ import { expect } from 'chai';
 import { freePort } from '../../dev/database/free-port.ts';
 import { createPluginFolder, type PluginFolder } from '../support/plugin-folder.ts';
 import { startTestHost, type TestHost } from '../support/running-host.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { waitFor } from '../../dev/wait-for.ts';
 
 /** Shares an emitter with the test, to hold requests and to tell what happens. */
 const PLUGIN = `

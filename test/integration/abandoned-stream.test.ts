@@ -8,7 +8,7 @@ import {
   openFleet,
   openStage,
 } from '../support/ota-scenario.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { waitFor } from '../../dev/wait-for.ts';
 
 const CLIENTS = 30;
 

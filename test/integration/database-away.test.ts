@@ -19,7 +19,7 @@ import {
   openServer,
   type Fleet,
 } from '../support/ota-scenario.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { waitFor } from '../../dev/wait-for.ts';
 
 const RECOVERY = { timeout: 15_000 };
 

@@ -11,7 +11,7 @@ import { startHost, type RunningHost } from '../../dev/host/host.ts';
 import { deploymentRequest } from '../support/ota-scenario.ts';
 import { startRedisServer, type RedisServer } from '../../dev/redis/redis-server.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { waitFor } from '../../dev/wait-for.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const ADMIN = 'admin-token-of-the-log-test';

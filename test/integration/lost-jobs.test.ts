@@ -10,7 +10,7 @@ import { locateQueue } from '../../jobs/queue-backend.ts';
 import { QUEUE_NAME } from '../../jobs/queue.ts';
 import { RolloutQueue } from '../../jobs/rollout-queue.ts';
 import { openFleet, openServer, openStage, type Stage } from '../support/ota-scenario.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { waitFor } from '../../dev/wait-for.ts';
 
 describe('jobs that are lost, late, or come twice', () => {
   let stage: Stage;

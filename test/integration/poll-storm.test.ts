@@ -4,7 +4,7 @@ import type { Knex } from 'knex';
 import type { Problem } from '../../backend/contract/problem.ts';
 import { DEVICE_DOORWAYS, DOORWAY_NAMES } from '../support/fake-host.ts';
 import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { waitFor } from '../../dev/wait-for.ts';
 
 const LIMIT = 8;
 const STORM = 10 * LIMIT;

@@ -10,7 +10,7 @@ import {
   type Stage,
 } from '../support/ota-scenario.ts';
 import { startRedisServer, type RedisServer } from '../../dev/redis/redis-server.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { waitFor } from '../../dev/wait-for.ts';
 
 const RECOVERY = { timeout: 15_000 };
 

@@ -14,7 +14,7 @@ import {
   type Stage,
 } from '../support/ota-scenario.ts';
 import { startRedisServer } from '../../dev/redis/redis-server.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { waitFor } from '../../dev/wait-for.ts';
 
 describe('metrics of the plugin', () => {
   let stage: Stage;

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 
 import type { SeededDevice } from '../support/seed.ts';
 import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { waitFor } from '../../dev/wait-for.ts';
 
 /** Time passes by making what is written older. */
 const MINUTE = '1 minute';

@@ -9,7 +9,7 @@ import { createFakeHost, type FakeHost } from '../support/fake-host.ts';
 import { insertDevices } from '../support/seed.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 import { testRedisUrl } from '../support/test-services.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { waitFor } from '../../dev/wait-for.ts';
 import { openEventStream, type EventStreamClient } from './event-stream-client.ts';
 import { noTracesSince, tracesAtRest } from './traces.ts';
 

@@ -4,7 +4,7 @@ import pg from 'pg';
 
 import { testPostgres, testRedisUrl } from '../support/test-services.ts';
 import type { TestDatabase } from '../support/test-database.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { waitFor } from '../../dev/wait-for.ts';
 
 export interface Traces {
   /** Handles, timers and requests that keep the process awake, by kind. */

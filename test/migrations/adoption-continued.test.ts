@@ -4,7 +4,7 @@ import type { CreatedDeployment } from '../../backend/contract/admin-api.ts';
 import type { TargetStatus } from '../../backend/contract/states.ts';
 import { ADMIN_API } from '../support/ota-scenario.ts';
 import type { SeededDevice } from '../support/seed.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { waitFor } from '../../dev/wait-for.ts';
 import { VARIANTS, type EarlierDeployment } from './earlier-release.ts';
 import { EarlierStage, UNFINISHED, breakdownOf, devicesAt } from './earlier-stage.ts';
 

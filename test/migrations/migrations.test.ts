@@ -8,7 +8,7 @@ import type { Knex } from 'knex';
 import { migrateDown, migrateUp } from '../../migrations/migrator.ts';
 import { insertOrganization, insertUser } from '../support/seed.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { waitFor } from '../../dev/wait-for.ts';
 import { VARIANTS, createEarlierTables, insertEarlierRows } from './earlier-release.ts';
 import { snapshotRows, snapshotSchema } from './schema-snapshot.ts';
 
@@ -131,6 +131,38 @@ describe('migrations', () => {
     const adopted = await knex('ota_deployments').where({ id: waiting?.id }).first<object>();
     expect(adopted).to.include({ status: 'paused', paused_reason: 'admin', total_devices: 2 });
   });
+
+  for (const earlier of [null, 'earlier-release.sql', 'earlier-release-strict.sql'] as const) {
+    it(`take a deployment's targets with it, in the tables ${earlier ?? 'made here'}`, async () => {
+      if (earlier) await createEarlierTables(knex, earlier);
+      await migrateUp(knex);
+      const organization_id = await insertOrganization(knex);
+      const deployments = await knex('ota_deployments')
+        .insert(
+          ['Gone', 'Kept'].map((deployment_name) => ({
+            organization_id,
+            deployment_name,
+            target_version: 'v2.1.0',
+            rollout_strategy: 'immediate',
+          })),
+        )
+        .returning<{ id: string }[]>('id');
+      const device = { id: randomUUID(), organization_id, device_name: 'A' };
+      await knex('edge_devices').insert(device);
+      for (const { id } of deployments) {
+        await knex('ota_deployment_devices').insert({
+          deployment_id: id,
+          device_id: device.id,
+          position: 0,
+        });
+      }
+      await knex('ota_deployments').where({ id: deployments[0]?.id }).delete();
+      const left = await knex('ota_deployment_devices')
+        .where({ device_id: device.id })
+        .pluck<string[]>('deployment_id');
+      expect(left).to.deep.equal([deployments[1]?.id]);
+    });
+  }
 
   describe('when processes meet', () => {
     const children: ChildProcess[] = [];

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import type { CreateDeploymentRequest } from '../../backend/contract/admin-api.ts';
 import type { SeededDevice } from '../support/seed.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { waitFor } from '../../dev/wait-for.ts';
 import { type Exit, OtaFolder } from './support/ota-program.ts';
 import { ADMIN_TOKEN, RolloutHost } from './support/rollout-host.ts';
 

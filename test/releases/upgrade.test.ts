@@ -14,7 +14,7 @@ import {
   type Fleet,
   type Stage,
 } from '../support/ota-scenario.ts';
-import { waitFor } from '../support/wait-for.ts';
+import { waitFor } from '../../dev/wait-for.ts';
 import { recordStatements, refusedStatements } from './statements.ts';
 
 const LAST_MIGRATION = '20261124000000_event_address';

@@ -1,7 +1,7 @@
 /** A reader of server-sent events that waits for what it is asked for. */
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 
-import { waitFor } from './wait-for.ts';
+import { waitFor } from '../../dev/wait-for.ts';
 
 export interface StreamMessage {
   id: string | undefined;

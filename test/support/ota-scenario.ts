@@ -30,7 +30,7 @@ import {
   type SeededUser,
 } from './seed.ts';
 import { createTestDatabase, type TestDatabase } from './test-database.ts';
-import { waitFor } from './wait-for.ts';
+import { waitFor } from '../../dev/wait-for.ts';
 
 export const ADMIN_API = '/api/v1/admin/ota';
 export const DEVICE_API = '/api/v1/ota';

@@ -4,7 +4,7 @@ import type {
   CreatedDeployment,
   DeploymentDetail,
 } from '../../../backend/contract/admin-api.ts';
-import { waitUntil } from './wait-until.ts';
+import { waitFor } from '../../wait-for.ts';
 
 export class Admin {
   readonly #url: string;
@@ -38,10 +38,13 @@ export class Admin {
   /** Starts it, and resolves when every target may be offered. */
   async release(id: string): Promise<void> {
     await this.act(id, 'start');
-    await waitUntil(async () => {
-      const { batches } = await this.get<DeploymentDetail>(`/deployments/${id}`);
-      return batches.every((batch) => batch.released_at !== null);
-    });
+    await waitFor(
+      async () => {
+        const { batches } = await this.get<DeploymentDetail>(`/deployments/${id}`);
+        return batches.every((batch) => batch.released_at !== null);
+      },
+      { timeout: 120_000, every: 5, describe: 'every batch is released' },
+    );
   }
 
   async #request<T>(method: string, path: string, body?: object): Promise<T> {

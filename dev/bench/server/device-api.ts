@@ -28,14 +28,13 @@ const DOORS = [
 export type Deployments = ReadonlyMap<Part, string>;
 
 /** @param answer what the devices get: nothing or an offer */
-export async function measurePolls(
+export async function* measurePolls(
   fleet: string,
   answer: 'nothing' | 'offer',
   doors: Doors,
   limits: Limits,
-): Promise<Figure[]> {
+): AsyncGenerator<Figure> {
   const polls = pollsOf(LARGE, POLLS_PER_CONNECTION);
-  const figures: Figure[] = [];
   for (const { door, bare, name, against } of DOORS) {
     const measure = {
       product: () => load({ url: doors[door], requests: polls, until: { seconds: SECONDS } }),
@@ -46,26 +45,22 @@ export async function measurePolls(
           until: { seconds: SECONDS },
         }),
     };
-    figures.push(
-      ratioFigure(
-        `polls ${name}, ${fleet}`,
-        { ...(await sideBySide(measure)), against },
-        {
-          atLeast: door === 'express' ? 0.9 : 0.4,
-        },
-      ),
+    yield ratioFigure(
+      `polls ${name}, ${fleet}`,
+      { ...(await sideBySide(measure)), against },
+      {
+        atLeast: door === 'express' ? 0.9 : 0.4,
+      },
     );
   }
-  return figures;
 }
 
 /** Each report is answered after its commit. */
-export async function measureReports(
+export async function* measureReports(
   deployments: Deployments,
   doors: Doors,
   limits: Limits,
-): Promise<Figure[]> {
-  const figures: Figure[] = [];
+): AsyncGenerator<Figure> {
   for (const part of PARTS) {
     const id = deployments.get(part) ?? '';
     let next = part.first;
@@ -91,16 +86,13 @@ export async function measureReports(
             until: { requests: BARE_REPORTS },
           }),
       };
-      figures.push(
-        ratioFigure(
-          `reports ${name}, deployment of ${part.size}`,
-          { ...(await sideBySide(measure)), against },
-          { atLeast: door === 'express' ? 0.8 : 0.25 },
-        ),
+      yield ratioFigure(
+        `reports ${name}, deployment of ${part.size}`,
+        { ...(await sideBySide(measure)), against },
+        { atLeast: door === 'express' ? 0.8 : 0.25 },
       );
     }
   }
-  return figures;
 }
 
 /** Rounds of both in turn, so that what else the machine does strikes both alike. */

@@ -11,10 +11,29 @@ import { measureScaleOut } from './scale-out.ts';
 import { measureStorm } from './storm.ts';
 import { addDevices, openStand, type HostOptions } from './stand.ts';
 
+/** What can be measured alone, in the order in which it is measured. */
+export const SERVER_TOPICS = [
+  'polls',
+  'creation',
+  'steering',
+  'reading',
+  'reports',
+  'scale-out',
+  'storm',
+  'memory',
+] as const;
+export type ServerTopic = (typeof SERVER_TOPICS)[number];
+
 /** Every device of the bench stands for many; the limit is tried elsewhere. */
 const HOST: HostOptions = { pluginConfig: { device_requests_per_minute: 100_000 } };
 
-export async function measureServer({ memoryHours }: { memoryHours: number }): Promise<Figure[]> {
+/** Figures as they are measured. */
+export async function* measureServer(options: {
+  topics: ReadonlySet<ServerTopic>;
+  memoryHours: number;
+}): AsyncGenerator<Figure> {
+  const { topics, memoryHours } = options;
+  const asked = (...names: ServerTopic[]): boolean => names.some((name) => topics.has(name));
   const stand = await openStand();
   const limits = await startLimits();
   try {
@@ -26,32 +45,23 @@ export async function measureServer({ memoryHours }: { memoryHours: number }): P
       say(`registering ${size} devices`);
       await addDevices(stand.knex, { first, size, type });
     }
-    const figures: Figure[] = [];
-    const note = (more: Figure[]): void => void figures.push(...more);
 
-    say('polls of a fleet without deployments');
-    note(await measurePolls('no deployment', 'nothing', doors, limits));
-    say('creation');
-    note(await measureCreation(admin, stand.knex, ahead.url));
-    const deployments = await createAll(admin);
-    say('polls of a fleet that waits');
-    note(await measurePolls('1,000,000 targets that wait', 'nothing', doors, limits));
-    say('release and pause');
-    for (const [part, id] of deployments) if (part !== LARGE) await admin.release(id);
-    note(await measureSteering(admin, deployments.get(LARGE) ?? '', ahead.url));
-    say('polls of a fleet with offers');
-    note(await measurePolls('1,000,000 offers', 'offer', doors, limits));
-    say('reading');
-    note(await measureReading(admin, deployments));
-    say('reports');
-    note(await measureReports(deployments, doors, limits));
-    say('two of everything');
-    note(await measureScaleOut(stand, deployments.get(LARGE) ?? ''));
-    say('storm');
-    note(await measureStorm(stand));
-    say('memory');
-    note(await measureMemory(stand, memoryHours));
-    return figures;
+    if (asked('polls')) yield* measurePolls('no deployment', 'nothing', doors, limits);
+    if (asked('creation')) yield* measureCreation(admin, stand.knex, ahead.url);
+    if (asked('polls', 'steering', 'reading', 'reports', 'scale-out')) {
+      const deployments = await createAll(admin);
+      const large = deployments.get(LARGE) ?? '';
+      if (asked('polls')) {
+        yield* measurePolls('1,000,000 targets that wait', 'nothing', doors, limits);
+      }
+      yield* releaseAll(admin, deployments, asked('steering') ? ahead.url : null);
+      if (asked('polls')) yield* measurePolls('1,000,000 offers', 'offer', doors, limits);
+      if (asked('reading')) yield* measureReading(admin, deployments);
+      if (asked('reports')) yield* measureReports(deployments, doors, limits);
+      if (asked('scale-out')) yield* measureScaleOut(stand, large);
+    }
+    if (asked('storm')) yield* measureStorm(stand);
+    if (asked('memory')) yield* measureMemory(stand, memoryHours);
   } finally {
     limits.close();
     await stand.close();
@@ -61,6 +71,7 @@ export async function measureServer({ memoryHours }: { memoryHours: number }): P
 async function createAll(admin: Admin): Promise<Deployments> {
   const deployments = new Map<Part, string>();
   for (const part of PARTS) {
+    say(`a deployment to ${part.size} devices`);
     const { deployment_id: id } = await admin.create({
       deployment_name: `To ${part.size} devices`,
       device_filters: { device_type: part.type },
@@ -68,6 +79,18 @@ async function createAll(admin: Admin): Promise<Deployments> {
     deployments.set(part, id);
   }
   return deployments;
+}
+
+/** @param measuredAt server whose polls are measured meanwhile, if any */
+async function* releaseAll(
+  admin: Admin,
+  deployments: Deployments,
+  measuredAt: string | null,
+): AsyncGenerator<Figure> {
+  for (const [part, id] of deployments) if (part !== LARGE) await admin.release(id);
+  const large = deployments.get(LARGE) ?? '';
+  if (measuredAt === null) await admin.release(large);
+  else yield* measureSteering(admin, large, measuredAt);
 }
 
 function say(text: string): void {

@@ -1,13 +1,13 @@
 /** Two api processes and two workers on one PostgreSQL and one Redis. */
 import type { CheckUpdateResponse } from '../../../backend/contract/device-api.ts';
 import { DeviceConnections } from '../../fleet/device-connection.ts';
+import { waitFor } from '../../wait-for.ts';
 import { absoluteFigure, ratioFigure, type Figure } from '../figure.ts';
 import { median } from '../median.ts';
 import { Admin } from './admin.ts';
 import { LARGE, pollsOf } from './fleet.ts';
 import { CONNECTIONS, load } from './load.ts';
 import { deviceOf, type Stand } from './stand.ts';
-import { waitUntil } from './wait-until.ts';
 
 const ROUNDS = 3;
 const SECONDS = 3;
@@ -15,7 +15,7 @@ const TRIALS = 20;
 const POLLS_PER_CONNECTION = 400;
 
 /** @param id of a deployment in progress whose targets are released */
-export async function measureScaleOut(stand: Stand, id: string): Promise<Figure[]> {
+export async function* measureScaleOut(stand: Stand, id: string): AsyncGenerator<Figure> {
   const pluginConfig = { device_requests_per_minute: 100_000 };
   const first = await stand.startHost({ role: 'api', pluginConfig });
   const second = await stand.startHost({ role: 'api', pluginConfig });
@@ -23,12 +23,9 @@ export async function measureScaleOut(stand: Stand, id: string): Promise<Figure[
     await stand.startHost({ role: 'worker' }),
     await stand.startHost({ role: 'worker' }),
   ];
-  const figures = [
-    await throughput([first.url, second.url]),
-    ...(await spread(stand, id, first.url, second.url)),
-  ];
+  yield await throughput([first.url, second.url]);
+  yield* await spread(stand, id, first.url, second.url);
   await Promise.all([first, second, ...workers].map((host) => host.kill('SIGTERM')));
-  return figures;
 }
 
 async function throughput(urls: readonly [string, string]): Promise<Figure> {
@@ -73,7 +70,10 @@ async function spread(
     for (const action of ['pause', 'resume'] as const) {
       await admin.act(id, action);
       const answered = performance.now();
-      await waitUntil(async () => (await offered()) === (action === 'resume'));
+      await waitFor(async () => (await offered()) === (action === 'resume'), {
+        every: 2,
+        describe: `devices of the other server see the ${action}`,
+      });
       slowest[action] = Math.max(slowest[action], performance.now() - answered);
     }
   }

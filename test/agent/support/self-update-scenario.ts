@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
-import { waitFor } from '../../support/wait-for.ts';
+import { waitFor } from '../../../dev/wait-for.ts';
 import { DeviceServer, type ReceivedReport } from './device-server.ts';
 import {
   LaunchedDevice,

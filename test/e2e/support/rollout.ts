@@ -3,7 +3,7 @@ import type {
   CreatedDeployment,
 } from '../../../backend/contract/admin-api.ts';
 import type { DeviceClient } from '../../../dev/fleet/device-client.ts';
-import { waitFor } from '../../support/wait-for.ts';
+import { waitFor } from '../../../dev/wait-for.ts';
 import type { OpsCenter } from './ops-center.ts';
 
 export const CHECKSUM = `sha256:${'a3'.repeat(32)}`;

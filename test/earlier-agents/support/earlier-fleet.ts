@@ -15,7 +15,7 @@ import type {
 import { compileProgram } from '../../agent/support/agent-program.ts';
 import type { Package } from '../../agent/support/package-builder.ts';
 import { ADMIN_TOKEN, RolloutHost } from '../../ota/support/rollout-host.ts';
-import { waitFor } from '../../support/wait-for.ts';
+import { waitFor } from '../../../dev/wait-for.ts';
 
 const PATIENCE_MS = 20_000;
 let built: Promise<string> | null = null;

@@ -7,7 +7,7 @@ import type { ReportedStatus } from '../../../backend/contract/states.ts';
 import { type RunningHost, startHost } from '../../../dev/host/host.ts';
 import { type SeededDevice, insertDevices } from '../../support/seed.ts';
 import { type TestDatabase, createTestDatabase } from '../../support/test-database.ts';
-import { waitFor } from '../../support/wait-for.ts';
+import { waitFor } from '../../../dev/wait-for.ts';
 import { ROOT } from './ota-program.ts';
 
 export const ADMIN_TOKEN = 'admin-token-of-the-pipeline';

@@ -5,6 +5,8 @@ const LOOK_AGAIN_MS = 20;
 export interface WaitOptions {
   /** Milliseconds; default 5,000. */
   timeout?: number;
+  /** Milliseconds between two looks; default 20. */
+  every?: number;
   /** What is waited for, and how things stand; told when it does not happen. */
   describe: string | (() => string | Promise<string>);
 }
@@ -17,13 +19,13 @@ export async function waitFor<T>(
   condition: () => T | Promise<T>,
   options: WaitOptions,
 ): Promise<NonNullable<T>> {
-  const timeout = options.timeout ?? 5_000;
+  const { timeout = 5_000, every = LOOK_AGAIN_MS } = options;
   const deadline = Date.now() + timeout;
   for (;;) {
     const { value, problem } = await attempt(condition);
     if (value) return value;
     if (Date.now() >= deadline) throw new Error(await failure(options, timeout, problem));
-    await delay(LOOK_AGAIN_MS);
+    await delay(every);
   }
 }
 
