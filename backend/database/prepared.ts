@@ -5,6 +5,9 @@ import type { Client, QueryResultRow } from 'pg';
  * Runs a named prepared statement, parsed and planned once per connection: Knex itself has none, and
  * polls and reports are the statements that run thousands of times a second. Inside of a transaction
  * it takes the transaction's connection.
+ *
+ * @param text names every column that it returns: with `*`, PostgreSQL refuses the statement from the
+ *   moment a newer release adds a column until the connection ends
  */
 export async function prepared<Row extends QueryResultRow>(
   knex: Knex,

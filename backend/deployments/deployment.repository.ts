@@ -1,9 +1,10 @@
 import { inject, injectable } from 'inversify';
 import type { Knex } from 'knex';
-import type { BatchPlanEntry, DeviceFilters, RolloutPolicy } from '../contract/admin-api.ts';
+import type { BatchPlanEntry } from '../contract/admin-api.ts';
 import { TARGET_STATUSES } from '../contract/states.ts';
 import { asKnex } from '../database/knex-unit-of-work.ts';
 import { likePattern } from '../database/like-pattern.ts';
+import { prepared } from '../database/prepared.ts';
 import { TOKENS } from '../tokens.ts';
 import type { Transaction } from '../kernel/unit-of-work.ts';
 import type {
@@ -14,48 +15,15 @@ import type {
   DeploymentRepository,
   UnsettledDeployment,
 } from './deployment.ports.ts';
+import {
+  BATCH_COLUMNS,
+  DEPLOYMENT_COLUMNS,
+  toBatch,
+  toDeployment,
+  type BatchRow,
+  type DeploymentRow,
+} from './deployment.row.ts';
 import type { Batch, Deployment, DeploymentDraft } from './deployment.types.ts';
-import { defaultPolicy } from './rollout-policy.ts';
-
-interface DeploymentRow {
-  id: string;
-  organization_id: string;
-  deployment_name: string;
-  target_version: string;
-  rollout_strategy: Deployment['strategy'];
-  rollout_percentage: number | null;
-  batch_size: number | null;
-  status: Deployment['status'];
-  paused_reason: Deployment['pausedReason'];
-  policy: Partial<RolloutPolicy>;
-  metadata: {
-    update_package_url?: string;
-    checksum?: string;
-    release_notes?: string;
-    device_filters?: DeviceFilters;
-  } | null;
-  manifest: string | null;
-  signature: string | null;
-  total_devices: number;
-  released_devices: number;
-  accepted_failures: number;
-  scheduled_at: Date | null;
-  started_at: Date | null;
-  resumed_at: Date | null;
-  completed_at: Date | null;
-  created_at: Date;
-  created_by: string | null;
-}
-
-type BatchRow = Record<(typeof TARGET_STATUSES)[number], number> & {
-  deployment_id: string;
-  number: number;
-  first_position: number;
-  size: number;
-  release_requested_at: Date | null;
-  released_at: Date | null;
-  rolled_back_on_request: number;
-};
 
 @injectable()
 export class KnexDeploymentRepository implements DeploymentRepository {
@@ -155,10 +123,13 @@ export class KnexDeploymentRepository implements DeploymentRepository {
   }
 
   async lock(tx: Transaction, ids: string[]): Promise<Deployment[]> {
-    const rows = await asKnex(tx)<DeploymentRow>('ota_deployments')
-      .whereIn('id', ids)
-      .orderBy('id')
-      .forNoKeyUpdate();
+    const rows = await prepared<DeploymentRow>(
+      asKnex(tx),
+      'ota_lock_deployments',
+      `SELECT ${DEPLOYMENT_COLUMNS.join(', ')} FROM ota_deployments
+       WHERE id = ANY($1::uuid[]) ORDER BY id FOR NO KEY UPDATE`,
+      [ids],
+    );
     return rows.map(toDeployment);
   }
 
@@ -179,9 +150,14 @@ export class KnexDeploymentRepository implements DeploymentRepository {
   }
 
   async batchesOfMany(ids: string[], tx?: Transaction): Promise<Map<string, Batch[]>> {
-    const rows = await (tx ? asKnex(tx) : this.#knex)<BatchRow>('ota_deployment_batches')
-      .whereIn('deployment_id', ids)
-      .orderBy(['deployment_id', 'number']);
+    const rows = await prepared<BatchRow>(
+      tx ? asKnex(tx) : this.#knex,
+      'ota_batches',
+      `SELECT ${BATCH_COLUMNS.join(', ')} FROM ota_deployment_batches
+       WHERE deployment_id = ANY($1::uuid[])
+       ORDER BY deployment_id, number`,
+      [ids],
+    );
     const byDeployment = new Map<string, Batch[]>(ids.map((id) => [id, []]));
     for (const row of rows) byDeployment.get(row.deployment_id)?.push(toBatch(row));
     return byDeployment;
@@ -237,14 +213,16 @@ export class KnexDeploymentRepository implements DeploymentRepository {
     if (moves.length === 0) return;
     const delta = (status: string) =>
       `(count(*) FILTER (WHERE m.new_status = '${status}') - count(*) FILTER (WHERE m.old_status = '${status}'))`;
-    await asKnex(tx).raw(
+    await prepared(
+      asKnex(tx),
+      'ota_move_counters',
       `UPDATE ota_deployment_batches b SET
          ${TARGET_STATUSES.map((status) => `${status} = b.${status} + d.${status}`).join(', ')},
          rolled_back_on_request = b.rolled_back_on_request + d.on_request
        FROM (
          SELECT m.deployment_id, batch.number, sum(m.on_request) AS on_request,
            ${TARGET_STATUSES.map((status) => `${delta(status)} AS ${status}`).join(', ')}
-         FROM unnest(CAST(:ids AS uuid[]), CAST(:positions AS int[]), CAST(:from AS text[]), CAST(:to AS text[]), CAST(:on_request AS int[]))
+         FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::int[])
            AS m (deployment_id, position, old_status, new_status, on_request)
          CROSS JOIN LATERAL (
            SELECT number FROM ota_deployment_batches
@@ -254,13 +232,13 @@ export class KnexDeploymentRepository implements DeploymentRepository {
          GROUP BY m.deployment_id, batch.number
        ) d
        WHERE b.deployment_id = d.deployment_id AND b.number = d.number`,
-      {
-        ids: moves.map((move) => move.deploymentId),
-        positions: moves.map((move) => move.position),
-        from: moves.map((move) => move.from),
-        to: moves.map((move) => move.to),
-        on_request: moves.map((move) => move.onRequest),
-      },
+      [
+        moves.map((move) => move.deploymentId),
+        moves.map((move) => move.position),
+        moves.map((move) => move.from),
+        moves.map((move) => move.to),
+        moves.map((move) => move.onRequest),
+      ],
     );
   }
 
@@ -294,49 +272,4 @@ export class KnexDeploymentRepository implements DeploymentRepository {
       scheduledAt: row.scheduled_at,
     }));
   }
-}
-
-function toDeployment(row: DeploymentRow): Deployment {
-  const metadata = row.metadata ?? {};
-  return {
-    id: row.id,
-    organizationId: row.organization_id,
-    name: row.deployment_name,
-    targetVersion: row.target_version,
-    strategy: row.rollout_strategy,
-    rolloutPercentage: row.rollout_percentage,
-    batchSize: row.batch_size,
-    status: row.status,
-    pausedReason: row.paused_reason,
-    policy: { ...defaultPolicy(row.rollout_strategy), ...row.policy },
-    updatePackageUrl: metadata.update_package_url ?? '',
-    checksum: metadata.checksum ?? '',
-    releaseNotes: metadata.release_notes ?? '',
-    deviceFilters: metadata.device_filters ?? {},
-    manifest: row.manifest,
-    signature: row.signature,
-    totalDevices: row.total_devices,
-    releasedDevices: row.released_devices,
-    acceptedFailures: row.accepted_failures,
-    scheduledAt: row.scheduled_at,
-    startedAt: row.started_at,
-    resumedAt: row.resumed_at,
-    completedAt: row.completed_at,
-    createdAt: row.created_at,
-    createdBy: row.created_by === null ? null : String(row.created_by),
-  };
-}
-
-function toBatch(row: BatchRow): Batch {
-  return {
-    number: row.number,
-    firstPosition: row.first_position,
-    size: row.size,
-    releaseRequestedAt: row.release_requested_at,
-    releasedAt: row.released_at,
-    breakdown: Object.fromEntries(
-      TARGET_STATUSES.map((status) => [status, row[status]]),
-    ) as Batch['breakdown'],
-    rolledBackOnRequest: row.rolled_back_on_request,
-  };
 }

@@ -9,20 +9,21 @@ import { completedNewer } from './target.sql.ts';
 export class KnexDeviceVersions implements DeviceVersions {
   async record(tx: Transaction, versions: InstalledVersion[]): Promise<void> {
     if (versions.length === 0) return;
-    await asKnex(tx).raw(
+    await prepared(
+      asKnex(tx),
+      'ota_record_versions',
       `UPDATE edge_devices device SET firmware_version = v.version
-       FROM unnest(CAST(:deployments AS uuid[]), CAST(:devices AS uuid[]), CAST(:versions AS text[]),
-                   CAST(:on_request AS boolean[]))
+       FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::boolean[])
          AS v (deployment_id, device_id, version, on_request)
        JOIN ota_deployments d ON d.id = v.deployment_id
        WHERE device.id = v.device_id AND device.organization_id = d.organization_id
          AND (v.on_request OR NOT ${completedNewer('v.device_id', 'd')})`,
-      {
-        deployments: versions.map((entry) => entry.deploymentId),
-        devices: versions.map((entry) => entry.deviceId),
-        versions: versions.map((entry) => entry.version),
-        on_request: versions.map((entry) => entry.onRequest),
-      },
+      [
+        versions.map((entry) => entry.deploymentId),
+        versions.map((entry) => entry.deviceId),
+        versions.map((entry) => entry.version),
+        versions.map((entry) => entry.onRequest),
+      ],
     );
   }
 

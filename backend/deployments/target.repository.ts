@@ -7,7 +7,7 @@ import type { Transaction } from '../kernel/unit-of-work.ts';
 import { TOKENS } from '../tokens.ts';
 import type { Target, TargetKey } from './deployment.types.ts';
 import type { TargetRepository } from './target.ports.ts';
-import { toRow, toTarget, type TargetRow } from './target.row.ts';
+import { TARGET_COLUMNS, toRow, toTarget, type TargetRow } from './target.row.ts';
 import { BATCH_OF_TARGET, IS_OVERTAKEN } from './target.sql.ts';
 import type { SkipReason } from './target.states.ts';
 
@@ -47,7 +47,7 @@ export class KnexTargetRepository implements TargetRepository {
     const rows = await prepared<TargetRow>(
       asKnex(tx),
       'ota_lock_targets',
-      `SELECT t.* FROM ota_deployment_devices t
+      `SELECT ${TARGET_COLUMNS.map((column) => `t.${column}`).join(', ')} FROM ota_deployment_devices t
        JOIN (SELECT DISTINCT * FROM unnest($1::uuid[], $2::uuid[])) AS k (deployment_id, device_id)
          ON k.deployment_id = t.deployment_id AND k.device_id = t.device_id
        ORDER BY t.deployment_id, t.device_id FOR NO KEY UPDATE OF t`,
@@ -79,11 +79,11 @@ export class KnexTargetRepository implements TargetRepository {
 
   async findSuperseded(tx: Transaction, completed: TargetKey[]): Promise<TargetKey[]> {
     if (completed.length === 0) return [];
-    const { rows } = await asKnex(tx).raw<{
-      rows: { deployment_id: string; device_id: string }[];
-    }>(
+    const rows = await prepared<{ deployment_id: string; device_id: string }>(
+      asKnex(tx),
+      'ota_superseded_targets',
       `SELECT DISTINCT t.deployment_id, t.device_id
-       FROM unnest(CAST(:deployments AS uuid[]), CAST(:devices AS uuid[])) AS c (deployment_id, device_id)
+       FROM unnest($1::uuid[], $2::uuid[]) AS c (deployment_id, device_id)
        JOIN ota_deployments newer ON newer.id = c.deployment_id
        CROSS JOIN LATERAL (
          SELECT deployment_id, device_id FROM ota_deployment_devices
@@ -92,10 +92,7 @@ export class KnexTargetRepository implements TargetRepository {
        JOIN ota_deployments older ON older.id = t.deployment_id
        WHERE (older.created_at, older.id) < (newer.created_at, newer.id)
          AND older.organization_id = newer.organization_id`,
-      {
-        deployments: completed.map((key) => key.deploymentId),
-        devices: completed.map((key) => key.deviceId),
-      },
+      [completed.map((key) => key.deploymentId), completed.map((key) => key.deviceId)],
     );
     return rows.map(toKey);
   }

@@ -22,6 +22,26 @@ export interface TargetRow {
   rolled_back_on_request: boolean;
 }
 
+/** All columns of {@link TargetRow}. */
+export const TARGET_COLUMNS = [
+  'deployment_id',
+  'device_id',
+  'position',
+  'status',
+  'attempt',
+  'progress',
+  'previous_version',
+  'started_at',
+  'completed_at',
+  'last_report_at',
+  'error_message',
+  'timed_out',
+  'skip_reason',
+  'rollback_version',
+  'rollback_requested_by',
+  'rolled_back_on_request',
+] as const satisfies readonly (keyof TargetRow)[];
+
 export function toTarget(row: TargetRow): Target {
   return {
     deploymentId: row.deployment_id,

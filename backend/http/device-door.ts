@@ -9,6 +9,7 @@ import { sendJson } from './json-answer.ts';
 import type { ReadJson } from './json-body.ts';
 import type { LoadLimit } from './load-limit.ts';
 import { answerProblem } from './problem.ts';
+import { RefusalPace } from './refusal-pace.ts';
 import { giveRequestId } from './request-id.ts';
 import { tellOfRequest } from './request-telemetry.ts';
 
@@ -17,6 +18,9 @@ const BARE_ANSWERS = [
   ['X-Content-Type-Options', 'nosniff'],
   ['Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'"],
 ] as const;
+
+/** 4,000 a second, which leaves most of the time for what was taken on. */
+const REFUSALS = { perTurn: 40, turnMs: 10 };
 
 /** A request of the device API with everything about it that was checked before its route is asked. */
 export interface DeviceCall {
@@ -50,6 +54,7 @@ export class DeviceDoor {
   readonly #auth: HostContext['auth'];
   readonly #rateLimit: DeviceRateLimit;
   readonly #loadLimit: LoadLimit;
+  readonly #refusals = new RefusalPace(REFUSALS);
   readonly #telemetry: Telemetry;
   readonly #logger: Logger;
 
@@ -108,6 +113,7 @@ export class DeviceDoor {
     try {
       await answer();
     } catch (error) {
+      if (error instanceof DomainError && error.code === 'overloaded') await this.#refusals.turn();
       answerProblem(error, { request, response, logger: this.#logger, route });
     }
     tellOfRequest({ area: 'device', route, since }, request, response, {

@@ -126,12 +126,26 @@ export async function recordHeartbeat(
     });
 }
 
+/** Rows that one statement locks: a whole fleet that falls silent at once must not lock out its reports. */
+const OFFLINE_AT_ONCE = 5_000;
+
 /** Marks as offline what has been silent for longer than `seconds`; returns how many that were. */
 export async function markSilentDevicesOffline(knex: Knex, seconds: number): Promise<number> {
-  return knex('edge_devices')
-    .where({ status: 'online' })
-    .where('last_seen', '<', knex.raw(`now() - ? * interval '1 second'`, [seconds]))
-    .update({ status: 'offline', updated_at: knex.fn.now() });
+  let marked = 0;
+  for (;;) {
+    const silent = knex('edge_devices')
+      .select('id')
+      .where({ status: 'online' })
+      .where('last_seen', '<', knex.raw(`now() - ? * interval '1 second'`, [seconds]))
+      .limit(OFFLINE_AT_ONCE)
+      .forUpdate()
+      .skipLocked();
+    const count = await knex('edge_devices')
+      .whereIn('id', silent)
+      .update({ status: 'offline', updated_at: knex.fn.now() });
+    marked += count;
+    if (count < OFFLINE_AT_ONCE) return marked;
+  }
 }
 
 export async function storeReport(

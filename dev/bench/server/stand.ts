@@ -77,7 +77,7 @@ export async function openStand(): Promise<Stand> {
   };
 }
 
-/** Adds a part of the fleet, as if its devices had registered. */
+/** Adds a part of the fleet, as if its devices had registered; they stay online without heartbeats. */
 export async function addDevices(
   knex: Knex,
   { first, size, type }: { first: number; size: number; type: string },
@@ -87,7 +87,7 @@ export async function addDevices(
     `INSERT INTO edge_devices
        (id, device_name, device_type, organization_id, device_id, status, last_seen, firmware_version)
      SELECT md5('bench-' || n)::uuid, 'device-' || n, :type,
-            (SELECT organization_id FROM users LIMIT 1), 'hw-' || n, 'online', now(),
+            (SELECT organization_id FROM users LIMIT 1), 'hw-' || n, 'online', now() + interval '1 day',
             'v1.' || (n % 10) || '.0'
      FROM generate_series(CAST(:from AS int), :to) AS n`,
     range,
