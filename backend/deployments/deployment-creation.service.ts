@@ -13,7 +13,7 @@ import { TOKENS } from '../tokens.ts';
 import { MAX_BATCHES, planBatches } from './batch-plan.ts';
 import { actorOf } from './deployment-lock.service.ts';
 import type { DeploymentRepository } from './deployment.ports.ts';
-import type { Deployment, DeploymentDraft } from './deployment.types.ts';
+import type { DeploymentDraft, DeploymentState } from './deployment.types.ts';
 import { toSummary } from './deployment.views.ts';
 import { requireSignedPackage } from './package-signature.ts';
 import type { RolloutJobs } from './rollout-jobs.ts';
@@ -109,8 +109,10 @@ export class DeploymentCreation {
     const trace = { deployment_id: id, request_id: admin.requestId };
     if (draft.scheduledAt) await this.#schedule(id, draft.scheduledAt, trace);
     if (total >= MANY_TARGETS) await this.#refreshStatistics(trace);
-    const deployment = (await this.#deployments.find(organizationId, id)) as Deployment;
-    const batches = await this.#deployments.batchesOf(id);
+    const { deployment, batches } = (await this.#deployments.findState(
+      organizationId,
+      id,
+    )) as DeploymentState;
     return { ...toSummary(deployment, batches), target_devices: total };
   }
 

@@ -79,7 +79,7 @@ export class DeploymentLock {
       if (!deployment || (caller !== null && deployment.organizationId !== caller.organizationId)) {
         throw notFound('This deployment');
       }
-      const batches = await this.#deployments.batchesOf(id, tx);
+      const batches = await this.#deployments.batchesOf(tx, id);
       const afterCommit = new AfterCommit(caller ? { request_id: caller.requestId } : {});
       const now = this.#clock.now();
       const touched: LockedDeployment['touched'] = { devices: NO_DEVICES };

@@ -1,7 +1,7 @@
 import type { BatchPlanEntry } from '../contract/admin-api.ts';
 import type { DeploymentStatus, PausedReason, TargetStatus } from '../contract/states.ts';
 import type { Transaction } from '../kernel/unit-of-work.ts';
-import type { Batch, Deployment, DeploymentDraft } from './deployment.types.ts';
+import type { Batch, Deployment, DeploymentDraft, DeploymentState } from './deployment.types.ts';
 
 /**
  * Lock order, everywhere: deployments by id, then targets by (deployment, device), then batches.
@@ -17,13 +17,15 @@ export interface DeploymentRepository {
   ): Promise<void>;
   insertPlan(tx: Transaction, id: string, total: number, plan: BatchPlanEntry[]): Promise<void>;
   find(organizationId: string, id: string): Promise<Deployment | null>;
-  findMany(ids: string[]): Promise<Deployment[]>;
+  findState(organizationId: string, id: string): Promise<DeploymentState | null>;
+  /** Whatever its organization. */
+  findAnyState(id: string): Promise<DeploymentState | null>;
   list(organizationId: string, query: DeploymentListQuery): Promise<DeploymentListPage>;
   /** Locks in order of ids; unknown ids are left out. */
   lock(tx: Transaction, ids: string[]): Promise<Deployment[]>;
   update(tx: Transaction, id: string, change: DeploymentChange): Promise<void>;
-  batchesOf(id: string, tx?: Transaction): Promise<Batch[]>;
-  batchesOfMany(ids: string[], tx?: Transaction): Promise<Map<string, Batch[]>>;
+  /** Of a deployment that the transaction has locked. */
+  batchesOf(tx: Transaction, id: string): Promise<Batch[]>;
   /** Remembers that a batch is due; the release itself is a job's work. */
   requestRelease(tx: Transaction, id: string, batch: number, at: Date): Promise<void>;
   /** Marks a batch released and moves the deployment's released range over it. */
@@ -44,7 +46,7 @@ export interface DeploymentListQuery {
 }
 
 export interface DeploymentListPage {
-  deployments: Deployment[];
+  deployments: DeploymentState[];
   totalCount: number;
 }
 

@@ -3,7 +3,6 @@ import type { EventRepository } from '../audit/event.ports.ts';
 import type {
   DeploymentDetail,
   DeploymentList,
-  DeploymentSummary,
   EventPage,
   TargetPage,
 } from '../contract/admin-api.ts';
@@ -37,7 +36,7 @@ export class DeploymentQueries {
   async list(organizationId: string, query: DeploymentListQuery): Promise<DeploymentList> {
     const { deployments, totalCount } = await this.#deployments.list(organizationId, query);
     return {
-      deployments: await this.#summarize(deployments),
+      deployments: deployments.map(({ deployment, batches }) => toSummary(deployment, batches)),
       pagination: {
         page: query.page,
         page_size: query.pageSize,
@@ -55,11 +54,10 @@ export class DeploymentQueries {
   }
 
   async detail(organizationId: string, id: string): Promise<DeploymentDetail> {
-    const deployment = await this.find(organizationId, id);
-    const [batches, targets] = await Promise.all([
-      this.#deployments.batchesOf(id),
-      this.#targets.page(deployment, { limit: DEVICES_IN_DETAIL }),
-    ]);
+    const state = await this.#deployments.findState(organizationId, id);
+    if (!state) throw notFound('This deployment');
+    const { deployment, batches } = state;
+    const targets = await this.#targets.page(deployment, { limit: DEVICES_IN_DETAIL });
     return toDetail(
       deployment,
       batches,
@@ -82,10 +80,5 @@ export class DeploymentQueries {
     const events = await this.#events.page(id, cursor, EVENTS_IN_PAGE);
     const last = events.at(-1);
     return { events, next_cursor: last && events.length === EVENTS_IN_PAGE ? last.id : null };
-  }
-
-  async #summarize(deployments: Deployment[]): Promise<DeploymentSummary[]> {
-    const batches = await this.#deployments.batchesOfMany(deployments.map(({ id }) => id));
-    return deployments.map((deployment) => toSummary(deployment, batches.get(deployment.id) ?? []));
   }
 }

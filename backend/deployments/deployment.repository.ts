@@ -20,10 +20,12 @@ import {
   DEPLOYMENT_COLUMNS,
   toBatch,
   toDeployment,
+  toState,
   type BatchRow,
   type DeploymentRow,
+  type StateRow,
 } from './deployment.row.ts';
-import type { Batch, Deployment, DeploymentDraft } from './deployment.types.ts';
+import type { Batch, Deployment, DeploymentDraft, DeploymentState } from './deployment.types.ts';
 
 @injectable()
 export class KnexDeploymentRepository implements DeploymentRepository {
@@ -93,13 +95,27 @@ export class KnexDeploymentRepository implements DeploymentRepository {
     return row ? toDeployment(row) : null;
   }
 
-  async findMany(ids: string[]): Promise<Deployment[]> {
-    const rows = await this.#knex<DeploymentRow>('ota_deployments').whereIn('id', ids);
-    return rows.map(toDeployment);
+  async findState(organizationId: string, id: string): Promise<DeploymentState | null> {
+    const row = await this.#states().where({ id, organization_id: organizationId }).first();
+    return row ? toState(row) : null;
+  }
+
+  async findAnyState(id: string): Promise<DeploymentState | null> {
+    const row = await this.#states().where({ id }).first();
+    return row ? toState(row) : null;
+  }
+
+  /** One statement for both: between two of them a report can end the deployment. */
+  #states(): Knex.QueryBuilder<DeploymentRow, StateRow[]> {
+    return this.#knex<DeploymentRow>('ota_deployments as d').select<StateRow[]>(
+      'd.*',
+      this.#knex.raw(`(SELECT coalesce(jsonb_agg(b ORDER BY b.number), '[]')
+        FROM ota_deployment_batches b WHERE b.deployment_id = d.id) AS batches`),
+    );
   }
 
   async list(organizationId: string, query: DeploymentListQuery): Promise<DeploymentListPage> {
-    const matching = this.#knex('ota_deployments').where({ organization_id: organizationId });
+    const matching = this.#states().where({ organization_id: organizationId });
     if (query.status) void matching.andWhere({ status: query.status });
     if (query.search) {
       const pattern = likePattern(query.search);
@@ -108,10 +124,9 @@ export class KnexDeploymentRepository implements DeploymentRepository {
       });
     }
     const [counted, rows] = await Promise.all([
-      matching.clone().count<{ count: string }[]>('* as count').first(),
+      matching.clone().clearSelect().count<{ count: string }[]>('* as count').first(),
       matching
         .clone()
-        .select<DeploymentRow[]>('*')
         .orderBy([
           { column: 'created_at', order: 'desc' },
           { column: 'id', order: 'desc' },
@@ -119,7 +134,7 @@ export class KnexDeploymentRepository implements DeploymentRepository {
         .limit(query.pageSize)
         .offset((query.page - 1) * query.pageSize),
     ]);
-    return { deployments: rows.map(toDeployment), totalCount: Number(counted?.count ?? 0) };
+    return { deployments: rows.map(toState), totalCount: Number(counted?.count ?? 0) };
   }
 
   async lock(tx: Transaction, ids: string[]): Promise<Deployment[]> {
@@ -145,22 +160,15 @@ export class KnexDeploymentRepository implements DeploymentRepository {
     await asKnex(tx)('ota_deployments').where({ id }).update(columns);
   }
 
-  async batchesOf(id: string, tx?: Transaction): Promise<Batch[]> {
-    return (await this.batchesOfMany([id], tx)).get(id) ?? [];
-  }
-
-  async batchesOfMany(ids: string[], tx?: Transaction): Promise<Map<string, Batch[]>> {
+  async batchesOf(tx: Transaction, id: string): Promise<Batch[]> {
     const rows = await prepared<BatchRow>(
-      tx ? asKnex(tx) : this.#knex,
+      asKnex(tx),
       'ota_batches',
       `SELECT ${BATCH_COLUMNS.join(', ')} FROM ota_deployment_batches
-       WHERE deployment_id = ANY($1::uuid[])
-       ORDER BY deployment_id, number`,
-      [ids],
+       WHERE deployment_id = $1 ORDER BY number`,
+      [id],
     );
-    const byDeployment = new Map<string, Batch[]>(ids.map((id) => [id, []]));
-    for (const row of rows) byDeployment.get(row.deployment_id)?.push(toBatch(row));
-    return byDeployment;
+    return rows.map(toBatch);
   }
 
   async requestRelease(tx: Transaction, id: string, batch: number, at: Date): Promise<void> {

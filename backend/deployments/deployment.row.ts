@@ -1,6 +1,6 @@
 import type { DeviceFilters, RolloutPolicy } from '../contract/admin-api.ts';
 import { TARGET_STATUSES } from '../contract/states.ts';
-import type { Batch, Deployment } from './deployment.types.ts';
+import type { Batch, Deployment, DeploymentState } from './deployment.types.ts';
 import { defaultPolicy } from './rollout-policy.ts';
 
 /** A row of `ota_deployments`. */
@@ -43,6 +43,14 @@ export type BatchRow = Record<(typeof TARGET_STATUSES)[number], number> & {
   release_requested_at: Date | null;
   released_at: Date | null;
   rolled_back_on_request: number;
+};
+
+/** A deployment with its batches, whose times JSON has made text. */
+export type StateRow = DeploymentRow & {
+  batches: (Omit<BatchRow, 'release_requested_at' | 'released_at'> & {
+    release_requested_at: string | null;
+    released_at: string | null;
+  })[];
 };
 
 /** All columns of {@link DeploymentRow}. */
@@ -126,4 +134,19 @@ export function toBatch(row: BatchRow): Batch {
     ) as Batch['breakdown'],
     rolledBackOnRequest: row.rolled_back_on_request,
   };
+}
+
+export function toState(row: StateRow): DeploymentState {
+  const batches = row.batches.map((batch) =>
+    toBatch({
+      ...batch,
+      release_requested_at: toDate(batch.release_requested_at),
+      released_at: toDate(batch.released_at),
+    } as BatchRow),
+  );
+  return { deployment: toDeployment(row), batches };
+}
+
+function toDate(text: string | null): Date | null {
+  return text === null ? null : new Date(text);
 }

@@ -56,6 +56,13 @@ export interface DeploymentDraft {
   scheduledAt: Date | null;
 }
 
+/** A deployment with its batches, both as they were at one moment. */
+export interface DeploymentState {
+  deployment: Deployment;
+  /** In order of their numbers. */
+  batches: Batch[];
+}
+
 /** A range of positions that is released together, with its targets counted by status. */
 export interface Batch {
   number: number;

@@ -49,7 +49,7 @@ export class RolloutSteps {
   }
 
   async takeNext(tx: Transaction, deployment: Deployment, afterCommit: AfterCommit): Promise<void> {
-    const batches = await this.#deployments.batchesOf(deployment.id, tx);
+    const batches = await this.#deployments.batchesOf(tx, deployment.id);
     const step = nextStep(figuresOf(deployment, batches));
     switch (step.kind) {
       case 'pause':

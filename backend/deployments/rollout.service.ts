@@ -67,7 +67,7 @@ export class RolloutService {
   /** Releases the batch that is due, if one is; never one ahead of its gate. */
   async releaseBatch(deploymentId: string): Promise<void> {
     await this.#settle(deploymentId, async (tx, deployment, afterCommit) => {
-      const batches = await this.#deployments.batchesOf(deploymentId, tx);
+      const batches = await this.#deployments.batchesOf(tx, deploymentId);
       const step = nextStep(figuresOf(deployment, batches));
       const due = step.kind === 'release' && batches.find(({ number }) => number === step.batch);
       if (due) {
@@ -105,7 +105,7 @@ export class RolloutService {
     }
   }
 
-  /** Ends targets whose devices went silent or never came (CONTRACT section 3, timeouts). */
+  /** Ends targets whose devices went silent, never came (CONTRACT section 3, timeouts) or are gone. */
   async sweepTimeouts(): Promise<void> {
     await this.#sweep(
       (now) => this.#targets.findOverdue(now, CHUNK),
@@ -113,7 +113,19 @@ export class RolloutService {
     );
     await this.#sweep(
       (now) => this.#targets.findNotPickedUp(now, CHUNK),
-      (target, deployment) => this.#giveUp(target, deployment),
+      (target, deployment) =>
+        this.#giveUp(target, deployment, {
+          reason: 'not_checked_in',
+          message: `did not check in within ${deployment?.policy.pickup_timeout_hours} hours`,
+        }),
+    );
+    await this.#sweep(
+      () => this.#targets.findRemoved(CHUNK),
+      (target, deployment) =>
+        this.#giveUp(target, deployment, {
+          reason: 'device_removed',
+          message: 'the device was removed from Ops-Center',
+        }),
     );
   }
 
@@ -167,7 +179,11 @@ export class RolloutService {
     };
   }
 
-  #giveUp(target: Target | null, deployment: Deployment | null) {
+  #giveUp(
+    target: Target | null,
+    deployment: Deployment | null,
+    { reason, message }: { reason: 'not_checked_in' | 'device_removed'; message: string },
+  ) {
     if (!target || deployment?.status !== 'in_progress' || target.status !== 'pending') {
       return { result: false };
     }
@@ -178,7 +194,7 @@ export class RolloutService {
         status: 'skipped' as const,
         skipReason: 'not_checked_in' as const,
         completedAt: this.#clock.now(),
-        errorMessage: `did not check in within ${deployment.policy.pickup_timeout_hours} hours`,
+        errorMessage: message,
       },
       events: [
         {
@@ -187,7 +203,7 @@ export class RolloutService {
           type: 'devices_skipped' as const,
           actor: SYSTEM,
           deviceId: target.deviceId,
-          data: { reason: 'not_checked_in', devices: 1 },
+          data: { reason, devices: 1 },
         },
       ],
     };

@@ -64,7 +64,7 @@ export class TargetRecovery {
         : await this.#targets.retryFailed(tx, deployment.id);
       if (retried === 0) throw nothingToRetry(locked);
 
-      const batches = await this.#deployments.batchesOf(deployment.id, tx);
+      const batches = await this.#deployments.batchesOf(tx, deployment.id);
       deployment.status = stateAfter('retry', deployment.status);
       const failures = countFailures(figuresOf(deployment, batches));
       deployment.acceptedFailures = Math.min(deployment.acceptedFailures, failures);

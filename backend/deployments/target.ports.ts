@@ -52,6 +52,8 @@ export interface TargetRepository {
   findOverdue(now: Date, limit: number): Promise<TargetKey[]>;
   /** Released targets whose device never came within the deployment's limit. */
   findNotPickedUp(now: Date, limit: number): Promise<TargetKey[]>;
+  /** Released targets that wait for a device the host no longer has, where few are waited for. */
+  findRemoved(limit: number): Promise<TargetKey[]>;
 }
 
 /** The version each device runs, in the host's device table. */

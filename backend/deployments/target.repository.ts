@@ -11,6 +11,9 @@ import { TARGET_COLUMNS, toRow, toTarget, type TargetRow } from './target.row.ts
 import { BATCH_OF_TARGET, IS_OVERTAKEN } from './target.sql.ts';
 import type { SkipReason } from './target.states.ts';
 
+/** Waiting for so few, a batch is looked through for devices that will never come. */
+const FEW_WAITING = 1_000;
+
 /** Columns of a target, in the order of {@link KnexTargetRepository.save}'s parameters. */
 const SAVED_COLUMNS = {
   status: 'text',
@@ -204,6 +207,22 @@ export class KnexTargetRepository implements TargetRepository {
         String.raw`d.policy \?`,
       ),
       { now, limit },
+    );
+    return rows.map(toKey);
+  }
+
+  async findRemoved(limit: number): Promise<TargetKey[]> {
+    const { rows } = await this.#knex.raw<{ rows: { deployment_id: string; device_id: string }[] }>(
+      `SELECT t.deployment_id, t.device_id
+       FROM ota_deployments d
+       JOIN ota_deployment_batches b ON b.deployment_id = d.id
+       JOIN ota_deployment_devices t ON t.deployment_id = d.id AND t.status = 'pending'
+         AND t.position >= b.first_position AND t.position < b.first_position + b.size
+       WHERE d.status = 'in_progress' AND b.released_at IS NOT NULL
+         AND b.pending BETWEEN 1 AND :few
+         AND NOT EXISTS (SELECT 1 FROM edge_devices device WHERE device.id = t.device_id)
+       ORDER BY t.deployment_id, t.position LIMIT :limit`,
+      { few: FEW_WAITING, limit },
     );
     return rows.map(toKey);
   }

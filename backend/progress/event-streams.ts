@@ -130,9 +130,9 @@ export class EventStreams {
   }
 
   async #describe(change: DeploymentChanged): Promise<StreamEvent[]> {
-    const [deployment] = await this.#deployments.findMany([change.deploymentId]);
-    if (!deployment) return [];
-    const batches = await this.#deployments.batchesOf(deployment.id);
+    const state = await this.#deployments.findAnyState(change.deploymentId);
+    if (!state) return [];
+    const { deployment, batches } = state;
     const breakdown = sumBreakdowns(batches);
     const events: StreamEvent[] = [
       { type: 'deployment', ...toSummary(deployment, batches) },

@@ -54,6 +54,14 @@ export const adminClient = {
       }),
     ),
 
+  /** Takes the request for a rollback back, as long as the device has not answered it. */
+  withdrawRollback: (id: string, deviceId: string) =>
+    answerOf(
+      api.DELETE('/deployments/{id}/devices/{device_id}/rollback', {
+        params: ofTarget(id, deviceId),
+      }),
+    ),
+
   listTargets: (id: string, query: QueryOf<'listTargets'>, signal?: AbortSignal) =>
     answerOf(
       api.GET('/deployments/{id}/devices', {

@@ -10,6 +10,7 @@ export const actions = {
   retry: 'Retry',
   rollback: 'Roll back',
   rollbackFailed: 'Roll back all failed',
+  withdraw: 'Withdraw',
   more: 'More actions',
   keep: 'Keep as it is',
   done: {
@@ -20,6 +21,7 @@ export const actions = {
     expand: 'Expanded',
     retry: (count: number) => `${devices(count)} will try again`,
     rollback: (name: string) => `Rollback of ${name} requested`,
+    withdraw: (name: string) => `Rollback of ${name} withdrawn`,
     rollbackMany: (asked: number, refused: number) =>
       refused === 0
         ? `Rollback of ${devices(asked)} requested`
@@ -81,6 +83,12 @@ export const confirm = {
         : `All ${devices(count)} that failed are offered the update again, as a new attempt.`,
     one: (name: string) => `${name} is offered the update again, as a new attempt.`,
     button: (count: number) => `Retry ${devices(count)}`,
+  },
+  withdraw: {
+    title: (name: string) => `Withdraw the rollback of ${name}?`,
+    body: (name: string, version: string) =>
+      `${name} is no longer asked to go back to ${version}, and is offered updates again.`,
+    button: 'Withdraw the rollback',
   },
   rollback: {
     title: (name: string) => `Roll back ${name}?`,

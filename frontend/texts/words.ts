@@ -90,6 +90,7 @@ export const eventFact: Record<string, string> = {
   admin: 'by hand',
   superseded: 'superseded by a newer deployment',
   not_checked_in: 'did not check in',
+  device_removed: 'removed from Ops-Center',
   cancelled: 'cancelled',
   aborted: 'stopped by the device',
 };

@@ -58,5 +58,15 @@ describe('page: devices that failed', function () {
       `/deployments/${id}/devices?status=failed`,
     );
     expect(failed.map((target) => target.rollback_requested)).to.deep.equal(['v2.0.0', 'v2.0.0']);
+
+    const kept = failed[0]?.device_name ?? '';
+    await page.getByRole('button', { name: `Details of ${kept}` }).click();
+    const drawer = page.getByRole('dialog', { name: kept });
+    await drawer.getByText('Goes back to v2.0.0').waitFor();
+    await drawer.getByRole('button', { name: 'Withdraw' }).click();
+    const withdrawal = page.getByRole('dialog', { name: `Withdraw the rollback of ${kept}?` });
+    await withdrawal.getByRole('button', { name: 'Withdraw the rollback' }).click();
+    await page.getByText(`Rollback of ${kept} withdrawn`).waitFor();
+    await drawer.getByText('Goes back to v2.0.0').waitFor({ state: 'hidden' });
   });
 });

@@ -1,12 +1,14 @@
 import { expect } from 'chai';
 
 import type {
+  DeploymentDetail,
   DeploymentList,
   DevicePage,
   EventPage,
   OtaMetrics,
   TargetPage,
 } from '../../backend/contract/admin-api.ts';
+import { waitFor } from '../../dev/wait-for.ts';
 import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
 
 describe('what admins read', () => {
@@ -18,6 +20,44 @@ describe('what admins read', () => {
   });
 
   after(() => stage.close());
+
+  it('shows a deployment and its counters as they were at one moment', async () => {
+    fleet = await openFleet(stage, 1);
+    const id = await fleet.roll();
+    // Ends the deployment as a report would, while the reader has read a part and waits for the rest.
+    const report = await stage.knex.transaction();
+    await report.raw('LOCK TABLE ota_deployment_batches IN ACCESS EXCLUSIVE MODE');
+    const reading = Promise.all([
+      fleet.get(`/deployments/${id}`).expect(200),
+      fleet.get('/deployments').expect(200),
+    ]);
+    await waitFor(
+      async () =>
+        (
+          await stage
+            .knex('pg_locks')
+            .whereRaw('NOT granted')
+            .andWhereRaw(`relation = 'ota_deployment_batches'::regclass`)
+        ).length === 2,
+      { describe: 'both readers wait for the counters' },
+    );
+    await report('ota_deployments').where({ id }).update({ status: 'failed' });
+    await report('ota_deployment_batches')
+      .where({ deployment_id: id })
+      .update({ pending: 0, failed: 1 });
+    await report.commit();
+    const [detail, list] = await reading;
+    const { status, progress } = detail.body as DeploymentDetail;
+    expect([status, progress.failed]).to.be.deep.oneOf([
+      ['in_progress', 0],
+      ['failed', 1],
+    ]);
+    const [row] = (list.body as DeploymentList).deployments;
+    expect([row?.status, row?.failed_devices]).to.be.deep.oneOf([
+      ['in_progress', 0],
+      ['failed', 1],
+    ]);
+  });
 
   describe('the list of deployments', () => {
     before(async () => {

@@ -259,6 +259,25 @@ describe('time limits', () => {
       expect(await fleet.offered(fleet.device)).to.equal(id);
     });
 
+    it('since it was removed from Ops-Center, is skipped whatever the time limit', async () => {
+      fleet = await openFleet(stage, 3);
+      const id = await fleet.roll({ policy: { pickup_timeout_hours: null } });
+      const [gone, ...others] = fleet.devices;
+      await fleet.knex('edge_devices').where({ id: gone!.id }).delete();
+      await fleet.all(others, id, 'completed');
+      const { status, progress } = await fleet.until(
+        id,
+        (detail) => detail.status !== 'in_progress',
+      );
+      expect(status).to.equal('completed');
+      expect(progress).to.include({ completed: 2, skipped: 1 });
+      expect((await fleet.target(id, gone!)).error_message).to.equal(
+        'the device was removed from Ops-Center',
+      );
+      const event = (await fleet.events(id)).find(({ type }) => type === 'devices_skipped');
+      expect(event?.data).to.deep.equal({ reason: 'device_removed', devices: 1 });
+    });
+
     it('and comes after all with the result of an offer it had, is recorded', async () => {
       fleet = await openFleet(stage, 2);
       const id = await fleet.roll({ policy: { pickup_timeout_hours: 1 } });
