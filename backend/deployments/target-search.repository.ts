@@ -8,6 +8,7 @@ const FEW_TARGETS = 20_000;
 /** More devices than this are found among the targets sooner than the targets among them. */
 const FEW_DEVICES = 2_000;
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const PART_OF_UUID = /^[0-9a-f-]+$/i;
 
 /**
  * Targets of a deployment that a search text finds: by their device's name, id or hardware id, or by
@@ -44,9 +45,9 @@ function anywhere(knex: Knex, deployment: Deployment, search: string): Knex.Quer
     .andWhere((either) => {
       void either
         .whereILike('device.device_name', pattern)
-        .orWhereRaw('t.device_id::text ILIKE ?', [pattern])
         .orWhereRaw('device.device_id::text ILIKE ?', [pattern])
         .orWhereILike('t.error_message', pattern);
+      if (PART_OF_UUID.test(search)) void either.orWhereRaw('t.device_id::text ILIKE ?', [pattern]);
     });
 }
 

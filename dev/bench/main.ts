@@ -35,12 +35,14 @@ const program = new Command('bench')
     'of a million devices, for the memory of the server',
     Number,
     0.1,
-  );
+  )
+  .option('--profile <folder>', 'takes CPU profiles of the servers that polls and reports go to');
 program.parse();
-const { json, only, memoryHours } = program.opts<{
+const { json, only, memoryHours, profile } = program.opts<{
   json: boolean;
   only: (typeof CHOICES)[number][];
   memoryHours: number;
+  profile?: string;
 }>();
 
 if (!json) console.log(`${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}\n`);
@@ -54,7 +56,10 @@ async function* measure(): AsyncGenerator<Figure> {
     only.flatMap((choice) => (choice === 'server' ? SERVER_TOPICS : [choice])),
   );
   const topics = new Set(SERVER_TOPICS.filter((topic) => parts.has(topic))) as Set<ServerTopic>;
-  if (topics.size > 0) yield* measureServer({ topics, memoryHours });
+  if (topics.size > 0) {
+    const profiles = profile === undefined ? null : path.resolve(profile);
+    yield* measureServer({ topics, memoryHours, profiles });
+  }
   if (parts.has('agent')) yield* await measureAgent();
   if (parts.has('page')) yield* await measurePage();
 }

@@ -18,13 +18,12 @@ interface FleetOptions {
   failureShare: number;
   rollbackShare: number;
   offlineShare: number;
+  heartbeatSeconds: number;
   connections: number;
   seed: number;
 }
 
 const REPORT_MS = 1_000;
-/** As the host asks of every device. */
-const HEARTBEAT_SECONDS = 30;
 
 const program = new Command('fleet')
   .description('Registers virtual devices, which poll and carry updates through until Ctrl+C')
@@ -42,6 +41,7 @@ const program = new Command('fleet')
   .option('--failure-share <share>', 'of updates that fail, 0 to 1', Number, 0.01)
   .option('--rollback-share <share>', 'of updates that are rolled back, 0 to 1', Number, 0.01)
   .option('--offline-share <share>', 'of devices that never come, 0 to 1', Number, 0)
+  .option('--heartbeat-seconds <number>', 'between two heartbeats; 0: none are sent', Number, 30)
   .option('--connections <number>', 'to the host at the same time', Number, 64)
   .option('--seed <number>', 'repeats an earlier course', Number, Date.now() % 1_000_000);
 program.parse();
@@ -69,7 +69,7 @@ const fleet = new VirtualFleet(members, {
   connections: options.connections,
   behaviour: { ...options, retrySeconds: 5 },
   offlineShare: options.offlineShare,
-  heartbeatSeconds: HEARTBEAT_SECONDS,
+  ...(options.heartbeatSeconds > 0 && { heartbeatSeconds: options.heartbeatSeconds }),
   random: seededRandom(options.seed),
 });
 fleet.start();

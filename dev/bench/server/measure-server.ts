@@ -1,10 +1,13 @@
 /** What the server does for a fleet of a million devices on this machine. */
+import path from 'node:path';
+
 import type { Figure } from '../figure.ts';
 import { Admin } from './admin.ts';
 import { measurePolls, measureReports, type Deployments, type Doors } from './device-api.ts';
 import { LARGE, PARTS, type Part } from './fleet.ts';
 import { startLimits } from './limits.ts';
 import { measureMemory } from './memory.ts';
+import { profilingOptions, whereTimeWent } from './profile.ts';
 import { measureReading } from './reading.ts';
 import { measureCreation, measureSteering } from './rollout.ts';
 import { measureScaleOut } from './scale-out.ts';
@@ -27,18 +30,30 @@ export type ServerTopic = (typeof SERVER_TOPICS)[number];
 /** Every device of the bench stands for many; the limit is tried elsewhere. */
 const HOST: HostOptions = { pluginConfig: { device_requests_per_minute: 100_000 } };
 
+/** Of a profile, as it is told. */
+const PLACES = 24;
+
 /** Figures as they are measured. */
 export async function* measureServer(options: {
   topics: ReadonlySet<ServerTopic>;
   memoryHours: number;
+  /** Takes the profiles of the two servers that are measured first. */
+  profiles: string | null;
 }): AsyncGenerator<Figure> {
-  const { topics, memoryHours } = options;
+  const { topics, memoryHours, profiles } = options;
   const asked = (...names: ServerTopic[]): boolean => names.some((name) => topics.has(name));
   const stand = await openStand();
   const limits = await startLimits();
   try {
-    const ahead = await stand.startHost(HOST);
-    const express = await stand.startHost({ ...HOST, role: 'api', listenAhead: false });
+    const profiled = (name: string): HostOptions =>
+      profiles === null ? {} : { nodeOptions: profilingOptions(path.join(profiles, name)) };
+    const ahead = await stand.startHost({ ...HOST, ...profiled('ahead') });
+    const express = await stand.startHost({
+      ...HOST,
+      ...profiled('express'),
+      role: 'api',
+      listenAhead: false,
+    });
     const doors: Doors = { express: express.url, ahead: ahead.url };
     const admin = new Admin(ahead.url, stand.adminToken);
     for (const { type, first, size } of PARTS) {
@@ -62,6 +77,10 @@ export async function* measureServer(options: {
     }
     if (asked('storm')) yield* measureStorm(stand);
     if (asked('memory')) yield* measureMemory(stand, memoryHours);
+    if (profiles !== null) {
+      await Promise.all([ahead, express].map((host) => host.kill('SIGTERM')));
+      for (const name of ['ahead', 'express']) await tellProfile(path.join(profiles, name));
+    }
   } finally {
     limits.close();
     await stand.close();
@@ -91,6 +110,13 @@ async function* releaseAll(
   const large = deployments.get(LARGE) ?? '';
   if (measuredAt === null) await admin.release(large);
   else yield* measureSteering(admin, large, measuredAt);
+}
+
+async function tellProfile(folder: string): Promise<void> {
+  say(`${folder}: where the time went that was not idle`);
+  for (const { where, share } of (await whereTimeWent(folder)).slice(0, PLACES)) {
+    console.error(`${(share * 100).toFixed(1).padStart(7)} %  ${where}`);
+  }
 }
 
 function say(text: string): void {

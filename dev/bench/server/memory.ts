@@ -36,7 +36,8 @@ export async function* measureMemory(stand: Stand, hours: number): AsyncGenerato
   yield ratioFigure(
     `memory of an api process over ${polls * SLICES} polls`,
     { value: last, unit: 'MB', limit: grown, against: 'its first third' },
-    { below: 1.1 },
+    // In less than an hour the process is still growing to what it needs.
+    hours >= 1 ? { below: 1.1 } : null,
   );
   yield absoluteFigure('memory of an api process at its largest', Math.max(...sizes), 'MB', {
     below: 400,
