@@ -24,6 +24,8 @@ interface FleetOptions {
 }
 
 const REPORT_MS = 1_000;
+/** Registered devices between two lines that say so. */
+const SHOWN_EVERY = 100;
 
 const program = new Command('fleet')
   .description('Registers virtual devices, which poll and carry updates through until Ctrl+C')
@@ -60,9 +62,11 @@ const members = await registerDevices(
     name: `virtual-${run}-${index + 1}`,
     type: options.type,
     version: options.version,
-    online: true,
+    online: options.heartbeatSeconds > 0,
   })),
-  (count) => show(`${count} of ${options.devices} devices are registered`),
+  (count) => {
+    if (count % SHOWN_EVERY === 0) show(`${count} of ${options.devices} devices are registered`);
+  },
 );
 const fleet = new VirtualFleet(members, {
   urls: [options.server],

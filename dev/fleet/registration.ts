@@ -16,7 +16,7 @@ export interface RegisteredDevice {
   version: string;
 }
 
-const AT_A_TIME = 16;
+const AT_A_TIME = 64;
 
 /**
  * @param adminToken of an admin of the organization the devices shall belong to
@@ -30,11 +30,16 @@ export async function registerDevices(
   onRegistered: (count: number) => void = () => undefined,
 ): Promise<RegisteredDevice[]> {
   const devices: RegisteredDevice[] = [];
-  for (let from = 0; from < wanted.length; from += AT_A_TIME) {
-    const some = wanted.slice(from, from + AT_A_TIME);
-    devices.push(...(await Promise.all(some.map((device) => register(url, adminToken, device)))));
-    onRegistered(devices.length);
-  }
+  let begun = 0;
+  let registered = 0;
+  const takeOneAfterTheOther = async (): Promise<void> => {
+    for (let index = begun++; index < wanted.length; index = begun++) {
+      devices[index] = await register(url, adminToken, wanted[index] as DeviceToBe);
+      registered += 1;
+      onRegistered(registered);
+    }
+  };
+  await Promise.all(Array.from({ length: AT_A_TIME }, takeOneAfterTheOther));
   return devices;
 }
 

@@ -1,5 +1,5 @@
 /** Many virtual devices in one process. */
-import { EventEmitter, once, setMaxListeners } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 
 import { DeviceConnections, type DeviceCredentials } from './device-connection.ts';
 import type { Random } from './random.ts';
@@ -26,7 +26,10 @@ export class VirtualFleet {
   readonly #heartbeatSeconds: number | undefined;
   readonly #random: Random;
   readonly #events = new EventEmitter<{ acknowledged: [] }>().setMaxListeners(0);
+  /** Ends what waits for the fleet as a whole. */
   readonly #stop = new AbortController();
+  /** End the lives of single devices. */
+  readonly #stops: AbortController[] = [];
   #lives: Promise<unknown> = Promise.resolve();
 
   constructor(
@@ -50,14 +53,17 @@ export class VirtualFleet {
   }
 
   start(): void {
-    setMaxListeners(0, this.#stop.signal);
     const online = this.devices.filter(() => this.#random.share() >= this.#offlineShare);
-    const { signal } = this.#stop;
     const beat = this.#heartbeatSeconds;
-    this.#lives = Promise.all([
-      ...online.map((device) => device.live(signal)),
-      ...(beat === undefined ? [] : online.map((device) => device.keepOnline(beat, signal))),
-    ]);
+    this.#lives = Promise.all(
+      online.flatMap((device) => {
+        // One for each: a signal looks through all its listeners whenever somebody waits.
+        const stop = new AbortController();
+        this.#stops.push(stop);
+        const life = device.live(stop.signal);
+        return beat === undefined ? life : [life, device.keepOnline(beat, stop.signal)];
+      }),
+    );
     this.#lives.catch(() => this.stop());
   }
 
@@ -71,6 +77,7 @@ export class VirtualFleet {
   /** @throws what made a device stop by itself, if one did */
   async stop(): Promise<void> {
     this.#stop.abort();
+    for (const stop of this.#stops.splice(0)) stop.abort();
     await this.#connections.close();
     await this.#lives;
   }
