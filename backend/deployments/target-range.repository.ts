@@ -13,8 +13,11 @@ export interface TargetRange {
 
 /** Keeps targets `t` of the range, in order. */
 export function withinRange(rows: Knex.QueryBuilder, range: TargetRange): Knex.QueryBuilder {
+  return betweenPositions(rows.whereIn('t.status', range.statuses), range);
+}
+
+function betweenPositions(rows: Knex.QueryBuilder, range: TargetRange): Knex.QueryBuilder {
   return rows
-    .whereIn('t.status', range.statuses)
     .where('t.position', '>', range.after)
     .where('t.position', '<', range.before)
     .orderBy('t.position')
@@ -34,14 +37,13 @@ export function targetsInOrder(
   range: TargetRange,
   narrow: (rows: Knex.QueryBuilder) => void = () => undefined,
 ): { rows: Knex.QueryBuilder } {
-  const ofStatus = knex('ota_deployment_devices as t')
-    .select('t.*')
-    .where('t.deployment_id', deploymentId)
-    .whereRaw('t.status = asked.status')
-    .where('t.position', '>', range.after)
-    .where('t.position', '<', range.before)
-    .orderBy('t.position')
-    .limit(range.limit);
+  const ofStatus = betweenPositions(
+    knex('ota_deployment_devices as t')
+      .select('t.*')
+      .where('t.deployment_id', deploymentId)
+      .whereRaw('t.status = asked.status'),
+    range,
+  );
   narrow(ofStatus);
   const rows = knex
     .select('t.*')

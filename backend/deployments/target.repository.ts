@@ -31,6 +31,12 @@ const SAVED_COLUMNS = {
   rolled_back_on_request: 'boolean',
 } as const;
 
+/** Pending targets `t` with their batch `b` and their deployment `d`. */
+const WAITING_TARGETS = `ota_deployments d
+       JOIN ota_deployment_batches b ON b.deployment_id = d.id
+       JOIN ota_deployment_devices t ON t.deployment_id = d.id AND t.status = 'pending'
+         AND t.position >= b.first_position AND t.position < b.first_position + b.size`;
+
 @injectable()
 export class KnexTargetRepository implements TargetRepository {
   readonly #knex: Knex;
@@ -192,10 +198,7 @@ export class KnexTargetRepository implements TargetRepository {
   async findNotPickedUp(now: Date, limit: number): Promise<TargetKey[]> {
     const { rows } = await this.#knex.raw<{ rows: { deployment_id: string; device_id: string }[] }>(
       `SELECT t.deployment_id, t.device_id
-       FROM ota_deployments d
-       JOIN ota_deployment_batches b ON b.deployment_id = d.id
-       JOIN ota_deployment_devices t ON t.deployment_id = d.id AND t.status = 'pending'
-         AND t.position >= b.first_position AND t.position < b.first_position + b.size
+       FROM ${WAITING_TARGETS}
        WHERE d.status = 'in_progress' AND b.pending > 0 AND b.released_at IS NOT NULL
          AND coalesce(d.policy->>'pickup_timeout_hours',
                CASE WHEN d.rollout_strategy = 'rolling' AND NOT d.policy ? 'pickup_timeout_hours'
@@ -214,10 +217,7 @@ export class KnexTargetRepository implements TargetRepository {
   async findRemoved(limit: number): Promise<TargetKey[]> {
     const { rows } = await this.#knex.raw<{ rows: { deployment_id: string; device_id: string }[] }>(
       `SELECT t.deployment_id, t.device_id
-       FROM ota_deployments d
-       JOIN ota_deployment_batches b ON b.deployment_id = d.id
-       JOIN ota_deployment_devices t ON t.deployment_id = d.id AND t.status = 'pending'
-         AND t.position >= b.first_position AND t.position < b.first_position + b.size
+       FROM ${WAITING_TARGETS}
        WHERE d.status = 'in_progress' AND b.released_at IS NOT NULL
          AND b.pending BETWEEN 1 AND :few
          AND NOT EXISTS (SELECT 1 FROM edge_devices device WHERE device.id = t.device_id)
