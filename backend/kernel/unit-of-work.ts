@@ -1,9 +1,21 @@
 /**
- * A database transaction as services see it: something to hand to repositories, nothing to call.
- * Repositories know what it really is (`database/knex-unit-of-work.ts`).
+ * A database transaction as services see it: something to pass to repositories, which know what it
+ * really is (`database/knex-unit-of-work.ts`).
  */
 export interface Transaction {
-  readonly __transaction: unique symbol;
+  /**
+   * The database's clock when the transaction began. What is stored or compared takes this time: every
+   * process reads the same clock, however wrong its own one is.
+   */
+  readonly now: Date;
+}
+
+/** How long a transaction may wait or work before PostgreSQL ends it; left out: no limit. */
+export interface TransactionLimits {
+  /** Milliseconds that one statement may wait for a lock. */
+  readonly lockMs?: number;
+  /** Milliseconds that one statement may take, waiting included. */
+  readonly statementMs?: number;
 }
 
 export interface UnitOfWork {
@@ -12,5 +24,5 @@ export interface UnitOfWork {
    * again from the start after a deadlock or serialization failure, so `work` must have no effects
    * outside of the database.
    */
-  run<T>(work: (tx: Transaction) => Promise<T>): Promise<T>;
+  run<T>(work: (tx: Transaction) => Promise<T>, limits?: TransactionLimits): Promise<T>;
 }
