@@ -7,9 +7,10 @@ import type { AgentConfig } from './config.ts';
 import { StepFailure, UsageError, messageOf } from './errors.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { findHardwareId } from './hardware-id.ts';
-import { createHttpClient } from './network/http-client.ts';
+import { ServerUnreachable, createHttpClient } from './network/http-client.ts';
 import { readPollAnswer } from './network/offer.ts';
-import { createServerApi, describeAnswer } from './network/server-api.ts';
+import { describeAnswer, isJsonObject } from './network/answers.ts';
+import { createServerApi } from './network/server-api.ts';
 import { serverOf } from './server-option.ts';
 import { CYCLE_FILE } from './session.ts';
 import {
@@ -109,12 +110,18 @@ async function askServer(
 ): Promise<{ deployment_id: string; attempt: number; target_version: string } | null> {
   const http = await createHttpClient(config);
   try {
-    const limit = AbortSignal.timeout(config.server.timeout_seconds * 1000);
-    const answer = await createServerApi(http, credentials).checkUpdate(null, limit);
+    const { signal } = new AbortController();
+    const answer = await createServerApi(http, credentials).checkUpdate(null, signal);
+    const foreign = (what: string): ServerUnreachable =>
+      new ServerUnreachable(
+        `Something else than Ops-Center answered at ${credentials.server_url}: ${what}`,
+      );
+    if (!isJsonObject(answer.body)) throw foreign(describeAnswer(answer));
     if (answer.status !== 200) {
       throw new StepFailure(`The server refused the credentials: ${describeAnswer(answer)}`);
     }
     const wish = readPollAnswer(answer.body);
+    if (wish.kind === 'unusable' && !wish.attempt) throw foreign(wish.faults);
     return wish.kind === 'offer' ? wish.offer : null;
   } finally {
     await http.close();

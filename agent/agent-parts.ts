@@ -28,6 +28,11 @@ export function workDir(stateDir: string, runId = ''): string {
   return join(stateDir, 'work', runId);
 }
 
+/** Where the package of this run is downloaded to. */
+export function packageFileOf(stateDir: string, runId: string): string {
+  return join(workDir(stateDir, runId), 'package.tar.gz');
+}
+
 export function snapshotDir(stateDir: string, runId = ''): string {
   return join(stateDir, 'snapshots', runId);
 }

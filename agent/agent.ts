@@ -6,7 +6,7 @@ import { RestoreIncomplete } from './updates/going-back.ts';
 import type { HttpAnswer } from './network/http-client.ts';
 import type { ActiveUpdate, EndReport } from './state/journal.ts';
 import { type AcceptableOffer, readPollAnswer } from './network/offer.ts';
-import { describeAnswer } from './network/server-api.ts';
+import { describeAnswer } from './network/answers.ts';
 import { pause, pollDelay, pollDelayAfterFailure } from './timing.ts';
 import { carryOutUpdate } from './updates/update.ts';
 import { endReportBody } from './updates/work-end.ts';
@@ -109,14 +109,17 @@ async function poll(parts: AgentParts): Promise<CycleResult> {
     const why = `${describeAnswer(answer)}${hint}`;
     return { kind: 'no_answer', why, retryAfter: answer.retryAfter };
   }
-  outbox.hurry();
   const wish = readPollAnswer(answer.body);
+  if (wish.kind !== 'unusable') outbox.hurry();
   switch (wish.kind) {
     case 'nothing':
       return { kind: 'idle', pollAfter: wish.pollAfter };
     case 'unusable': {
-      logger.error(`the server's answer is not understood: ${wish.faults}`);
-      if (!wish.attempt) return { kind: 'no_answer', why: wish.faults, retryAfter: null };
+      if (!wish.attempt) {
+        const why = `the answer to the poll is not one of Ops-Center: ${wish.faults}`;
+        return { kind: 'no_answer', why, retryAfter: answer.retryAfter };
+      }
+      logger.error(`the server's offer is not understood: ${wish.faults}`);
       const end: EndReport = {
         status: 'failed',
         error_message: `The offer cannot be carried out: ${wish.faults}`,

@@ -44,8 +44,15 @@ export class UsageError extends Error {
   }
 }
 
+/** With its causes; of several errors at once (a connection tried by several addresses), each one. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const cause = error.cause instanceof Error ? ` (${error.cause.message})` : '';
-  return (error.message || error.name) + cause;
+  const cause = error.cause instanceof Error ? ` (${messageOf(error.cause)})` : '';
+  return ownMessageOf(error) + cause;
+}
+
+function ownMessageOf(error: Error): string {
+  if (!(error instanceof AggregateError)) return error.message || error.name;
+  const inner = [...new Set(error.errors.map(messageOf))].join('; ');
+  return [error.message, inner].filter(Boolean).join(': ') || error.name;
 }

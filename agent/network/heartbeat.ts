@@ -2,7 +2,8 @@
 import { cpus, freemem, loadavg, networkInterfaces, totalmem, uptime } from 'node:os';
 import type { Logger } from 'pino';
 import { messageOf } from '../errors.ts';
-import { type Heartbeat, type ServerApi, describeAnswer } from './server-api.ts';
+import { describeAnswer, isJsonObject } from './answers.ts';
+import type { Heartbeat, ServerApi } from './server-api.ts';
 import { pause } from '../timing.ts';
 
 /** Runs until the signal; never rejects. */
@@ -16,7 +17,8 @@ export async function sendHeartbeats(
   while (!signal.aborted) {
     try {
       const answer = await api.heartbeat(measure(), signal);
-      if (answer.status >= 300) throw new Error(describeAnswer(answer));
+      if (answer.status >= 300 || !isJsonObject(answer.body))
+        throw new Error(describeAnswer(answer));
       reachable = true;
     } catch (error) {
       if (signal.aborted) return;

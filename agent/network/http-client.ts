@@ -16,6 +16,8 @@ export class ServerUnreachable extends Error {
 
 export interface HttpAnswer {
   status: number;
+  /** Of the content, in lower case, without parameters; `null` when there is none. */
+  mediaType: string | null;
   /** The parsed JSON body; `undefined` when it is something else. */
   body: unknown;
   /** Milliseconds. */
@@ -72,6 +74,7 @@ export async function createHttpClient(config: AgentConfig): Promise<HttpClient>
           });
           return {
             status: answer.statusCode,
+            mediaType: mediaTypeOf(firstOf(answer.headers['content-type'])),
             body: parseJson(await readLimited(answer.body)),
             retryAfter: parseRetryAfter(firstOf(answer.headers['retry-after']), Date.now()),
           };
@@ -91,6 +94,10 @@ export async function createHttpClient(config: AgentConfig): Promise<HttpClient>
 
 export function firstOf(header: string | string[] | undefined): string | undefined {
   return Array.isArray(header) ? header[0] : header;
+}
+
+function mediaTypeOf(header: string | undefined): string | null {
+  return header?.split(';')[0]?.trim().toLowerCase() || null;
 }
 
 function matchesHost(host: string, rule: string): boolean {

@@ -21,7 +21,11 @@ const answerSchema = Joi.object({
     .unknown(true)
     .allow(null),
   poll_after_seconds: pollAfter,
-}).unknown(true);
+})
+  .unknown(true)
+  // No body at all is no answer.
+  .required()
+  .label('the answer');
 
 const offerSchema = Joi.object({
   deployment_id: identifier.required(),

@@ -18,13 +18,21 @@ export interface PackageRequest {
   signal: AbortSignal;
 }
 
-/** The connection or the server failed; another try may succeed. */
+/**
+ * The connection or the server failed; another try may succeed. What passes by itself (no network, a
+ * name that cannot be resolved, a clock that is behind, a portal) is never the end of an attempt.
+ */
 export class Interruption extends Error {
   override readonly name = 'Interruption';
   readonly retryAfter: number | null;
-  constructor(message: string, retryAfter: number | null = null) {
+  readonly passes: boolean;
+  constructor(
+    message: string,
+    { retryAfter = null, passes = false }: { retryAfter?: number | null; passes?: boolean } = {},
+  ) {
     super(message);
     this.retryAfter = retryAfter;
+    this.passes = passes;
   }
 }
 
@@ -81,11 +89,27 @@ async function ask(
         `Download refused: the certificate of ${url.host} is not accepted: ${messageOf(error)}`,
       );
     }
-    throw new Interruption(`${url.host}: ${messageOf(error)}`);
+    throw new Interruption(`${url.host}: ${messageOf(error)}`, { passes: neverConnected(error) });
   }
 }
 
+const NOT_CONNECTED = new Set([
+  ...['ENOTFOUND', 'EAI_AGAIN', 'EAI_FAIL', 'ENODATA', 'ECONNREFUSED', 'ETIMEDOUT'],
+  ...['ENETUNREACH', 'ENETDOWN', 'EHOSTUNREACH', 'EHOSTDOWN', 'EADDRNOTAVAIL'],
+  ...['UND_ERR_CONNECT_TIMEOUT', 'CERT_NOT_YET_VALID'],
+]);
+
+/** The fault lies before the package host: in the network, the name service, the proxy, the clock. */
+function neverConnected(error: unknown): boolean {
+  const refusedByProxy = error instanceof Error && error.message.startsWith('Proxy response');
+  return refusedByProxy || NOT_CONNECTED.has(errorCode(error) ?? '');
+}
+
+/** A certificate that is not valid yet is none: the clock of a device may be behind. */
 function isCertificateFault(error: unknown): boolean {
   const code = errorCode(error) ?? '';
-  return /^(CERT_|ERR_TLS_CERT|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_(GET|VERIFY))/.test(code);
+  return (
+    code !== 'CERT_NOT_YET_VALID' &&
+    /^(CERT_|ERR_TLS_CERT|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_(GET|VERIFY))/.test(code)
+  );
 }

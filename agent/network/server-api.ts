@@ -2,7 +2,8 @@
 import type { LogUpload, StatusReport } from '../../backend/contract/device-api.ts';
 import { type Credentials, readRegistration } from '../state/credentials.ts';
 import { StepFailure, messageOf } from '../errors.ts';
-import type { HttpAnswer, HttpClient } from './http-client.ts';
+import { describeAnswer, isJsonObject } from './answers.ts';
+import { type HttpAnswer, type HttpClient, ServerUnreachable } from './http-client.ts';
 
 export interface Heartbeat {
   status: string;
@@ -17,8 +18,6 @@ export interface Heartbeat {
 export interface ServerApi {
   readonly origin: string;
   readonly token: string;
-  /** How often the server has answered anything at all, refusals included, since this was made. */
-  readonly answers: number;
   checkUpdate(currentVersion: string | null, signal: AbortSignal): Promise<HttpAnswer>;
   report(deploymentId: string, body: StatusReport, signal: AbortSignal): Promise<HttpAnswer>;
   uploadLog(deploymentId: string, body: LogUpload, signal: AbortSignal): Promise<HttpAnswer>;
@@ -33,21 +32,12 @@ export function createServerApi(http: HttpClient, who: Credentials): ServerApi {
   };
   const device = { device_id: who.device_id };
   const token = who.auth_token;
-  let answers = 0;
-  const call: HttpClient['json'] = async (request) => {
-    const answer = await http.json(request);
-    answers++;
-    return answer;
-  };
   const deployment = (id: string): string => `/api/v1/ota/deployments/${encodeURIComponent(id)}`;
   return {
     origin: new URL(who.server_url).origin,
     token,
-    get answers() {
-      return answers;
-    },
     checkUpdate: (version, signal) =>
-      call({
+      http.json({
         method: 'GET',
         url: at('/api/v1/ota/check-update', {
           ...device,
@@ -57,7 +47,7 @@ export function createServerApi(http: HttpClient, who: Credentials): ServerApi {
         signal,
       }),
     report: (id, body, signal) =>
-      call({
+      http.json({
         method: 'POST',
         url: at(`${deployment(id)}/status`, device),
         token,
@@ -65,9 +55,9 @@ export function createServerApi(http: HttpClient, who: Credentials): ServerApi {
         signal,
       }),
     uploadLog: (id, body, signal) =>
-      call({ method: 'POST', url: at(`${deployment(id)}/logs`, device), token, body, signal }),
+      http.json({ method: 'POST', url: at(`${deployment(id)}/logs`, device), token, body, signal }),
     heartbeat: (body, signal) =>
-      call({
+      http.json({
         method: 'POST',
         url: at(`/api/v1/edge/devices/${encodeURIComponent(who.device_id)}/heartbeat`),
         token,
@@ -85,8 +75,8 @@ export interface RegistrationRequest {
 }
 
 /**
- * @throws {StepFailure} when the server refuses or answers something else
- * @throws {ServerUnreachable}
+ * @throws {StepFailure} when the server refuses
+ * @throws {ServerUnreachable} no answer, or none of Ops-Center
  */
 export async function registerDevice(
   http: HttpClient,
@@ -95,6 +85,12 @@ export async function registerDevice(
 ): Promise<Credentials> {
   const url = new URL(`${serverUrl}/api/v1/edge/devices/register`);
   const answer = await http.json({ method: 'POST', url, body: request });
+  // The route is the host's, and so are its errors: they are JSON, too, but know no codes of the product.
+  if (!isJsonObject(answer.body)) {
+    throw new ServerUnreachable(
+      `Something else than Ops-Center answered at ${url.origin}: ${describeAnswer(answer)}`,
+    );
+  }
   if (answer.status < 200 || answer.status > 299) {
     throw new StepFailure(`The server refused the registration: ${describeAnswer(answer)}`);
   }
@@ -107,12 +103,4 @@ export async function registerDevice(
   } catch (error) {
     throw new StepFailure(`The server's answer is not a registration: ${messageOf(error)}`);
   }
-}
-
-/** Status and, when the server gave one, its explanation: `409 stale_attempt: …`. */
-export function describeAnswer(answer: HttpAnswer): string {
-  const body = (answer.body ?? {}) as { code?: unknown; detail?: unknown; message?: unknown };
-  const code = typeof body.code === 'string' ? ` ${body.code}` : '';
-  const why = [body.detail, body.message].find((text) => typeof text === 'string');
-  return `${answer.status}${code}${why ? `: ${String(why).slice(0, 300)}` : ''}`;
 }

@@ -3,17 +3,17 @@ import type { StatusReport } from '../../backend/contract/device-api.ts';
 import type { AgentParts } from '../agent-parts.ts';
 import { AttemptWithdrawn } from '../errors.ts';
 import type { HttpAnswer } from '../network/http-client.ts';
-import { describeAnswer } from '../network/server-api.ts';
+import { describeAnswer, receptionOf, withdraws } from '../network/answers.ts';
 import { pause } from '../timing.ts';
 import type { Receipt } from './outbox.ts';
-
-/** Refusals of a report that say the server no longer wants this attempt. */
-const WITHDRAWING = new Set([404, 409, 410]);
 
 export interface Attempt {
   deployment_id: string;
   attempt: number;
 }
+
+/** `answered`: not by a server that has recorded the report. */
+export type Heard = 'recorded' | 'answered' | 'silence';
 
 export class AttemptReports {
   readonly #parts: AgentParts;
@@ -38,19 +38,25 @@ export class AttemptReports {
 
   /**
    * Waits a limited time for the answer: a server that is away must not hold the device up.
-   * @returns whether the server is there: it answered something meanwhile, or had asked for patience
+   * @returns what came of it meanwhile
    * @throws the reason of {@link untouchedSignal}
    */
-  async sendAndListen(report: StatusReport): Promise<boolean> {
-    const answersBefore = this.#parts.api.answers;
+  async sendAndListen(report: StatusReport): Promise<Heard> {
+    const { outbox } = this.#parts;
+    const answersBefore = outbox.answers;
     const { delivery } = await this.#add(report);
-    const heard = delivery.then(({ answer }) => this.#heed(answer));
+    const heard = delivery.then(({ recorded, answer }) => {
+      this.#heed(answer);
+      return recorded;
+    });
     const waiting = new AbortController();
     const limit = this.#parts.config.reports.wait_seconds * 1000;
     const signal = AbortSignal.any([this.untouchedSignal, waiting.signal]);
-    await Promise.race([heard, pause(limit, signal)]).finally(() => waiting.abort());
+    const timeUp = pause(limit, signal).then(() => false);
+    const recorded = await Promise.race([heard, timeUp]).finally(() => waiting.abort());
     this.untouchedSignal.throwIfAborted();
-    return this.#parts.api.answers > answersBefore || this.#parts.outbox.toldToWait;
+    if (recorded) return 'recorded';
+    return outbox.answers > answersBefore || outbox.toldToWait ? 'answered' : 'silence';
   }
 
   /**
@@ -98,9 +104,9 @@ export class AttemptReports {
 
   #heed(answer: HttpAnswer): void {
     const directive = (answer.body as { directive?: unknown } | undefined)?.directive;
-    if (answer.status < 300 && directive === 'abort') {
+    if (receptionOf('status', answer) === 'recorded' && directive === 'abort') {
       this.#withdrawal.abort(new AttemptWithdrawn('stopped because the server said so', true));
-    } else if (WITHDRAWING.has(answer.status)) {
+    } else if (withdraws(answer)) {
       const why = `stopped because the server refused the report: ${describeAnswer(answer)}`;
       this.#withdrawal.abort(new AttemptWithdrawn(why, false));
     }

@@ -10,24 +10,20 @@ import type { AgentConfig } from '../config.ts';
 import { isTemporary, readIfPresent, removeDurable, writeDurable } from '../state/durable-file.ts';
 import { messageOf } from '../errors.ts';
 import type { HttpAnswer } from '../network/http-client.ts';
-import { type ServerApi, describeAnswer } from '../network/server-api.ts';
+import { describeAnswer, receptionOf } from '../network/answers.ts';
+import type { ServerApi } from '../network/server-api.ts';
 import { backoff, pause } from '../timing.ts';
 
 export type OutboxMessage =
   | { kind: 'status'; deployment_id: string; body: StatusReport }
   | { kind: 'log'; deployment_id: string; body: LogUpload };
 
-/** What became of a message: the server took it (2xx), or will never take it. */
-export type Delivery = { accepted: boolean; answer: HttpAnswer };
+/** What became of a message: the server has recorded it, or will never take it. */
+export type Delivery = { recorded: boolean; answer: HttpAnswer };
 
 /** The caller may wait for the delivery, or not; it happens anyway. */
 export interface Receipt {
   delivery: Promise<Delivery>;
-}
-
-/** Answers after which a message is sent again: the fault may pass. */
-export function isTransient(status: number): boolean {
-  return status === 401 || status === 408 || status === 425 || status === 429 || status >= 500;
 }
 
 interface Entry {
@@ -43,6 +39,7 @@ export class Outbox {
   readonly #listeners = new Set<() => void>();
   #next = 1;
   #hurry: (() => void) | null = null;
+  #answers = 0;
   #toldToWait = false;
 
   private constructor(dir: string) {
@@ -74,7 +71,12 @@ export class Outbox {
     return this.#entries.length;
   }
 
-  /** The server's last answer was `Retry-After`, and that time is not over. */
+  /** How often somebody has answered a message, the server or whatever stands before it. */
+  get answers(): number {
+    return this.#answers;
+  }
+
+  /** The last answer was `Retry-After`, and that time is not over. */
   get toldToWait(): boolean {
     return this.#toldToWait;
   }
@@ -138,6 +140,7 @@ export class Outbox {
           continue;
         }
         const outcome = await send(api, entry.message, signal);
+        if ('delivery' in outcome || outcome.answered) this.#answers++;
         if ('delivery' in outcome) {
           failures = 0;
           await this.#settle(entry, outcome.delivery, logger);
@@ -170,7 +173,7 @@ export class Outbox {
   async #settle(entry: Entry, delivery: Delivery, logger: Logger): Promise<void> {
     const { kind, deployment_id: deployment, body } = entry.message;
     const status = 'status' in body ? body.status : undefined;
-    if (delivery.accepted) logger.debug({ kind, deployment, status }, 'delivered');
+    if (delivery.recorded) logger.debug({ kind, deployment, status }, 'delivered');
     else {
       const why = describeAnswer(delivery.answer);
       logger.warn({ kind, deployment, status }, `the server refused a report: ${why}`);
@@ -205,7 +208,8 @@ export class Outbox {
   }
 }
 
-type Outcome = { delivery: Delivery } | { why: string; retryAfter: number | null };
+type Outcome =
+  { delivery: Delivery } | { why: string; retryAfter: number | null; answered: boolean };
 
 async function send(api: ServerApi, message: OutboxMessage, signal: AbortSignal): Promise<Outcome> {
   try {
@@ -213,14 +217,12 @@ async function send(api: ServerApi, message: OutboxMessage, signal: AbortSignal)
       message.kind === 'status'
         ? await api.report(message.deployment_id, message.body, signal)
         : await api.uploadLog(message.deployment_id, message.body, signal);
-    if (answer.status >= 200 && answer.status < 300)
-      return { delivery: { accepted: true, answer } };
-    if (answer.status >= 400 && !isTransient(answer.status)) {
-      return { delivery: { accepted: false, answer } };
-    }
-    return { why: describeAnswer(answer), retryAfter: answer.retryAfter };
+    const reception = receptionOf(message.kind, answer);
+    return reception === 'unknown'
+      ? { why: describeAnswer(answer), retryAfter: answer.retryAfter, answered: true }
+      : { delivery: { recorded: reception === 'recorded', answer } };
   } catch (error) {
-    return { why: messageOf(error), retryAfter: null };
+    return { why: messageOf(error), retryAfter: null, answered: false };
   }
 }
 

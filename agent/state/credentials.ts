@@ -30,7 +30,10 @@ const registrationAnswer = Joi.object({
     .required(),
   heartbeat_interval: Joi.number().min(1).max(86_400).default(60),
   config_version: Joi.alternatives(Joi.string().allow(''), Joi.number(), nothing).default(null),
-}).unknown(true);
+})
+  .unknown(true)
+  .required()
+  .label('the registration');
 
 /** What the server says of a device that it registers. */
 type Registration = Omit<Credentials, 'server_url' | 'hardware_id'>;

@@ -1,6 +1,7 @@
 /**
- * Fetches the package into a file. What is there of an earlier try is continued when the server can
- * prove it still has the same file (Range with If-Range); otherwise the download starts over.
+ * Fetches the package into a file. What is there of an earlier try, of this attempt or the one before, is
+ * continued (Range, with If-Range where there is a strong ETag). The checksum decides what is right, and
+ * nothing else: no header, no status says that the bytes are wrong.
  */
 import { type FileHandle, mkdir, open, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -8,13 +9,21 @@ import type { Logger } from 'pino';
 import type { Dispatcher } from 'undici';
 import type { AgentConfig } from '../config.ts';
 import { errorCode, readIfPresent, writeDurable } from '../state/durable-file.ts';
-import { StepFailure, messageOf } from '../errors.ts';
+import { NotNow, StepFailure, messageOf } from '../errors.ts';
+import { plainText } from '../process/limited-output.ts';
+import { checkPackage } from './check.ts';
 import { type HttpClient, firstOf } from '../network/http-client.ts';
 import { Interruption, requestPackage } from '../network/package-request.ts';
 import { packageUrlFault } from '../network/package-url.ts';
 import { backoff, parseRetryAfter, pause } from '../timing.ts';
 
-const TRANSIENT = new Set([408, 425, 429, 500, 502, 503, 504]);
+/** 401 and 403: an address that has expired is signed anew by the next redirect. 511: a portal. */
+const TRANSIENT = new Set([401, 403, 408, 425, 429, 500, 502, 503, 504, 511]);
+/** Object stores say so with 400, too. */
+const PASSING_TEXT = /Expired|RequestTimeout|SlowDown|RequestTimeTooSkewed/;
+const MAX_EXPLANATION_BYTES = 2048;
+/** After so many fruitless tries a fault that passes by itself is waited for, and the tries begin again. */
+const TRIES_BEFORE_WAITING = 3;
 const RETRY_MIN_MS = 1000;
 const RETRY_MAX_MS = 60_000;
 /** Milliseconds; a device's clock jumps by years when it finds a time server after its start. */
@@ -42,36 +51,48 @@ export interface DownloadRequest {
 interface PartInfo {
   url: string;
   checksum: string;
+  /** A strong ETag or a date: what `If-Range` can be answered by. */
   validator: string | null;
+  /** ETag as it came, a weak one, too. */
+  etag: string | null;
   total: number | null;
 }
 
+interface Part extends PartInfo {
+  size: number;
+}
+
 /**
- * Resolves when the server has sent everything; whether it is the right thing is for the check.
- * @returns whether a part fetched earlier was continued
+ * Resolves when the package is there and right.
  * @throws {StepFailure} when the package cannot be had, and why
+ * @throws {NotNow} when what keeps it away passes by itself
  */
-export async function downloadPackage(job: DownloadRequest): Promise<{ resumed: boolean }> {
+export async function downloadPackage(job: DownloadRequest): Promise<void> {
   const fault = packageUrlFault(job.url, job.limits.allow_insecure_loopback);
   if (fault) throw new StepFailure(`Download refused: ${fault}`);
   await mkdir(dirname(job.file), { recursive: true, mode: 0o700 });
   const deadline = monotonic() + job.limits.deadline_seconds * 1000;
+  const patience = Math.min(TRIES_BEFORE_WAITING, job.limits.max_attempts);
   for (let failures = 0; ;) {
     job.signal.throwIfAborted();
     const before = await sizeOf(job.file);
     try {
-      const resumed = await fetchOnce(job);
-      return { resumed };
+      await fetchAndCheck(job);
+      return;
     } catch (error) {
       if (job.signal.aborted) throw job.signal.reason;
       if (!(error instanceof Interruption)) throw asStepFailure(error);
       // A try that brought new bytes is progress: only fruitless ones in a row are counted.
       failures = (await sizeOf(job.file)) > before ? 1 : failures + 1;
+      const wait = error.retryAfter ?? backoff(failures, RETRY_MIN_MS, RETRY_MAX_MS, Math.random());
+      const late = monotonic() + wait > deadline;
+      if (error.passes && (failures >= patience || late)) {
+        throw new NotNow(`the package cannot be fetched yet: ${error.message}`);
+      }
       if (failures >= job.limits.max_attempts) {
         throw new StepFailure(`Download failed after ${failures} tries: ${error.message}`);
       }
-      const wait = error.retryAfter ?? backoff(failures, RETRY_MIN_MS, RETRY_MAX_MS, Math.random());
-      if (monotonic() + wait > deadline) {
+      if (late) {
         throw new StepFailure(
           `Download not finished within ${job.limits.deadline_seconds} seconds: ${error.message}`,
         );
@@ -88,33 +109,51 @@ export async function discardDownload(file: string): Promise<void> {
   await rm(`${file}.json`, { force: true });
 }
 
-async function fetchOnce(job: DownloadRequest): Promise<boolean> {
+async function fetchAndCheck(job: DownloadRequest): Promise<void> {
   const part = await continuablePart(job);
-  if (part && part.total !== null && part.size === part.total) return true;
-  const headers = part
-    ? { range: `bytes=${part.size}-`, 'if-range': part.validator }
-    : ({} as Record<string, string>);
-  const answer = await requestPackage(job, headers);
+  const complete = part !== null && part.size === part.total;
+  const { resumed, sized } = complete ? { resumed: true, sized: true } : await fetchOnce(job, part);
   try {
-    await store(job, answer, part);
-    return part !== null && answer.statusCode === 206;
+    await checkPackage(job.file, job.checksum, job.signal);
+  } catch (error) {
+    if (!(error instanceof StepFailure)) throw error;
+    // Without a length nothing tells a body that was cut from a whole one, except that there is more.
+    if (!sized && !resumed) throw new Interruption(`${error.message} The body may have been cut.`);
+    await discardDownload(job.file);
+    // The earlier part may have been of another file after all: once more, from the beginning.
+    if (resumed) throw new Interruption(`${error.message} Downloading from the beginning.`);
+    throw error;
+  }
+}
+
+/** @returns whether a part was continued; whether the server had said how long the body is */
+async function fetchOnce(
+  job: DownloadRequest,
+  part: Part | null,
+): Promise<{ resumed: boolean; sized: boolean }> {
+  const answer = await requestPackage(job, part ? rangeHeaders(job, part) : {});
+  try {
+    const total = await store(job, answer, part);
+    return { resumed: answer.statusCode === 206, sized: total !== null };
   } finally {
     answer.body.on('error', () => undefined);
     answer.body.destroy();
   }
 }
 
-async function continuablePart(
-  job: DownloadRequest,
-): Promise<{ size: number; validator: string; total: number | null } | null> {
+/** `If-Range` only with what came from the same address: another one names the same file differently. */
+function rangeHeaders(job: DownloadRequest, part: Part): Record<string, string> {
+  const condition = part.url === job.url ? part.validator : null;
+  return { range: `bytes=${part.size}-`, ...(condition ? { 'if-range': condition } : {}) };
+}
+
+async function continuablePart(job: DownloadRequest): Promise<Part | null> {
   const size = await sizeOf(job.file);
   const text = await readIfPresent(`${job.file}.json`);
   if (size > 0 && text !== null) {
     try {
       const info = JSON.parse(text) as PartInfo;
-      if (info.url === job.url && info.checksum === job.checksum && info.validator !== null) {
-        return { size, validator: info.validator, total: info.total };
-      }
+      if (info.checksum === job.checksum) return { ...info, size };
     } catch {
       // Unreadable: start over.
     }
@@ -123,51 +162,138 @@ async function continuablePart(
   return null;
 }
 
+/** @returns the size of the whole package, where the server told it */
 async function store(
   job: DownloadRequest,
   answer: Dispatcher.ResponseData,
-  part: { size: number } | null,
-): Promise<void> {
+  part: Part | null,
+): Promise<number | null> {
   const { statusCode: status, headers } = answer;
   if (status === 416) {
     await discardDownload(job.file);
     throw new Interruption('the server has no more bytes of this file; starting over');
   }
-  if (status !== 200 && status !== 206) {
-    if (!TRANSIENT.has(status))
-      throw new StepFailure(`Download failed: the server answered ${status}`);
-    const wait = parseRetryAfter(firstOf(headers['retry-after']), Date.now());
-    throw new Interruption(`the server answered ${status}`, wait);
+  if (status !== 200 && status !== 206) throw await refusal(job, answer);
+  const body = await startOf(answer.body);
+  // What stands in for the package must not cost what is there of it.
+  if (status === 200 && isPage(headers, body.first)) {
+    throw new Interruption('something between device and server sent a page, not the package', {
+      passes: true,
+    });
   }
-  const encoding = firstOf(headers['content-encoding']);
-  if (encoding && encoding !== 'identity') {
-    throw new StepFailure(`Download failed: the server sent the package as ${encoding}`);
-  }
-  const start = part && status === 206 ? rangeStart(firstOf(headers['content-range'])) : 0;
-  if (status === 206 && (!part || start !== part.size)) {
+  const start = status === 206 ? rangeStart(firstOf(headers['content-range'])) : 0;
+  if (status === 206 && (!part || start !== part.size || !isSameFile(part, job, headers))) {
     await discardDownload(job.file);
     throw new Interruption('the server sent another range than asked for; starting over');
   }
-  const length = Number(firstOf(headers['content-length']) ?? Number.NaN);
-  const total = Number.isSafeInteger(length) ? start + length : null;
+  const total = sizeOfWhole(headers, start, job.exactSize);
   const max = job.exactSize ?? job.limits.max_bytes;
   if (total !== null && total > max) throw tooLarge(job, max);
-  await writeDurable(
-    `${job.file}.json`,
-    JSON.stringify({
-      url: job.url,
-      checksum: job.checksum,
-      validator: validatorOf(headers),
-      total,
-    } satisfies PartInfo),
-  );
+  const info: PartInfo = {
+    url: job.url,
+    checksum: job.checksum,
+    validator: validatorOf(headers),
+    etag: firstOf(headers.etag) ?? null,
+    total,
+  };
+  await writeDurable(`${job.file}.json`, JSON.stringify(info));
   const handle = await open(job.file, start > 0 ? 'r+' : 'w', 0o600);
   try {
-    await receive(job, answer.body, handle, start, total, max);
+    await receive(job, body.all, handle, start, total, max);
     await handle.sync();
   } finally {
     await handle.close();
   }
+  return total;
+}
+
+/** An answer without the package. */
+async function refusal(
+  job: DownloadRequest,
+  answer: Dispatcher.ResponseData,
+): Promise<StepFailure | Interruption> {
+  const { statusCode: status, headers } = answer;
+  const text = await explanationOf(answer);
+  const said = `the server answered ${status}${text ? `: ${text}` : ''}`;
+  const ownServer = job.url.startsWith(`${job.server.origin}/api/`);
+  // Ops-Center says what it means in its own words; a host that is starting does not.
+  const starting = ownServer && !/\b(not_found|gone)\b/.test(text);
+  if (!TRANSIENT.has(status) && !PASSING_TEXT.test(text) && !starting) {
+    return new StepFailure(`Download failed: ${said}`);
+  }
+  const retryAfter = parseRetryAfter(firstOf(headers['retry-after']), Date.now());
+  return new Interruption(said, { retryAfter, passes: status === 511 });
+}
+
+/** What an object store (`<Code>`, `<Message>`), Ops-Center (`code`, `detail`) or a plain text says. */
+async function explanationOf({ body, headers }: Dispatcher.ResponseData): Promise<string> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of body as AsyncIterable<Buffer>) {
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size >= MAX_EXPLANATION_BYTES) break;
+    }
+  } catch {
+    // The status has to do.
+  }
+  const text = plainText(Buffer.concat(chunks).subarray(0, MAX_EXPLANATION_BYTES));
+  const pick = (...names: string[]): string | undefined =>
+    names
+      .map((name) => new RegExp(`<${name}>([^<]*)<|"${name}"\\s*:\\s*"([^"]*)"`).exec(text))
+      .map((found) => found?.[1] ?? found?.[2])
+      .find((one) => one);
+  const parts = [pick('Code', 'code'), pick('Message', 'detail', 'message')].filter(Boolean);
+  if (parts.length > 0) return parts.join(': ').slice(0, 300);
+  const plain = firstOf(headers['content-type'])?.startsWith('text/plain') ?? false;
+  return plain ? text.trim().slice(0, 300) : '';
+}
+
+/** The first bytes are looked at before anything is written. */
+async function startOf(
+  body: AsyncIterable<Buffer>,
+): Promise<{ first: Buffer; all: AsyncIterable<Buffer> }> {
+  const chunks = body[Symbol.asyncIterator]();
+  let head: IteratorResult<Buffer>;
+  try {
+    head = await chunks.next();
+  } catch (error) {
+    throw new Interruption(`the connection broke before the first byte: ${messageOf(error)}`);
+  }
+  const all = async function* (): AsyncGenerator<Buffer> {
+    for (let one = head; one.done !== true; one = await chunks.next()) yield one.value;
+  };
+  return { first: head.done === true ? Buffer.alloc(0) : head.value, all: all() };
+}
+
+function isPage(headers: Dispatcher.ResponseData['headers'], first: Buffer): boolean {
+  const gzip = first[0] === 0x1f && first[1] === 0x8b;
+  const html = /^text\/html\b/i.test(firstOf(headers['content-type']) ?? '');
+  return (
+    !gzip && (html || /^\ufeff?\s*<(!doctype|html|\?xml)/i.test(first.toString('utf8', 0, 64)))
+  );
+}
+
+/** A whole that has another size or name by now is not the one the part is of. */
+function isSameFile(
+  part: Part,
+  job: DownloadRequest,
+  headers: Dispatcher.ResponseData['headers'],
+): boolean {
+  const whole = Number(/\/(\d+)$/.exec(firstOf(headers['content-range']) ?? '')?.[1] ?? Number.NaN);
+  if (part.total !== null && Number.isSafeInteger(whole) && whole !== part.total) return false;
+  const etag = firstOf(headers.etag);
+  return part.url !== job.url || part.etag === null || etag === undefined || etag === part.etag;
+}
+
+function sizeOfWhole(
+  headers: Dispatcher.ResponseData['headers'],
+  start: number,
+  exactSize: number | null,
+): number | null {
+  const length = Number(firstOf(headers['content-length']) ?? Number.NaN);
+  return Number.isSafeInteger(length) ? start + length : exactSize;
 }
 
 async function receive(

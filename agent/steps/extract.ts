@@ -20,6 +20,9 @@ import { StepFailure, messageOf } from '../errors.ts';
 const RATIO_FLOOR_BYTES = 16 * 1024 * 1024;
 const MAX_PATH_BYTES = 1024;
 const KEPT_MODE_BITS = 0o777;
+/** gzip and zstd. */
+const COMPRESSED = ['1f8b', '28b52ffd'].map((hex) => Buffer.from(hex, 'hex'));
+const MAGIC_BYTES = 4;
 
 export interface ExtractRequest {
   file: string;
@@ -51,12 +54,19 @@ export async function extractPackage(job: ExtractRequest): Promise<void> {
 
 async function unpack(job: ExtractRequest): Promise<void> {
   const packed = (await stat(job.file)).size;
-  const rules = new ArchiveRules(job.limits);
+  const maxBytes = Math.min(
+    job.limits.max_bytes,
+    Math.max(packed * job.limits.max_ratio, RATIO_FLOOR_BYTES),
+  );
+  const rules = new ArchiveRules(job.limits, maxBytes);
   const unpacker = new Unpack({
     cwd: job.target,
     strict: true,
     preserveOwner: false,
     noMtime: true,
+    // Compression ends here; see `refuseCompressed`.
+    brotli: false,
+    zstd: false,
     maxDepth: job.limits.max_depth + 1,
     // What the reader of one entry admits is final: it throws, and nothing after it is written.
     filter: (path: string, entry: unknown) => rules.admit(path, entry as ReadEntry),
@@ -72,11 +82,8 @@ async function unpack(job: ExtractRequest): Promise<void> {
 
   const hash = createHash('sha256');
   const gunzip = createGunzip();
-  const maxBytes = Math.min(
-    job.limits.max_bytes,
-    Math.max(packed * job.limits.max_ratio, RATIO_FLOOR_BYTES),
-  );
   let unpacked = 0;
+  let head: Buffer = Buffer.alloc(0);
   // What pipeline() itself reports may be only the abort that followed.
   let firstFault: unknown = null;
   await pipeline(
@@ -91,6 +98,7 @@ async function unpack(job: ExtractRequest): Promise<void> {
     async (chunks: AsyncIterable<Buffer>) => {
       try {
         for await (const chunk of chunks) {
+          if (unpacked < MAGIC_BYTES) head = refuseCompressed(Buffer.concat([head, chunk]));
           unpacked += chunk.length;
           if (unpacked > maxBytes) {
             throw new StepFailure(
@@ -118,6 +126,16 @@ async function unpack(job: ExtractRequest): Promise<void> {
   if (job.expected) rules.requireExactly(job.expected);
 }
 
+/**
+ * The archive library unpacks what is compressed once more, behind the counter of bytes. So nothing that
+ * looks so reaches it: a tar archive begins with a file name, never with these bytes.
+ */
+function refuseCompressed(head: Buffer): Buffer {
+  const twice = COMPRESSED.some((magic) => head.subarray(0, magic.length).equals(magic));
+  if (twice) throw new StepFailure('The package is compressed more than once: refused.');
+  return head.subarray(0, MAGIC_BYTES);
+}
+
 /** What an archive may hold; `admit` is asked for each entry before anything of it is written. */
 class ArchiveRules {
   readonly #limits: AgentConfig['extract'];
@@ -126,8 +144,11 @@ class ArchiveRules {
   #entries = 0;
   #bytes = 0;
 
-  constructor(limits: AgentConfig['extract']) {
+  readonly #maxBytes: number;
+
+  constructor(limits: AgentConfig['extract'], maxBytes: number) {
     this.#limits = limits;
+    this.#maxBytes = maxBytes;
   }
 
   /** @throws {StepFailure} */
@@ -157,6 +178,9 @@ class ArchiveRules {
       if (this.#files.has(name) || this.#folders.has(name)) refuse('occurs twice');
       this.#files.add(name);
       this.#bytes += entry.size;
+      if (this.#bytes > this.#maxBytes) {
+        refuse(`takes the files to more than ${this.#maxBytes} bytes: a decompression bomb`);
+      }
     } else if (this.#files.has(name)) refuse('is a file and a folder');
     else this.#folders.add(name);
     for (let depth = 1; depth < parts.length; depth++) {

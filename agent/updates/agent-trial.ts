@@ -6,7 +6,7 @@
  */
 import { lstat, mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type AgentParts, readCurrentVersion, workDir } from '../agent-parts.ts';
+import { type AgentParts, workDir } from '../agent-parts.ts';
 import { AgentHandingOver, NotNow, StepFailure, messageOf } from '../errors.ts';
 import type { ActiveUpdate } from '../state/journal.ts';
 import { PROGRAM_NAMES, digestOf, findProgram, storeVersion } from '../launcher/agent-versions.ts';
@@ -17,9 +17,7 @@ import {
   readRequests,
   writeRequest,
 } from '../launcher/launcher-state.ts';
-import { readPollAnswer } from '../network/offer.ts';
-import { describeAnswer } from '../network/server-api.ts';
-import { pause, pollDelayAfterFailure } from '../timing.ts';
+import { untilServerKnowsUs } from './server-contact.ts';
 
 /** What `install.sh` is told: where it may put a new agent. Nothing without a launcher. */
 export async function prepareAgentFolder(
@@ -80,7 +78,7 @@ export async function concludeTrial(
   if (!launch) throw new NotNow('a new agent is on trial: start ota-launcher, or its service');
   if (launch.version === version) {
     if (!(await isConfirmed(launch.home, run_id))) {
-      await untilServerAnswers(parts);
+      await untilServerKnowsUs(parts, parts.stopping);
       await writeRequest(launch.home, 'confirmed', { version, run_id });
     }
     return null;
@@ -117,28 +115,6 @@ async function handOver(
 
 async function isConfirmed(home: string, runId: string): Promise<boolean> {
   return (await readRequests(home)).confirmed?.run_id === runId;
-}
-
-/** Polls until there is an answer that makes sense, whatever it says; the launcher watches the time. */
-async function untilServerAnswers(parts: AgentParts): Promise<void> {
-  const { api, config, logger, stopping } = parts;
-  const version = await readCurrentVersion(config);
-  for (let failures = 1; ; failures++) {
-    let why: string;
-    let retryAfter: number | null = null;
-    try {
-      const answer = await api.checkUpdate(version, stopping);
-      if (answer.status === 200 && readPollAnswer(answer.body).kind !== 'unusable') return;
-      why = describeAnswer(answer);
-      retryAfter = answer.retryAfter;
-    } catch (error) {
-      stopping.throwIfAborted();
-      why = messageOf(error);
-    }
-    logger.warn(`on trial, and the server does not answer: ${why}`);
-    const delay = pollDelayAfterFailure(config.poll, failures, retryAfter, Math.random());
-    await pause(delay, stopping);
-  }
 }
 
 async function newAgentFile(stateDir: string, runId: string): Promise<string | null> {

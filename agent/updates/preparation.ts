@@ -5,15 +5,17 @@
 import { rm, stat } from 'node:fs/promises';
 import type { Manifest } from '../../backend/contract/signing/manifest.ts';
 import { AgentStopping, AttemptWithdrawn, NotNow, StepFailure, messageOf } from '../errors.ts';
+import type { Heard } from '../reports/attempt-reports.ts';
 import { keepReserve } from '../state/reserve.ts';
-import { checkPackage } from '../steps/check.ts';
-import { discardDownload, downloadPackage } from '../steps/download.ts';
+import { downloadPackage } from '../steps/download.ts';
+import { resumeKept } from '../steps/kept-download.ts';
 import { extractPackage } from '../steps/extract.ts';
 import { followCarriedKeyring, requireSigned } from '../steps/signature.ts';
 import { takeSnapshot } from '../steps/snapshot.ts';
 import { scriptEnvironment } from './going-back.ts';
 import { requirePermission, requireWindow } from './permission.ts';
 import type { RunningUpdate } from './running-update.ts';
+import { askServer } from './server-contact.ts';
 
 /** `ended`: the journal has the end to report. `withdrawn`: the server expects no report. */
 export type Preparation =
@@ -30,12 +32,12 @@ export async function prepare(update: RunningUpdate): Promise<Preparation> {
     log.line(
       `attempt ${work.attempt}: ${work.previous_version ?? 'unknown version'} → ${work.target_version}`,
     );
-    const reachable = await update.reports.sendAndListen({ status: 'downloading' });
+    const heard = await update.reports.sendAndListen({ status: 'downloading' });
     const manifest = await requireSigned(update.parts, update.work);
     if (update.work.step === 'download') await download(update, manifest);
     // Asked before anything is unpacked: waiting for the night must not wear the flash out.
     await requireLeave(update);
-    requireReachable(update, reachable);
+    await requireReachable(update, heard);
     await unpack(update, manifest);
     await save(update);
     return { kind: 'ready', manifest };
@@ -81,20 +83,24 @@ async function requireLeave({ parts, work }: RunningUpdate): Promise<void> {
 
 /**
  * The new version has to prove that it still reaches the server. That proves something only when the
- * device reached it right before.
+ * device reached it right before, and by the same questions.
+ * @throws {NotNow}
  */
-function requireReachable({ parts }: RunningUpdate, reachable: boolean): void {
-  if (parts.config.commit.require_report && !reachable) {
-    throw new NotNow('the server gives no answer; the installation waits for it');
-  }
+async function requireReachable({ parts }: RunningUpdate, heard: Heard): Promise<void> {
+  if (!parts.config.commit.require_report || heard === 'recorded') return;
+  const waits = 'the server gives no answer; the installation waits for it';
+  if (heard === 'silence') throw new NotNow(waits);
+  const contact = await askServer(parts, parts.stopping);
+  if (contact.kind !== 'known') throw new NotNow(`${waits} (${contact.why})`);
 }
 
 async function download(update: RunningUpdate, manifest: Manifest | null): Promise<void> {
   let percent: number | null = null;
   const progress = update.reports.tellProgress(() => percent);
-  const fetch = (): Promise<{ resumed: boolean }> => {
-    const { config, http, logger, api } = update.parts;
-    return downloadPackage({
+  const { config, http, logger, api } = update.parts;
+  try {
+    await resumeKept(config.state_dir, update.packageFile, update.work.checksum);
+    await downloadPackage({
       url: update.work.package_url,
       file: update.packageFile,
       checksum: update.work.checksum,
@@ -108,22 +114,6 @@ async function download(update: RunningUpdate, manifest: Manifest | null): Promi
         percent = now;
       },
     });
-  };
-  const check = (): Promise<void> =>
-    checkPackage(update.packageFile, update.work.checksum, update.reports.untouchedSignal);
-  try {
-    const { resumed } = await fetch();
-    try {
-      await check();
-    } catch (error) {
-      update.reports.untouchedSignal.throwIfAborted();
-      await discardDownload(update.packageFile);
-      if (!resumed) throw error;
-      // The earlier part may have been of another file after all: once more, from the beginning.
-      update.log.line(`${messageOf(error)} Downloading from the beginning.`);
-      await fetch();
-      await check();
-    }
   } finally {
     await progress.stop();
   }
@@ -163,7 +153,7 @@ async function save(update: RunningUpdate): Promise<void> {
   update.log.line('current state saved');
   // Unpacking and saving may have taken long.
   await requireLeave(update);
-  requireReachable(update, await update.reports.sendAndListen({ status: 'installing' }));
+  await requireReachable(update, await update.reports.sendAndListen({ status: 'installing' }));
   update.reports.untouchedSignal.throwIfAborted();
 }
 

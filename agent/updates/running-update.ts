@@ -1,6 +1,6 @@
 /** One attempt at an update under way: where it stands, and what all its steps need. */
 import { join } from 'node:path';
-import { type AgentParts, snapshotDir, workDir } from '../agent-parts.ts';
+import { type AgentParts, packageFileOf, snapshotDir, workDir } from '../agent-parts.ts';
 import { AttemptReports } from '../reports/attempt-reports.ts';
 import type { InstallLog } from '../reports/install-log.ts';
 import type { ActiveUpdate, EndReport } from '../state/journal.ts';
@@ -24,7 +24,7 @@ export class RunningUpdate {
   }
 
   get packageFile(): string {
-    return join(workDir(this.parts.config.state_dir, this.#work.run_id), 'package.tar.gz');
+    return packageFileOf(this.parts.config.state_dir, this.#work.run_id);
   }
 
   get unpackedDir(): string {

@@ -3,21 +3,18 @@
  * stays when it is healthy and has reached the server; docs/decisions/stays-once-the-server-heard.md
  * says why.
  */
-import {
-  type AgentParts,
-  raiseSequence,
-  readCurrentVersion,
-  writeCurrentVersion,
-} from '../agent-parts.ts';
+import { raiseSequence, writeCurrentVersion } from '../agent-parts.ts';
 import { AgentStopping, StepFailure, messageOf } from '../errors.ts';
 import type { Manifest } from '../../backend/contract/signing/manifest.ts';
 import { flushDisks } from '../process/flush.ts';
 import { installationMark } from '../process/installation-mark.ts';
+import { describeAnswer } from '../network/answers.ts';
 import type { Receipt } from '../reports/outbox.ts';
 import { runInstallScript } from '../steps/install.ts';
 import { IRREVERSIBLE_VARIABLE, irreversibleFile } from '../steps/irreversible.ts';
 import { markCommitted, removeSnapshot } from '../steps/snapshot.ts';
 import { pause } from '../timing.ts';
+import { askServer, untilServerKnowsUs } from './server-contact.ts';
 import { concludeTrial, findNewAgent, prepareAgentFolder } from './agent-trial.ts';
 import { countedHealthRun, requireHealthy, scriptEnvironment } from './going-back.ts';
 import type { RunningUpdate } from './running-update.ts';
@@ -61,13 +58,12 @@ export async function verify(update: RunningUpdate): Promise<void> {
     );
   }
   try {
-    const answersBefore = parts.api.answers;
     const report = await update.reports.send({ status: 'verifying' });
     await countedHealthRun(parts, work, async () => {
       await requireHealthy(parts, work, log);
       log.line('healthy');
       if (parts.config.commit.require_report) {
-        await requireServerHeard(update, report, answersBefore);
+        await requireServerHeard(update, report);
       }
     });
     await flushDisks();
@@ -82,40 +78,37 @@ export async function verify(update: RunningUpdate): Promise<void> {
 }
 
 /**
- * Waits until the server took a report from the new version. Past the deadline any answer will do: a
- * server that is overloaded or broken is no fault of this version. Silence is held against it.
+ * Waits until the server has recorded a report of the new version. A server that refuses the report for
+ * good will never record one, and says nothing about the version: then a poll has to be answered as the
+ * contract says. Past the deadline a poll is the last question: a server that answers it, or that says
+ * that it cannot (5xx, 429, 401), is no fault of this version. Silence, and answers of something else,
+ * are held against it.
  * @throws {StepFailure}
  */
 async function requireServerHeard(
   { parts, log }: RunningUpdate,
   { delivery }: Receipt,
-  answersBefore: number,
 ): Promise<void> {
   const { deadline_seconds: limit } = parts.config.commit;
   const waiting = new AbortController();
   const signal = AbortSignal.any([parts.stopping, waiting.signal]);
-  const taken = await Promise.race([
-    delivery.then(() => true),
-    pause(limit * 1000, signal).then(() => false),
-  ]).finally(() => waiting.abort());
-  if (taken) return log.line('the server has heard of the new version');
-  if (parts.api.answers === answersBefore && !(await answersNow(parts))) {
+  const heard = delivery.then(async ({ recorded, answer }) => {
+    if (recorded) return 'the server has recorded a report of the new version';
+    log.line(`the server refused the report: ${describeAnswer(answer)}`);
+    await untilServerKnowsUs(parts, signal);
+    return 'the server knows the new version';
+  });
+  heard.catch(() => undefined);
+  const timeUp = pause(limit * 1000, signal).then(() => null);
+  const how = await Promise.race([heard, timeUp]).finally(() => waiting.abort());
+  if (how !== null) return log.line(how);
+  const contact = await askServer(parts, parts.stopping);
+  if (contact.kind === 'none') {
     throw new StepFailure(
-      `The new version is healthy, but in ${limit} seconds it did not reach the server, which the version before did.`,
+      `The new version is healthy, but in ${limit} seconds it did not reach the server, which the version before did: ${contact.why}`,
     );
   }
   log.line(`the server answers, though it took no report in ${limit} seconds; the version stays`);
-}
-
-/** The last question: the outbox may have been waiting between two tries. */
-async function answersNow({ api, config, stopping }: AgentParts): Promise<boolean> {
-  try {
-    await api.checkUpdate(await readCurrentVersion(config), stopping);
-    return true;
-  } catch {
-    stopping.throwIfAborted();
-    return false;
-  }
 }
 
 /**

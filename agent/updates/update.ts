@@ -11,7 +11,7 @@ import { restore, verifyRestored } from './going-back.ts';
 import { prepare } from './preparation.ts';
 import { RunningUpdate } from './running-update.ts';
 import { commit, goBack, install, tryNewAgent, verify } from './trial.ts';
-import { endWork, removeUnused } from './work-end.ts';
+import { endWork, keepFetched, removeUnused } from './work-end.ts';
 
 /** Steps in which the device is still untouched. */
 const UNTOUCHED: ReadonlySet<UpdateStep> = new Set(['download', 'extract', 'snapshot']);
@@ -35,6 +35,7 @@ export async function carryOutUpdate(
     if (end) await endWork(parts, update.work, end, log);
     else {
       await parts.journal.finish(work, null);
+      await keepFetched(parts, work);
       await removeUnused(parts);
     }
     return end;

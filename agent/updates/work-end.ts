@@ -2,13 +2,15 @@
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MAX_INSTALL_LOG_BYTES, type StatusReport } from '../../backend/contract/device-api.ts';
-import { type AgentParts, snapshotDir, workDir } from '../agent-parts.ts';
+import { type AgentParts, packageFileOf, snapshotDir, workDir } from '../agent-parts.ts';
 import { removeEmptyControlGroups } from '../process/control-group.ts';
 import { readIfPresent, writeDurable } from '../state/durable-file.ts';
 import type { InstallLog } from '../reports/install-log.ts';
 import type { ActiveWork, EndReport } from '../state/journal.ts';
 import { splitUtf8, wellFormed } from '../process/limited-output.ts';
+import { dropKept, keepDownload } from '../steps/kept-download.ts';
 import { removeSnapshot } from '../steps/snapshot.ts';
+import { messageOf } from '../errors.ts';
 
 const CHUNK_BYTES = 64 * 1024;
 const MAX_MESSAGE_CHARACTERS = 4000;
@@ -54,6 +56,8 @@ export async function endWork(
     log_bytes: sentBefore + log_bytes,
   };
   await journal.finish(work, end.status === 'skipped' ? null : result);
+  if (end.status === 'completed') await dropKept(parts.config.state_dir);
+  else await keepFetched(parts, work);
   await removeUnused(parts);
   parts.logger.info(
     { deployment: deployment_id, attempt, status: end.status, version: end.installed_version },
@@ -73,6 +77,14 @@ async function frozenLog(
   const text = log.text(limit);
   await writeDurable(path, text);
   return text;
+}
+
+/** The next attempt at the same package continues with it. It can do without. */
+export async function keepFetched({ config, logger }: AgentParts, work: ActiveWork): Promise<void> {
+  const file = packageFileOf(config.state_dir, work.run_id);
+  await keepDownload(config.state_dir, file).catch((error: unknown) =>
+    logger.warn(`what was downloaded is not kept: ${messageOf(error)}`),
+  );
 }
 
 /** Removes every work folder, snapshot and control group nothing needs any more. */

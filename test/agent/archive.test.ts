@@ -158,6 +158,21 @@ describe('agent: archives that attack', () => {
     await expectRefused(makePackage('true', { zeros: Buffer.alloc(2_000_000) }), '1000000 bytes');
   });
 
+  for (const [what, twice] of Object.entries({
+    'gzip in gzip': gzipSync,
+    'zstd in gzip': () => Buffer.concat([Buffer.from('28b52ffd', 'hex'), Buffer.alloc(600)]),
+  })) {
+    it(`G32 ${what} is refused before anything is unpacked`, () => {
+      const tar = tarOf([SCRIPT, { path: 'zeros', content: Buffer.alloc(40_000_000) }]);
+      return expectRefused(packageOf(gzipSync(twice(tar))), 'compressed more than once');
+    });
+  }
+
+  it('G32 the limits count what the files take, also where the archive only claims it', async () => {
+    const tar = tarOf([SCRIPT, { path: 'zeros', content: 'x', claimedSize: 8_000_000_000 }]);
+    await expectRefused(packageOf(gzipSync(tar)), 'decompression bomb');
+  });
+
   it('F20 a truncated gzip is refused', () => {
     const whole = makePackage('true', { data: 'x'.repeat(5000) }).bytes;
     return expectRefused(packageOf(whole.subarray(0, whole.length - 20)), 'ends too early');

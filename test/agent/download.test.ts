@@ -8,6 +8,9 @@ import { setImmediate } from 'node:timers/promises';
 import {
   DEVICE_TOKEN,
   DeviceServer,
+  type Interceptor,
+  type TestOffer,
+  answerText,
   answerWith,
   cutAfter,
   inTurn,
@@ -291,6 +294,173 @@ describe('agent: download', () => {
   it('accepts a bare checksum, in capitals, too', async () => {
     server.offerPackage(BIG, { checksum: BIG.sha256.toUpperCase() });
     await expectCompleted();
+  });
+
+  /** Sends it all, and says this about it. */
+  const send =
+    (headers: Record<string, string>, bytes = BIG.bytes): Interceptor =>
+    (_request, response) => {
+      response.writeHead(200, { 'content-length': bytes.length, ...headers });
+      response.end(bytes);
+      return true;
+    };
+
+  for (const encoding of ['gzip', 'aws-chunked', 'x-gzip', 'aws-chunked,gzip']) {
+    it(`G34 the right bytes under Content-Encoding: ${encoding} are the package`, async () => {
+      server.servePackage = send({ 'content-encoding': encoding });
+      await expectCompleted();
+      expect(server.downloads).to.have.length(1);
+    });
+  }
+
+  it('G34 the right bytes under Content-Type: text/html are the package', async () => {
+    server.servePackage = send({ 'content-type': 'text/html' });
+    await expectCompleted();
+  });
+
+  for (const [what, headers] of Object.entries({
+    'a weak ETag': { etag: 'W/"one"' },
+    'no ETag': {} as Record<string, string>,
+  })) {
+    /** What this server has of the package from the asked-for place on. */
+    const rest =
+      (of: Buffer): Interceptor =>
+      (request, response) => {
+        const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1] ?? 0);
+        response.writeHead(206, {
+          ...headers,
+          'content-range': `bytes ${start}-${of.length - 1}/${of.length}`,
+        });
+        response.end(of.subarray(start));
+        return true;
+      };
+    const cut =
+      (bytes: Buffer): Interceptor =>
+      (_request, response) => {
+        response.writeHead(200, { ...headers, 'content-length': BIG.bytes.length });
+        response.write(bytes.subarray(0, 100_000));
+        void stored(100_000)().then(() => response.destroy());
+        return true;
+      };
+
+    it(`G34 resumes with ${what}, by plain Range`, async () => {
+      server.servePackage = inTurn(cut(BIG.bytes), rest(BIG.bytes));
+      await expectCompleted();
+      expect(server.downloads).to.have.length(2);
+      expect(server.downloads[1]?.range).to.match(/^bytes=[1-9]/);
+      expect(server.downloads[1]).to.not.have.property('if-range');
+    });
+
+    it(`G34 starts over with ${what} when the whole does not match`, async () => {
+      server.servePackage = inTurn(cut(randomBytes(100_000)), rest(BIG.bytes));
+      await expectCompleted();
+      expect(server.downloads).to.have.length(3);
+      expect(server.downloads[2]).to.not.have.property('range');
+    });
+  }
+
+  it('G34 a body without a length that was cut with the connection is a cut', async () => {
+    server.servePackage = inTurn((_request, response) => {
+      response.shouldKeepAlive = false;
+      response.useChunkedEncodingByDefault = false;
+      response.writeHead(200, { etag: server.etag, connection: 'close' });
+      response.write(BIG.bytes.subarray(0, 100_000));
+      void stored(100_000)().then(() => response.socket?.end());
+      return true;
+    });
+    await expectCompleted();
+    expect(server.downloads[1]?.range).to.equal('bytes=100000-');
+  });
+
+  const S3 =
+    '<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>';
+  const xml = (status: number, body: string): Interceptor =>
+    answerText(status, body, 'application/xml');
+
+  it('G34 one expired address is asked for again within the attempt', async () => {
+    server.servePackage = inTurn(xml(403, S3));
+    await expectCompleted();
+    expect(server.downloads).to.have.length(2);
+  });
+
+  it('G34 an address that stays expired: the text of the object store is in the report', async () => {
+    await device.configure({ download: { allow_insecure_loopback: true, max_attempts: 1 } });
+    server.servePackage = xml(403, S3);
+    await expectUntouched('403: AccessDenied: Request has expired');
+  });
+
+  it('G34 an expired token that is told of with 400 is asked for again', async () => {
+    server.servePackage = inTurn(xml(400, S3.replace('AccessDenied', 'ExpiredToken')));
+    await expectCompleted();
+  });
+
+  it('G34 one HTML page does not cost what is there already', async () => {
+    server.servePackage = inTurn(
+      cutAfter(server, 100_000, stored(100_000)),
+      answerText(200, '<html>Sign in</html>', 'text/html'),
+    );
+    await expectCompleted();
+    expect(server.downloads).to.have.length(3);
+    expect(server.downloads[2]?.range).to.match(/^bytes=[1-9]/);
+  });
+
+  it('G35 a portal that stays: the attempt waits, and is carried out when it is gone', async () => {
+    server.servePackage = answerText(200, '<html>Sign in</html>', 'text/html');
+    expect((await device.once()).code).to.equal(13);
+    expect(server.statuses).to.deep.equal(['downloading']);
+    server.servePackage = null;
+    await expectCompleted();
+  });
+
+  it('G35 a name that cannot be resolved, a host that is away: the attempt waits', async () => {
+    const offer = server.offer as TestOffer;
+    for (const url of ['https://packages.ota.invalid/x', 'https://127.0.0.1:1/x']) {
+      server.offer = { ...offer, update_package_url: url };
+      const exit = await device.once();
+      expect(exit.code, exit.stderr).to.equal(13);
+      expect(server.statuses).to.deep.equal(['downloading']);
+      expect((await device.open()).active?.step).to.equal('download');
+    }
+  });
+
+  it('G38 the next attempt continues what the one before had downloaded, from another address, too', async () => {
+    await device.configure({ download: { allow_insecure_loopback: true, max_attempts: 1 } });
+    const offer = server.offer as TestOffer;
+    server.servePackage = inTurn(cutAfter(server, 100_000, stored(100_000)), answerWith(500));
+    expect((await device.once()).code).to.equal(10);
+    server.offer = {
+      ...offer,
+      attempt: 2,
+      update_package_url: `${offer.update_package_url}?signed=again`,
+    };
+    server.servePackage = (request, response) => {
+      const start = Number(/^bytes=(\d+)-$/.exec(request.headers.range ?? '')?.[1]);
+      response.writeHead(206, {
+        'content-range': `bytes ${start}-${BIG.bytes.length - 1}/${BIG.bytes.length}`,
+      });
+      response.end(BIG.bytes.subarray(start));
+      return true;
+    };
+    await expectCompleted();
+    expect(server.downloads.at(-1)?.range).to.match(/^bytes=[1-9]/);
+  });
+
+  it('G38 a whole package is not downloaded twice', async () => {
+    const offer = server.offerPackage(makePackage('exit 1'));
+    expect((await device.once()).code).to.equal(11);
+    server.offer = { ...offer, attempt: 2 };
+    expect((await device.once()).code).to.equal(11);
+    expect(server.lastReport.attempt).to.equal(2);
+    expect(server.downloads).to.have.length(1);
+  });
+
+  it('G38 a part of another package is not continued, and a completed update keeps none', async () => {
+    server.offerPackage(makePackage('exit 1'));
+    expect((await device.once()).code).to.equal(11);
+    server.offerPackage(BIG);
+    await expectCompleted();
+    expect(server.downloads.at(-1)).to.not.have.property('range');
+    expect(await stat(device.state('download')).catch(() => null)).to.equal(null);
   });
 
   for (const place of ['package.tar.gz', '/package/', 'snapshots/']) {

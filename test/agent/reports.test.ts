@@ -1,26 +1,12 @@
 import { expect } from 'chai';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Interceptor } from './support/device-server.ts';
-import { DeviceServer, answerWith } from './support/device-server.ts';
+import { DeviceServer, answerWith, on, refuse } from './support/device-server.ts';
 import { makePackage } from './support/package-builder.ts';
 import { waitFor } from '../../dev/wait-for.ts';
 import { Sandbox } from './support/sandbox.ts';
 
 const GOOD = makePackage('echo new > "$OTA_ROOT/app/version.txt"');
-
-/** Applies to requests whose path contains the text. */
-const on =
-  (text: string, then: Interceptor): Interceptor =>
-  (request, response) =>
-    (request.url ?? '').includes(text) && then(request, response);
-
-const refuse =
-  (status: number, code: string): Interceptor =>
-  (_request, response) => {
-    response.writeHead(status, { 'content-type': 'application/problem+json' });
-    response.end(JSON.stringify({ code, status, detail: `refused with ${code}` }));
-    return true;
-  };
 
 const cutOff: Interceptor = (request) => {
   request.socket.destroy();

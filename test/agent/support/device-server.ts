@@ -130,7 +130,8 @@ export class DeviceServer extends EventEmitter {
       }
       const body = await readBody(request);
       const answer = this.#route(request, url, body);
-      response.writeHead(answer.status, { 'content-type': 'application/json' });
+      const type = answer.status < 400 ? 'application/json' : 'application/problem+json';
+      response.writeHead(answer.status, { 'content-type': type });
       response.end(JSON.stringify(answer.body));
     } catch (error) {
       this.faults.push(String(error));
@@ -215,7 +216,7 @@ export class DeviceServer extends EventEmitter {
     if (offset >= stored.length) {
       this.#logs.set(key, Buffer.concat([stored, Buffer.from(upload.chunk)]));
     }
-    return { status: 202, body: {} };
+    return { status: 202, body: { status: 'accepted' } };
   }
 
   #sendPackage(request: IncomingMessage, response: ServerResponse): void {
@@ -261,6 +262,33 @@ export function answerWith(status: number, headers: Record<string, string> = {})
     response.end();
     return true;
   };
+}
+
+/** What answers in place of the product: a host that is starting, an ingress, a captive portal. */
+export function answerText(
+  status: number,
+  body = '',
+  type: string | null = 'text/plain',
+): Interceptor {
+  return (_request, response) => {
+    response.writeHead(status, type === null ? {} : { 'content-type': type });
+    response.end(body);
+    return true;
+  };
+}
+
+/** The product's own refusal. */
+export function refuse(status: number, code: string): Interceptor {
+  return answerText(
+    status,
+    JSON.stringify({ code, status, detail: `refused with ${code}` }),
+    'application/problem+json',
+  );
+}
+
+/** Applies to requests whose path contains the text. */
+export function on(text: string, then: Interceptor): Interceptor {
+  return (request, response) => (request.url ?? '').includes(text) && then(request, response);
 }
 
 function problem(status: number, code: string, detail: string): { status: number; body: unknown } {
