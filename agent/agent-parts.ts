@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { LaunchedAs } from './launcher/launched-as.ts';
 import type { AgentConfig } from './config.ts';
 import { readIfPresent, removeDurable, writeDurable } from './state/durable-file.ts';
+import { withRoom } from './state/room.ts';
 import type { HttpClient } from './network/http-client.ts';
 import type { Journal } from './state/journal.ts';
 import type { Outbox } from './reports/outbox.ts';
@@ -48,7 +49,11 @@ export async function writeCurrentVersion(
   version: string | null,
 ): Promise<void> {
   if (version === null) await removeDurable(config.current_version_file);
-  else await writeDurable(config.current_version_file, `${version}\n`, 0o644);
+  else {
+    await withRoom(config.state_dir, () =>
+      writeDurable(config.current_version_file, `${version}\n`, 0o644),
+    );
+  }
 }
 
 /**
@@ -68,5 +73,7 @@ export async function readSequence(config: AgentConfig): Promise<number | null> 
 
 export async function raiseSequence(config: AgentConfig, sequence: number): Promise<void> {
   if (sequence <= ((await readSequence(config)) ?? -1)) return;
-  await writeDurable(join(config.state_dir, 'sequence'), `${sequence}\n`);
+  await withRoom(config.state_dir, () =>
+    writeDurable(join(config.state_dir, 'sequence'), `${sequence}\n`),
+  );
 }

@@ -9,7 +9,7 @@ import { type AcceptableOffer, readPollAnswer } from './network/offer.ts';
 import { describeAnswer } from './network/answers.ts';
 import { pause, pollDelay, pollDelayAfterFailure } from './timing.ts';
 import { carryOutUpdate } from './updates/update.ts';
-import { endReportBody } from './updates/work-end.ts';
+import { endReportBody, removeUnused } from './updates/work-end.ts';
 
 /** How long a poll waits for older reports to leave first. */
 const REPORTS_FIRST_MS = 2000;
@@ -82,6 +82,7 @@ export async function runCycle(parts: AgentParts): Promise<CycleResult> {
           : await carryOutRollback(parts, active);
       return end ? { kind: 'ended', end, pollAfter: 0 } : { kind: 'withdrawn', pollAfter: 0 };
     }
+    await removeUnused(parts);
     await parts.outbox.drained(REPORTS_FIRST_MS);
     return await poll(parts);
   } catch (error) {

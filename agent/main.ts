@@ -8,6 +8,7 @@ import { readCurrentVersion, writeCurrentVersion } from './agent-parts.ts';
 import { type AgentConfig, DEFAULT_CONFIG_PATH, loadConfig } from './config.ts';
 import { readCredentials, writeCredentials } from './state/credentials.ts';
 import { LockHeld } from './state/lock.ts';
+import { isDiskFull } from './state/reserve.ts';
 import { StepFailure, UsageError, messageOf } from './errors.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { findHardwareId } from './hardware-id.ts';
@@ -139,8 +140,8 @@ async function command(
     } else if (error instanceof ServerUnreachable) {
       console.error(messageOf(error));
       process.exitCode = EXIT.serverUnreachable;
-    } else if (error instanceof StepFailure) {
-      console.error(error.message);
+    } else if (error instanceof StepFailure || isDiskFull(error)) {
+      console.error(messageOf(error));
       process.exitCode = EXIT.unexpected;
     } else {
       console.error(error);

@@ -4,8 +4,9 @@
  * So nothing is ever written by two processes, and each decision is one rename.
  */
 import { rename } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { readIfPresent, writeDurable } from '../state/durable-file.ts';
+import { withRoom } from '../state/room.ts';
 
 /** SHA-256 of the program, 64 hex digits; names its folder as well. */
 export type AgentVersion = string;
@@ -103,7 +104,7 @@ export async function readLauncherState(home: string): Promise<LauncherState | n
 }
 
 export async function writeLauncherState(home: string, state: LauncherState): Promise<void> {
-  await writeDurable(statePath(home), JSON.stringify(state));
+  await withRoom(dirname(home), () => writeDurable(statePath(home), JSON.stringify(state)));
 }
 
 /** @returns where it is now */
@@ -128,7 +129,7 @@ export async function writeRequest(
   name: keyof AgentRequests,
   request: AgentRequest,
 ): Promise<void> {
-  await writeDurable(join(home, name), JSON.stringify(request));
+  await withRoom(dirname(home), () => writeDurable(join(home, name), JSON.stringify(request)));
 }
 
 function statePath(home: string): string {

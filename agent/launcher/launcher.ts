@@ -7,6 +7,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { EXIT } from '../exit-codes.ts';
 import { takeLock } from '../state/lock.ts';
@@ -69,7 +70,7 @@ export class Launcher {
   async run(): Promise<AgentEnd> {
     const { home, stopping, log } = this.#settings;
     await mkdir(home, { recursive: true, mode: 0o700 });
-    await takeLock(home);
+    await takeLock(home, dirname(home));
     await this.#load();
     for (;;) {
       await this.#settle();

@@ -1,11 +1,15 @@
 /** One connection pool to the server (and to package hosts): time limits, extra CA, proxy. */
 import { readFile } from 'node:fs/promises';
+import { setDefaultAutoSelectFamilyAttemptTimeout } from 'node:net';
 import { rootCertificates } from 'node:tls';
 import { Agent, ProxyAgent, type Dispatcher, request } from 'undici';
 import type { AgentConfig } from '../config.ts';
 import { isLoopback } from '../../backend/contract/loopback.ts';
 import { parseRetryAfter, withTimeLimit } from '../timing.ts';
 
+/** Two lost packets (sent again after 1 and 3 seconds) and a round trip. */
+const MAX_ATTEMPT_MS = 5_000;
+const MIN_ATTEMPT_MS = 250;
 /** Nothing the server says is longer. */
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
@@ -38,11 +42,22 @@ export interface HttpClient {
   close(): Promise<void>;
 }
 
+/**
+ * How long one address of a host may take to accept a connection before the next is tried. Node's own
+ * quarter of a second is shorter than one round trip over a satellite or 2G; much longer would make every
+ * call slow where IPv6 leads nowhere. For everything in this process, health checks, too.
+ * @param connectTimeout milliseconds for all addresses together
+ */
+export function attemptTimeout(connectTimeout: number): number {
+  return Math.round(Math.min(MAX_ATTEMPT_MS, Math.max(MIN_ATTEMPT_MS, connectTimeout / 4)));
+}
+
 export async function createHttpClient(config: AgentConfig): Promise<HttpClient> {
   const { ca_file: caFile, proxy_url: proxyUrl, no_proxy: noProxy } = config.network;
   const ca = caFile ? [...rootCertificates, await readFile(caFile, 'utf8')] : null;
   const timeout = config.download.connect_timeout_seconds * 1000;
   const tls = { ...(ca ? { ca } : {}), timeout };
+  setDefaultAutoSelectFamilyAttemptTimeout(attemptTimeout(timeout));
   const direct = new Agent({ connect: tls });
   const proxied = proxyUrl
     ? new ProxyAgent({ uri: proxyUrl, requestTls: tls, proxyTls: tls, connectTimeout: timeout })

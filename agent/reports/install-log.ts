@@ -11,15 +11,20 @@ const ON_DISK_LIMIT = MAX_INSTALL_LOG_BYTES / 2;
 
 export class InstallLog {
   readonly #output = new LimitedOutput(MAX_INSTALL_LOG_BYTES);
-  readonly #file: number;
-  #onDisk: number;
+  #file: number | null = null;
+  #onDisk = 0;
 
   constructor(path: string) {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    this.#file = openSync(path, 'a+', 0o600);
-    const earlier = readFileSync(this.#file);
-    this.#output.write(earlier);
-    this.#onDisk = earlier.length;
+    try {
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      this.#file = openSync(path, 'a+', 0o600);
+      const earlier = readFileSync(this.#file);
+      this.#output.write(earlier);
+      this.#onDisk = earlier.length;
+    } catch {
+      // No room, or something in the way: memory has to do.
+      this.#onDisk = ON_DISK_LIMIT;
+    }
   }
 
   /** One line of the agent's own. */
@@ -30,7 +35,7 @@ export class InstallLog {
   write(chunk: Buffer): void {
     this.#output.write(chunk);
     const room = ON_DISK_LIMIT - this.#onDisk;
-    if (room <= 0) return;
+    if (room <= 0 || this.#file === null) return;
     try {
       this.#onDisk += writeSync(this.#file, chunk.subarray(0, room));
     } catch {
@@ -45,6 +50,6 @@ export class InstallLog {
   }
 
   close(): void {
-    closeSync(this.#file);
+    if (this.#file !== null) closeSync(this.#file);
   }
 }

@@ -3,11 +3,12 @@
  * and leaves the disk when the server has acknowledged it or refused it for good.
  */
 import { mkdir, readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Logger } from 'pino';
 import type { LogUpload, StatusReport } from '../../backend/contract/device-api.ts';
 import type { AgentConfig } from '../config.ts';
 import { isTemporary, readIfPresent, removeDurable, writeDurable } from '../state/durable-file.ts';
+import { withRoom } from '../state/room.ts';
 import { messageOf } from '../errors.ts';
 import type { HttpAnswer } from '../network/http-client.ts';
 import { describeAnswer, receptionOf } from '../network/answers.ts';
@@ -48,20 +49,25 @@ export class Outbox {
 
   static async open(stateDir: string, logger: Logger): Promise<Outbox> {
     const outbox = new Outbox(join(stateDir, 'outbox'));
-    await mkdir(outbox.#dir, { recursive: true, mode: 0o700 });
-    for (const name of (await readdir(outbox.#dir)).sort()) {
+    await mkdir(outbox.#dir, { recursive: true, mode: 0o700 }).catch((error: unknown) =>
+      logger.warn(`the outbox has no folder yet: ${messageOf(error)}`),
+    );
+    const names = await readdir(outbox.#dir).catch(() => [] as string[]);
+    // What cannot be removed or read must not keep the agent from its work.
+    const left = (error: unknown): void => logger.warn(`left in the outbox: ${messageOf(error)}`);
+    for (const name of names.sort()) {
       const path = join(outbox.#dir, name);
       if (isTemporary(name)) {
-        await rm(path, { force: true });
+        await rm(path, { force: true }).catch(left);
         continue;
       }
-      const message = parseMessage(await readIfPresent(path));
+      const message = parseMessage(await readIfPresent(path).catch(() => null));
       if (message) {
         outbox.#entries.push(entryOf(path, message));
         outbox.#next = Math.max(outbox.#next, Number.parseInt(name, 10) + 1 || 1);
       } else {
         logger.error({ path }, 'a report in the outbox cannot be read and is dropped');
-        await removeDurable(path);
+        await removeDurable(path).catch(left);
       }
     }
     return outbox;
@@ -96,7 +102,7 @@ export class Outbox {
     }
     const name = `${String(this.#next++).padStart(12, '0')}.json`;
     const entry = entryOf(join(this.#dir, name), message);
-    await writeDurable(entry.path, JSON.stringify(message));
+    await withRoom(dirname(this.#dir), () => writeDurable(entry.path, JSON.stringify(message)));
     this.#entries.push(entry);
     this.#changed();
     return { delivery: entry.delivery };
@@ -178,7 +184,10 @@ export class Outbox {
       const why = describeAnswer(delivery.answer);
       logger.warn({ kind, deployment, status }, `the server refused a report: ${why}`);
     }
-    await removeDurable(entry.path);
+    await removeDurable(entry.path).catch((error: unknown) =>
+      // The next start sends it again, which does no harm.
+      logger.warn(`a delivered report stays on the disk: ${messageOf(error)}`),
+    );
     this.#entries.shift();
     entry.settle(delivery);
     this.#changed();

@@ -35,6 +35,10 @@ export async function writeDurable(
     await handle.writeFile(content);
     await handle.chmod(mode);
     await handle.sync();
+  } catch (error) {
+    // On a full disk half a file takes the room that the next try needs.
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw error;
   } finally {
     await handle.close();
   }

@@ -7,7 +7,7 @@ import { rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ReportedStatus } from '../../backend/contract/states.ts';
 import { readIfPresent, writeDurable } from './durable-file.ts';
-import { isDiskFull, releaseReserve } from './reserve.ts';
+import { withRoom } from './room.ts';
 
 /** Finished attempts that are remembered, so that no offer is carried out twice. */
 const FINISHED_KEPT = 50;
@@ -170,12 +170,7 @@ export class Journal {
 
   async #write(state: JournalState): Promise<void> {
     const text = encode(state);
-    try {
-      await writeDurable(this.#path, text);
-    } catch (error) {
-      if (!isDiskFull(error) || !(await releaseReserve(dirname(this.#path)))) throw error;
-      await writeDurable(this.#path, text);
-    }
+    await withRoom(dirname(this.#path), () => writeDurable(this.#path, text));
     this.#state = state;
   }
 }

@@ -5,12 +5,16 @@
  * is never removed, so a slow contender cannot bring an old number back to life unnoticed.
  */
 import { randomBytes } from 'node:crypto';
-import { link, mkdir, readFile, readdir, rm } from 'node:fs/promises';
+import { link, mkdir, open, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode, readIfPresent, writeDurable } from './durable-file.ts';
+import { isDiskFull } from './reserve.ts';
+import { withRoom } from './room.ts';
 
 const PREFIX = 'agent.lock.';
 const ATTEMPTS = 20;
+const SPARE = 'spare.lock';
+const SPARE_BYTES = 512;
 
 interface Holder {
   pid: number;
@@ -28,13 +32,18 @@ export class LockHeld extends Error {
 /**
  * Takes the lock for the life of this process; there is nothing to release, a dead process's lock
  * counts as free.
+ * @param roomDir the agent's state folder, where room can be made when the disk is full
  * @throws {LockHeld}
  */
-export async function takeLock(stateDir: string): Promise<void> {
+export async function takeLock(stateDir: string, roomDir = stateDir): Promise<void> {
   await mkdir(stateDir, { recursive: true, mode: 0o700 });
   const own = join(stateDir, `${PREFIX}${process.pid}.${randomBytes(4).toString('hex')}.new`);
   const self: Holder = { pid: process.pid, started: (await startOf(process.pid)) ?? 'unknown' };
-  await writeDurable(own, JSON.stringify(self));
+  try {
+    await withRoom(roomDir, () => writeDurable(own, JSON.stringify(self)));
+  } catch (error) {
+    if (!isDiskFull(error) || !(await fillSpare(stateDir, own, JSON.stringify(self)))) throw error;
+  }
   try {
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       const numbers = await lockNumbers(stateDir);
@@ -53,14 +62,43 @@ export async function takeLock(stateDir: string): Promise<void> {
         await rm(join(stateDir, PREFIX + mine), { force: true });
         continue;
       }
+      await keepSpare(stateDir);
       for (const older of after.slice(0, -1)) {
-        await rm(join(stateDir, PREFIX + older), { force: true });
+        // One that cannot be removed is lower, and means nothing.
+        await rm(join(stateDir, PREFIX + older), { force: true }).catch(() => undefined);
       }
       return;
     }
     throw new Error(`no lock could be taken in ${stateDir} after ${ATTEMPTS} attempts`);
   } finally {
-    await rm(own, { force: true });
+    await rm(own, { force: true }).catch(() => undefined);
+  }
+}
+
+/** For a disk that others have filled to the last byte: this file has its room already. */
+async function keepSpare(stateDir: string): Promise<void> {
+  const spare = join(stateDir, SPARE);
+  const found = await stat(spare).catch(() => null);
+  if (found?.size === SPARE_BYTES) return;
+  await writeDurable(spare, ' '.repeat(SPARE_BYTES)).catch(() => undefined);
+}
+
+/** @returns whether there was a spare; of several contenders one gets it */
+async function fillSpare(stateDir: string, own: string, content: string): Promise<boolean> {
+  try {
+    await rename(join(stateDir, SPARE), own);
+  } catch (error) {
+    if (errorCode(error) === 'ENOENT') return false;
+    throw error;
+  }
+  const handle = await open(own, 'r+');
+  try {
+    // In place, so that not one more block is needed; blanks behind it are no matter to JSON.
+    await handle.write(content.padEnd(SPARE_BYTES), 0);
+    await handle.sync();
+    return true;
+  } finally {
+    await handle.close();
   }
 }
 

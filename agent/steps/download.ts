@@ -11,6 +11,8 @@ import type { AgentConfig } from '../config.ts';
 import { errorCode, readIfPresent, writeDurable } from '../state/durable-file.ts';
 import { NotNow, StepFailure, messageOf } from '../errors.ts';
 import { plainText } from '../process/limited-output.ts';
+import { isDiskFull } from '../state/reserve.ts';
+import { NoSpace, requireRoom } from '../state/room.ts';
 import { checkPackage } from './check.ts';
 import { type HttpClient, firstOf } from '../network/http-client.ts';
 import { Interruption, requestPackage } from '../network/package-request.ts';
@@ -24,6 +26,8 @@ const PASSING_TEXT = /Expired|RequestTimeout|SlowDown|RequestTimeTooSkewed/;
 const MAX_EXPLANATION_BYTES = 2048;
 /** After so many fruitless tries a fault that passes by itself is waited for, and the tries begin again. */
 const TRIES_BEFORE_WAITING = 3;
+/** Others write to the disk, too, and a length may not have been told: looked at this often. */
+const ROOM_CHECK_BYTES = 512 * 1024;
 const RETRY_MIN_MS = 1000;
 const RETRY_MAX_MS = 60_000;
 /** Milliseconds; a device's clock jumps by years when it finds a time server after its start. */
@@ -196,6 +200,7 @@ async function store(
     etag: firstOf(headers.etag) ?? null,
     total,
   };
+  if (total !== null) await requireRoom(dirname(job.file), total - start, 'the package');
   await writeDurable(`${job.file}.json`, JSON.stringify(info));
   const handle = await open(job.file, start > 0 ? 'r+' : 'w', 0o600);
   try {
@@ -308,10 +313,15 @@ async function receive(
   const began = monotonic();
   let position = start;
   let window = { since: began, position };
+  let roomChecked = position;
   const windowMs = limits.min_speed_window_seconds * 1000;
   try {
     for await (const chunk of body) {
       if (position + chunk.length > max) throw tooLarge(job, max);
+      if (position + chunk.length - roomChecked > ROOM_CHECK_BYTES) {
+        await requireRoom(dirname(job.file), chunk.length, 'the package');
+        roomChecked = position;
+      }
       await writeAll(handle, chunk, position);
       position += chunk.length;
       job.onProgress(total ? Math.floor((position / total) * 100) : null);
@@ -380,5 +390,6 @@ function isDiskFault(error: unknown): boolean {
 
 function asStepFailure(error: unknown): unknown {
   if (error instanceof StepFailure || !isDiskFault(error)) return error;
-  return new StepFailure(`Download failed: the package cannot be stored: ${messageOf(error)}`);
+  const Fault = isDiskFull(error) ? NoSpace : StepFailure;
+  return new Fault(`Download failed: the package cannot be stored: ${messageOf(error)}`);
 }

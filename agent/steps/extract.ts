@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
-import { lstat, mkdir, rm, stat } from 'node:fs/promises';
+import { lstat, mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -14,6 +14,9 @@ import { createGunzip } from 'node:zlib';
 import { type ReadEntry, Unpack } from 'tar';
 import type { AgentConfig } from '../config.ts';
 import { errorCode } from '../state/durable-file.ts';
+import { removeTree, requireRemoved } from '../state/remove-tree.ts';
+import { isDiskFull } from '../state/reserve.ts';
+import { NoSpace, SPARE_BYTES, freeBytes, requireRoom } from '../state/room.ts';
 import { StepFailure, messageOf } from '../errors.ts';
 
 /** Small packages of very repetitive content are no bombs. */
@@ -39,16 +42,17 @@ export interface ExtractRequest {
 /** @throws {StepFailure}; the target folder is gone then */
 export async function extractPackage(job: ExtractRequest): Promise<void> {
   try {
-    await rm(job.target, { recursive: true, force: true });
+    await requireRemoved(job.target);
     await mkdir(job.target, { recursive: true, mode: 0o700 });
     await unpack(job);
     await requireInstallScript(job.target);
   } catch (error) {
     // Unpacking may still have writes under way: removing retries until the folder stays away.
-    await rm(job.target, { recursive: true, force: true, maxRetries: 5 });
+    await removeTree(job.target);
     if (job.signal.aborted) throw job.signal.reason;
     if (error instanceof StepFailure) throw error;
-    throw new StepFailure(`The package cannot be unpacked: ${describe(error)}`);
+    const Fault = isDiskFull(error) ? NoSpace : StepFailure;
+    throw new Fault(`The package cannot be unpacked: ${describe(error)}`);
   }
 }
 
@@ -58,7 +62,10 @@ async function unpack(job: ExtractRequest): Promise<void> {
     job.limits.max_bytes,
     Math.max(packed * job.limits.max_ratio, RATIO_FLOOR_BYTES),
   );
-  const rules = new ArchiveRules(job.limits, maxBytes);
+  if (job.expected) await requireRoom(job.target, job.expected.unpackedSize, 'unpacking');
+  const free = await freeBytes(job.target);
+  const room = free === null ? Infinity : Math.max(free - SPARE_BYTES, 0);
+  const rules = new ArchiveRules(job.limits, maxBytes, room);
   const unpacker = new Unpack({
     cwd: job.target,
     strict: true,
@@ -145,10 +152,13 @@ class ArchiveRules {
   #bytes = 0;
 
   readonly #maxBytes: number;
+  readonly #room: number;
 
-  constructor(limits: AgentConfig['extract'], maxBytes: number) {
+  /** @param room bytes the disk has for it */
+  constructor(limits: AgentConfig['extract'], maxBytes: number, room: number) {
     this.#limits = limits;
     this.#maxBytes = maxBytes;
+    this.#room = room;
   }
 
   /** @throws {StepFailure} */
@@ -180,6 +190,11 @@ class ArchiveRules {
       this.#bytes += entry.size;
       if (this.#bytes > this.#maxBytes) {
         refuse(`takes the files to more than ${this.#maxBytes} bytes: a decompression bomb`);
+      }
+      if (this.#bytes > this.#room) {
+        throw new NoSpace(
+          `Not enough space: the unpacked package needs more than the ${this.#room} bytes the disk has for it.`,
+        );
       }
     } else if (this.#files.has(name)) refuse('is a file and a folder');
     else this.#folders.add(name);

@@ -135,7 +135,7 @@ function checkTcp(host: string, port: number, signal: AbortSignal): Promise<stri
     const onAbort = (): void => end('gave no answer in time');
     signal.addEventListener('abort', onAbort, { once: true });
     socket.once('connect', () => end(null));
-    socket.once('error', (error) => end(error.message));
+    socket.once('error', (error) => end(messageOf(error)));
   });
 }
 

@@ -3,7 +3,7 @@
  * and what is absent. The index is written last: a snapshot with an index is complete.
  */
 import { constants } from 'node:fs';
-import { copyFile, lstat, mkdir, open, readdir, readlink, rm } from 'node:fs/promises';
+import { copyFile, lstat, mkdir, open, readdir, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   errorCode,
@@ -12,6 +12,9 @@ import {
   syncDirectory,
   writeDurable,
 } from '../state/durable-file.ts';
+import { removeTree, requireRemoved } from '../state/remove-tree.ts';
+import { isDiskFull } from '../state/reserve.ts';
+import { NoSpace, requireRoom } from '../state/room.ts';
 import { StepFailure, messageOf } from '../errors.ts';
 
 export type TreeEntry =
@@ -61,7 +64,7 @@ export async function takeSnapshot(
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    await rm(dir, { recursive: true, force: true });
+    await requireRemoved(dir);
     const blobs = join(dir, 'files');
     await mkdir(blobs, { recursive: true, mode: 0o700 });
     const copier = new TreeCopier(blobs, signal);
@@ -73,7 +76,8 @@ export async function takeSnapshot(
     await syncDirectory(join(dir, '..'));
   } catch (error) {
     if (signal.aborted) throw signal.reason;
-    throw new StepFailure(
+    const Fault = error instanceof NoSpace || isDiskFull(error) ? NoSpace : StepFailure;
+    throw new Fault(
       `The current state could not be saved, so nothing was installed: ${messageOf(error)}`,
     );
   }
@@ -105,14 +109,17 @@ export async function isCommitted(dir: string): Promise<boolean> {
   return (await readIfPresent(join(dir, COMMITTED))) !== null;
 }
 
-/** The index goes first, so that a half removed snapshot is never taken for a whole one. */
-export async function removeSnapshot(dir: string): Promise<void> {
+/**
+ * The index goes first, so that a half removed snapshot is never taken for a whole one.
+ * @returns what could not be removed
+ */
+export async function removeSnapshot(dir: string): Promise<string[]> {
   try {
     await removeDurable(join(dir, INDEX));
   } catch (error) {
-    if (errorCode(error) !== 'ENOENT') throw error;
+    if (errorCode(error) !== 'ENOENT' && errorCode(error) !== 'ENOTDIR') return [messageOf(error)];
   }
-  await rm(dir, { recursive: true, force: true });
+  return removeTree(dir);
 }
 
 export function attributesOf(found: {
@@ -159,6 +166,7 @@ class TreeCopier {
     if (!found.isFile()) return { type: 'special' };
     const blob = String(this.#next++).padStart(8, '0');
     const copy = join(this.#blobs, blob);
+    await requireRoom(this.#blobs, found.size, 'the copy of what is installed');
     await copyFile(path, copy, constants.COPYFILE_FICLONE);
     const handle = await open(copy, 'r+');
     try {

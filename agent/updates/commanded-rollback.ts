@@ -1,5 +1,4 @@
 /** A rollback the server asks for after an update had ended. */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RollbackOrder } from '../../backend/contract/device-api.ts';
 import { type AgentParts, readCurrentVersion, snapshotDir, workDir } from '../agent-parts.ts';
@@ -96,7 +95,6 @@ export async function carryOutRollback(
   started: ActiveRollback,
 ): Promise<EndReport> {
   const dir = workDir(parts.config.state_dir, started.run_id);
-  await mkdir(dir, { recursive: true, mode: 0o700 });
   const log = new InstallLog(join(dir, 'install.log'));
   let work = started;
   try {

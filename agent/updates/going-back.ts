@@ -6,9 +6,12 @@ import {
   type AgentParts,
   readCurrentVersion,
   snapshotDir,
+  workDir,
   writeCurrentVersion,
 } from '../agent-parts.ts';
+import { join } from 'node:path';
 import { AgentStopping, StepFailure, messageOf } from '../errors.ts';
+import { removeTree } from '../state/remove-tree.ts';
 import { flushDisks } from '../process/flush.ts';
 import type { InstallLog } from '../reports/install-log.ts';
 import type { ActiveWork, EndReport } from '../state/journal.ts';
@@ -40,6 +43,8 @@ export async function restore<T extends ActiveWork>(
   try {
     const killed = await endLeftovers(installationMark(config.state_dir, work.run_id));
     if (killed > 0) log.line(`${killed} processes of the installation were still running; ended`);
+    // Nobody needs the unpacked package any more, and what is put back may need the room.
+    await removeTree(join(workDir(config.state_dir, work.run_id), 'package'));
     const index = await readSnapshot(dir);
     if (!index) throw new StepFailure('the snapshot is missing or unreadable');
     await restoreSnapshot(dir, index);

@@ -2,16 +2,18 @@
  * Everything up to the moment the device is changed: the package is fetched, checked and unpacked, the
  * state before is saved. A failure here leaves the device untouched.
  */
-import { rm, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import type { Manifest } from '../../backend/contract/signing/manifest.ts';
 import { AgentStopping, AttemptWithdrawn, NotNow, StepFailure, messageOf } from '../errors.ts';
 import type { Heard } from '../reports/attempt-reports.ts';
-import { keepReserve } from '../state/reserve.ts';
-import { downloadPackage } from '../steps/download.ts';
+import { removeTree } from '../state/remove-tree.ts';
+import { isDiskFull, keepReserve } from '../state/reserve.ts';
+import { NoSpace, withRoom } from '../state/room.ts';
+import { discardDownload, downloadPackage } from '../steps/download.ts';
 import { resumeKept } from '../steps/kept-download.ts';
 import { extractPackage } from '../steps/extract.ts';
 import { followCarriedKeyring, requireSigned } from '../steps/signature.ts';
-import { takeSnapshot } from '../steps/snapshot.ts';
+import { removeSnapshot, takeSnapshot } from '../steps/snapshot.ts';
 import { scriptEnvironment } from './going-back.ts';
 import { requirePermission, requireWindow } from './permission.ts';
 import type { RunningUpdate } from './running-update.ts';
@@ -29,12 +31,15 @@ export async function prepare(update: RunningUpdate): Promise<Preparation> {
   const { log, work } = update;
   try {
     await countStart(update);
+    await withRoom(update.parts.config.state_dir, () => keepReserve(update.parts.config.state_dir));
     log.line(
       `attempt ${work.attempt}: ${work.previous_version ?? 'unknown version'} → ${work.target_version}`,
     );
     const heard = await update.reports.sendAndListen({ status: 'downloading' });
     const manifest = await requireSigned(update.parts, update.work);
-    if (update.work.step === 'download') await download(update, manifest);
+    // On a full disk a downloaded package may have gone for the sake of the journal.
+    const fetched = await stat(update.packageFile).catch(() => null);
+    if (update.work.step === 'download' || !fetched) await download(update, manifest);
     // Asked before anything is unpacked: waiting for the night must not wear the flash out.
     await requireLeave(update);
     await requireReachable(update, heard);
@@ -47,6 +52,7 @@ export async function prepare(update: RunningUpdate): Promise<Preparation> {
       throw error;
     }
     if (error instanceof AttemptWithdrawn) return withdraw(update, error);
+    if (error instanceof NoSpace || isDiskFull(error)) await dropEverything(update);
     log.line(`failed before anything was changed: ${messageOf(error)}`);
     await update.decideEnd({
       status: 'failed',
@@ -72,6 +78,17 @@ async function countStart(update: RunningUpdate): Promise<void> {
       `The agent or the device stopped ${interrupted} times in a row in the step ${step}. Nothing was installed.`,
     );
   }
+}
+
+/** Nothing of the attempt is needed any more; the disk needs the room to say so. */
+async function dropEverything({
+  packageFile,
+  unpackedDir,
+  snapshotDir,
+}: RunningUpdate): Promise<void> {
+  await discardDownload(packageFile).catch(() => undefined);
+  await removeTree(unpackedDir);
+  await removeSnapshot(snapshotDir);
 }
 
 /** @throws {NotNow} */
@@ -142,7 +159,6 @@ async function unpack(update: RunningUpdate, manifest: Manifest | null): Promise
 
 async function save(update: RunningUpdate): Promise<void> {
   const { config } = update.parts;
-  await keepReserve(config.state_dir);
   const { run_id, deployment_id, attempt, previous_version, target_version } = update.work;
   await takeSnapshot(
     update.snapshotDir,
@@ -160,7 +176,7 @@ async function save(update: RunningUpdate): Promise<void> {
 async function withdraw(update: RunningUpdate, withdrawn: AttemptWithdrawn): Promise<Preparation> {
   update.log.line(withdrawn.message);
   update.parts.logger.info({ deployment: update.work.deployment_id }, withdrawn.message);
-  await rm(update.unpackedDir, { recursive: true, force: true });
+  await removeTree(update.unpackedDir);
   if (!withdrawn.reportSkipped) return { kind: 'withdrawn' };
   await update.decideEnd({
     status: 'skipped',

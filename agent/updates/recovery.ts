@@ -1,6 +1,7 @@
 /** What a start finds: leftovers of the last run, and perhaps a journal that cannot be read. */
 import { mkdir, readdir } from 'node:fs/promises';
 import { type AgentParts, readCurrentVersion, snapshotDir, workDir } from '../agent-parts.ts';
+import { messageOf } from '../errors.ts';
 import { isCommitted, readSnapshot } from '../steps/snapshot.ts';
 import { removeUnused } from './work-end.ts';
 
@@ -12,8 +13,12 @@ import { removeUnused } from './work-end.ts';
  */
 export async function recover(parts: AgentParts, damaged: string | null): Promise<void> {
   const { config, logger } = parts;
-  await mkdir(workDir(config.state_dir), { recursive: true, mode: 0o700 });
-  await mkdir(snapshotDir(config.state_dir), { recursive: true, mode: 0o700 });
+  for (const dir of [workDir(config.state_dir), snapshotDir(config.state_dir)]) {
+    // A full disk, or something in the way: the step that needs the folder says so.
+    await mkdir(dir, { recursive: true, mode: 0o700 }).catch((error: unknown) =>
+      logger.warn(`a folder is missing: ${messageOf(error)}`),
+    );
+  }
   if (damaged !== null) {
     logger.error({ file: damaged }, 'the journal cannot be read and was put aside');
     await adoptSnapshots(parts);
@@ -23,9 +28,9 @@ export async function recover(parts: AgentParts, damaged: string | null): Promis
 
 async function adoptSnapshots(parts: AgentParts): Promise<void> {
   const { config, journal, logger } = parts;
-  for (const name of await readdir(snapshotDir(config.state_dir))) {
+  for (const name of await readdir(snapshotDir(config.state_dir)).catch(() => [] as string[])) {
     const dir = snapshotDir(config.state_dir, name);
-    const index = await readSnapshot(dir);
+    const index = await readSnapshot(dir).catch(() => null);
     if (!index) continue;
     const { deployment_id, attempt, previous_version, target_version } = index.owner;
     if (await isCommitted(dir)) {

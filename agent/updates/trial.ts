@@ -134,7 +134,7 @@ export async function commit(update: RunningUpdate): Promise<void> {
     await markCommitted(update.snapshotDir);
     await journal.setKept({ run_id, deployment_id, version, replaced_by: target_version });
   } else {
-    await removeSnapshot(update.snapshotDir);
+    for (const fault of await removeSnapshot(update.snapshotDir)) update.log.line(fault);
     await journal.setKept(null);
   }
   await update.decideEnd({

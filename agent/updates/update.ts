@@ -2,7 +2,6 @@
  * Carries an update through its steps, from wherever the journal says it stands. Each step is
  * written down before it acts; the journal's table is in docs/agent.md.
  */
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AgentParts, workDir } from '../agent-parts.ts';
 import { InstallLog } from '../reports/install-log.ts';
@@ -27,7 +26,6 @@ export async function carryOutUpdate(
   work: ActiveUpdate,
 ): Promise<EndReport | null> {
   const dir = workDir(parts.config.state_dir, work.run_id);
-  await mkdir(dir, { recursive: true, mode: 0o700 });
   const log = new InstallLog(join(dir, 'install.log'));
   try {
     const update = new RunningUpdate(parts, work, log);

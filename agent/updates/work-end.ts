@@ -1,10 +1,13 @@
 /** The end of an update or a rollback: its report, its log, and nothing left lying about. */
-import { readdir, rm } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MAX_INSTALL_LOG_BYTES, type StatusReport } from '../../backend/contract/device-api.ts';
 import { type AgentParts, packageFileOf, snapshotDir, workDir } from '../agent-parts.ts';
 import { removeEmptyControlGroups } from '../process/control-group.ts';
 import { readIfPresent, writeDurable } from '../state/durable-file.ts';
+import { removeTree } from '../state/remove-tree.ts';
+import { isDiskFull } from '../state/reserve.ts';
+import { withRoom } from '../state/room.ts';
 import type { InstallLog } from '../reports/install-log.ts';
 import type { ActiveWork, EndReport } from '../state/journal.ts';
 import { splitUtf8, wellFormed } from '../process/limited-output.ts';
@@ -47,7 +50,14 @@ export async function endWork(
   const log_bytes = end.status === 'skipped' ? 0 : Buffer.byteLength(text);
   for (const { offset, chunk } of log_bytes > 0 ? splitUtf8(text, CHUNK_BYTES) : []) {
     const body = { attempt, chunk, offset: sentBefore + offset };
-    await outbox.add({ kind: 'log', deployment_id, body });
+    try {
+      await outbox.add({ kind: 'log', deployment_id, body });
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      // The end is what counts.
+      parts.logger.warn('the disk is full: the rest of the log is not kept');
+      break;
+    }
   }
   if (work.kind === 'rollback' && end.status === 'rolled_back') await journal.setKept(null);
   const result = {
@@ -75,8 +85,13 @@ async function frozenLog(
   const frozen = await readIfPresent(path);
   if (frozen !== null) return frozen;
   const text = log.text(limit);
-  await writeDurable(path, text);
-  return text;
+  try {
+    await withRoom(parts.config.state_dir, () => writeDurable(path, text));
+    return text;
+  } catch (error) {
+    if (!isDiskFull(error)) throw error;
+    return '';
+  }
 }
 
 /** The next attempt at the same package continues with it. It can do without. */
@@ -87,18 +102,30 @@ export async function keepFetched({ config, logger }: AgentParts, work: ActiveWo
   );
 }
 
-/** Removes every work folder, snapshot and control group nothing needs any more. */
-export async function removeUnused({ config, journal }: AgentParts): Promise<void> {
+/** What is in the way was said once. */
+const told = new Set<string>();
+
+/**
+ * Removes every work folder, snapshot and control group nothing needs any more, as far as possible; never
+ * rejects. What cannot be removed keeps nobody from polling and reporting.
+ */
+export async function removeUnused({ config, journal, logger }: AgentParts): Promise<void> {
   await removeEmptyControlGroups(config.state_dir);
   const { active, kept } = journal.state;
+  const faults: string[] = [];
   for (const name of await namesIn(workDir(config.state_dir))) {
     if (name === active?.run_id) continue;
-    await rm(workDir(config.state_dir, name), { recursive: true, force: true });
+    faults.push(...(await removeTree(workDir(config.state_dir, name))));
   }
   for (const name of await namesIn(snapshotDir(config.state_dir))) {
     if (name === active?.run_id || name === kept?.run_id) continue;
-    await removeSnapshot(snapshotDir(config.state_dir, name));
+    faults.push(...(await removeSnapshot(snapshotDir(config.state_dir, name))));
   }
+  for (const fault of faults.filter((one) => !told.has(one))) {
+    logger.warn(`cannot be tidied up, and is tried again: ${fault}`);
+  }
+  told.clear();
+  for (const fault of faults) told.add(fault);
 }
 
 async function namesIn(dir: string): Promise<string[]> {

@@ -88,6 +88,34 @@ describe('agent: killed at random', () => {
     expect(tally.findings).to.deep.equal([]);
   });
 
+  it('G28 ends on exactly the old or the new version when the disk fills up, stays full over restarts, and the agent is killed meanwhile', async function () {
+    const trials = Math.ceil(KILLS / 20);
+    this.timeout(60_000 + trials * 30_000);
+    const tally: Tally = { kills: 0, between: 0, untold: 0, findings: [] };
+    await inLanes(trials, async (device, trial) => {
+      const random = trialRandom(seed + 1, trial);
+      const scenario = NAMES[trial % NAMES.length] as Scenario;
+      const { changes } = courseOf(scenario);
+      await device.begin(scenario);
+      const from = oneTo(changes, random);
+      await device.once({ FAULT_NO_SPACE_FROM: String(from) });
+      const kills: number[] = [];
+      for (let start = 0; start < 2; start++) {
+        const at = oneTo(changes * LATER, random);
+        kills.push(at);
+        const full = { FAULT_NO_SPACE_FROM: String(oneTo(at, random)) };
+        await device.once({ ...full, FAULT_KILL_AT: String(at) });
+      }
+      const label = `trial ${trial}, ${scenario}, full from change ${from}, then at ${kills.join(', ')}`;
+      judge(tally, label, await device.recover());
+    });
+    console.log(
+      `      disks that stay full tried: ${trials} (OTA_KILL_SEED=${seed}), ` +
+        `devices between versions: ${tally.between}, reports lost: ${tally.untold}`,
+    );
+    expect(tally.findings).to.deep.equal([]);
+  });
+
   /** Several kills, each in a run that has to put right what the one before left. */
   async function killAtRandom(
     device: PowerCutDevice,

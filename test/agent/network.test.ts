@@ -3,7 +3,17 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { type RequestListener, createServer, request } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
-import { type AddressInfo, type Server, type Socket, connect } from 'node:net';
+import {
+  type AddressInfo,
+  type Server,
+  type Socket,
+  connect,
+  getDefaultAutoSelectFamilyAttemptTimeout,
+  setDefaultAutoSelectFamilyAttemptTimeout,
+} from 'node:net';
+import { parseConfig } from '../../agent/config.ts';
+import { messageOf } from '../../agent/errors.ts';
+import { attemptTimeout, createHttpClient } from '../../agent/network/http-client.ts';
 import { type Certificate, type CertificateSet, makeCertificates } from './support/certificates.ts';
 import { leaveUnchecked } from '../support/checked-answers.ts';
 import { DeviceServer, answerWith } from './support/device-server.ts';
@@ -150,6 +160,24 @@ describe('agent: network', () => {
     });
   }
 
+  it('G35 a certificate that is not valid yet, since the clock is behind: the attempt waits', async () => {
+    const early = await tlsPackages(certificates.notYetValid);
+    const network = { ca_file: certificates.caFile };
+    await device.configure({ network: { proxy_url: early.url, ...network } });
+    const exit = await device.once();
+    expect(exit.code, exit.stderr).to.equal(13);
+    expect(server.statuses).to.deep.equal(['downloading']);
+    await early.close();
+    const offer = server.offer;
+    const now = await tlsPackages(certificates.good);
+    server.offer = offer;
+    await device.configure({ network: { proxy_url: now.url, ...network } });
+    const later = await device.once();
+    expect(later.code, later.stderr).to.equal(0);
+    expect(server.lastReport.status).to.equal('completed');
+    await now.close();
+  });
+
   it('F26 does not follow from https to http', async () => {
     const proxy = await tlsPackages(certificates.good, (_request, response) => {
       response.writeHead(302, { location: `${server.url}/packages/x` }).end();
@@ -179,6 +207,25 @@ describe('agent: network', () => {
     };
     expect((await device.once()).code).to.equal(0);
     expect(ended - began).to.be.above((big.bytes.length / 50_000) * 1000 * 0.9);
+  });
+
+  it('G30 every error of several is printed, and those that caused them', () => {
+    const each = new AggregateError([new Error('connect a'), new Error('connect b')]);
+    const outer = new Error('no answer', { cause: each });
+    expect(messageOf(outer)).to.equal('no answer (connect a; connect b)');
+    expect(messageOf(new AggregateError([]))).to.equal('AggregateError');
+  });
+
+  it('G30 an address has time for a slow link, and leaves time for the next one', async () => {
+    expect([30_000, 8_000, 200].map(attemptTimeout)).to.deep.equal([5_000, 2_000, 250]);
+    const earlier = getDefaultAutoSelectFamilyAttemptTimeout();
+    try {
+      const http = await createHttpClient(parseConfig('{}', 'the test'));
+      await http.close();
+      expect(getDefaultAutoSelectFamilyAttemptTimeout()).to.equal(5_000);
+    } finally {
+      setDefaultAutoSelectFamilyAttemptTimeout(earlier);
+    }
   });
 
   it('F28 503 to a poll with Retry-After is waited for', async () => {

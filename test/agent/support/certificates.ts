@@ -14,6 +14,8 @@ export interface CertificateSet {
   caFile: string;
   good: Certificate;
   expired: Certificate;
+  /** Valid in twenty years. */
+  notYetValid: Certificate;
   /** For another host. */
   wrongName: Certificate;
   selfSigned: Certificate;
@@ -53,6 +55,27 @@ export function makeCertificates(host: string): CertificateSet {
   const wrongName = issue('wrong', 'elsewhere.example.com', '2');
   // Valid until the moment it was made.
   const expired = issue('expired', host, '0');
+  const issueLater = (name: string): Certificate => {
+    openssl(
+      ...['req', ...newKey, '-keyout', `${name}.key`, '-out', `${name}.csr`],
+      ...['-subj', `/CN=${host}`],
+    );
+    writeFileSync(path('index.txt'), '');
+    writeFileSync(
+      path('ca.cnf'),
+      '[ca]\ndefault_ca=own\n[own]\ndatabase=index.txt\nnew_certs_dir=.\nrand_serial=yes\n' +
+        'default_md=sha256\npolicy=any\n[any]\ncommonName=supplied\n' +
+        `[names]\nsubjectAltName=DNS:${host}\n`,
+    );
+    const year = new Date().getUTCFullYear() + 20;
+    openssl(
+      ...['ca', '-batch', '-config', 'ca.cnf', '-cert', 'ca.pem', '-keyfile', 'ca.key'],
+      ...['-startdate', `${year}0101000000Z`, '-enddate', `${year + 1}0101000000Z`],
+      ...['-extensions', 'names', '-notext', '-in', `${name}.csr`, '-out', `${name}.pem`],
+    );
+    return read(name);
+  };
+  const notYetValid = issueLater('later');
   openssl(
     ...['req', '-x509', ...newKey, '-keyout', 'self.key', '-out', 'self.pem', '-days', '2'],
     ...['-subj', `/CN=${host}`, '-addext', `subjectAltName=DNS:${host}`],
@@ -61,6 +84,7 @@ export function makeCertificates(host: string): CertificateSet {
     caFile: path('ca.pem'),
     good,
     expired,
+    notYetValid,
     wrongName,
     selfSigned: read('self'),
     remove: () => rmSync(dir, { recursive: true, force: true }),

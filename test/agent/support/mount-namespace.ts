@@ -2,7 +2,8 @@
  * Lets an agent see folders of its sandbox at absolute paths, in a mount namespace of its own: packages
  * can be tested that install to `/usr/local/bin`, and the machine sees nothing of it.
  */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import type { Sandbox } from './sandbox.ts';
 
@@ -40,4 +41,50 @@ export async function coverFolders(device: Sandbox, folders: string[]): Promise<
   for (const folder of folders) await mkdir(device.root(folder), { recursive: true });
   await writeFile(`${device.dir}/node`, '');
   device.prefix = [...UNSHARE, 'sh', '-c', ENTER, 'enter', device.dir, folders.join(' ')];
+}
+
+export interface SmallDisk {
+  /** Bytes free on it. */
+  free: () => Promise<number>;
+  /** Runs a shell script on it, with `$STATE`, the state folder. */
+  run: (script: string) => Promise<void>;
+  end: () => Promise<void>;
+}
+
+/**
+ * Puts the device's state folder on a disk of its own, a tmpfs of that size, in a mount namespace that a
+ * sleeping process keeps alive; every agent of the device enters it. The root stays where it is.
+ */
+export async function onSmallDisk(device: Sandbox, bytes: number): Promise<SmallDisk> {
+  const state = device.state();
+  const script = `
+set -eu
+mkdir "$1.kept" && cp -a "$1/." "$1.kept/"
+mount -t tmpfs -o size=$2 small "$1"
+cp -a "$1.kept/." "$1/"
+echo ready
+exec sleep 600
+`;
+  const keeper = spawn(
+    UNSHARE[0] as string,
+    [...UNSHARE.slice(1), 'sh', '-c', script, 'small', state, String(bytes)],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  await once(keeper.stdout, 'data');
+  const enter = ['nsenter', '--mount', '--target', String(keeper.pid), '--'];
+  device.prefix = enter;
+  const inside = (script_: string): string =>
+    execFileSync(enter[0] as string, [...enter.slice(1), 'sh', '-c', script_], {
+      env: { ...process.env, STATE: state },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).toString();
+  return {
+    free: () => Promise.resolve(Number(inside('df --output=avail -B1 "$STATE" | tail -1'))),
+    run: (script_) => Promise.resolve(void inside(script_)),
+    end: async () => {
+      const ended = once(keeper, 'exit');
+      keeper.kill('SIGKILL');
+      await ended;
+    },
+  };
 }

@@ -1,0 +1,69 @@
+/**
+ * Removes a folder of the agent with everything in it, as far as that is possible. Scripts leave more behind
+ * than files: folders without write permission, immutable files, mounts. What is mounted below is somebody
+ * else's and is never entered.
+ */
+import { chmod, lstat, readFile, readdir, rm, rmdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { messageOf } from '../errors.ts';
+import { errorCode } from './durable-file.ts';
+
+/** @returns what could not be removed, and why; empty when all is gone */
+export async function removeTree(path: string): Promise<string[]> {
+  const faults: string[] = [];
+  await remove(path, await mountPoints(), faults);
+  return faults;
+}
+
+/** @throws Error naming what is in the way */
+export async function requireRemoved(path: string): Promise<void> {
+  const faults = await removeTree(path);
+  if (faults.length > 0) throw new Error(faults.slice(0, 3).join('; '));
+}
+
+async function remove(path: string, mounts: string[], faults: string[]): Promise<void> {
+  if (mounts.includes(path)) {
+    faults.push(`${path} is a mount point`);
+    return;
+  }
+  try {
+    if (!mounts.some((one) => one.startsWith(`${path}/`))) {
+      await rm(path, { recursive: true, force: true, maxRetries: 5 });
+      return;
+    }
+  } catch {
+    // Something in it resists: one by one.
+  }
+  const before = faults.length;
+  try {
+    if (!(await lstat(path)).isDirectory()) {
+      await rm(path, { force: true });
+      return;
+    }
+    await chmod(path, 0o700).catch(() => undefined);
+    for (const name of await readdir(path)) await remove(join(path, name), mounts, faults);
+    if (faults.length === before) await rmdir(path);
+  } catch (error) {
+    if (errorCode(error) !== 'ENOENT') faults.push(messageOf(error));
+  }
+}
+
+/** Empty where the kernel does not tell. */
+async function mountPoints(): Promise<string[]> {
+  const text = await readFile('/proc/self/mountinfo', 'utf8').catch(() => '');
+  return mountPointsIn(text);
+}
+
+/**
+ * Pure.
+ * @param mountinfo see proc_pid_mountinfo(5): the fifth field, with blanks and the like as `\\040`
+ */
+export function mountPointsIn(mountinfo: string): string[] {
+  return mountinfo.split('\n').flatMap((line) => {
+    const point = line.split(' ')[4];
+    const plain = point?.replace(/\\([0-7]{3})/g, (_all, octal: string) =>
+      String.fromCharCode(Number.parseInt(octal, 8)),
+    );
+    return plain ? [plain] : [];
+  });
+}
