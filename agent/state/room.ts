@@ -52,6 +52,16 @@ export async function withRoom<T>(stateDir: string, write: () => Promise<T>): Pr
   }
 }
 
+/**
+ * Everything the agent can do without, at once.
+ * @returns whether there was something
+ */
+export async function makeRoom(stateDir: string): Promise<boolean> {
+  const drops = [dropKept, releaseReserve, dropPackages];
+  const dropped = await Promise.all(drops.map((drop) => drop(stateDir).catch(() => false)));
+  return dropped.includes(true);
+}
+
 async function dropNext(
   drops: ((stateDir: string) => Promise<boolean>)[],
   stateDir: string,

@@ -12,6 +12,7 @@ import {
 import { join } from 'node:path';
 import { AgentStopping, StepFailure, messageOf } from '../errors.ts';
 import { removeTree } from '../state/remove-tree.ts';
+import { makeRoom } from '../state/room.ts';
 import { flushDisks } from '../process/flush.ts';
 import type { InstallLog } from '../reports/install-log.ts';
 import type { ActiveWork, EndReport } from '../state/journal.ts';
@@ -47,7 +48,11 @@ export async function restore<T extends ActiveWork>(
     await removeTree(join(workDir(config.state_dir, work.run_id), 'package'));
     const index = await readSnapshot(dir);
     if (!index) throw new StepFailure('the snapshot is missing or unreadable');
-    await restoreSnapshot(dir, index);
+    await restoreSnapshot(dir, index).catch(async (error: unknown) => {
+      if (!(await makeRoom(config.state_dir))) throw error;
+      log.line(`room was made, restoring again: ${messageOf(error)}`);
+      await restoreSnapshot(dir, index);
+    });
     await flushDisks();
     await writeCurrentVersion(config, work.previous_version);
   } catch (error) {

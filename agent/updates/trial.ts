@@ -10,6 +10,7 @@ import { flushDisks } from '../process/flush.ts';
 import { installationMark } from '../process/installation-mark.ts';
 import { describeAnswer } from '../network/answers.ts';
 import type { Receipt } from '../reports/outbox.ts';
+import { withRoom } from '../state/room.ts';
 import { runInstallScript } from '../steps/install.ts';
 import { IRREVERSIBLE_VARIABLE, irreversibleFile } from '../steps/irreversible.ts';
 import { markCommitted, removeSnapshot } from '../steps/snapshot.ts';
@@ -131,7 +132,7 @@ export async function commit(update: RunningUpdate): Promise<void> {
   await writeCurrentVersion(config, target_version);
   if (update.work.sequence !== null) await raiseSequence(config, update.work.sequence);
   if (config.keep_snapshot) {
-    await markCommitted(update.snapshotDir);
+    await withRoom(config.state_dir, () => markCommitted(update.snapshotDir));
     await journal.setKept({ run_id, deployment_id, version, replaced_by: target_version });
   } else {
     for (const fault of await removeSnapshot(update.snapshotDir)) update.log.line(fault);

@@ -144,6 +144,27 @@ describe('agent: what the disk may do', () => {
       }
     });
 
+    it('G28 install.sh fills the disk that everything is on: what is put back finds the room', async () => {
+      await device.write('app/large', 'old'.repeat(MB));
+      await device.settle();
+      const small = await onSmallDisk(device, 24 * MB, device.dir);
+      try {
+        server.offerPackage(
+          makePackage(
+            'echo new > "$OTA_ROOT/app/large"; cat /dev/zero > "$OTA_ROOT/filled"; exit 1',
+            { 'firmware.bin': randomBytes(4 * MB) },
+          ),
+        );
+        const exit = await device.once();
+        expect(exit.code, exit.stderr).to.equal(11);
+        expect(await small.run(`wc -c < "${device.root('app/large')}"`)).to.equal(`${3 * MB}\n`);
+        expect(server.statuses).to.deep.equal(['downloading', 'installing', 'rolled_back']);
+      } finally {
+        await small.end();
+        await device.configure({});
+      }
+    });
+
     it('G28 install.sh fills the disk: back to the old version, and said so', async () => {
       const small = await onSmallDisk(device, 10 * MB);
       try {

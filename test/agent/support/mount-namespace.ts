@@ -46,16 +46,21 @@ export async function coverFolders(device: Sandbox, folders: string[]): Promise<
 export interface SmallDisk {
   /** Bytes free on it. */
   free: () => Promise<number>;
-  /** Runs a shell script on it, with `$STATE`, the state folder. */
-  run: (script: string) => Promise<void>;
+  /** Runs a shell script on it, with `$STATE`, the state folder; its output. */
+  run: (script: string) => Promise<string>;
   end: () => Promise<void>;
 }
 
 /**
  * Puts the device's state folder on a disk of its own, a tmpfs of that size, in a mount namespace that a
- * sleeping process keeps alive; every agent of the device enters it. The root stays where it is.
+ * sleeping process keeps alive; every agent of the device enters it.
+ * @param folder of the device; the root stays where it is unless it lies in there
  */
-export async function onSmallDisk(device: Sandbox, bytes: number): Promise<SmallDisk> {
+export async function onSmallDisk(
+  device: Sandbox,
+  bytes: number,
+  folder = device.state(),
+): Promise<SmallDisk> {
   const state = device.state();
   const script = `
 set -eu
@@ -67,7 +72,7 @@ exec sleep 600
 `;
   const keeper = spawn(
     UNSHARE[0] as string,
-    [...UNSHARE.slice(1), 'sh', '-c', script, 'small', state, String(bytes)],
+    [...UNSHARE.slice(1), 'sh', '-c', script, 'small', folder, String(bytes)],
     { stdio: ['ignore', 'pipe', 'inherit'] },
   );
   await once(keeper.stdout, 'data');
@@ -80,7 +85,7 @@ exec sleep 600
     }).toString();
   return {
     free: () => Promise.resolve(Number(inside('df --output=avail -B1 "$STATE" | tail -1'))),
-    run: (script_) => Promise.resolve(void inside(script_)),
+    run: (script_) => Promise.resolve(inside(script_)),
     end: async () => {
       const ended = once(keeper, 'exit');
       keeper.kill('SIGKILL');
