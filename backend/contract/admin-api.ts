@@ -301,7 +301,8 @@ export interface OtaMetrics {
 /**
  * Server-sent events of `GET /stream` and `GET /deployments/:id/stream`. The SSE `event` field is
  * `type`; `data` is the JSON of the rest. `reset` tells that events were missed and the client should
- * fetch anew.
+ * fetch anew: one deployment, or everything it shows (`null`). `heartbeat` comes every 15 seconds: a
+ * client that has heard nothing for twice as long should doubt the connection.
  */
 export type StreamEvent =
   | ({ type: 'deployment' } & DeploymentSummary)
@@ -311,4 +312,5 @@ export type StreamEvent =
       status_breakdown: StatusBreakdown;
     } & DeploymentProgress)
   | { type: 'device'; deployment_id: Uuid; device: TargetView }
-  | { type: 'reset' };
+  | { type: 'reset'; deployment_id: Uuid | null }
+  | { type: 'heartbeat'; at: Timestamp };

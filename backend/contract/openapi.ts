@@ -247,7 +247,7 @@ export interface paths {
       path?: never;
       cookie?: never;
     };
-    /** Changes of all deployments as they happen */
+    /** Changes of all deployments as they happen; of the detailed ones, each device, too */
     get: operations['streamDeployments'];
     put?: never;
     post?: never;
@@ -738,7 +738,7 @@ export interface components {
       skipped: components['schemas']['Count'];
       rolled_back: components['schemas']['Count'];
     };
-    /** @description Server-sent events of `GET /stream` and `GET /deployments/:id/stream`. The SSE `event` field is `type`; `data` is the JSON of the rest. `reset` tells that events were missed and the client should fetch anew. */
+    /** @description Server-sent events of `GET /stream` and `GET /deployments/:id/stream`. The SSE `event` field is `type`; `data` is the JSON of the rest. `reset` tells that events were missed and the client should fetch anew: one deployment, or everything it shows (`null`). `heartbeat` comes every 15 seconds: a client that has heard nothing for twice as long should doubt the connection. */
     StreamEvent:
       | {
           deployment_id: components['schemas']['Uuid'];
@@ -788,6 +788,12 @@ export interface components {
       | {
           /** @constant */
           type: 'reset';
+          deployment_id: components['schemas']['Uuid'] | null;
+        }
+      | {
+          /** @constant */
+          type: 'heartbeat';
+          at: components['schemas']['Timestamp'];
         };
     /** @description `GET /deployments/:id/devices?status&batch&search&cursor&limit` */
     TargetPage: {
@@ -1783,7 +1789,9 @@ export interface operations {
   };
   streamDeployments: {
     parameters: {
-      query?: never;
+      query?: {
+        detail?: string;
+      };
       header?: never;
       path?: never;
       cookie?: never;

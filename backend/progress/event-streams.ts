@@ -20,17 +20,23 @@ const GATHER_MS = 100;
 /** More changed devices than this at once: the page fetches anew instead. */
 const MAX_DEVICES_AT_ONCE = 200;
 
-/** An open event stream: of one deployment, or of all of an organization. */
+const RESET_ALL: StreamEvent = { type: 'reset', deployment_id: null };
+
+/** An open event stream of an organization's admin. */
 export interface StreamClient {
   organizationId: string;
-  deploymentId: string | null;
+  /** Whether every deployment of the organization is watched, or only the detailed ones. */
+  everything: boolean;
+  /** Deployments whose single devices are watched, too. */
+  detailed: ReadonlySet<string>;
   send(id: string, events: StreamEvent[]): void;
   end(): void;
 }
 
 /**
- * Turns "look again" into events with what is so now. State is read once per change for all who
+ * Turns "look again" into events with the current state. State is read once per change for all who
  * watch, and after a reconnect by the same code, so nothing that is shown can be older than a poll.
+ * Reads take turns: each is sent before the next one begins, so an older state never follows a newer.
  */
 @injectable()
 export class EventStreams {
@@ -43,7 +49,8 @@ export class EventStreams {
   #subscription: Promise<() => void> | undefined;
   #gathered: DeploymentChanged[] = [];
   #gathering: NodeJS.Timeout | undefined;
-  #showing: Promise<void> = Promise.resolve();
+  /** Ends with the last read that was asked for; never rejects. */
+  #turns: Promise<void> = Promise.resolve();
 
   constructor(
     @inject(TOKENS.ChangeFeed) feed: ChangeFeed,
@@ -63,24 +70,20 @@ export class EventStreams {
   }
 
   /**
-   * Adds a client and brings it up to date: a deployment's state at once; after a reconnect what
-   * changed since `lastEventId`, or `reset` when that is not known. The returned function takes it
-   * off again.
+   * Adds a client and brings it up to date: the state of its detailed deployments at once; after a
+   * reconnect what changed since `lastEventId`, or `reset` when that is not known. The returned
+   * function removes it. Rejects, with the client removed, when the state cannot be read.
    */
   async add(client: StreamClient, lastEventId: string | null): Promise<() => void> {
     // Listening comes before reading: a change in between would be shown to nobody.
     await (this.#subscription ??= this.#feed.subscribe((message) => this.#receive(message)));
     this.#clients.add(client);
-    const missed = lastEventId === null ? [] : this.#log.since(lastEventId);
-    const id = this.#log.lastId;
-    const changes = mergeChanges((missed ?? []).filter((change) => concerns(client, change)));
-    if (client.deploymentId !== null && changes.length === 0) {
-      const { deploymentId, organizationId } = client;
-      changes.push({ deploymentId, organizationId, devices: NO_DEVICES });
+    try {
+      await this.#inTurn(() => this.#bringUpToDate(client, lastEventId));
+    } catch (error) {
+      this.#clients.delete(client);
+      throw error;
     }
-    const events = (await Promise.all(changes.map((change) => this.#describe(change)))).flat();
-    const shown = events.filter((event) => isFor(client, event));
-    client.send(id, missed === null ? [...shown, { type: 'reset' }] : shown);
     return () => this.#clients.delete(client);
   }
 
@@ -89,19 +92,42 @@ export class EventStreams {
     clearTimeout(this.#gathering);
     for (const client of this.#clients) client.end();
     this.#clients.clear();
-    await this.#showing;
+    await this.#turns;
+  }
+
+  async #bringUpToDate(client: StreamClient, lastEventId: string | null): Promise<void> {
+    const missed = lastEventId === null ? [] : this.#log.since(lastEventId);
+    const id = this.#log.lastId;
+    const { organizationId } = client;
+    const changes = mergeChanges([
+      ...(missed ?? []).filter((change) => concerns(client, change)),
+      ...[...client.detailed].map((deploymentId) => ({
+        deploymentId,
+        organizationId,
+        devices: NO_DEVICES,
+      })),
+    ]);
+    const events = (await Promise.all(changes.map((change) => this.#describe(change)))).flat();
+    const shown = events.filter((event) => isFor(client, event));
+    client.send(id, missed === null ? [...shown, RESET_ALL] : shown);
+  }
+
+  #inTurn(read: () => Promise<void>): Promise<void> {
+    const turn = this.#turns.then(read);
+    this.#turns = turn.catch(() => undefined);
+    return turn;
   }
 
   #receive(message: FeedMessage): void {
     if (message.kind === 'gap') {
-      for (const client of this.#clients) client.send(this.#log.lastId, [{ type: 'reset' }]);
+      for (const client of this.#clients) client.send(this.#log.lastId, [RESET_ALL]);
       return;
     }
     this.#log.append(message.change);
     this.#gathered.push(message.change);
     this.#gathering ??= setTimeout(() => {
       this.#gathering = undefined;
-      this.#showing = this.#showing.then(() => this.#show());
+      void this.#inTurn(() => this.#show());
     }, GATHER_MS);
   }
 
@@ -124,14 +150,18 @@ export class EventStreams {
           { err: error, deployment_id: change.deploymentId },
           'change could not be shown; streams are told to fetch anew',
         );
-        for (const client of watching) client.send(id, [{ type: 'reset' }]);
+        const { deploymentId } = change;
+        for (const client of watching) {
+          client.send(id, [{ type: 'reset', deployment_id: deploymentId }]);
+        }
       }
     }
   }
 
   async #describe(change: DeploymentChanged): Promise<StreamEvent[]> {
     const state = await this.#deployments.findAnyState(change.deploymentId);
-    if (!state) return [];
+    // A client may name any id; only its own organization's deployments are shown to it.
+    if (state?.deployment.organizationId !== change.organizationId) return [];
     const { deployment, batches } = state;
     const breakdown = sumBreakdowns(batches);
     const events: StreamEvent[] = [
@@ -150,7 +180,9 @@ export class EventStreams {
         events.push({ type: 'device', deployment_id: deployment.id, device });
       }
     }
-    if (others || shown.length < named.length) events.push({ type: 'reset' });
+    if (others || shown.length < named.length) {
+      events.push({ type: 'reset', deployment_id: deployment.id });
+    }
     return events;
   }
 }
@@ -158,11 +190,13 @@ export class EventStreams {
 function concerns(client: StreamClient, change: DeploymentChanged): boolean {
   return (
     client.organizationId === change.organizationId &&
-    (client.deploymentId === null || client.deploymentId === change.deploymentId)
+    (client.everything || client.detailed.has(change.deploymentId))
   );
 }
 
-/** Devices and their resets are shown where one deployment is watched. */
+/** Devices and their resets are shown where their deployment is watched in detail. */
 function isFor(client: StreamClient, event: StreamEvent): boolean {
-  return client.deploymentId !== null || (event.type !== 'device' && event.type !== 'reset');
+  if (event.type === 'device') return client.detailed.has(event.deployment_id);
+  if (event.type !== 'reset' || event.deployment_id === null) return true;
+  return client.detailed.has(event.deployment_id);
 }

@@ -4,10 +4,13 @@ import type { StreamEvent } from '../contract/admin-api.ts';
 import { DeploymentQueries } from '../deployments/deployment.queries.ts';
 import { adminOf } from '../http/guards.ts';
 import { pathId } from '../http/path-id.ts';
-import { EventStreams } from './event-streams.ts';
+import { validate } from '../http/validate.ts';
+import { EventStreams, type StreamClient } from './event-streams.ts';
+import { streamQuerySchema } from './stream.schema.ts';
 
 const RECONNECT_MS = 2_000;
-const KEEP_ALIVE_MS = 15_000;
+/** Clients doubt a stream that has been silent for longer than two of these. */
+const HEARTBEAT_MS = 15_000;
 /** A stream ends after this time; the browser comes back and is authenticated anew. */
 const LIFETIME_MS = 10 * 60_000;
 /** A client that does not read is cut off before it fills the memory. */
@@ -28,16 +31,22 @@ export class StreamController {
   }
 
   organization = async (request: Request, response: Response): Promise<void> => {
-    await this.#open(request, response, null);
+    const { detail } = validate(streamQuerySchema, request.query);
+    const detailed = new Set(detail?.toLowerCase().split(','));
+    await this.#open(request, response, { everything: true, detailed });
   };
 
   deployment = async (request: Request, response: Response): Promise<void> => {
     const id = pathId(request.params['id'], 'This deployment');
     await this.#queries.find(adminOf(request).organizationId, id);
-    await this.#open(request, response, id);
+    await this.#open(request, response, { everything: false, detailed: new Set([id]) });
   };
 
-  async #open(request: Request, response: Response, deploymentId: string | null): Promise<void> {
+  async #open(
+    request: Request,
+    response: Response,
+    watched: Pick<StreamClient, 'everything' | 'detailed'>,
+  ): Promise<void> {
     // A client that went while it was looked up: its end has been told, and would not be told again.
     if (response.closed) return;
     response.writeHead(200, {
@@ -46,12 +55,12 @@ export class StreamController {
       'X-Accel-Buffering': 'no',
     });
     response.write(`retry: ${RECONNECT_MS}\n\n`);
-    const keepAlive = setInterval(() => response.write(': still here\n\n'), KEEP_ALIVE_MS);
+    const heartbeat = setInterval(() => sendHeartbeat(response), HEARTBEAT_MS);
     const lifetime = setTimeout(() => response.end(), LIFETIME_MS);
     let remove: () => void = () => undefined;
     const closed = new Promise<void>((resolve) => {
       response.on('close', () => {
-        clearInterval(keepAlive);
+        clearInterval(heartbeat);
         clearTimeout(lifetime);
         remove();
         resolve();
@@ -60,7 +69,7 @@ export class StreamController {
     remove = await this.#streams.add(
       {
         organizationId: adminOf(request).organizationId,
-        deploymentId,
+        ...watched,
         send: (id, events) => send(response, id, events),
         end: () => response.end(),
       },
@@ -77,4 +86,10 @@ function send(response: Response, id: string, events: StreamEvent[]): void {
     response.write(`id: ${id}\nevent: ${type}\ndata: ${JSON.stringify(data)}\n\n`);
   }
   if (response.writableLength > MAX_BUFFERED_BYTES) response.destroy();
+}
+
+/** Without an id: a client that reconnects goes on from the last change it was shown. */
+function sendHeartbeat(response: Response): void {
+  const data = JSON.stringify({ at: new Date().toISOString() });
+  response.write(`event: heartbeat\ndata: ${data}\n\n`);
 }

@@ -24,6 +24,7 @@ import {
   statusReportSchema,
 } from '../../backend/devices/device.schema.ts';
 import { fleetQuerySchema } from '../../backend/devices/fleet.schema.ts';
+import { streamQuerySchema } from '../../backend/progress/stream.schema.ts';
 import { metricsQuerySchema } from '../../backend/metrics/metrics.schema.ts';
 
 export type Area = 'admin' | 'device';
@@ -207,7 +208,8 @@ export const OPERATIONS: Record<Area, Record<string, Operation>> = {
     },
     'get /stream': {
       id: 'streamDeployments',
-      summary: 'Changes of all deployments as they happen',
+      summary: 'Changes of all deployments as they happen; of the detailed ones, each device, too',
+      query: streamQuerySchema,
       answer: 'events',
     },
     'get /devices': {
