@@ -4,10 +4,14 @@ import { toApiError } from './api-error.ts';
 import { streamUrl } from './http.ts';
 
 /**
- * `live`: changes arrive by themselves. `polling`: the stream is down, the page asks every few
- * seconds instead. `lost`: that fails, too; what is shown may be old.
+ * `live`: changes arrive by themselves. `stale`: the stream is open and silent, not even heartbeats
+ * arrive. `polling`: the stream is down, the page asks every few seconds instead. `lost`: that fails,
+ * too; what is shown may be old.
  */
-export type LiveState = 'connecting' | 'live' | 'polling' | 'lost';
+export type LiveState = 'connecting' | 'live' | 'stale' | 'polling' | 'lost';
+
+/** What a stream reports of deployments and devices. */
+export type ChangeEvent = Exclude<StreamEvent, { type: 'reset' | 'heartbeat' }>;
 
 export interface LiveUpdates {
   state: Ref<LiveState>;
@@ -21,8 +25,8 @@ export interface LiveUpdates {
 export interface LiveUpdatesOptions {
   /** Path of the event stream below the API's base. */
   path: string;
-  /** All events of one animation frame together, in order; `reset` is never among them. */
-  onEvents(events: Exclude<StreamEvent, { type: 'reset' }>[]): void;
+  /** All changes of one animation frame together, in order. */
+  onEvents(events: ChangeEvent[]): void;
   /** Fetches everything anew: after missed events, and again and again while polling. */
   refresh(): Promise<void>;
 }
@@ -30,6 +34,8 @@ export interface LiveUpdatesOptions {
 const POLL_MS = 5_000;
 /** A proxy that holds the stream back must not keep the page waiting. */
 const OPEN_TIMEOUT_MS = 4_000;
+/** The server sends a heartbeat every 15 seconds; two that are missing are no accident. */
+const SILENCE_MS = 35_000;
 const REOPEN_MS = [1_000, 2_000, 5_000, 10_000, 15_000];
 const EVENT_NAMES = ['deployment', 'progress', 'device'] as const;
 
@@ -48,7 +54,8 @@ export function openLiveUpdates(options: LiveUpdatesOptions): LiveUpdates {
   let pollTimer: ReturnType<typeof setTimeout> | undefined;
   let reopenTimer: ReturnType<typeof setTimeout> | undefined;
   let frame = 0;
-  let waiting: Exclude<StreamEvent, { type: 'reset' }>[] = [];
+  let waiting: ChangeEvent[] = [];
+  let silenceTimer: ReturnType<typeof setTimeout> | undefined;
 
   const openTimer = setTimeout(() => {
     if (state.value === 'connecting') startPolling();
@@ -56,6 +63,33 @@ export function openLiveUpdates(options: LiveUpdatesOptions): LiveUpdates {
 
   function markFresh(): void {
     freshAt.value = new Date();
+  }
+
+  /** The stream has been heard: what is shown is right, and the wait for the next message begins. */
+  function heard(): void {
+    markFresh();
+    awaitNext();
+  }
+
+  function awaitNext(): void {
+    clearTimeout(silenceTimer);
+    if (!closed) silenceTimer = setTimeout(doubt, SILENCE_MS);
+  }
+
+  /** A connection may be dead without an end: a server that stands still, a cut network. */
+  function doubt(): void {
+    source?.close();
+    if (state.value === 'live') state.value = 'stale';
+    missedEvents = true;
+    startPolling();
+    reopenLater();
+  }
+
+  function reopenLater(): void {
+    const wait = REOPEN_MS[Math.min(failures, REOPEN_MS.length - 1)];
+    failures += 1;
+    clearTimeout(reopenTimer);
+    reopenTimer = setTimeout(open, wait);
   }
 
   async function refresh(): Promise<boolean> {
@@ -72,7 +106,7 @@ export function openLiveUpdates(options: LiveUpdatesOptions): LiveUpdates {
 
   function startPolling(): void {
     if (closed || pollTimer !== undefined) return;
-    state.value = state.value === 'lost' ? 'lost' : 'polling';
+    if (state.value !== 'lost' && state.value !== 'stale') state.value = 'polling';
     const poll = async () => {
       const reached = await refresh();
       if (closed || state.value === 'live') return;
@@ -96,28 +130,31 @@ export function openLiveUpdates(options: LiveUpdatesOptions): LiveUpdates {
 
   function open(): void {
     source = new EventSource(streamUrl(options.path));
+    awaitNext();
     source.addEventListener('open', () => {
       failures = 0;
       stopPolling();
       state.value = 'live';
-      markFresh();
+      heard();
       if (missedEvents) void refresh();
       missedEvents = false;
     });
     source.addEventListener('error', () => {
       if (closed) return;
+      clearTimeout(silenceTimer);
       startPolling();
       if (source?.readyState !== EventSource.CLOSED) return;
       missedEvents = true;
-      const wait = REOPEN_MS[Math.min(failures, REOPEN_MS.length - 1)];
-      failures += 1;
-      clearTimeout(reopenTimer);
-      reopenTimer = setTimeout(open, wait);
+      reopenLater();
     });
-    source.addEventListener('reset', () => void refresh());
+    source.addEventListener('heartbeat', heard);
+    source.addEventListener('reset', () => {
+      heard();
+      void refresh();
+    });
     for (const name of EVENT_NAMES) {
       source.addEventListener(name, (message: MessageEvent<string>) => {
-        markFresh();
+        heard();
         waiting.push({ type: name, ...JSON.parse(message.data) });
         // A hidden tab gets no frames; it must not hoard what it misses.
         if (document.hidden) deliver();
@@ -137,6 +174,7 @@ export function openLiveUpdates(options: LiveUpdatesOptions): LiveUpdates {
     stopPolling();
     clearTimeout(openTimer);
     clearTimeout(reopenTimer);
+    clearTimeout(silenceTimer);
     cancelAnimationFrame(frame);
     window.removeEventListener('online', onReachable);
     source?.close();

@@ -4,9 +4,9 @@ import type {
   DeploymentDetail,
   DeploymentEvent,
   OtaMetrics,
-  StreamEvent,
 } from '../../backend/contract/admin-api.ts';
 import { adminClient } from '../api/admin-client.ts';
+import type { ChangeEvent } from '../api/live-updates.ts';
 import { toApiError, type ApiError } from '../api/api-error.ts';
 
 /** Whether all of `facts` are what `detail` says already, as after every opening of the stream. */
@@ -104,11 +104,11 @@ export const useDeploymentStore = defineStore('ota-deployment', () => {
    *
    * @returns whether the batches and the phase may have changed, which only a fetch can tell.
    */
-  function apply(streamEvents: StreamEvent[]): boolean {
+  function apply(streamEvents: ChangeEvent[]): boolean {
     let stale = false;
     for (const event of streamEvents) {
       const current = detail.value;
-      if (!current || event.type === 'reset' || event.type === 'device') continue;
+      if (!current || event.type === 'device') continue;
       if (event.deployment_id !== current.deployment_id) continue;
       if (event.type === 'deployment') {
         const { type: _, ...summary } = event;

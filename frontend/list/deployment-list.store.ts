@@ -4,10 +4,10 @@ import type {
   DeploymentList,
   DeploymentSummary,
   OtaMetrics,
-  StreamEvent,
 } from '../../backend/contract/admin-api.ts';
 import { adminClient, type DeploymentQuery } from '../api/admin-client.ts';
 import { toApiError, type ApiError } from '../api/api-error.ts';
+import type { ChangeEvent } from '../api/live-updates.ts';
 
 /** The list of deployments as the address asks for it, and the figures above it. */
 export const useDeploymentListStore = defineStore('ota-deployment-list', () => {
@@ -65,7 +65,7 @@ export const useDeploymentListStore = defineStore('ota-deployment-list', () => {
    *
    * @returns whether the list must be fetched anew, because a row may have come or gone.
    */
-  function apply(events: StreamEvent[]): boolean {
+  function apply(events: ChangeEvent[]): boolean {
     let stale = false;
     for (const event of events) {
       if (event.type === 'deployment') {

@@ -36,6 +36,10 @@ export const errors = {
 export const live = {
   connecting: 'Connecting…',
   live: 'Live',
+  stale: 'Stale',
+  staleSince: (clock: string) => `Stale since ${clock}`,
+  staleHelp: (clock: string | null) =>
+    `The server has sent nothing${clock ? ` since ${clock}` : ''}. What you see may be out of date; actions still work if the server answers.`,
   polling: 'Not live',
   lost: 'Connection lost',
   pollingHelp: 'The event stream is not available; the page asks every 5 seconds instead.',
