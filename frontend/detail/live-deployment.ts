@@ -1,11 +1,11 @@
 import { onScopeDispose, shallowRef, watch, type ShallowRef } from 'vue';
 import type { DeploymentDetail, TargetView } from '../../backend/contract/admin-api.ts';
 import { openLiveUpdates, type LiveUpdates } from '../api/live-updates.ts';
-import { useLater } from '../shared/later.ts';
+import { useThrottled } from '../shared/later.ts';
 import { useDeploymentStore } from './deployment.store.ts';
 import { useTargetsStore } from './targets/targets.store.ts';
 
-/** Batches and phase come with the head only; after a burst of reports one fetch is enough. */
+/** Batches and phase come with the head only; for a burst of reports one fetch is enough. */
 const HEAD_WAIT_MS = 500;
 const FIGURES_WAIT_MS = 1_500;
 
@@ -32,12 +32,9 @@ export function useLiveDeployment(
   const live = shallowRef<LiveUpdates>();
 
   const load = () => void store.load().catch(() => undefined);
-  const loadFigures = () => {
-    void store.loadMetrics();
-    void store.loadEvents();
-  };
-  const headLater = useLater(load, HEAD_WAIT_MS);
-  const figuresLater = useLater(loadFigures, FIGURES_WAIT_MS);
+  const loadFigures = () => Promise.all([store.loadMetrics(), store.loadEvents()]);
+  const headLater = useThrottled(() => store.load(), HEAD_WAIT_MS);
+  const figuresLater = useThrottled(loadFigures, FIGURES_WAIT_MS);
 
   watch(
     deploymentId,
@@ -45,7 +42,7 @@ export function useLiveDeployment(
       live.value?.close();
       store.open(id);
       load();
-      loadFigures();
+      void loadFigures();
       live.value = openLiveUpdates({
         path: `/deployments/${encodeURIComponent(id)}/stream`,
         onEvents(events) {
@@ -73,7 +70,8 @@ export function useLiveDeployment(
     live,
     load,
     takeOver(answer) {
-      if (answer) store.detail = answer;
+      // The answer may be late, and another deployment open by now.
+      if (answer?.deployment_id === store.id) store.detail = answer;
       else headLater();
       void targets.refresh();
       figuresLater();

@@ -3,7 +3,7 @@ import type { DevicePage, DeviceView } from '../../backend/contract/admin-api.ts
 import type { DeviceConnectionFilter } from '../../backend/contract/states.ts';
 import { adminClient } from '../api/admin-client.ts';
 import { toApiError, type ApiError } from '../api/api-error.ts';
-import { useLater } from '../shared/later.ts';
+import { useDebounced } from '../shared/later.ts';
 
 const PAGE_SIZE = 200;
 const SEARCH_WAIT_MS = 250;
@@ -64,7 +64,7 @@ export function useDeviceSearch(): DeviceSearch {
     }
   }
   const reload = () => void fetchPage(null);
-  const searchLater = useLater(reload, SEARCH_WAIT_MS);
+  const searchLater = useDebounced(reload, SEARCH_WAIT_MS);
   watch([type, status], reload, { immediate: true });
 
   return {

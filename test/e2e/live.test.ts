@@ -110,6 +110,30 @@ describe('page: live', function () {
     }
   });
 
+  it('G41 says since when it has heard nothing, though the connection stands, and is live again', async () => {
+    await ops.addDevices(2);
+    const { deployment_id: id } = await createDeployment(ops);
+    const proxy = new CuttableProxy(ops.url);
+    await proxy.mend();
+    try {
+      const page = await ops.signIn('/admin/edge/devices', { origin: proxy.origin });
+      await page.clock.install();
+      await page.goto(`${proxy.origin}${PAGE_ROOT}/${id}`);
+      await page.getByText('Live', { exact: true }).waitFor();
+      proxy.hold();
+      await page.clock.fastForward(36_000);
+      await page.getByText(/^Stale since \d\d:\d\d:\d\d$/).waitFor();
+      expect(await page.getByRole('button', { name: 'Start', exact: true }).isEnabled()).to.equal(
+        true,
+      );
+      proxy.release();
+      await page.clock.fastForward(5_000);
+      await page.getByText('Live', { exact: true }).waitFor();
+    } finally {
+      await proxy.cut();
+    }
+  });
+
   it('F73 shows that it waits for a slow server, and then what it said', async () => {
     await ops.addDevices(2);
     await createDeployment(ops, { deployment_name: 'Behind a slow line' });

@@ -1,0 +1,134 @@
+import { expect } from 'chai';
+import { pino } from 'pino';
+import type { StreamEvent } from '../../backend/contract/admin-api.ts';
+import type { DeploymentRepository } from '../../backend/deployments/deployment.ports.ts';
+import type { Deployment, DeploymentState } from '../../backend/deployments/deployment.types.ts';
+import type { TargetViews } from '../../backend/deployments/target.ports.ts';
+import {
+  NO_DEVICES,
+  type ChangeFeed,
+  type FeedMessage,
+} from '../../backend/progress/change-feed.ts';
+import { EventStreams, type StreamClient } from '../../backend/progress/event-streams.ts';
+import { waitFor } from '../../dev/wait-for.ts';
+
+const ORGANIZATION = '00000000-0000-4000-8000-000000000001';
+const DEPLOYMENT = '00000000-0000-4000-8000-000000000002';
+
+/** Reads of the deployment's state that a test answers when it likes. */
+class SlowReads {
+  readonly asked: { answer(status: Deployment['status']): void; fail(): void }[] = [];
+
+  findAnyState(): Promise<DeploymentState> {
+    return new Promise((resolve, reject) => {
+      this.asked.push({
+        answer: (status) =>
+          resolve({
+            batches: [],
+            deployment: {
+              id: DEPLOYMENT,
+              organizationId: ORGANIZATION,
+              name: 'name',
+              status,
+              strategy: 'immediate',
+              totalDevices: 1,
+              createdAt: new Date(0),
+            } as Deployment,
+          }),
+        fail: () => reject(new Error('the database is away')),
+      });
+    });
+  }
+}
+
+describe('event streams', () => {
+  let reads: SlowReads;
+  let streams: EventStreams;
+  let tell: (message: FeedMessage) => void;
+
+  beforeEach(() => {
+    reads = new SlowReads();
+    const feed: ChangeFeed = {
+      publish: () => undefined,
+      subscribe: (listener) => {
+        tell = listener;
+        return Promise.resolve(() => undefined);
+      },
+      close: () => Promise.resolve(),
+    };
+    streams = new EventStreams(
+      feed,
+      reads as unknown as DeploymentRepository,
+      {} as TargetViews,
+      pino({ level: 'silent' }),
+    );
+  });
+
+  function client(organizationId = ORGANIZATION): StreamClient & { shown: StreamEvent[] } {
+    const shown: StreamEvent[] = [];
+    return {
+      organizationId,
+      everything: false,
+      detailed: new Set([DEPLOYMENT]),
+      shown,
+      send: (_id, events) => shown.push(...events),
+      end: () => undefined,
+    };
+  }
+
+  const read = (number: number) =>
+    waitFor(() => reads.asked[number], {
+      describe: () => `read ${number}; ${reads.asked.length} came`,
+    });
+
+  it('G25 forget a client whose first read fails', async () => {
+    const added = streams.add(client(), null);
+    (await read(0)).fail();
+    const failure = await added.then(
+      () => null,
+      (error: Error) => error.message,
+    );
+    expect(failure).to.equal('the database is away');
+    expect(streams.size).to.equal(0);
+  });
+
+  it('G25 go on after a failed first read of one client', async () => {
+    const failing = streams.add(client(), null).catch(() => undefined);
+    const other = client();
+    const added = streams.add(other, null);
+    (await read(0)).fail();
+    (await read(1)).answer('in_progress');
+    await Promise.all([failing, added]);
+    expect(streams.size).to.equal(1);
+    expect(other.shown.map(({ type }) => type)).to.deep.equal(['deployment', 'progress']);
+  });
+
+  it('G25 never show an older state after a newer one', async () => {
+    const watching = client();
+    const first = streams.add(watching, null);
+    (await read(0)).answer('pending');
+    await first;
+    tell({
+      kind: 'changed',
+      change: { deploymentId: DEPLOYMENT, organizationId: ORGANIZATION, devices: NO_DEVICES },
+    });
+    const shown = await read(1);
+    const late = client();
+    const joining = streams.add(late, null);
+    shown.answer('in_progress');
+    (await read(2)).answer('completed');
+    await joining;
+    const states = late.shown.flatMap((event) =>
+      event.type === 'deployment' ? [event.status] : [],
+    );
+    expect(states.at(-1)).to.equal('completed');
+  });
+
+  it('G25 show a client nothing of a deployment of another organization that it names', async () => {
+    const stranger = client('00000000-0000-4000-8000-000000000009');
+    const added = streams.add(stranger, null);
+    (await read(0)).answer('in_progress');
+    await added;
+    expect(stranger.shown).to.deep.equal([]);
+  });
+});
