@@ -671,6 +671,7 @@ export interface components {
       | 'unauthenticated'
       | 'forbidden'
       | 'not_found'
+      | 'method_not_allowed'
       | 'invalid_state'
       | 'stale_status'
       | 'stale_attempt'
@@ -1202,7 +1203,6 @@ export interface operations {
           device_filters?: {
             device_type?: string;
             current_version?: string;
-            /** @enum {string} */
             version_operator?: '<' | '<=' | '!=' | '=' | '>' | '>=';
             /** @enum {string} */
             status?: '' | 'online' | 'offline';
@@ -1282,7 +1282,6 @@ export interface operations {
           device_filters?: {
             device_type?: string;
             current_version?: string;
-            /** @enum {string} */
             version_operator?: '<' | '<=' | '!=' | '=' | '>' | '>=';
             /** @enum {string} */
             status?: '' | 'online' | 'offline';

@@ -7,6 +7,7 @@ export const PROBLEMS = {
   unauthenticated: { status: 401, title: 'Authentication is required' },
   forbidden: { status: 403, title: 'Not allowed' },
   not_found: { status: 404, title: 'Not found' },
+  method_not_allowed: { status: 405, title: 'The path does not take this method' },
   invalid_state: { status: 409, title: 'Not possible in the current state' },
   stale_status: { status: 409, title: 'The report is behind what is already recorded' },
   stale_attempt: { status: 409, title: 'The report belongs to an earlier attempt' },

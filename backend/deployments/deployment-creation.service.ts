@@ -6,7 +6,7 @@ import type { EventRepository } from '../audit/event.ports.ts';
 import type { PluginConfig } from '../config.ts';
 import type { CreatedDeployment, DeploymentPreview } from '../contract/admin-api.ts';
 import type { Clock } from '../kernel/clock.ts';
-import { DomainError } from '../kernel/errors.ts';
+import { DomainError, invalidRequest } from '../kernel/errors.ts';
 import type { UnitOfWork } from '../kernel/unit-of-work.ts';
 import { NO_DEVICES, type ChangeFeed } from '../progress/change-feed.ts';
 import { TOKENS } from '../tokens.ts';
@@ -83,6 +83,7 @@ export class DeploymentCreation {
     if (draft.scheduledAt) await this.#jobs.assertAvailable();
     const id = randomUUID();
     const total = await this.#work.run(async (tx) => {
+      requireFuture(draft.scheduledAt, tx.now);
       await this.#deployments.insert(tx, id, admin.organizationId, draft, admin.userId);
       const inserted = await this.#selection.insertMatching(
         tx,
@@ -163,6 +164,13 @@ function groupBy(
   const sums = new Map<string | null, number>();
   for (const group of groups) sums.set(group[key], (sums.get(group[key]) ?? 0) + group.count);
   return [...sums].sort((a, b) => b[1] - a[1] || String(a[0]).localeCompare(String(b[0])));
+}
+
+/** A start in the past would start at once, which nobody asked for who wrote a time. */
+function requireFuture(scheduledAt: Date | null, now: Date): void {
+  if (scheduledAt === null || scheduledAt > now) return;
+  const message = `scheduled_at is in the past: it is ${now.toISOString()} here. Leave it out to start by hand.`;
+  throw invalidRequest([{ path: 'scheduled_at', message }]);
 }
 
 function noMatchingDevices(): DomainError {

@@ -17,7 +17,9 @@ import {
   type TargetStatus,
 } from '../contract/states.ts';
 import { asJsonSchema } from '../http/json-schema.meta.ts';
-import { label, optionalLabel, storableText, uuid } from '../http/text.schema.ts';
+import { queryCursor, queryInteger } from '../http/query.schema.ts';
+import { label, optionalLabel, searchText, storableText, uuid } from '../http/text.schema.ts';
+import { timestamp } from '../http/timestamp.schema.ts';
 import type { DeploymentDraft } from './deployment.types.ts';
 import { packageUrlFault } from './package-url.ts';
 import { defaultPolicy } from './rollout-policy.ts';
@@ -33,10 +35,25 @@ const deviceIds = () => Joi.array().items(uuid()).min(1).max(MAX_DEVICE_IDS).uni
 const deviceFilters = Joi.object<DeviceFilters>({
   device_type: optionalLabel(MAX_NAME_LENGTH),
   current_version: optionalLabel(MAX_VERSION_LENGTH),
-  version_operator: Joi.string().valid(...VERSION_OPERATORS),
+  // An operator alone would be dropped, and the deployment would go to the whole fleet.
+  version_operator: Joi.string()
+    .valid(...VERSION_OPERATORS)
+    .when('current_version', {
+      not: Joi.exist(),
+      then: Joi.forbidden().messages({ 'any.unknown': '{{#label}} needs current_version' }),
+    }),
   status: Joi.string().valid(...DEVICE_CONNECTION_FILTERS),
   device_ids: deviceIds(),
-});
+}).meta(
+  asJsonSchema({
+    dependentSchemas: {
+      version_operator: {
+        required: ['current_version'],
+        properties: { current_version: { minLength: 1 } },
+      },
+    },
+  }),
+);
 
 const policy = Joi.object<Partial<RolloutPolicy>>({
   failure_threshold_percent: Joi.number().min(0).max(100).allow(null),
@@ -58,7 +75,7 @@ function deploymentKeys(allowInsecureLoopback: boolean) {
     rollout_percentage: percentage().when('rollout_strategy', {
       not: Joi.valid('canary', 'rolling'),
       then: Joi.forbidden().messages({
-        'any.unknown': 'rollout_percentage belongs to canary and rolling deployments',
+        'any.unknown': '{{#label}} belongs to canary and rolling deployments',
       }),
     }),
     batch_size: Joi.number()
@@ -68,7 +85,7 @@ function deploymentKeys(allowInsecureLoopback: boolean) {
       .when('rollout_strategy', {
         not: 'rolling',
         then: Joi.forbidden().messages({
-          'any.unknown': 'batch_size belongs to rolling deployments',
+          'any.unknown': '{{#label}} belongs to rolling deployments',
         }),
       }),
     device_filters: deviceFilters,
@@ -81,8 +98,8 @@ function deploymentKeys(allowInsecureLoopback: boolean) {
       })
       .meta(asJsonSchema({ format: 'uri', pattern: '^https://[^\\s\\\\/?#@]+(?:[/?#][^\\s]*)?$' })),
     checksum: Joi.string()
-      .trim()
-      .pattern(/^(?:[sS][hH][aA]256:)?[0-9a-fA-F]{64}$/)
+      .pattern(/^\s*(?:[sS][hH][aA]256:)?[0-9a-fA-F]{64}\s*$/)
+      .custom((value: string) => value.trim())
       .required()
       .messages({
         'string.pattern.base':
@@ -90,12 +107,7 @@ function deploymentKeys(allowInsecureLoopback: boolean) {
       }),
     release_notes: storableText(20_000).allow(''),
     policy,
-    // Within what the database and everybody's clocks can tell.
-    scheduled_at: Joi.date()
-      .iso()
-      .min('2000-01-01')
-      .max('9999-12-31')
-      .meta(asJsonSchema({ pattern: '^[2-9]\\d{3}-' })),
+    scheduled_at: timestamp(),
     manifest: storableText(65_536),
     signature: storableText(1_024),
   };
@@ -138,7 +150,6 @@ const BATCHES_BY_STRATEGY = {
 const DEVICE_FILTERS: (keyof DeviceFilters)[] = [
   'device_type',
   'current_version',
-  'version_operator',
   'status',
   'device_ids',
 ];
@@ -229,14 +240,10 @@ export const listQuerySchema = Joi.object<{
   status: Joi.string()
     .valid(...DEPLOYMENT_STATUSES)
     .empty(''),
-  search: optionalLabel(MAX_NAME_LENGTH),
-  page: Joi.number().integer().min(1).max(1_000_000).default(1),
-  page_size: Joi.number().integer().min(1).max(100).default(20),
+  search: searchText(MAX_NAME_LENGTH),
+  page: queryInteger(1, 1_000_000).default(1),
+  page_size: queryInteger(1, 100).default(20),
 });
-
-/** A number to us, and to clients what the page before said. */
-const cursor = (digits: number) =>
-  Joi.string().pattern(new RegExp(`^\\d{1,${digits}}$`), 'a cursor of an earlier page');
 
 export const targetQuerySchema = Joi.object<{
   status?: TargetStatus;
@@ -248,14 +255,14 @@ export const targetQuerySchema = Joi.object<{
   status: Joi.string()
     .valid(...TARGET_STATUSES)
     .empty(''),
-  batch: Joi.number().integer().min(1).max(2_000_000_000),
-  search: optionalLabel(MAX_NAME_LENGTH),
-  cursor: cursor(9),
-  limit: Joi.number().integer().min(1).max(500).default(100),
+  batch: queryInteger(1, 2_000_000_000),
+  search: searchText(MAX_NAME_LENGTH),
+  cursor: queryCursor(9),
+  limit: queryInteger(1, 500).default(100),
 });
 
 export const eventQuerySchema = Joi.object<{ cursor?: string }>({
-  cursor: cursor(18),
+  cursor: queryCursor(18),
 });
 
 export const expandSchema = Joi.object<Required<ExpandRequest>>({

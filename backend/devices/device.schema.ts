@@ -17,7 +17,10 @@ export const deviceQuerySchema = Joi.object<{ device_id: string }>({
 
 const attempt = () => Joi.number().integer().min(1).max(1_000_000);
 
-/** Unknown keys are ignored here: agents in the field may send more than this server knows. */
+/**
+ * Unknown keys are ignored, and a number may come as text: agents in the field may send more, and
+ * otherwise, than this server knows, and no report is lost for its form.
+ */
 export const statusReportSchema = Joi.object<StatusReport>({
   status: Joi.string()
     .valid(...REPORTED_STATUSES)
@@ -26,10 +29,14 @@ export const statusReportSchema = Joi.object<StatusReport>({
   attempt: attempt(),
   progress: Joi.number().min(0).max(100).custom(Math.round),
   installed_version: lenientText(MAX_VERSION_LENGTH).empty(''),
-}).unknown();
+})
+  .unknown()
+  .prefs({ convert: true });
 
 export const logUploadSchema = Joi.object<LogUpload>({
   attempt: attempt().required(),
   chunk: logText().required(),
   offset: Joi.number().integer().min(0).max(Number.MAX_SAFE_INTEGER),
-}).unknown();
+})
+  .unknown()
+  .prefs({ convert: true });

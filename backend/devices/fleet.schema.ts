@@ -1,5 +1,6 @@
 import Joi from 'joi';
-import { optionalLabel, uuid } from '../http/text.schema.ts';
+import { queryInteger } from '../http/query.schema.ts';
+import { optionalLabel, searchText, uuid } from '../http/text.schema.ts';
 
 const MAX_SEARCH_LENGTH = 200;
 
@@ -10,9 +11,11 @@ export const fleetQuerySchema = Joi.object<{
   cursor?: string;
   limit: number;
 }>({
-  search: optionalLabel(MAX_SEARCH_LENGTH),
+  search: searchText(MAX_SEARCH_LENGTH),
   device_type: optionalLabel(MAX_SEARCH_LENGTH),
   status: Joi.string().valid('online', 'offline').empty(''),
-  cursor: uuid(),
-  limit: Joi.number().integer().min(1).max(500).default(100),
+  cursor: uuid()
+    .empty('')
+    .messages({ 'string.guid': '{{#label}} must be the next_cursor of an earlier page' }),
+  limit: queryInteger(1, 500).default(100),
 });

@@ -1,4 +1,4 @@
-import { Router } from 'express';
+import { Router, type RequestHandler } from 'express';
 import helmet from 'helmet';
 import type { DeploymentController } from '../deployments/deployment.controller.ts';
 import type { FleetController } from '../devices/fleet.controller.ts';
@@ -9,6 +9,7 @@ import { requireAdmin } from './guards.ts';
 import { jsonBody } from './json-body.ts';
 import { openApiDocument } from './openapi.ts';
 import { unknownRoute } from './problem.ts';
+import { mountRoutes, refuseMethod, type RouteTable } from './route-table.ts';
 import { requireSameOrigin } from './same-origin.ts';
 
 /** Ten thousand device ids fit. */
@@ -27,28 +28,37 @@ export function createAdminRouter(
   { deployments, fleet, metrics, stream }: AdminControllers,
 ): Router {
   const router = Router();
-  router.use(helmet(), requireSameOrigin, requireAdmin(auth), jsonBody(BODY_LIMIT));
-
-  router.get('/deployments', deployments.list);
-  router.post('/deployments', deployments.create);
-  router.post('/deployments/preview', deployments.preview);
-  router.get('/deployments/:id', deployments.detail);
-  router.get('/deployments/:id/devices', deployments.devices);
-  router.post('/deployments/:id/start', deployments.act('start'));
-  router.post('/deployments/:id/pause', deployments.act('pause'));
-  router.post('/deployments/:id/resume', deployments.act('resume'));
-  router.post('/deployments/:id/cancel', deployments.act('cancel'));
-  router.post('/deployments/:id/expand', deployments.expand);
-  router.post('/deployments/:id/retry', deployments.retry);
-  router.post('/deployments/:id/devices/:device_id/rollback', deployments.rollback);
-  router.delete('/deployments/:id/devices/:device_id/rollback', deployments.withdrawRollback);
-  router.get('/deployments/:id/devices/:device_id/logs', fleet.logs);
-  router.get('/deployments/:id/events', deployments.events);
-  router.get('/deployments/:id/stream', stream.deployment);
-  router.get('/stream', stream.organization);
-  router.get('/devices', fleet.list);
-  router.get('/metrics', metrics.read);
-  router.get('/openapi.json', openApiDocument);
+  router.use(neverStored, helmet(), requireAdmin(auth), requireSameOrigin, jsonBody(BODY_LIMIT));
+  const routes: RouteTable = {
+    '/deployments': { get: deployments.list, post: deployments.create },
+    '/deployments/preview': { post: deployments.preview },
+    '/deployments/:id': { get: deployments.detail },
+    '/deployments/:id/devices': { get: deployments.devices },
+    '/deployments/:id/start': { post: deployments.act('start') },
+    '/deployments/:id/pause': { post: deployments.act('pause') },
+    '/deployments/:id/resume': { post: deployments.act('resume') },
+    '/deployments/:id/cancel': { post: deployments.act('cancel') },
+    '/deployments/:id/expand': { post: deployments.expand },
+    '/deployments/:id/retry': { post: deployments.retry },
+    '/deployments/:id/devices/:device_id/rollback': {
+      post: deployments.rollback,
+      delete: deployments.withdrawRollback,
+    },
+    '/deployments/:id/devices/:device_id/logs': { get: fleet.logs },
+    '/deployments/:id/events': { get: deployments.events },
+    '/deployments/:id/stream': { get: stream.deployment },
+    '/stream': { get: stream.organization },
+    '/devices': { get: fleet.list },
+    '/metrics': { get: metrics.read },
+    '/openapi.json': { get: openApiDocument },
+  };
+  mountRoutes(router, routes, refuseMethod);
   router.use(unknownRoute);
   return router;
 }
+
+/** Whatever the answer: it is about an organization, and the next one at this browser may be of another. */
+const neverStored: RequestHandler = (_request, response, next) => {
+  response.setHeader('Cache-Control', 'no-store');
+  next();
+};

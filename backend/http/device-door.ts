@@ -12,6 +12,7 @@ import { answerProblem } from './problem.ts';
 import { RefusalPace } from './refusal-pace.ts';
 import { giveRequestId } from './request-id.ts';
 import { tellOfRequest } from './request-telemetry.ts';
+import { methodNotAllowed } from './route-table.ts';
 
 /** Nothing here is for a browser; should one come, it finds nothing to guess, to keep or to frame. */
 const BARE_ANSWERS = [
@@ -93,11 +94,21 @@ export class DeviceDoor {
     });
   }
 
-  /** Answers what no route takes: strangers do not learn which routes there are. Never rejects. */
-  async refuse(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  /**
+   * Answers what no route takes: strangers do not learn which routes there are. Never rejects.
+   *
+   * @param allowed the methods that the path does have; none: there is no such path
+   */
+  async refuse(
+    request: IncomingMessage,
+    response: ServerResponse,
+    allowed: readonly string[] = [],
+  ): Promise<void> {
     await this.#answering('none', request, response, async () => {
       await this.#identify(request, queryOf(request));
-      throw notFound(`${request.method} ${pathOf(request)}`);
+      throw allowed.length > 0
+        ? methodNotAllowed(request.method ?? '', allowed)
+        : notFound(`${request.method} ${pathOf(request)}`);
     });
   }
 

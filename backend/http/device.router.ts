@@ -4,6 +4,7 @@ import type { DeviceController } from '../devices/device.controller.ts';
 import type { DeviceDoor, DeviceRoute } from './device-door.ts';
 import { jsonReader } from './json-body.ts';
 import { problemHandler } from './problem.ts';
+import { mountRoutes, type RouteTable } from './route-table.ts';
 
 const REPORT_LIMIT = 64 * 1024;
 /** A full log whose every byte is escaped in JSON. */
@@ -43,12 +44,17 @@ export function createDeviceRouter(
   logger: Logger,
 ): Router {
   const router = Router();
+  const table: RouteTable = {};
   for (const route of routes) {
     const method = route.method === 'GET' ? 'get' : 'post';
-    router[method](route.path, (request, response) =>
-      door.serve(route, (request.params as { id?: string }).id, request, response),
-    );
+    (table[route.path] ??= {})[method] = (request, response) =>
+      door.serve(route, (request.params as { id?: string }).id, request, response);
   }
+  mountRoutes(
+    router,
+    table,
+    (allowed) => (request, response) => door.refuse(request, response, allowed),
+  );
   router.use((request, response) => door.refuse(request, response));
   router.use(problemHandler(logger));
   return router;

@@ -3,5 +3,5 @@ import { PACKAGE_ROOT } from '../manifest.ts';
 
 /** The OpenAPI document of this version, as it is shipped. */
 export const openApiDocument: RequestHandler = (_request, response) => {
-  response.sendFile('docs/openapi.json', { root: PACKAGE_ROOT });
+  response.sendFile('docs/openapi.json', { root: PACKAGE_ROOT, cacheControl: false });
 };

@@ -59,6 +59,7 @@ function sendProblem(
   if (error.retryAfterSeconds !== undefined) {
     response.setHeader('Retry-After', String(error.retryAfterSeconds));
   }
+  if (error.allowedMethods) response.setHeader('Allow', error.allowedMethods.join(', '));
   sendJson(response, status, body, 'application/problem+json; charset=utf-8');
 }
 

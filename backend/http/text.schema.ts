@@ -22,21 +22,28 @@ export function storableText(max: number): Joi.StringSchema {
 /** A short text by which people know something: storable, and more than spaces, which are cut off. */
 export function label(max: number): Joi.StringSchema {
   return storableText(max)
-    .trim()
+    .custom((value: string, helpers) => value.trim() || helpers.error('string.empty'))
     .meta(asJsonSchema({ pattern: '^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$' }));
 }
 
-/** Like {@link label}; nothing but spaces is as if the key were not there. */
+/** Like {@link label}, or empty, which is as if the key were not there. */
 export function optionalLabel(max: number): Joi.StringSchema {
-  return storableText(max)
-    .trim()
+  return label(max)
     .empty('')
     .meta(asJsonSchema({ pattern: '^([^\\u0000]*[^\\s\\u0000][^\\u0000]*)?$' }));
 }
 
+/** What somebody searches for; nothing but spaces is as if the key were not there. */
+export function searchText(max: number): Joi.StringSchema {
+  return optionalLabel(max).empty(Joi.string().allow('').pattern(/^\s*$/));
+}
+
 /** An id of a row, as everybody writes it: with hyphens and without brackets. */
 export function uuid(): Joi.StringSchema {
-  return Joi.string().guid({ separator: '-', wrapper: false }).lowercase();
+  return Joi.string()
+    .guid({ separator: '-', wrapper: false })
+    .custom((value: string) => value.toLowerCase())
+    .messages({ 'string.guid': '{{#label}} must be a UUID' });
 }
 
 function isLonger(text: string, max: number): boolean {

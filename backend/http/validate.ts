@@ -1,11 +1,14 @@
 import type Joi from 'joi';
 import type { FieldFault } from '../contract/problem.ts';
+import { VALIDATION_MESSAGES } from '../contract/validation-messages.ts';
 import { invalidRequest } from '../kernel/errors.ts';
 
+/** Nothing is converted: JSON has types of its own, and what a query means its schema says. */
 const OPTIONS: Joi.ValidationOptions = {
   abortEarly: false,
-  convert: true,
-  errors: { wrap: { label: false }, label: 'key' },
+  convert: false,
+  errors: { wrap: { label: false }, label: 'path' },
+  messages: VALIDATION_MESSAGES,
 };
 
 /** Validates input and fills in defaults. Throws `invalid_request` naming every fault at once. */

@@ -16,18 +16,25 @@ export class DomainError extends Error {
   readonly extras: ProblemExtras;
   /** Seconds after which trying again makes sense; sent as `Retry-After`. */
   readonly retryAfterSeconds: number | undefined;
+  /** The methods that the path has; sent as `Allow`. */
+  readonly allowedMethods: readonly string[] | undefined;
 
   constructor(
     code: ProblemCode,
     detail: string,
     extras: ProblemExtras = {},
-    options: { cause?: unknown; retryAfterSeconds?: number } = {},
+    options: {
+      cause?: unknown;
+      retryAfterSeconds?: number;
+      allowedMethods?: readonly string[];
+    } = {},
   ) {
     super(detail, { cause: options.cause });
     this.name = 'DomainError';
     this.code = code;
     this.extras = extras;
     this.retryAfterSeconds = options.retryAfterSeconds;
+    this.allowedMethods = options.allowedMethods;
   }
 }
 

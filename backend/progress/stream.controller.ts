@@ -54,6 +54,10 @@ export class StreamController {
       'Cache-Control': 'no-store',
       'X-Accel-Buffering': 'no',
     });
+    if (request.method === 'HEAD') {
+      response.end();
+      return;
+    }
     response.write(`retry: ${RECONNECT_MS}\n\n`);
     const heartbeat = setInterval(() => sendHeartbeat(response), HEARTBEAT_MS);
     const lifetime = setTimeout(() => response.end(), LIFETIME_MS);

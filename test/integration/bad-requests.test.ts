@@ -149,12 +149,12 @@ describe('what is wrong with a request', () => {
     });
   }
 
-  it('a path that does not exist: 404, in both areas', async () => {
+  it('a path that does not exist: 404, in both areas, and a method it does not have: 405', async () => {
     expectProblem(await fleet.get('/nothing'), 'not_found');
     expectProblem(await fleet.post(`/deployments/${id}/explode`), 'not_found');
     expectProblem(
       await fleet.host.as(fleet.admin).delete(`${ADMIN_API}/deployments/${id}`),
-      'not_found',
+      'method_not_allowed',
     );
     const device = await fleet.host.as(fleet.device).get(`${DEVICE_API}/deployments`);
     expectProblem(device, 'not_found');

@@ -122,7 +122,7 @@ describe('a wrong answer does not get through', () => {
     respond = (response) => {
       response.writeHead(200, { 'Content-Type': 'text/event-stream; charset=utf-8' });
       response.write('retry: 2000\n\n: still here\n\n');
-      response.write('event: reset\ndata: {}\n\n');
+      response.write('event: reset\ndata: {"deployment_id":null}\n\n');
       response.end('event: device\ndata: {"deployment_id":"x"}\n\n');
     };
     await get(`${ADMIN_API}/stream`);

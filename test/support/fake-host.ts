@@ -134,7 +134,8 @@ export async function createFakeHost(options: FakeHostOptions): Promise<FakeHost
 function routesOf(router: Router): string[] {
   return router.stack.flatMap(({ route, handle }) => {
     if (route) {
-      const methods = new Set(route.stack.map(({ method }) => method));
+      // What stands for every method refuses the others.
+      const methods = new Set(route.stack.flatMap(({ method }) => method ?? []));
       return [...methods].map((method) => `${method} ${route.path}`);
     }
     return 'stack' in handle ? routesOf(handle as Router) : [];
