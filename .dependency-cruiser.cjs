@@ -5,7 +5,7 @@
 
 /** Rules of the product as plain functions over plain values. */
 const PURE =
-  '^backend/(deployments/(deployment\\.states|target\\.states|batch-plan|batch-gate)|devices/update-offer|kernel/version)\\.ts$';
+  '^backend/(deployments/(deployment\\.states|target\\.states|batch-plan|batch-gate)|devices/update-offer|contract/version)\\.ts$';
 const PRODUCT = '^(backend|jobs|migrations|agent|frontend)/';
 
 /** @type {import('dependency-cruiser').IConfiguration} */

@@ -2,6 +2,7 @@
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import { isSameVersion } from '../backend/contract/version.ts';
 import { writeCurrentVersion } from './agent-parts.ts';
 import type { AgentConfig } from './config.ts';
 import { StepFailure, UsageError, messageOf } from './errors.ts';
@@ -58,7 +59,7 @@ export async function adopt(
   const underWay = await askServer(config, credentials);
   await takeLock(config.state_dir);
   const { journal } = await Journal.load(config.state_dir);
-  if (underWay?.target_version === options.installedVersion) {
+  if (underWay && isSameVersion(options.installedVersion, underWay.target_version)) {
     const { deployment_id, attempt } = underWay;
     const end: EndReport = {
       status: 'completed',

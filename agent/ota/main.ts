@@ -230,6 +230,7 @@ program
   .addOption(
     new Option('--server <url>', 'address of Ops-Center').env('OTA_SERVER').makeOptionMandatory(),
   )
+  .option('--skip-up-to-date', 'leave out devices that run the version already')
   .option('--token-file <file>', 'file with the admin token (default: the variable OTA_TOKEN)')
   .option('--start', 'start the deployment')
   .option('--watch [id]', 'stay until it ends; with an id: of a deployment that is there')

@@ -1,6 +1,7 @@
 /** A rollback the server asks for after an update had ended. */
 import { join } from 'node:path';
 import type { RollbackOrder } from '../../backend/contract/device-api.ts';
+import { isSameVersion } from '../../backend/contract/version.ts';
 import { type AgentParts, readCurrentVersion, snapshotDir, workDir } from '../agent-parts.ts';
 import { restore, scriptEnvironment, verifyRestored } from './going-back.ts';
 import { requirePermission } from './permission.ts';
@@ -72,10 +73,10 @@ async function obstacleTo(
 ): Promise<string | null> {
   const { kept } = journal.state;
   if (!kept) return 'no snapshot of an earlier version is kept on the device';
-  if (kept.version !== version) {
+  if (!isSameVersion(kept.version, version)) {
     return `the snapshot kept on the device is of ${kept.version ?? 'an unknown version'}`;
   }
-  if (kept.replaced_by !== current) {
+  if (!isSameVersion(current, kept.replaced_by)) {
     return `the snapshot belongs under ${kept.replaced_by}, but the device runs ${current ?? 'an unknown version'}`;
   }
   const index = await readSnapshot(snapshotDir(config.state_dir, kept.run_id));

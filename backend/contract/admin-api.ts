@@ -42,6 +42,8 @@ export interface CreateDeploymentRequest {
   device_filters?: DeviceFilters;
   /** Hand-picked devices; the same as `device_filters.device_ids`. */
   device_ids?: Uuid[];
+  /** Leaves out devices that run the target version already; default false. */
+  skip_up_to_date?: boolean;
   update_package_url: string;
   /** `sha256:<64 hex>` or `<64 hex>`. */
   checksum: string;
@@ -60,7 +62,13 @@ export interface BatchPlanEntry {
 }
 
 export interface DeploymentPreview {
+  /** Devices that would get the update. */
   matching_devices: Count;
+  /**
+   * Devices that pass the filters and run the target version already. With `skip_up_to_date` they are left
+   * out, otherwise they are among the matching ones. `null`: no target version was given.
+   */
+  up_to_date: Count | null;
   by_type: { device_type: string | null; count: Count }[];
   by_version: { version: string | null; count: Count }[];
   /** Devices left out because their version cannot be ordered. */
@@ -148,6 +156,8 @@ export interface DeploymentDetail extends DeploymentSummary {
     release_notes: string;
     device_filters: DeviceFilters;
   };
+  /** Devices that ran the target version when the deployment was created were left out. */
+  skip_up_to_date: boolean;
   policy: RolloutPolicy;
   phase: DeploymentPhase;
   progress: DeploymentProgress;

@@ -436,6 +436,8 @@ export interface components {
         release_notes: string;
         device_filters: components['schemas']['DeviceFilters'];
       };
+      /** @description Devices that ran the target version when the deployment was created were left out. */
+      skip_up_to_date: boolean;
       policy: components['schemas']['RolloutPolicy'];
       phase: components['schemas']['DeploymentPhase'];
       progress: components['schemas']['DeploymentProgress'];
@@ -476,7 +478,10 @@ export interface components {
      */
     DeploymentPhase: 'not_started' | 'rolling_out' | 'awaiting_expansion' | 'ended';
     DeploymentPreview: {
+      /** @description Devices that would get the update. */
       matching_devices: components['schemas']['Count'];
+      /** @description Devices that pass the filters and run the target version already. With `skip_up_to_date` they are left out, otherwise they are among the matching ones. `null`: no target version was given. */
+      up_to_date: components['schemas']['Count'] | null;
       by_type: {
         device_type: string | null;
         count: components['schemas']['Count'];
@@ -1209,6 +1214,7 @@ export interface operations {
             device_ids?: string[];
           };
           device_ids?: string[];
+          skip_up_to_date?: boolean;
           /** Format: uri */
           update_package_url: string;
           checksum: string;
@@ -1274,7 +1280,7 @@ export interface operations {
          */
         'application/json': {
           deployment_name?: unknown;
-          target_version?: unknown;
+          target_version?: string;
           /** @enum {string} */
           rollout_strategy: 'manual' | 'immediate' | 'canary' | 'rolling';
           rollout_percentage?: number;
@@ -1288,6 +1294,7 @@ export interface operations {
             device_ids?: string[];
           };
           device_ids?: string[];
+          skip_up_to_date?: false | boolean;
           update_package_url?: unknown;
           checksum?: unknown;
           release_notes?: unknown;

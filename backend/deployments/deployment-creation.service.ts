@@ -6,6 +6,7 @@ import type { EventRepository } from '../audit/event.ports.ts';
 import type { PluginConfig } from '../config.ts';
 import type { CreatedDeployment, DeploymentPreview } from '../contract/admin-api.ts';
 import type { Clock } from '../kernel/clock.ts';
+import { isSameVersion } from '../contract/version.ts';
 import { DomainError, invalidRequest } from '../kernel/errors.ts';
 import type { UnitOfWork } from '../kernel/unit-of-work.ts';
 import { NO_DEVICES, type ChangeFeed } from '../progress/change-feed.ts';
@@ -59,13 +60,18 @@ export class DeploymentCreation {
 
   /** What {@link create} would do now; creates nothing and accepts that nothing matches. */
   async preview(organizationId: string, draft: DeploymentDraft): Promise<DeploymentPreview> {
-    const [groups, notComparable] = await Promise.all([
+    const [passing, notComparable] = await Promise.all([
       this.#selection.countMatching(organizationId, draft.deviceFilters),
       this.#selection.countIncomparable(organizationId, draft.deviceFilters),
     ]);
-    const total = groups.reduce((sum, group) => sum + group.count, 0);
+    const upToDate = passing.filter(({ version }) => isSameVersion(version, draft.targetVersion));
+    const groups = draft.skipUpToDate
+      ? passing.filter((group) => !upToDate.includes(group))
+      : passing;
+    const total = sumOf(groups);
     return {
       matching_devices: total,
+      up_to_date: draft.targetVersion === '' ? null : sumOf(upToDate),
       by_type: groupBy(groups, 'deviceType').map(([value, count]) => ({
         device_type: value,
         count,
@@ -89,10 +95,13 @@ export class DeploymentCreation {
         tx,
         id,
         admin.organizationId,
-        draft.deviceFilters,
+        {
+          filters: draft.deviceFilters,
+          leaveOut: draft.skipUpToDate ? draft.targetVersion : null,
+        },
         draft.strategy === 'canary',
       );
-      if (inserted === 0) throw noMatchingDevices();
+      if (inserted === 0) throw noMatchingDevices(draft);
       await this.#deployments.insertPlan(tx, id, inserted, this.#plan(draft, inserted));
       await this.#events.append(tx, [
         {
@@ -157,6 +166,10 @@ export class DeploymentCreation {
   }
 }
 
+function sumOf(groups: MatchingGroup[]): number {
+  return groups.reduce((sum, group) => sum + group.count, 0);
+}
+
 function groupBy(
   groups: MatchingGroup[],
   key: 'deviceType' | 'version',
@@ -173,10 +186,12 @@ function requireFuture(scheduledAt: Date | null, now: Date): void {
   throw invalidRequest([{ path: 'scheduled_at', message }]);
 }
 
-function noMatchingDevices(): DomainError {
+function noMatchingDevices({ skipUpToDate, targetVersion }: DeploymentDraft): DomainError {
   return new DomainError(
     'no_matching_devices',
-    'No device of the organization matches all of the filters; nothing was created. ' +
-      'Widen the filters, or look at the preview to see what each one leaves.',
+    (skipUpToDate
+      ? `No device of the organization matches all of the filters and runs another version than ${targetVersion}; `
+      : 'No device of the organization matches all of the filters; ') +
+      'nothing was created. Widen the filters, or look at the preview to see what each one leaves.',
   );
 }

@@ -59,6 +59,7 @@ export class KnexDeploymentRepository implements DeploymentRepository {
       created_by: createdBy,
       metadata: JSON.stringify({
         device_filters: draft.deviceFilters,
+        skip_up_to_date: draft.skipUpToDate,
         update_package_url: draft.updatePackageUrl,
         checksum: draft.checksum,
         release_notes: draft.releaseNotes,

@@ -20,6 +20,7 @@ export interface DeploymentRow {
     checksum?: string;
     release_notes?: string;
     device_filters?: DeviceFilters;
+    skip_up_to_date?: boolean;
   } | null;
   manifest: string | null;
   signature: string | null;
@@ -108,6 +109,7 @@ export function toDeployment(row: DeploymentRow): Deployment {
     checksum: metadata.checksum ?? '',
     releaseNotes: metadata.release_notes ?? '',
     deviceFilters: metadata.device_filters ?? {},
+    skipUpToDate: metadata.skip_up_to_date ?? false,
     manifest: row.manifest,
     signature: row.signature,
     totalDevices: row.total_devices,

@@ -90,6 +90,7 @@ function deploymentKeys(allowInsecureLoopback: boolean) {
       }),
     device_filters: deviceFilters,
     device_ids: deviceIds(),
+    skip_up_to_date: Joi.boolean(),
     update_package_url: label(2_048)
       .required()
       .custom((value: string, helpers) => {
@@ -191,7 +192,11 @@ export function previewDeploymentSchema(
   return Joi.object<CreateDeploymentInput>({
     ...keys,
     deployment_name: Joi.any(),
-    target_version: Joi.any(),
+    target_version: optionalLabel(MAX_VERSION_LENGTH),
+    skip_up_to_date: Joi.boolean().when('target_version', {
+      not: Joi.exist(),
+      then: Joi.valid(false).messages({ 'any.only': '{{#label}} needs target_version' }),
+    }),
     update_package_url: Joi.any(),
     checksum: Joi.any(),
     release_notes: Joi.any(),
@@ -201,7 +206,13 @@ export function previewDeploymentSchema(
   })
     .oxor('rollout_percentage', 'batch_size')
     .messages({ 'object.oxor': 'rollout_percentage and batch_size exclude each other' })
-    .meta(asJsonSchema(BATCHES_BY_STRATEGY))
+    .meta(
+      asJsonSchema({
+        ...BATCHES_BY_STRATEGY,
+        if: { required: ['skip_up_to_date'], properties: { skip_up_to_date: { const: true } } },
+        then: { required: ['target_version'], properties: { target_version: { minLength: 1 } } },
+      }),
+    )
     .required();
 }
 
@@ -209,7 +220,8 @@ export function previewDeploymentSchema(
 export function toDraft(body: CreateDeploymentInput): DeploymentDraft {
   return {
     name: body.deployment_name,
-    targetVersion: body.target_version,
+    // A preview may come without one.
+    targetVersion: body.target_version ?? '',
     strategy: body.rollout_strategy,
     rolloutPercentage: body.rollout_percentage ?? null,
     batchSize: body.batch_size ?? null,
@@ -218,6 +230,7 @@ export function toDraft(body: CreateDeploymentInput): DeploymentDraft {
     checksum: body.checksum,
     releaseNotes: body.release_notes ?? '',
     deviceFilters: toFilters(body),
+    skipUpToDate: body.skip_up_to_date ?? false,
     manifest: body.manifest ?? null,
     signature: body.signature ?? null,
     scheduledAt: body.scheduled_at ?? null,

@@ -23,6 +23,8 @@ export interface Deployment {
   checksum: string;
   releaseNotes: string;
   deviceFilters: DeviceFilters;
+  /** Devices that ran the target version at the creation were left out. */
+  skipUpToDate: boolean;
   manifest: string | null;
   signature: string | null;
   totalDevices: number;
@@ -51,6 +53,7 @@ export interface DeploymentDraft {
   checksum: string;
   releaseNotes: string;
   deviceFilters: DeviceFilters;
+  skipUpToDate: boolean;
   manifest: string | null;
   signature: string | null;
   scheduledAt: Date | null;

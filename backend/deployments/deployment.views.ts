@@ -86,6 +86,7 @@ export function toDetail(
       release_notes: deployment.releaseNotes,
       device_filters: deployment.deviceFilters,
     },
+    skip_up_to_date: deployment.skipUpToDate,
     policy: deployment.policy,
     phase: phaseOf(deployment, batches),
     progress: toProgress(deployment, breakdown),

@@ -6,6 +6,13 @@ export interface SqlPart {
   bindings: Record<string, string | string[] | null>;
 }
 
+/** Which devices a deployment is for. */
+export interface DeviceChoice {
+  filters: DeviceFilters;
+  /** Devices that run this version are left out. */
+  leaveOut: string | null;
+}
+
 export const DEFAULT_VERSION_OPERATOR: VersionOperator = '!=';
 
 /**
@@ -39,10 +46,26 @@ const DISTINCT_VERSIONS = `
         SELECT versions.firmware_version FROM versions`;
 
 /**
- * Conditions on `edge_devices d` for a target of a deployment: the filters of CONTRACT section 4. The
- * version rule runs once per distinct version of the organization, not once per device.
+ * Conditions on `edge_devices d` for a target of a deployment: the filters of CONTRACT section 4, and
+ * where asked for that the device does not run the target version already. The version rule runs once
+ * per distinct version of the organization, not once per device.
  */
-export function matchingDevices(organizationId: string, filters: DeviceFilters): SqlPart {
+export function matchingDevices(
+  organizationId: string,
+  { filters, leaveOut }: DeviceChoice,
+): SqlPart {
+  const passing = passingFilters(organizationId, filters);
+  if (leaveOut === null) return passing;
+  return {
+    sql: `${passing.sql} AND (d.firmware_version IS NULL OR d.firmware_version NOT IN (
+        ${DISTINCT_VERSIONS}
+        WHERE ota_version_matches(versions.firmware_version::text, '=', :leave_out)
+      ))`,
+    bindings: { ...passing.bindings, leave_out: leaveOut },
+  };
+}
+
+function passingFilters(organizationId: string, filters: DeviceFilters): SqlPart {
   const scope = deviceScope(organizationId, filters);
   if (filters.current_version === undefined) return scope;
   return {

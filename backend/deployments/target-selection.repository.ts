@@ -4,7 +4,12 @@ import type { DeviceFilters } from '../contract/admin-api.ts';
 import { asKnex } from '../database/knex-unit-of-work.ts';
 import type { Transaction } from '../kernel/unit-of-work.ts';
 import { TOKENS } from '../tokens.ts';
-import { incomparableDevices, matchingDevices, type SqlPart } from './matching-devices.sql.ts';
+import {
+  incomparableDevices,
+  matchingDevices,
+  type DeviceChoice,
+  type SqlPart,
+} from './matching-devices.sql.ts';
 import type { MatchingGroup, TargetSelection, VersionGroup } from './target.ports.ts';
 
 /** Enough to bring a million devices in order without a detour over the disk; freed at the commit. */
@@ -22,10 +27,10 @@ export class KnexTargetSelection implements TargetSelection {
     tx: Transaction,
     deploymentId: string,
     organizationId: string,
-    filters: DeviceFilters,
+    choice: DeviceChoice,
     onlineFirst: boolean,
   ): Promise<number> {
-    const matching = matchingDevices(organizationId, filters);
+    const matching = matchingDevices(organizationId, choice);
     const knex = asKnex(tx);
     await knex.raw(`SET LOCAL work_mem = '${SORTING_MEMORY}'`);
     // Written in the order of the devices, two of three indexes grow page by page; how the devices
@@ -48,7 +53,7 @@ export class KnexTargetSelection implements TargetSelection {
   }
 
   async countMatching(organizationId: string, filters: DeviceFilters): Promise<MatchingGroup[]> {
-    const matching = matchingDevices(organizationId, filters);
+    const matching = matchingDevices(organizationId, { filters, leaveOut: null });
     const { rows } = await this.#knex.raw<{
       rows: { device_type: string | null; version: string | null; count: string }[];
     }>(

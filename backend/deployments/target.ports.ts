@@ -2,6 +2,7 @@ import type { DeviceFilters, TargetView } from '../contract/admin-api.ts';
 import type { TargetStatus } from '../contract/states.ts';
 import type { Transaction } from '../kernel/unit-of-work.ts';
 import type { Deployment, Target, TargetKey } from './deployment.types.ts';
+import type { DeviceChoice } from './matching-devices.sql.ts';
 import type { SkipReason } from './target.states.ts';
 
 /** Which devices become targets of a deployment. */
@@ -11,11 +12,12 @@ export interface TargetSelection {
     tx: Transaction,
     deploymentId: string,
     organizationId: string,
-    filters: DeviceFilters,
+    choice: DeviceChoice,
     onlineFirst: boolean,
   ): Promise<number>;
   /** Lets the planner know of a table that has just grown; it would find out only minutes later. */
   refreshStatistics(): Promise<void>;
+  /** By type and version; nobody is left out. */
   countMatching(organizationId: string, filters: DeviceFilters): Promise<MatchingGroup[]>;
   countIncomparable(organizationId: string, filters: DeviceFilters): Promise<VersionGroup[]>;
 }

@@ -1,5 +1,5 @@
 import type { OtaMetrics } from '../../backend/contract/admin-api.ts';
-import { compareVersions } from '../shared/format.ts';
+import { byVersion } from '../shared/format.ts';
 
 export type VersionCount = OtaMetrics['versions'][number];
 
@@ -39,7 +39,7 @@ export function versionRows(counts: readonly VersionCount[], maxParts: number): 
 function partsOf(entries: readonly VersionCount[], maxParts: number): VersionPart[] {
   const known = entries
     .filter((entry) => entry.version !== null)
-    .sort((a, b) => compareVersions(b.version, a.version));
+    .sort((a, b) => byVersion(b.version, a.version));
   const unknown = entries.filter((entry) => entry.version === null);
   const room = known.length > maxParts ? maxParts - 1 : maxParts;
   const older = known.slice(room);

@@ -2,6 +2,7 @@
  * How numbers, times and versions are written. Pure: the moment and the zone come in as arguments
  * where they matter, so that what is shown can be tested.
  */
+import { compareVersions } from '../../backend/contract/version.ts';
 import { locale, texts } from '../texts/texts.ts';
 
 const SECOND = 1_000;
@@ -94,15 +95,16 @@ export function formatBytes(bytes: number): string {
 }
 
 /**
- * Newest last, so that `v2.9.0` comes before `v2.10.0`. Versions that are no numbers come before those,
- * unknown ones first.
+ * Newest last, by the rule that the server compares with: `v2.9.0` comes before `v2.10.0`. Versions that
+ * are no numbers come before those, unknown ones first.
  */
-export function compareVersions(a: string | null, b: string | null): number {
+export function byVersion(a: string | null, b: string | null): number {
   if (a === b) return 0;
   if (a === null) return -1;
   if (b === null) return 1;
-  const [plainA, plainB] = [a.replace(/^v/i, ''), b.replace(/^v/i, '')];
-  const numbered = Number(/^\d/.test(plainA)) - Number(/^\d/.test(plainB));
-  return numbered !== 0 ? numbered : collator.compare(plainA, plainB);
+  const isNumbered = (version: string) => compareVersions(version, version) !== null;
+  const numbered = Number(isNumbered(a)) - Number(isNumbered(b));
+  // Two names of one version stand in an order, too, that is always the same.
+  return numbered || compareVersions(a, b) || collator.compare(a, b);
 }
 const collator = new Intl.Collator('en', { numeric: true });

@@ -42,6 +42,7 @@ export const wizard = {
     manifest: 'Signed manifest',
     signature: 'Signature',
     device_ids: 'Devices',
+    skip_up_to_date: 'Devices already on the target version',
   } as Record<string, string>,
   help: {
     deployment_name: 'For example “Firmware Update v2.1.0”.',
@@ -63,6 +64,7 @@ export const wizard = {
     scheduled_at: 'In your time zone. Leave empty to start by hand.',
     manifest: 'Only for devices that demand signed updates.',
     signature: 'Signature over the exact text of the manifest.',
+    skip_up_to_date: 'Versions compare by their numbers: 2.1 is v2.1.0.',
   },
   safety: 'Safety and schedule',
   safetyHelp: 'Failure threshold, timeouts, scheduled start. The defaults suit most rollouts.',
@@ -74,6 +76,7 @@ export const wizard = {
   unitHours: 'hours',
   byPercentage: 'Percentage',
   byCount: 'Number of devices',
+  skipUpToDate: { label: 'Leave them out', yes: 'Left out', no: 'Updated again' },
   pickMode: 'Choose devices',
   pickByFilter: 'By filters',
   pickByHand: 'Pick by hand',
@@ -108,6 +111,8 @@ export const wizard = {
       'Their version is not made of numbers, so they are left out of an ordering (<, <=, >, >=).',
     alreadyThere: (count: number, version: string) =>
       `${devices(count)} among them already ${count === 1 ? 'runs' : 'run'} ${version}.`,
+    leftOut: (count: number, version: string) =>
+      `${devices(count)} more already ${count === 1 ? 'runs' : 'run'} ${version} and ${count === 1 ? 'is' : 'are'} left out.`,
     failed: 'The number of matching devices is not known right now.',
     updating: 'Counting…',
   },

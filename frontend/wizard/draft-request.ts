@@ -14,6 +14,7 @@ export function toRequest(draft: Draft): CreateDeploymentRequest {
     target_version: draft.target_version.trim(),
     ...toPlan(draft),
     ...toTargets(draft),
+    skip_up_to_date: draft.skip_up_to_date,
     update_package_url: draft.update_package_url.trim(),
     checksum: draft.checksum.trim(),
     ...(notes !== '' && { release_notes: notes }),
@@ -31,11 +32,13 @@ export function toRequest(draft: Draft): CreateDeploymentRequest {
 export function toPreviewRequest(draft: Draft, faults: Faults): CreateDeploymentRequest | null {
   if (isPickedByHand(draft) && draft.picked.length === 0) return null;
   if (faults.canary_percentage ?? faults.rolling_percentage ?? faults.batch_size) return null;
+  const version = faults.target_version === undefined ? draft.target_version.trim() : '';
   return {
     deployment_name: draft.deployment_name.trim(),
-    target_version: draft.target_version.trim(),
+    target_version: version,
     ...toPlan(draft),
     ...toTargets(draft),
+    skip_up_to_date: draft.skip_up_to_date && version !== '',
     update_package_url: draft.update_package_url.trim(),
     checksum: draft.checksum.trim(),
   };

@@ -31,6 +31,7 @@ export interface Draft {
   current_version: string;
   status: DeviceConnectionFilter;
   picked: { device_id: string; device_name: string }[];
+  skip_up_to_date: boolean;
   update_package_url: string;
   checksum: string;
   release_notes: string;
@@ -62,6 +63,7 @@ export function emptyDraft(): Draft {
     current_version: '',
     status: '',
     picked: [],
+    skip_up_to_date: true,
     update_package_url: '',
     checksum: '',
     release_notes: '',
@@ -84,7 +86,14 @@ export const STEP_FIELDS: Record<WizardStep, readonly DraftField[]> = {
     'pickup_timeout_hours',
     'scheduled_at',
   ],
-  devices: ['device_type', 'version_operator', 'current_version', 'status', 'device_ids'],
+  devices: [
+    'device_type',
+    'version_operator',
+    'current_version',
+    'status',
+    'device_ids',
+    'skip_up_to_date',
+  ],
   package: ['update_package_url', 'checksum', 'release_notes', 'manifest', 'signature'],
   review: [],
 };

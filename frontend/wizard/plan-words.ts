@@ -17,12 +17,3 @@ export function planWords(
   }
   return t.all(preview.matching_devices);
 }
-
-/** Matching devices that already run `version`, leading `v` or not. */
-export function alreadyOn(preview: Pick<DeploymentPreview, 'by_version'>, version: string): number {
-  const plain = (text: string) => text.trim().replace(/^v/i, '');
-  if (plain(version) === '') return 0;
-  return preview.by_version
-    .filter((entry) => entry.version !== null && plain(entry.version) === plain(version))
-    .reduce((sum, entry) => sum + entry.count, 0);
-}

@@ -41,14 +41,10 @@ export function usePreview(draft: Draft, faults: () => Faults): PreviewState {
   const question = () => {
     const body = toPreviewRequest(draft, faults());
     if (!body) return null;
-    const { device_filters, device_ids, rollout_strategy, rollout_percentage, batch_size } = body;
-    return JSON.stringify([
-      device_filters,
-      device_ids,
-      rollout_strategy,
-      rollout_percentage,
-      batch_size,
-    ]);
+    const { target_version, device_filters, device_ids, skip_up_to_date } = body;
+    const { rollout_strategy, rollout_percentage, batch_size } = body;
+    const devices = [target_version, device_filters, device_ids, skip_up_to_date];
+    return JSON.stringify([...devices, rollout_strategy, rollout_percentage, batch_size]);
   };
   watch(
     question,

@@ -40,6 +40,7 @@ const ROLLING_BY_FIVE: DeploymentDraft = {
   checksum: 'ab'.repeat(32),
   releaseNotes: '',
   deviceFilters: {},
+  skipUpToDate: false,
   manifest: null,
   signature: null,
   scheduledAt: null,

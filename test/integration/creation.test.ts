@@ -290,6 +290,7 @@ describe('creating a deployment', () => {
         .expect(200);
       expect(answer.body).to.deep.equal({
         matching_devices: 12,
+        up_to_date: 0,
         by_type: [
           { device_type: 'nvidia_jetson', count: 9 },
           { device_type: 'raspberry_pi', count: 3 },

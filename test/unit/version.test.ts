@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 
 import { VERSION_OPERATORS } from '../../backend/contract/states.ts';
-import { compareVersions, versionMatches } from '../../backend/kernel/version.ts';
+import { compareVersions, versionMatches } from '../../backend/contract/version.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 import { ASCENDING, MATCHES, UNREADABLE, anyVersion, readableVersion } from './version-cases.ts';
 

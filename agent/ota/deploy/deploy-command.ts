@@ -13,6 +13,7 @@ export interface DeployOptions {
   manifest?: string;
   signature?: string;
   packageUrl?: string;
+  skipUpToDate?: boolean;
   server: string;
   tokenFile?: string;
   start?: boolean;
@@ -61,7 +62,7 @@ export async function runDeploy(options: DeployOptions): Promise<ExitCode> {
 }
 
 async function whichDeployment(options: DeployOptions): Promise<CreateDeploymentRequest | string> {
-  const { file, watch, manifest, signature, packageUrl } = options;
+  const { file, watch, manifest, signature, packageUrl, skipUpToDate } = options;
   if (file === undefined) {
     if (typeof watch === 'string') return watch;
     throw new UsageError(
@@ -80,6 +81,7 @@ async function whichDeployment(options: DeployOptions): Promise<CreateDeployment
     manifest: manifest && (await readText(manifest, 'The manifest')),
     signature: signature && (await readLine(signature, 'The signature')),
     packageUrl,
+    skipUpToDate,
   });
 }
 

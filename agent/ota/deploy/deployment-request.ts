@@ -11,6 +11,8 @@ export interface DeploymentFiles {
   manifest: string | undefined;
   signature: string | undefined;
   packageUrl: string | undefined;
+  /** `undefined`: as the deployment says. */
+  skipUpToDate: boolean | undefined;
 }
 
 /**
@@ -34,6 +36,7 @@ export function deploymentRequest(files: DeploymentFiles): CreateDeploymentReque
     ...(files.manifest !== undefined && { manifest: files.manifest }),
     ...(files.signature !== undefined && { signature: files.signature }),
     ...(files.packageUrl !== undefined && { update_package_url: files.packageUrl }),
+    ...(files.skipUpToDate !== undefined && { skip_up_to_date: files.skipUpToDate }),
   } as CreateDeploymentRequest;
 }
 

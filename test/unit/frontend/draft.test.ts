@@ -88,6 +88,8 @@ describe('wizard draft', () => {
         version_operator: '!=',
         status: 'online',
       },
+      // What the page does unless somebody decides otherwise.
+      skip_up_to_date: true,
       update_package_url: 'https://cdn.example.com/v2.1.0.tar.gz',
       checksum: 'a3'.repeat(32),
       release_notes: 'Bug fixes',

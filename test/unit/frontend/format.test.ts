@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import {
-  compareVersions,
+  byVersion,
   formatBytes,
   formatDuration,
   formatExact,
@@ -55,7 +55,7 @@ describe('how the page writes things', () => {
   });
 
   it('sorts versions by their numbers, unknown ones first', () => {
-    const sorted = ['v2.10.0', null, 'nightly', '2.9.0', 'v1.0.0'].sort(compareVersions);
+    const sorted = ['v2.10.0', null, 'nightly', '2.9.0', 'v1.0.0'].sort(byVersion);
     expect(sorted).to.deep.equal([null, 'nightly', 'v1.0.0', '2.9.0', 'v2.10.0']);
   });
 });

@@ -10,7 +10,7 @@ import { batchTrack } from '../../../frontend/detail/batch-track.ts';
 import { eventActor, eventFacts } from '../../../frontend/detail/event-words.ts';
 import { phaseSentence } from '../../../frontend/detail/phase-sentence.ts';
 import { canRollBack, durationOf } from '../../../frontend/detail/targets/target-facts.ts';
-import { alreadyOn, planWords } from '../../../frontend/wizard/plan-words.ts';
+import { planWords } from '../../../frontend/wizard/plan-words.ts';
 import { runningTotals } from '../../../frontend/detail/chart/running-totals.ts';
 import { versionRows } from '../../../frontend/list/version-rows.ts';
 
@@ -170,16 +170,6 @@ describe('batch plan in words', () => {
       '3 batches of 5 devices, one after the other (the last has 2)',
     );
     expect(planWords(preview(), 'rolling')).to.include('No device matches');
-  });
-
-  it('counts devices that already run the version, with or without a leading v', () => {
-    const by_version = [
-      { version: 'v2.1.0', count: 3 },
-      { version: '2.1.0', count: 2 },
-      { version: null, count: 9 },
-    ];
-    expect(alreadyOn({ by_version }, ' v2.1.0 ')).to.equal(5);
-    expect(alreadyOn({ by_version }, '')).to.equal(0);
   });
 });
 

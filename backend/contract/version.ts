@@ -1,4 +1,4 @@
-import type { VersionOperator } from '../contract/states.ts';
+import type { VersionOperator } from './states.ts';
 
 /**
  * Version order of CONTRACT section 4: numbers compare as numbers, a missing part counts as 0, a
@@ -64,6 +64,11 @@ function compareIdentifiers(a: string, b: string): -1 | 0 | 1 {
 
 function sign<T extends bigint | string>(a: T, b: T): -1 | 0 | 1 {
   return a < b ? -1 : a > b ? 1 : 0;
+}
+
+/** Whether two names stand for one version: `v2.1.0` and `2.1` do. */
+export function isSameVersion(one: string | null, other: string | null): boolean {
+  return other === null ? one === null : versionMatches(one, '=', other);
 }
 
 /**

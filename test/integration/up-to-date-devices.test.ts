@@ -1,0 +1,97 @@
+import { expect } from 'chai';
+
+import type { DeploymentPreview } from '../../backend/contract/admin-api.ts';
+import type { Problem } from '../../backend/contract/problem.ts';
+import {
+  deploymentRequest,
+  openFleet,
+  openStage,
+  type Fleet,
+  type Stage,
+} from '../support/ota-scenario.ts';
+
+describe('devices that run the target version already', () => {
+  let stage: Stage;
+  let fleet: Fleet;
+
+  before(async () => {
+    stage = await openStage();
+    fleet = await openFleet(stage, 6);
+    const versions = ['v2.1.0', '2.1', '2.1.0+build.7', '2.0.9', 'nightly', null];
+    for (const [index, firmware_version] of versions.entries()) {
+      await stage
+        .knex('edge_devices')
+        .where({ id: fleet.devices[index]?.id })
+        .update({ firmware_version });
+    }
+  });
+
+  after(() => stage.close());
+
+  const preview = async (changes: object) => {
+    const body = { ...deploymentRequest({ target_version: 'V2.1.0' }), ...changes };
+    const answer = await fleet.post('/deployments/preview', body);
+    expect(answer.status, JSON.stringify(answer.body)).to.equal(200);
+    return answer.body as DeploymentPreview;
+  };
+
+  it('G18 Up-to-date devices are counted by numbers, and are among the matching ones', async () => {
+    const answer = await preview({});
+    expect([answer.matching_devices, answer.up_to_date]).to.deep.equal([6, 3]);
+  });
+
+  it('Up-to-date devices are left out where that is asked for, by preview and creation alike', async () => {
+    const changes = { skip_up_to_date: true, target_version: '2.1.0' };
+    const answer = await preview(changes);
+    expect([answer.matching_devices, answer.up_to_date]).to.deep.equal([3, 3]);
+    expect(answer.by_version.map(({ version }) => version)).to.have.members([
+      '2.0.9',
+      'nightly',
+      null,
+    ]);
+
+    const { deployment_id: id } = await fleet.create(deploymentRequest(changes));
+    const { devices, skip_up_to_date, total_devices } = await fleet.detail(id);
+    expect([total_devices, skip_up_to_date]).to.deep.equal([3, true]);
+    expect(devices.map(({ device_id }) => device_id)).to.have.members(
+      fleet.devices.slice(3).map((device) => device.id),
+    );
+  });
+
+  it('Up-to-date devices are installed again where nobody says otherwise', async () => {
+    const { deployment_id: id } = await fleet.create(deploymentRequest({ target_version: '2.1' }));
+    const { skip_up_to_date, total_devices } = await fleet.detail(id);
+    expect([total_devices, skip_up_to_date]).to.deep.equal([6, false]);
+  });
+
+  it('Up-to-date devices by text, where a version cannot be read as numbers', async () => {
+    const answer = await preview({ target_version: 'nightly', skip_up_to_date: true });
+    expect([answer.matching_devices, answer.up_to_date]).to.deep.equal([5, 1]);
+    const other = await preview({ target_version: 'Nightly', skip_up_to_date: true });
+    expect([other.matching_devices, other.up_to_date]).to.deep.equal([6, 0]);
+  });
+
+  it('Up-to-date devices that nobody else stands beside: the refusal says so', async () => {
+    const body = deploymentRequest({
+      target_version: 'v2.1',
+      skip_up_to_date: true,
+      device_filters: { device_ids: fleet.devices.slice(0, 3).map(({ id }) => id) },
+    });
+    const answer = await fleet.post('/deployments', body);
+    expect([answer.status, (answer.body as Problem).code]).to.deep.equal([
+      422,
+      'no_matching_devices',
+    ]);
+    expect((answer.body as Problem).detail).to.include('another version than v2.1');
+  });
+
+  it('Up-to-date devices are unknown in a preview without a version', async () => {
+    for (const target_version of ['', undefined]) {
+      expect((await preview({ target_version })).up_to_date).to.equal(null);
+      const body = { ...deploymentRequest(), target_version, skip_up_to_date: true };
+      const answer = await fleet.post('/deployments/preview', body);
+      expect(answer.status).to.equal(400);
+      expect((answer.body as Problem).errors?.[0]?.path).to.equal('skip_up_to_date');
+    }
+  });
+});
