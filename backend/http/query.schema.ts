@@ -25,6 +25,3 @@ export function queryCursor(digits: number): Joi.StringSchema {
     .pattern(new RegExp(`^\\d{1,${digits}}$`), 'the next_cursor of an earlier page')
     .empty('');
 }
-
-/** For routes that take no query. */
-export const noQuerySchema = Joi.object<Record<string, never>>({});

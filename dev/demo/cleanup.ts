@@ -1,3 +1,5 @@
+import { takeInterrupts } from '../interrupts.ts';
+
 /** What the demo started, to be ended in reverse, whether it came to its end or was interrupted. */
 export class Cleanup {
   readonly #steps: (() => Promise<void>)[] = [];
@@ -8,9 +10,9 @@ export class Cleanup {
 
   /** Resolves with the exit code of an interrupted program when somebody presses Ctrl+C. */
   onInterrupt(): Promise<number> {
-    return new Promise((resolve) => {
-      for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve(130));
-    });
+    const { asked, insisted } = takeInterrupts();
+    void insisted.then(() => process.exit(130));
+    return asked.then(() => 130);
   }
 
   async run(): Promise<void> {

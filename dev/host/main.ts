@@ -1,28 +1,31 @@
 /** `npm start`: the stand-in for Ops-Center, with the plugin of this package. */
 import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 
 import { destination, pino } from 'pino';
 
 import { startEmbeddedPostgres } from '../database/embedded-postgres.ts';
+import { takeInterrupts } from '../interrupts.ts';
 import { readEnvironment, type HostEnvironment } from './environment.ts';
 import { startHost } from './host.ts';
 import { LOG_OPTIONS } from './log-options.ts';
 import { startMessage } from './start-message.ts';
 
 const PLUGIN_ROOT = path.resolve(import.meta.dirname, '..', '..');
-/** The host stops within this, or is ended. */
-const EXIT_LIMIT_MS = 10_000;
+/** The host stops within this, or is ended; its database is stopped in any case. */
+const STOP_LIMIT_MS = 10_000;
 
 const environment = environmentOrExit();
 const logger = pino(
   { ...LOG_OPTIONS, level: environment.logLevel },
   destination({ fd: 2, sync: true }),
 );
-const signal = firstSignal();
+const interrupts = takeInterrupts();
 
 const database = environment.databaseUrl
   ? { url: environment.databaseUrl, name: 'the one of DATABASE_URL', stop: () => Promise.resolve() }
   : await embeddedDatabase(environment.dataDir);
+let hasStopped = true;
 try {
   const host = await startHost({
     ...environment,
@@ -41,15 +44,17 @@ try {
       onlyThisMachine: ['127.0.0.1', '::1', 'localhost'].includes(environment.listen),
     }),
   );
-  logger.info({ signal: await signal }, 'Stopping');
-  await host.stop();
-  logger.info('Stopped');
+  logger.info({ signal: await interrupts.asked }, 'Stopping');
+  hasStopped = await stops(host);
+  logger.info(hasStopped ? 'Stopped' : 'Ended before everything had stopped');
 } catch (error) {
   logger.fatal({ err: error }, 'Ops-Center could not start');
   process.exitCode = 1;
 } finally {
   await database.stop();
 }
+// Something that does not end must not keep the process.
+if (!hasStopped) process.exit(1);
 
 function environmentOrExit(): HostEnvironment {
   try {
@@ -60,18 +65,17 @@ function environmentOrExit(): HostEnvironment {
   }
 }
 
-/** A second signal ends the process at once. */
-function firstSignal(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    let stopping = false;
-    const onSignal = (name: NodeJS.Signals): void => {
-      if (stopping) process.exit(1);
-      stopping = true;
-      setTimeout(() => process.exit(1), EXIT_LIMIT_MS).unref();
-      resolve(name);
-    };
-    process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
-  });
+/** Whether it did so within the limit and before anybody lost patience. */
+async function stops(host: { stop(): Promise<void> }): Promise<boolean> {
+  const impatience = new AbortController();
+  const late = setTimeout(STOP_LIMIT_MS, false, { signal: impatience.signal }).catch(() => false);
+  const stopped = await Promise.race([
+    host.stop().then(() => true),
+    interrupts.insisted.then(() => false),
+    late,
+  ]);
+  impatience.abort();
+  return stopped;
 }
 
 async function embeddedDatabase(

@@ -5,7 +5,6 @@ import path from 'node:path';
 import { build } from 'esbuild';
 
 export const ROOT = path.resolve(import.meta.dirname, '../..');
-const OUTPUT = path.join(ROOT, 'dist/agent');
 
 const PROGRAMS = {
   'ota-agent.cjs': 'agent/main.ts',
@@ -23,7 +22,7 @@ export interface Bundle {
 }
 
 /** @param folder where the file goes; its name is the program's */
-export async function bundle(name: BundledProgram, folder = OUTPUT): Promise<Bundle> {
+export async function bundle(name: BundledProgram, folder: string): Promise<Bundle> {
   const file = path.join(folder, name);
   const { metafile } = await build({
     absWorkingDir: ROOT,

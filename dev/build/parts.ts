@@ -1,0 +1,58 @@
+/** What `npm run build` makes, from which files, and by which program. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createRequire } from 'node:module';
+import path from 'node:path';
+
+export const ROOT = path.resolve(import.meta.dirname, '../..');
+const TSX = createRequire(import.meta.url).resolve('tsx/cli');
+
+export interface Part {
+  /** Files and folders, relative to {@link ROOT}, that the result depends on. */
+  inputs: readonly string[];
+  /** Below `dist`. Never emptied: a process that runs may still read or serve what is there. */
+  into: string;
+  /** A file that is put in place last, since it names the others; below {@link into}. */
+  last?: string;
+  /** Makes everything in `folder`. Rejects when the program fails; it has said why. */
+  make(folder: string): Promise<void>;
+}
+
+/** What every part depends on: the tools themselves, by their versions. */
+const TOOLS = ['package.json', 'package-lock.json', 'tsconfig.json', 'dev/build'];
+
+export const PARTS = {
+  node: {
+    inputs: [...TOOLS, 'tsconfig.build.json', 'backend', 'jobs', 'migrations', 'agent/ota'],
+    into: '.',
+    make: (folder) =>
+      run('node_modules/typescript/bin/tsc', ['-p', 'tsconfig.build.json', '--outDir', folder]),
+  },
+  agent: {
+    inputs: [...TOOLS, 'agent', 'backend/contract', 'dev/shipping'],
+    into: 'agent',
+    make: (folder) => run(TSX, ['dev/shipping/main.ts', 'bundles', folder]),
+  },
+  page: {
+    inputs: [...TOOLS, 'frontend', 'backend/contract'],
+    into: 'frontend',
+    last: 'page.js',
+    make: (folder) =>
+      run('node_modules/vite/bin/vite.js', [
+        'build',
+        '--config',
+        'frontend/vite.config.ts',
+        '--outDir',
+        folder,
+      ]),
+  },
+} as const satisfies Record<string, Part>;
+
+export type PartName = keyof typeof PARTS;
+
+async function run(program: string, args: string[]): Promise<void> {
+  const child = spawn(process.execPath, [program, ...args], { cwd: ROOT, stdio: 'inherit' });
+  const [code] = (await once(child, 'exit')) as [number | null];
+  if (code !== 0)
+    throw new Error(`${path.basename(program)} ended with exit status ${code ?? '?'}`);
+}
