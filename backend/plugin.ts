@@ -9,6 +9,7 @@ import { readConfig, type PluginConfig } from './config.ts';
 import { createContainer } from './container.ts';
 import { DeploymentController } from './deployments/deployment.controller.ts';
 import { RolloutService } from './deployments/rollout.service.ts';
+import { requireUsableTables } from './database/trial-write.ts';
 import { poolFigures } from './database/pool-figures.ts';
 import { DeviceController } from './devices/device.controller.ts';
 import { FleetController } from './devices/fleet.controller.ts';
@@ -44,6 +45,7 @@ export const activate: Activate = async (given) => {
   try {
     const config = readConfig(host.config);
     if (config.migrate) await migrateUp(host.database.knex);
+    await requireUsableTables(host.database.knex);
     const location = await locateQueue(host.redis, host.database.knex, config.queue_prefix);
     const queue = new RolloutQueue(location, host.logger);
     teardown.add('queue', () => queue.close());

@@ -6,6 +6,7 @@ import * as versionOrder from './20261101000002_version_order.ts';
 import * as eventAddress from './20261124000000_event_address.ts';
 import * as errorSearch from './20261124000001_error_search.ts';
 import * as targetWrites from './20261124000002_target_writes.ts';
+import * as author from './20261125010000_author.ts';
 
 /** In order; a name, once landed, never changes. */
 const MIGRATIONS: Record<string, Knex.Migration> = {
@@ -15,6 +16,7 @@ const MIGRATIONS: Record<string, Knex.Migration> = {
   '20261124000000_event_address': eventAddress,
   '20261124000001_error_search': errorSearch,
   '20261124000002_target_writes': targetWrites,
+  '20261125010000_author': author,
 };
 
 /** Names without file endings, so that compiled and source runs agree on what has been applied. */

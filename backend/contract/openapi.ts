@@ -1294,7 +1294,7 @@ export interface operations {
             device_ids?: string[];
           };
           device_ids?: string[];
-          skip_up_to_date?: false | boolean;
+          skip_up_to_date?: boolean;
           update_package_url?: unknown;
           checksum?: unknown;
           release_notes?: unknown;

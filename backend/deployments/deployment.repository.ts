@@ -7,6 +7,7 @@ import { likePattern } from '../database/like-pattern.ts';
 import { prepared } from '../database/prepared.ts';
 import { TOKENS } from '../tokens.ts';
 import type { Transaction } from '../kernel/unit-of-work.ts';
+import { authorFor } from '../database/author-column.ts';
 import type {
   CounterMove,
   DeploymentChange,
@@ -48,7 +49,7 @@ export class KnexDeploymentRepository implements DeploymentRepository {
       deployment_name: draft.name,
       target_version: draft.targetVersion,
       rollout_strategy: draft.strategy,
-      rollout_percentage: draft.rolloutPercentage,
+      rollout_percentage: draft.rolloutPercentage ?? 100,
       batch_size: draft.batchSize,
       status: 'pending',
       policy: JSON.stringify(draft.policy),
@@ -56,7 +57,8 @@ export class KnexDeploymentRepository implements DeploymentRepository {
       manifest: draft.manifest,
       signature: draft.signature,
       created_at: asKnex(tx).fn.now(),
-      created_by: createdBy,
+      created_by: await authorFor(asKnex(tx), createdBy),
+      author: createdBy,
       metadata: JSON.stringify({
         device_filters: draft.deviceFilters,
         skip_up_to_date: draft.skipUpToDate,

@@ -33,6 +33,7 @@ export interface DeploymentRow {
   completed_at: Date | null;
   created_at: Date;
   created_by: string | null;
+  author: string | null;
 }
 
 /** A row of `ota_deployment_batches`. */
@@ -78,6 +79,7 @@ export const DEPLOYMENT_COLUMNS = [
   'completed_at',
   'created_at',
   'created_by',
+  'author',
 ] as const satisfies readonly (keyof DeploymentRow)[];
 
 /** All columns of {@link BatchRow}. */
@@ -100,7 +102,7 @@ export function toDeployment(row: DeploymentRow): Deployment {
     name: row.deployment_name,
     targetVersion: row.target_version,
     strategy: row.rollout_strategy,
-    rolloutPercentage: row.rollout_percentage,
+    rolloutPercentage: hasPercentage(row) ? row.rollout_percentage : null,
     batchSize: row.batch_size,
     status: row.status,
     pausedReason: row.paused_reason,
@@ -120,8 +122,13 @@ export function toDeployment(row: DeploymentRow): Deployment {
     resumedAt: row.resumed_at,
     completedAt: row.completed_at,
     createdAt: row.created_at,
-    createdBy: row.created_by === null ? null : String(row.created_by),
+    createdBy: row.author ?? (row.created_by === null ? null : String(row.created_by)),
   };
+}
+
+/** Elsewhere the column says 100, since a host's own may not be empty. */
+function hasPercentage({ rollout_strategy, batch_size }: DeploymentRow): boolean {
+  return rollout_strategy === 'canary' || (rollout_strategy === 'rolling' && batch_size === null);
 }
 
 export function toBatch(row: BatchRow): Batch {

@@ -20,6 +20,7 @@ import { asJsonSchema } from '../http/json-schema.meta.ts';
 import { queryCursor, queryInteger } from '../http/query.schema.ts';
 import { label, optionalLabel, searchText, storableText, uuid } from '../http/text.schema.ts';
 import { timestamp } from '../http/timestamp.schema.ts';
+import { DEFAULT_CANARY_PERCENTAGE, DEFAULT_ROLLING_PERCENTAGE } from './batch-plan.ts';
 import type { DeploymentDraft } from './deployment.types.ts';
 import { packageUrlFault } from './package-url.ts';
 import { defaultPolicy } from './rollout-policy.ts';
@@ -184,6 +185,13 @@ const requirePickedDevices: Joi.CustomValidator<CreateDeploymentInput> = (body, 
     : helpers.message({ custom: 'a manual deployment needs device_ids or device_filters' });
 };
 
+const requireTargetVersion: Joi.CustomValidator<boolean> = (skips, helpers) => {
+  const [{ target_version = '' }] = helpers.state.ancestors as [CreateDeploymentInput];
+  return skips && target_version === ''
+    ? helpers.message({ custom: 'skip_up_to_date needs target_version' })
+    : skips;
+};
+
 /** The same body as a creation, with the keys that do not matter for a preview optional. */
 export function previewDeploymentSchema(
   allowInsecureLoopback: boolean,
@@ -193,10 +201,7 @@ export function previewDeploymentSchema(
     ...keys,
     deployment_name: Joi.any(),
     target_version: optionalLabel(MAX_VERSION_LENGTH),
-    skip_up_to_date: Joi.boolean().when('target_version', {
-      not: Joi.exist(),
-      then: Joi.valid(false).messages({ 'any.only': '{{#label}} needs target_version' }),
-    }),
+    skip_up_to_date: Joi.boolean().custom(requireTargetVersion),
     update_package_url: Joi.any(),
     checksum: Joi.any(),
     release_notes: Joi.any(),
@@ -223,7 +228,7 @@ export function toDraft(body: CreateDeploymentInput): DeploymentDraft {
     // A preview may come without one.
     targetVersion: body.target_version ?? '',
     strategy: body.rollout_strategy,
-    rolloutPercentage: body.rollout_percentage ?? null,
+    rolloutPercentage: body.rollout_percentage ?? defaultPercentage(body),
     batchSize: body.batch_size ?? null,
     policy: { ...defaultPolicy(body.rollout_strategy), ...body.policy },
     updatePackageUrl: body.update_package_url,
@@ -235,6 +240,12 @@ export function toDraft(body: CreateDeploymentInput): DeploymentDraft {
     signature: body.signature ?? null,
     scheduledAt: body.scheduled_at ?? null,
   };
+}
+
+function defaultPercentage({ rollout_strategy, batch_size }: CreateDeploymentInput): number | null {
+  if (rollout_strategy === 'canary') return DEFAULT_CANARY_PERCENTAGE;
+  if (rollout_strategy === 'rolling' && batch_size === undefined) return DEFAULT_ROLLING_PERCENTAGE;
+  return null;
 }
 
 function toFilters(body: CreateDeploymentInput): DeviceFilters {

@@ -1,5 +1,6 @@
 import type { DeviceFilters } from '../contract/admin-api.ts';
 import type { VersionOperator } from '../contract/states.ts';
+import { isRegistered } from './registered-device.sql.ts';
 
 export interface SqlPart {
   sql: string;
@@ -16,11 +17,11 @@ export interface DeviceChoice {
 export const DEFAULT_VERSION_OPERATOR: VersionOperator = '!=';
 
 /**
- * Conditions on `edge_devices d` that do not look at the version. All given filters must hold. A
- * device without a hardware id was only announced: it has never registered and cannot poll.
+ * Conditions on `edge_devices d` that do not look at the version. All given filters must hold, and rows
+ * that are no devices yet never match.
  */
 export function deviceScope(organizationId: string, filters: DeviceFilters): SqlPart {
-  const conditions = ['d.organization_id = :organization_id', 'd.device_id IS NOT NULL'];
+  const conditions = ['d.organization_id = :organization_id', isRegistered('d')];
   const bindings: SqlPart['bindings'] = { organization_id: organizationId };
   if (filters.device_type !== undefined) {
     conditions.push('d.device_type = :device_type');

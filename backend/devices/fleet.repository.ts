@@ -2,6 +2,7 @@ import { inject, injectable } from 'inversify';
 import type { Knex } from 'knex';
 import type { DevicePage } from '../contract/admin-api.ts';
 import { likePattern } from '../database/like-pattern.ts';
+import { isRegistered } from '../deployments/registered-device.sql.ts';
 import { TOKENS } from '../tokens.ts';
 import type { FleetQuery, FleetRepository } from './device.ports.ts';
 
@@ -60,7 +61,7 @@ export class KnexFleetRepository implements FleetRepository {
         'last_seen',
       )
       .where('organization_id', organizationId)
-      .whereNotNull('device_id')
+      .whereRaw(isRegistered('edge_devices'))
       .orderBy('id')
       .limit(query.limit);
     if (query.afterId !== undefined) void devices.andWhere('id', '>', query.afterId);
@@ -84,7 +85,7 @@ export class KnexFleetRepository implements FleetRepository {
   ): Promise<{ value: string | null; count: number }[]> {
     const { rows } = await this.#knex.raw<{ rows: { value: string | null; count: string }[] }>(
       `SELECT ${column} AS value, count(*) AS count FROM edge_devices
-       WHERE organization_id = ? AND device_id IS NOT NULL GROUP BY 1 ORDER BY 2 DESC, 1`,
+       WHERE organization_id = ? AND ${isRegistered('edge_devices')} GROUP BY 1 ORDER BY 2 DESC, 1`,
       [organizationId],
     );
     return rows.map((row) => ({ value: row.value, count: Number(row.count) }));

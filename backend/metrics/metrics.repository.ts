@@ -3,6 +3,7 @@ import type { Knex } from 'knex';
 import type { OtaMetrics } from '../contract/admin-api.ts';
 import { TARGET_STATUSES } from '../contract/states.ts';
 import { emptyBreakdown } from '../deployments/deployment.types.ts';
+import { isRegistered } from '../deployments/registered-device.sql.ts';
 import { TOKENS } from '../tokens.ts';
 import type { MetricsFigures, MetricsRepository } from './metrics.ports.ts';
 
@@ -80,7 +81,8 @@ export class KnexMetricsRepository implements MetricsRepository {
       rows: { device_type: string | null; version: string | null; count: string }[];
     }>(
       `SELECT device.device_type, device.firmware_version AS version, count(*) AS count
-       FROM edge_devices device WHERE device.organization_id = :organization_id ${ofDeployment}
+       FROM edge_devices device
+       WHERE device.organization_id = :organization_id AND ${isRegistered('device')} ${ofDeployment}
        GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2`,
       bindings(scope),
     );

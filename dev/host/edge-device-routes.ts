@@ -54,6 +54,9 @@ export function adminDeviceRoutes(knex: Knex, auth: HostContext['auth']): Router
         organizationId: admin.organizationId,
         name: body.device_name,
         type: body.device_type,
+      }).catch((error: unknown) => {
+        if ((error as { code?: unknown }).code !== UNIQUE_VIOLATION) throw error;
+        throw new HostProblem('conflict', 'Another device of the organization has this name.');
       });
       response.status(201).json({
         device_id: device.id,

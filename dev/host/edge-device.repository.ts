@@ -1,4 +1,6 @@
 /** What the host asks and tells the database about devices. */
+import { randomUUID } from 'node:crypto';
+
 import type { Knex } from 'knex';
 
 import { newToken, tokenHash } from './tokens.ts';
@@ -8,7 +10,7 @@ const REGISTRATION_HOURS = 24;
 export interface NewDevice {
   organizationId: string;
   name: string;
-  type: string | null;
+  type: string;
 }
 
 export interface Registration {
@@ -39,7 +41,10 @@ export interface DeviceListing {
 
 export type ReportKind = 'metrics' | 'logs' | 'config_applied';
 
-/** Makes a device that has yet to register; returns its id and the token it registers with. */
+/**
+ * Announces a device that has yet to register; returns its id and the token it registers with. Until then
+ * its row has the status `pending` and a hardware id that no device has.
+ */
 export async function createDevice(
   knex: Knex,
   device: NewDevice,
@@ -51,6 +56,8 @@ export async function createDevice(
         device_name: device.name,
         device_type: device.type,
         organization_id: device.organizationId,
+        device_id: `pending-${randomUUID()}`,
+        status: 'pending',
       })
       .returning<{ id: string }[]>('id');
     if (!row) throw new Error('The device was not stored.');
@@ -89,7 +96,8 @@ export async function registerDevice(
        )
        UPDATE edge_devices d
           SET device_id = :hardwareId, firmware_version = :version, updated_at = now(),
-              metadata = d.metadata || :metadata::jsonb
+              status = CASE WHEN d.status = 'pending' THEN 'offline' ELSE d.status END,
+              metadata = coalesce(d.metadata, '{}') || :metadata::jsonb
          FROM token WHERE d.id = token.device_id
        RETURNING d.id, d.device_name AS name, d.organization_id AS "organizationId"`,
       {
@@ -184,7 +192,8 @@ export async function listDevices(
   }
   if (query.after) void devices.whereRaw('(device_name, id) > (?, ?::uuid)', query.after);
   return devices.select<DeviceListing[]>(
-    { device_id: 'id', hardware_id: 'device_id' },
+    { device_id: 'id' },
+    knex.raw(`CASE WHEN device_id NOT LIKE 'pending-%' THEN device_id END AS hardware_id`),
     'device_name',
     'device_type',
     'status',

@@ -3,13 +3,13 @@ import Joi from 'joi';
 
 export interface GenerateTokenBody {
   device_name: string;
-  device_type: string | null;
+  device_type: string;
   organization_id?: string;
 }
 
 export const generateTokenBody = Joi.object<GenerateTokenBody>({
   device_name: Joi.string().trim().min(1).max(255).required(),
-  device_type: Joi.string().trim().max(100).empty('').allow(null).default(null),
+  device_type: Joi.string().trim().max(50).empty(['', null]).default('unknown'),
   organization_id: Joi.string().uuid(),
 });
 
@@ -21,10 +21,16 @@ export interface RegisterBody {
 }
 
 export const registerBody = Joi.object<RegisterBody>({
-  hardware_id: Joi.string().trim().min(1).max(255).required(),
+  // The host's own mark of devices that have yet to register.
+  hardware_id: Joi.string()
+    .trim()
+    .min(1)
+    .max(255)
+    .pattern(/^pending-/, { invert: true, name: 'pending-…' })
+    .required(),
   registration_token: Joi.string().max(200).required(),
   // Agents that cannot tell say "unknown".
-  firmware_version: Joi.string().trim().max(100).empty(['', 'unknown']).allow(null).default(null),
+  firmware_version: Joi.string().trim().max(50).empty(['', 'unknown']).allow(null).default(null),
   metadata: Joi.object().unknown(true).default({}),
 });
 

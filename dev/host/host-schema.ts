@@ -1,5 +1,6 @@
 /**
- * The tables Ops-Center owns and the plugin finds there. Ops-Center brings them along with its own
+ * The tables of Ops-Center that the plugin finds: organizations, users and devices as Ops-Center publishes
+ * them, and next to them what only the stand-in needs. Ops-Center brings its own along with its own
  * migrations; the stand-in makes them when they are missing and never changes what exists.
  */
 import type { Knex } from 'knex';
@@ -8,19 +9,52 @@ export async function createHostTables(knex: Knex): Promise<void> {
   await knex.transaction(async (transaction) => {
     // Several processes may start at once, and IF NOT EXISTS alone does not keep them apart.
     await transaction.raw(`SELECT pg_advisory_xact_lock(hashtext('ops-center-host-tables'))`);
-    await transaction.raw(HOST_TABLES);
+    await transaction.raw(PUBLISHED_TABLES);
+    await transaction.raw(STAND_IN_TABLES);
   });
 }
 
-const HOST_TABLES = `
+/** Columns, types and constraints as Ops-Center has them; nothing added and nothing left out. */
+const PUBLISHED_TABLES = `
   CREATE TABLE IF NOT EXISTS organizations (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    name text NOT NULL,
-    created_at timestamptz NOT NULL DEFAULT now()
+    name varchar(255) NOT NULL
   );
 
-  CREATE TABLE IF NOT EXISTS users (
+  CREATE TABLE IF NOT EXISTS keycloak_users (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    email varchar(255)
+  );
+
+  CREATE TABLE IF NOT EXISTS edge_devices (
+    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
+    device_name varchar(255) NOT NULL,
+    device_type varchar(50) NOT NULL,
+    organization_id uuid NOT NULL REFERENCES organizations,
+    registration_token varchar(255) UNIQUE,
+    -- Hardware id; pending-<uuid> until the device registers.
+    device_id varchar(255) NOT NULL UNIQUE,
+    ip_address inet,
+    last_seen timestamptz,
+    -- online, offline, maintenance, error, what a heartbeat reports; pending until the device registers.
+    status varchar(20) NOT NULL DEFAULT 'offline',
+    firmware_version varchar(50),
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    metadata jsonb,
+    UNIQUE (organization_id, device_name)
+  );
+`;
+
+const STAND_IN_TABLES = `
+  CREATE INDEX IF NOT EXISTS edge_devices_organization ON edge_devices (organization_id, id);
+  CREATE INDEX IF NOT EXISTS edge_devices_name ON edge_devices (organization_id, device_name, id);
+  CREATE INDEX IF NOT EXISTS edge_devices_online ON edge_devices (last_seen)
+    WHERE status = 'online';
+
+  -- What Keycloak would know of the people.
+  CREATE TABLE IF NOT EXISTS users (
+    id uuid PRIMARY KEY REFERENCES keycloak_users (id),
     organization_id uuid NOT NULL REFERENCES organizations (id),
     name text NOT NULL,
     is_admin boolean NOT NULL DEFAULT false,
@@ -44,26 +78,6 @@ const HOST_TABLES = `
     user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,
     expires_at timestamptz NOT NULL
   );
-
-  CREATE TABLE IF NOT EXISTS edge_devices (
-    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    device_name varchar(255) NOT NULL,
-    device_type varchar(100),
-    organization_id uuid NOT NULL REFERENCES organizations (id),
-    -- Hardware id, known from the registration on.
-    device_id varchar(255) UNIQUE,
-    status varchar(50) NOT NULL DEFAULT 'offline',
-    last_seen timestamptz,
-    firmware_version varchar(100),
-    ip_address inet,
-    metadata jsonb NOT NULL DEFAULT '{}',
-    created_at timestamptz NOT NULL DEFAULT now(),
-    updated_at timestamptz NOT NULL DEFAULT now()
-  );
-  CREATE INDEX IF NOT EXISTS edge_devices_organization ON edge_devices (organization_id, id);
-  CREATE INDEX IF NOT EXISTS edge_devices_name ON edge_devices (organization_id, device_name, id);
-  CREATE INDEX IF NOT EXISTS edge_devices_online ON edge_devices (last_seen)
-    WHERE status = 'online';
 
   CREATE TABLE IF NOT EXISTS edge_device_tokens (
     token_hash bytea PRIMARY KEY,

@@ -8,12 +8,14 @@ const FIRST = {
   organization: 'Ops-Center',
   userId: '0f5a7b5e-3c1d-4b52-9d0a-6f0f3a4f1a02',
   name: 'Operations admin',
+  email: 'operations@ops-center.example',
 };
 const SECOND = {
   organizationId: '0f5a7b5e-3c1d-4b52-9d0a-6f0f3a4f1b01',
   organization: 'Second organization',
   userId: '0f5a7b5e-3c1d-4b52-9d0a-6f0f3a4f1b02',
   name: 'Second admin',
+  email: 'second@ops-center.example',
 };
 
 export interface StandingAdmin {
@@ -38,6 +40,10 @@ async function ensure(knex: Knex, who: typeof FIRST, token: string): Promise<Sta
   await knex.transaction(async (transaction) => {
     await transaction('organizations')
       .insert({ id: organizationId, name: who.organization })
+      .onConflict('id')
+      .ignore();
+    await transaction('keycloak_users')
+      .insert({ id: userId, email: who.email })
       .onConflict('id')
       .ignore();
     await transaction('users')

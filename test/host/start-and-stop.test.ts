@@ -22,6 +22,7 @@ describe('npm start', function () {
   const running: ChildProcess[] = [];
   const folders: string[] = [];
 
+  before(() => run('npm', ['run', 'build'], { cwd: ROOT }));
   after(async () => {
     for (const child of running) {
       if (child.exitCode === null && child.signalCode === null) {

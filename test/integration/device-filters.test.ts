@@ -1,6 +1,13 @@
+import { randomUUID } from 'node:crypto';
+
 import { expect } from 'chai';
 
-import type { DeploymentPreview, DeviceFilters } from '../../backend/contract/admin-api.ts';
+import type {
+  DeploymentPreview,
+  DeviceFilters,
+  DevicePage,
+  OtaMetrics,
+} from '../../backend/contract/admin-api.ts';
 import type { Problem } from '../../backend/contract/problem.ts';
 import type { VersionOperator } from '../../backend/contract/states.ts';
 import {
@@ -151,12 +158,26 @@ describe('device filters', () => {
       ]);
     });
 
-    it('devices that were announced but never registered do not match', async () => {
-      const announced = await openFleet(stage, 2);
-      await stage
-        .knex('edge_devices')
-        .where({ id: announced.device.id })
-        .update({ device_id: null, status: 'offline', firmware_version: null });
+    it('G13 devices that were announced but never registered do not match, whatever marks them', async () => {
+      const announced = await openFleet(stage, 4);
+      // The published Ops-Center always has a hardware id; others leave it empty.
+      await stage.knex.raw('ALTER TABLE edge_devices ALTER COLUMN device_id DROP NOT NULL');
+      const forms = [
+        { device_id: null, status: 'offline' },
+        { device_id: `pending-${randomUUID()}`, status: 'offline' },
+        { status: 'pending' },
+      ];
+      for (const [index, form] of forms.entries()) {
+        await stage.knex('edge_devices').where({ id: announced.devices[index]?.id }).update(form);
+      }
+      const real = announced.devices[3];
+      const preview = await announced.post('/deployments/preview', deploymentRequest());
+      expect((preview.body as DeploymentPreview).matching_devices).to.equal(1);
+      const { devices, facets } = (await announced.get('/devices')).body as DevicePage;
+      expect(devices.map(({ device_id }) => device_id)).to.deep.equal([real?.id]);
+      expect(facets.types.map((type) => type.count)).to.deep.equal([1]);
+      const { versions } = (await announced.get('/metrics')).body as OtaMetrics;
+      expect(versions.map((version) => version.count)).to.deep.equal([1]);
       const created = await announced.create();
       expect(created.target_devices).to.equal(1);
     });

@@ -11,7 +11,20 @@ import type {
 } from '../../backend/contract/states.ts';
 import { insertDevices, type SeededDevice } from '../support/seed.ts';
 
-export const VARIANTS = ['earlier-release.sql', 'earlier-release-strict.sql'] as const;
+export const VARIANTS = [
+  'earlier-release.sql',
+  'earlier-release-strict.sql',
+  'published.sql',
+] as const;
+
+export type EarlierTables = (typeof VARIANTS)[number];
+
+/** What a deployment without a share has in `rollout_percentage`. */
+const WITHOUT_PERCENTAGE: Record<EarlierTables, number | null> = {
+  'earlier-release.sql': null,
+  'earlier-release-strict.sql': null,
+  'published.sql': 100,
+};
 
 export interface EarlierDeployment {
   id: string;
@@ -122,23 +135,24 @@ const CREATED_AT = '2026-01-10T08:00:00Z';
 const STARTED_AT = '2026-01-10T09:00:00Z';
 const COMPLETED_AT = '2026-01-10T09:10:00Z';
 
-export async function createEarlierTables(
-  knex: Knex,
-  variant: (typeof VARIANTS)[number],
-): Promise<void> {
+export async function createEarlierTables(knex: Knex, variant: EarlierTables): Promise<void> {
   await knex.raw(await readFile(new URL(variant, import.meta.url), 'utf8'));
 }
 
 /** Times are in UTC, also where the columns do not say so. */
 export async function insertEarlierRows(
   knex: Knex,
+  variant: EarlierTables,
   owner: { organizationId: string; userId: string },
 ): Promise<EarlierRollouts> {
   const { organizationId, userId } = owner;
   const rollouts: [string, EarlierDeployment][] = [];
   for (const [name, story] of Object.entries<Story>(STORIES)) {
-    const { status, strategy, percentage = null, targets } = story;
-    const devices = await insertDevices(knex, targets.length, { organizationId });
+    const { status, strategy, targets } = story;
+    const written = story.percentage ?? WITHOUT_PERCENTAGE[variant];
+    // The others have no share, whatever the column says.
+    const percentage = ['canary', 'rolling'].includes(strategy) ? written : null;
+    const devices = await insertDevices(knex, targets.length, { organizationId, namePrefix: name });
     const id = randomUUID();
     const hasEnded = ['completed', 'failed', 'cancelled'].includes(status);
     await knex('ota_deployments').insert({
@@ -147,7 +161,7 @@ export async function insertEarlierRows(
       organization_id: organizationId,
       target_version: 'v2.1.0',
       rollout_strategy: strategy,
-      rollout_percentage: percentage,
+      rollout_percentage: written,
       status,
       started_at: status === 'pending' ? null : STARTED_AT,
       completed_at: hasEnded ? COMPLETED_AT : null,

@@ -15,7 +15,7 @@ import {
   insertEarlierRows,
   type EarlierDeployment,
   type EarlierRollouts,
-  type VARIANTS,
+  type EarlierTables,
 } from './earlier-release.ts';
 
 export const UNFINISHED: readonly TargetStatus[] = [
@@ -41,12 +41,12 @@ export class EarlierStage {
   }
 
   /** Nothing is migrated before {@link activate}. */
-  static async open(variant: (typeof VARIANTS)[number]): Promise<EarlierStage> {
+  static async open(variant: EarlierTables): Promise<EarlierStage> {
     const database = await createTestDatabase({ schema: 'host' });
     const host = await createFakeHost({ knex: database.knex, role: 'api' });
     await createEarlierTables(database.knex, variant);
     const owner = { organizationId: host.organizationId, userId: host.admin.id };
-    return new EarlierStage(database, host, await insertEarlierRows(database.knex, owner));
+    return new EarlierStage(database, host, await insertEarlierRows(database.knex, variant, owner));
   }
 
   /** The plugin in another process's worth of host; requests go to the `api` one. */

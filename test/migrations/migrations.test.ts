@@ -6,7 +6,12 @@ import { expect } from 'chai';
 import type { Knex } from 'knex';
 
 import { migrateDown, migrateUp } from '../../migrations/migrator.ts';
-import { insertOrganization, insertUser } from '../support/seed.ts';
+import {
+  insertDevices,
+  insertOrganization,
+  insertUser,
+  type SeededDevice,
+} from '../support/seed.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 import { waitFor } from '../../dev/wait-for.ts';
 import { VARIANTS, createEarlierTables, insertEarlierRows } from './earlier-release.ts';
@@ -52,7 +57,7 @@ describe('migrations', () => {
     await createEarlierTables(knex, variant);
     const organizationId = await insertOrganization(knex);
     const { id: userId } = await insertUser(knex, { organizationId });
-    await insertEarlierRows(knex, { organizationId, userId });
+    await insertEarlierRows(knex, variant, { organizationId, userId });
   }
 
   it('create everything, take all of it off again, and create the same once more', async () => {
@@ -132,7 +137,7 @@ describe('migrations', () => {
     expect(adopted).to.include({ status: 'paused', paused_reason: 'admin', total_devices: 2 });
   });
 
-  for (const earlier of [null, 'earlier-release.sql', 'earlier-release-strict.sql'] as const) {
+  for (const earlier of [null, ...VARIANTS]) {
     it(`take a deployment's targets with it, in the tables ${earlier ?? 'made here'}`, async () => {
       if (earlier) await createEarlierTables(knex, earlier);
       await migrateUp(knex);
@@ -147,8 +152,9 @@ describe('migrations', () => {
           })),
         )
         .returning<{ id: string }[]>('id');
-      const device = { id: randomUUID(), organization_id, device_name: 'A' };
-      await knex('edge_devices').insert(device);
+      const [device] = (await insertDevices(knex, 1, { organizationId: organization_id })) as [
+        SeededDevice,
+      ];
       for (const { id } of deployments) {
         await knex('ota_deployment_devices').insert({
           deployment_id: id,

@@ -20,6 +20,7 @@ import type { ReportedStatus } from '../../backend/contract/states.ts';
 import type { ActivePlugin, HostRole } from '../../backend/host-contract.ts';
 import { activate } from '../../backend/plugin.ts';
 import type { HostNotice } from '../../dev/host/host-context.ts';
+import { createEarlierTables, type EarlierTables } from '../migrations/earlier-release.ts';
 import { createFakeHost, type DeviceDoorway, type FakeHost } from './fake-host.ts';
 import {
   insertDevices,
@@ -41,6 +42,8 @@ export interface StageOptions {
   config?: Record<string, unknown>;
   redisUrl?: string | null;
   door?: DeviceDoorway;
+  /** Tables of deployments that are there before the plugin comes; default none. */
+  tables?: EarlierTables;
 }
 
 /** A running product with a database of its own. */
@@ -53,7 +56,8 @@ export interface Stage {
 }
 
 export async function openStage(options: StageOptions = {}): Promise<Stage> {
-  const database = await createTestDatabase();
+  const database = await createTestDatabase(options.tables ? { schema: 'host' } : {});
+  if (options.tables) await createEarlierTables(database.knex, options.tables);
   const server = await openServer(database.knex, options);
   return {
     database,

@@ -25,7 +25,7 @@ export interface SeededDevice {
 export interface DeviceSeed {
   organizationId: string;
   /** Default `raspberry_pi`. */
-  deviceType?: string | null;
+  deviceType?: string;
   /** Default `v2.0.0`. */
   firmwareVersion?: string | null | ((index: number) => string | null);
   /** Default `online`. */
@@ -47,6 +47,7 @@ export async function insertUser(
   const id = randomUUID();
   const { organizationId, name = 'Admin', isAdmin = true } = user;
   const token = newToken('user');
+  await knex('keycloak_users').insert({ id, email: `${id}@example.com` });
   await knex('users').insert({ id, organization_id: organizationId, name, is_admin: isAdmin });
   await knex('user_tokens').insert({ token_hash: tokenHash(token), user_id: id });
   return { id, name, organizationId, isAdmin, token };
@@ -85,7 +86,7 @@ export async function insertDevices(
       devices.map((device) => device.hardwareId),
       versions,
       devices.map((device) => tokenHash(device.token)),
-      seed.deviceType === undefined ? 'raspberry_pi' : seed.deviceType,
+      seed.deviceType ?? 'raspberry_pi',
       organizationId,
       seed.status ?? 'online',
     ] as Knex.RawBinding[],

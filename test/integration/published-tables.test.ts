@@ -1,0 +1,121 @@
+/** On the tables of deployments that the published Ops-Center brings along. */
+import { randomUUID } from 'node:crypto';
+
+import { expect } from 'chai';
+
+import { activate } from '../../backend/plugin.ts';
+import { ROLLOUT_STRATEGIES } from '../../backend/contract/states.ts';
+import { createEarlierTables } from '../migrations/earlier-release.ts';
+import { createFakeHost } from '../support/fake-host.ts';
+import { createTestDatabase } from '../support/test-database.ts';
+import { Fleet, openFleet, openStage, type Stage } from '../support/ota-scenario.ts';
+
+describe('on the tables of the published Ops-Center', () => {
+  let stage: Stage;
+  let fleet: Fleet;
+
+  before(async () => {
+    stage = await openStage({ tables: 'published.sql' });
+    fleet = await openFleet(stage, 10);
+  });
+  after(() => stage.close());
+
+  const row = (id: string) => stage.knex('ota_deployments').where({ id }).first();
+
+  for (const strategy of ROLLOUT_STRATEGIES) {
+    const shares = { manual: 100, immediate: 100, canary: 10, rolling: 20 };
+    it(`G47 a ${strategy} deployment needs no percentage, and runs to its end`, async () => {
+      const request = { rollout_strategy: strategy, device_ids: fleet.devices.map(({ id }) => id) };
+      const created = await fleet.create(request);
+      expect((await row(created.deployment_id)).rollout_percentage).to.equal(shares[strategy]);
+      const hasShare = strategy === 'canary' || strategy === 'rolling';
+      expect(created.rollout_percentage).to.equal(hasShare ? shares[strategy] : null);
+
+      const id = created.deployment_id;
+      await fleet.act(id, 'start');
+      const left = new Set(fleet.devices);
+      while (left.size > 0) {
+        const { released_devices: released } = await fleet.until(
+          id,
+          ({ released_devices, progress }) => released_devices > progress.completed,
+        );
+        for (const target of (await fleet.targets(id)).slice(0, released)) {
+          const device = fleet.deviceById(target.device_id);
+          if (left.delete(device)) await fleet.reports(device, id, 'completed');
+        }
+        const { phase } = await fleet.detail(id);
+        if (phase === 'awaiting_expansion') await fleet.act(id, 'expand');
+      }
+      expect((await fleet.detail(id)).status).to.equal('completed');
+    });
+  }
+
+  it('G47 a rolling deployment by batch size has no percentage', async () => {
+    const created = await fleet.create({ rollout_strategy: 'rolling', batch_size: 3 });
+    expect(created.rollout_percentage).to.equal(null);
+    expect((await row(created.deployment_id)).rollout_percentage).to.equal(100);
+  });
+
+  it('G47 the author stands in the column of the host where he is one of its users', async () => {
+    const { deployment_id: id, created_by } = await fleet.create();
+    expect(created_by).to.equal(fleet.admin.id);
+    expect((await row(id)).created_by).to.equal(fleet.admin.id);
+  });
+
+  for (const userId of [randomUUID(), 'service:ci', 'x'.repeat(300)]) {
+    it(`G47 an author that is no user of the host is still shown (${userId.slice(0, 12)}…)`, async () => {
+      const host = await createFakeHost({ knex: stage.knex });
+      const { context } = host;
+      const auth: typeof context.auth = {
+        ...context.auth,
+        async admin(request) {
+          const admin = await context.auth.admin(request);
+          return admin && { ...admin, userId };
+        },
+      };
+      const plugin = await activate({ ...context, auth });
+      try {
+        const foreign = new Fleet(stage.knex, host, fleet.admin);
+        const { deployment_id: id, created_by } = await foreign.create();
+        expect(created_by).to.equal(userId);
+        expect((await row(id)).created_by).to.equal(null);
+        expect((await foreign.detail(id)).created_by).to.equal(userId);
+      } finally {
+        await plugin.deactivate();
+        await host.close();
+      }
+    });
+  }
+});
+
+describe('tables of a host that do not take what the plugin writes', () => {
+  for (const [what, change] of Object.entries({
+    'a status they do not know': `ALTER TABLE ota_deployments ADD CONSTRAINT few_states
+       CHECK (status IN ('pending', 'completed'))`,
+    'a column that must be filled':
+      'ALTER TABLE ota_deployments ADD COLUMN cost_center text NOT NULL',
+    'too little room for a version':
+      'ALTER TABLE ota_deployments ALTER COLUMN target_version TYPE varchar(20)',
+    'a status of targets they do not know': `ALTER TABLE ota_deployment_devices ADD CONSTRAINT few_states
+       CHECK (status IN ('pending', 'completed'))`,
+  })) {
+    it(`G47 ${what}: the plugin refuses to start, and says why`, async () => {
+      const database = await createTestDatabase({ schema: 'host' });
+      const host = await createFakeHost({ knex: database.knex });
+      try {
+        await createEarlierTables(database.knex, 'published.sql');
+        await database.knex.raw(change);
+        const outcome = await activate(host.context).then(
+          () => 'activated',
+          (error: Error) => error.message,
+        );
+        expect(outcome).to.match(/do not take.*(few_states|cost_center|character varying\(20\))/);
+        const written = await database.knex('ota_deployments').select('id');
+        expect(written).to.deep.equal([]);
+      } finally {
+        await host.close();
+        await database.drop();
+      }
+    });
+  }
+});
