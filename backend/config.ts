@@ -20,7 +20,7 @@ export interface PluginConfig {
   readonly device_requests_at_once: number;
   /** How often targets are looked at whose device went silent or never came. */
   readonly timeout_sweep_seconds: number;
-  /** How often the reconcile job makes up for jobs that were lost. */
+  /** How often the reconciler looks at every deployment that is not settled. */
   readonly reconcile_seconds: number;
   /** Hash-tagged prefix of all keys in Redis, and name of the queue's schema in PostgreSQL. */
   readonly queue_prefix: string;

@@ -26,7 +26,6 @@ import { KnexFleetRepository } from './devices/fleet.repository.ts';
 import { KnexInstallLogRepository } from './devices/install-log.repository.ts';
 import { InstallLogService } from './devices/install-log.service.ts';
 import type { HostContext } from './host-contract.ts';
-import { systemClock, type Clock } from './kernel/clock.ts';
 import { MetricsController } from './metrics/metrics.controller.ts';
 import { KnexMetricsRepository } from './metrics/metrics.repository.ts';
 import { MetricsService } from './metrics/metrics.service.ts';
@@ -42,16 +41,14 @@ export interface ContainerParts {
   config: PluginConfig;
   jobs: RolloutJobs;
   telemetry: Telemetry;
-  clock?: Clock;
 }
 
 /** The composition root: the only file that knows which class stands behind which interface. */
 export function createContainer(parts: ContainerParts): Container {
-  const { host, config, jobs, telemetry, clock } = parts;
+  const { host, config, jobs, telemetry } = parts;
   const container = new Container({ defaultScope: 'Singleton' });
   container.bind(TOKENS.Config).toConstantValue(config);
   container.bind(TOKENS.Logger).toConstantValue(host.logger);
-  container.bind(TOKENS.Clock).toConstantValue(clock ?? systemClock);
   container.bind(TOKENS.Knex).toConstantValue(host.database.knex);
   container.bind(TOKENS.Notices).toConstantValue(host.events);
   container.bind(TOKENS.RolloutJobs).toConstantValue(jobs);

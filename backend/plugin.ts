@@ -1,6 +1,7 @@
 import { Router } from 'express';
 import type { Container } from 'inversify';
-import { createProcessors, observed } from '../jobs/processors.ts';
+import { PeriodicWork } from '../jobs/periodic-work.ts';
+import { createProcessors, observed, observedTask } from '../jobs/processors.ts';
 import { locateQueue, type QueueLocation } from '../jobs/queue-backend.ts';
 import { RolloutQueue } from '../jobs/rollout-queue.ts';
 import { RolloutWorkers } from '../jobs/workers.ts';
@@ -10,6 +11,7 @@ import { createContainer } from './container.ts';
 import { DeploymentController } from './deployments/deployment.controller.ts';
 import { RolloutService } from './deployments/rollout.service.ts';
 import { requireUsableTables } from './database/trial-write.ts';
+import { KnexLeases } from './database/leases.ts';
 import { poolFigures } from './database/pool-figures.ts';
 import { DeviceController } from './devices/device.controller.ts';
 import { FleetController } from './devices/fleet.controller.ts';
@@ -56,6 +58,7 @@ export const activate: Activate = async (given) => {
       queue: () => queue.figures(),
       pool: () => poolFigures(host.database.knex),
       streams: () => container.get(EventStreams).size,
+      periodicWork: () => new KnexLeases(host.database.knex).ages(),
     });
     teardown.add('change feed', () => container.get(TOKENS.ChangeFeed).close());
 
@@ -139,22 +142,32 @@ async function work(
   queue: RolloutQueue,
   teardown: Teardown,
 ): Promise<void> {
+  const rollout = container.get(RolloutService);
   const workers = new RolloutWorkers(
     location,
     queue,
-    observed(
-      createProcessors(container.get(RolloutService), queue),
-      container.get(TOKENS.Telemetry),
-    ),
-    {
-      concurrency: config.worker_concurrency,
-      every: {
-        'sweep-timeouts': config.timeout_sweep_seconds,
-        reconcile: config.reconcile_seconds,
-      },
-    },
+    observed(createProcessors(rollout), container.get(TOKENS.Telemetry)),
+    { concurrency: config.worker_concurrency },
     host.logger,
   );
   teardown.add('workers', () => workers.close());
   await workers.open();
+  const periodic = new PeriodicWork(
+    [
+      {
+        name: 'reconcile',
+        everySeconds: config.reconcile_seconds,
+        run: () => rollout.reconcile(),
+      },
+      {
+        name: 'sweep-timeouts',
+        everySeconds: config.timeout_sweep_seconds,
+        run: () => rollout.sweepTimeouts(),
+      },
+    ].map((task) => observedTask(task, container.get(TOKENS.Telemetry))),
+    new KnexLeases(host.database.knex),
+    host.logger,
+  );
+  teardown.add('periodic work', () => periodic.close());
+  periodic.start();
 }

@@ -7,7 +7,6 @@ import type { DeploymentRepository } from './deployments/deployment.ports.ts';
 import type { DeviceRepository, FleetRepository } from './devices/device.ports.ts';
 import type { InstallLogRepository } from './devices/install-log.ports.ts';
 import type { HostContext } from './host-contract.ts';
-import type { Clock } from './kernel/clock.ts';
 import type { UnitOfWork } from './kernel/unit-of-work.ts';
 import type { MetricsRepository } from './metrics/metrics.ports.ts';
 import type { Telemetry } from './observability/telemetry.ports.ts';
@@ -28,7 +27,6 @@ function token<T>(name: string): ServiceIdentifier<T> {
 export const TOKENS = {
   Config: token<PluginConfig>('Config'),
   Logger: token<Logger>('Logger'),
-  Clock: token<Clock>('Clock'),
   Knex: token<Knex>('Knex'),
   Notices: token<HostContext['events']>('Notices'),
   UnitOfWork: token<UnitOfWork>('UnitOfWork'),

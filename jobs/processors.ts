@@ -1,7 +1,7 @@
 import Joi from 'joi';
-import type { RolloutJobs } from '../backend/deployments/rollout-jobs.ts';
 import type { RolloutService } from '../backend/deployments/rollout.service.ts';
 import type { Telemetry } from '../backend/observability/telemetry.ports.ts';
+import type { PeriodicTask } from './periodic-work.ts';
 import { UnusableJobError, type JobName } from './queue.ts';
 
 /** One function per job: parse the payload, call the service. */
@@ -11,15 +11,13 @@ const deploymentPayload = Joi.object<{ deployment_id: string }>({
   deployment_id: Joi.string().guid().required(),
 }).unknown();
 
-export function createProcessors(rollout: RolloutService, jobs: RolloutJobs): JobProcessors {
+export function createProcessors(rollout: RolloutService): JobProcessors {
   return {
     'release-batch': (payload) => rollout.releaseBatch(deploymentOf('release-batch', payload)),
     'pass-gate': (payload) => rollout.passGate(deploymentOf('pass-gate', payload)),
     'skip-pending': (payload) => rollout.skipPending(deploymentOf('skip-pending', payload)),
     'scheduled-start': (payload) =>
       rollout.startScheduled(deploymentOf('scheduled-start', payload)),
-    'sweep-timeouts': () => rollout.sweepTimeouts(),
-    reconcile: () => rollout.reconcile(jobs),
   };
 }
 
@@ -27,18 +25,25 @@ export function createProcessors(rollout: RolloutService, jobs: RolloutJobs): Jo
 export function observed(processors: JobProcessors, telemetry: Telemetry): JobProcessors {
   const entries = Object.entries(processors).map(([name, work]) => [
     name,
-    async (payload: unknown): Promise<void> => {
-      const since = performance.now();
-      let outcome: 'done' | 'failed' = 'failed';
-      try {
-        await work(payload);
-        outcome = 'done';
-      } finally {
-        telemetry.jobEnded(name, outcome, (performance.now() - since) / 1_000);
-      }
-    },
+    (payload: unknown) => timed(name, telemetry, () => work(payload)),
   ]);
   return Object.fromEntries(entries) as JobProcessors;
+}
+
+/** The same task, which tells that of every run. */
+export function observedTask(task: PeriodicTask, telemetry: Telemetry): PeriodicTask {
+  return { ...task, run: () => timed(task.name, telemetry, () => task.run()) };
+}
+
+async function timed(name: string, telemetry: Telemetry, work: () => Promise<void>): Promise<void> {
+  const since = performance.now();
+  let outcome: 'done' | 'failed' = 'failed';
+  try {
+    await work();
+    outcome = 'done';
+  } finally {
+    telemetry.jobEnded(name, outcome, (performance.now() - since) / 1_000);
+  }
 }
 
 function deploymentOf(name: JobName, payload: unknown): string {

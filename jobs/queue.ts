@@ -8,15 +8,15 @@ export interface JobPayloads {
   'pass-gate': { deployment_id: string };
   'skip-pending': { deployment_id: string };
   'scheduled-start': { deployment_id: string };
-  'sweep-timeouts': Record<string, never>;
-  reconcile: Record<string, never>;
 }
 
 export type JobName = keyof JobPayloads;
 
-/** Jobs that come again by themselves; their ids are their names. */
-export const PERIODIC_JOBS = ['sweep-timeouts', 'reconcile'] as const;
-export type PeriodicJob = (typeof PERIODIC_JOBS)[number];
+/**
+ * Jobs that the release before kept coming: its servers may still do so beside this one. What they were for
+ * is done without the queue (`periodic-work.ts`).
+ */
+export const FORMER_PERIODIC_JOBS: readonly string[] = ['sweep-timeouts', 'reconcile'];
 
 /** A deployment is started once; other jobs may be queued as often as somebody sees a reason. */
 export function scheduledStartId(deploymentId: string): string {

@@ -6,11 +6,11 @@ import { DomainError } from '../backend/kernel/errors.ts';
 import type { QueueFigures } from '../backend/observability/gauges.ts';
 import type { QueueLocation } from './queue-backend.ts';
 import {
+  FORMER_PERIODIC_JOBS,
   QUEUE_NAME,
   scheduledStartId,
   type JobName,
   type JobPayloads,
-  type PeriodicJob,
 } from './queue.ts';
 import { logSparingly } from './sparing-log.ts';
 
@@ -22,7 +22,7 @@ const JOB_OPTIONS: JobsOptions = {
   attempts: 8,
   backoff: { type: 'exponential', delay: 500 },
   removeOnComplete: true,
-  // The reconcile job makes up for a job that failed for good; keeping it would only fill the store.
+  // The reconciler makes up for a job that failed for good; keeping it would only fill the store.
   removeOnFail: { age: 24 * 60 * 60, count: 1_000 },
 };
 
@@ -31,7 +31,7 @@ export class RolloutQueue implements RolloutJobs {
   readonly #queue: Pick<
     Queue,
     | 'add'
-    | 'upsertJobScheduler'
+    | 'removeJobScheduler'
     | 'getJobCounts'
     | 'getWaiting'
     | 'getDelayed'
@@ -93,19 +93,19 @@ export class RolloutQueue implements RolloutJobs {
     await this.#add(
       'scheduled-start',
       { deployment_id: deploymentId },
-      { jobId: scheduledStartId(deploymentId), delay: Math.max(0, at.getTime() - Date.now()) },
+      {
+        jobId: scheduledStartId(deploymentId),
+        delay: Math.max(0, at.getTime() - Date.now()),
+        // Its id must not outlive it: a later job of the same id would be ignored.
+        removeOnFail: true,
+      },
     );
   }
 
-  /** Makes sure that a periodic job exists; changes nothing when it does. */
-  async keepComing(name: PeriodicJob, everySeconds: number): Promise<void> {
-    await this.#reach(
-      this.#queue.upsertJobScheduler(
-        name,
-        { every: everySeconds * 1_000 },
-        { name, data: {}, opts: { removeOnComplete: true, removeOnFail: true } },
-      ),
-    );
+  /** Takes away what the release before kept coming. */
+  async forgetFormerJobs(): Promise<void> {
+    for (const name of FORMER_PERIODIC_JOBS)
+      await this.#reach(this.#queue.removeJobScheduler(name));
   }
 
   /** Throws `queue_unavailable`. */
@@ -119,7 +119,7 @@ export class RolloutQueue implements RolloutJobs {
         // Redis gives the oldest first, PostgreSQL the newest.
         this.#queue.getWaiting(0, 0),
         this.#queue.getWaiting(last, last),
-        // The one that is due first: without workers even the periodic jobs are left lying.
+        // The one that is due first.
         this.#queue.getDelayed(0, 0),
       ]),
     );

@@ -10,7 +10,7 @@ import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { JobProcessors } from './processors.ts';
 import type { QueueLocation } from './queue-backend.ts';
-import { PERIODIC_JOBS, QUEUE_NAME, UnusableJobError, type PeriodicJob } from './queue.ts';
+import { FORMER_PERIODIC_JOBS, QUEUE_NAME, UnusableJobError } from './queue.ts';
 import type { RolloutQueue } from './rollout-queue.ts';
 import { logSparingly } from './sparing-log.ts';
 
@@ -25,18 +25,14 @@ const STALLED_CHECK_MS = 5_000;
 
 export interface WorkerSettings {
   concurrency: number;
-  /** Seconds between two runs of each periodic job. */
-  every: Record<PeriodicJob, number>;
 }
 
-/** The consuming side of the queue: runs the processors, and keeps the periodic jobs coming. */
+/** The consuming side of the queue: runs the processors. */
 export class RolloutWorkers {
   readonly #worker: Worker;
   readonly #redis: Redis | undefined;
   readonly #queue: RolloutQueue;
-  readonly #settings: WorkerSettings;
   readonly #logger: Logger;
-  readonly #keeper: NodeJS.Timeout;
 
   constructor(
     location: QueueLocation,
@@ -46,7 +42,6 @@ export class RolloutWorkers {
     logger: Logger,
   ) {
     this.#queue = queue;
-    this.#settings = settings;
     this.#logger = logger;
     const process = toProcessor(processors, logger);
     const options = {
@@ -73,30 +68,13 @@ export class RolloutWorkers {
     this.#worker.on('failed', (job, error) => {
       logger.warn({ err: error, ...traceOf(job) }, 'job failed');
     });
-    // A flushed store forgets its periodic jobs, the reconcile job among them; so not even that one
-    // is left to the store alone.
-    this.#keeper = setInterval(
-      () => void this.keepPeriodicJobs(),
-      settings.every.reconcile * 1_000,
-    );
   }
 
   async open(): Promise<void> {
     await this.#worker.waitUntilReady();
-    await this.keepPeriodicJobs();
-  }
-
-  async keepPeriodicJobs(): Promise<void> {
-    for (const name of PERIODIC_JOBS) {
-      try {
-        await this.#queue.keepComing(name, this.#settings.every[name]);
-      } catch (error) {
-        this.#logger.warn(
-          { err: error, job: name },
-          'periodic job could not be set up; trying again',
-        );
-      }
-    }
+    await this.#queue.forgetFormerJobs().catch((error: unknown) => {
+      this.#logger.warn({ err: error }, 'jobs of the release before could not be taken away');
+    });
   }
 
   /**
@@ -104,7 +82,6 @@ export class RolloutWorkers {
    * to come back: then the jobs are left to whoever takes them over.
    */
   async close(): Promise<void> {
-    clearInterval(this.#keeper);
     const isAway = this.#redis !== undefined && this.#redis.status !== 'ready';
     await this.#worker.close(isAway);
     this.#redis?.disconnect();
@@ -113,10 +90,11 @@ export class RolloutWorkers {
 
 function toProcessor(processors: JobProcessors, logger: Logger): Processor {
   return async (job) => {
+    if (FORMER_PERIODIC_JOBS.includes(job.name)) return;
     const processor = processors[job.name as keyof JobProcessors] as
       ((payload: unknown) => Promise<void>) | undefined;
     // A newer release may have queued what this one does not know. Given back, it waits for a worker of
-    // that release; should none come in time, its reconcile job makes up for it.
+    // that release; should none come in time, its reconciler makes up for it.
     if (!processor) throw new Error(`unknown job ${job.name}: left for workers of its release`);
     try {
       await processor(job.data);

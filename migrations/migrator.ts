@@ -7,6 +7,8 @@ import * as eventAddress from './20261124000000_event_address.ts';
 import * as errorSearch from './20261124000001_error_search.ts';
 import * as targetWrites from './20261124000002_target_writes.ts';
 import * as author from './20261125010000_author.ts';
+import * as leases from './20261125020000_leases.ts';
+import * as targetDevices from './20261125050000_target_devices.ts';
 
 /** In order; a name, once landed, never changes. */
 const MIGRATIONS: Record<string, Knex.Migration> = {
@@ -17,6 +19,8 @@ const MIGRATIONS: Record<string, Knex.Migration> = {
   '20261124000001_error_search': errorSearch,
   '20261124000002_target_writes': targetWrites,
   '20261125010000_author': author,
+  '20261125020000_leases': leases,
+  '20261125050000_target_devices': targetDevices,
 };
 
 /** Names without file endings, so that compiled and source runs agree on what has been applied. */

@@ -217,6 +217,8 @@ export interface RetryResponse {
 /** `POST /deployments/:id/devices/:device_id/rollback` → 202 */
 export interface RollbackRequest {
   previous_version?: string;
+  /** Also where the device has completed a newer deployment since, which is then undone. */
+  force?: boolean;
 }
 
 export interface RollbackAccepted {

@@ -680,6 +680,7 @@ export interface components {
       | 'invalid_state'
       | 'stale_status'
       | 'stale_attempt'
+      | 'newer_version_installed'
       | 'payload_too_large'
       | 'log_limit_reached'
       | 'unsupported_media_type'
@@ -1055,6 +1056,20 @@ export interface components {
           status?: 422;
           /** @enum {unknown} */
           code?: 'percentage_too_low';
+        };
+      };
+    };
+    /** @description Not possible in the current state; The device has completed a newer deployment */
+    invalid_state_or_newer_version_installed: {
+      headers: {
+        [name: string]: unknown;
+      };
+      content: {
+        'application/problem+json': components['schemas']['Problem'] & {
+          /** @constant */
+          status?: 409;
+          /** @enum {unknown} */
+          code?: 'invalid_state' | 'newer_version_installed';
         };
       };
     };
@@ -1645,6 +1660,7 @@ export interface operations {
          */
         'application/json': {
           previous_version?: string;
+          force?: boolean;
         };
       };
     };
@@ -1662,7 +1678,7 @@ export interface operations {
       401: components['responses']['unauthenticated'];
       403: components['responses']['forbidden'];
       404: components['responses']['not_found'];
-      409: components['responses']['invalid_state'];
+      409: components['responses']['invalid_state_or_newer_version_installed'];
       413: components['responses']['payload_too_large'];
       415: components['responses']['unsupported_media_type'];
       422: components['responses']['previous_version_unknown'];

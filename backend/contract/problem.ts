@@ -11,6 +11,7 @@ export const PROBLEMS = {
   invalid_state: { status: 409, title: 'Not possible in the current state' },
   stale_status: { status: 409, title: 'The report is behind what is already recorded' },
   stale_attempt: { status: 409, title: 'The report belongs to an earlier attempt' },
+  newer_version_installed: { status: 409, title: 'The device has completed a newer deployment' },
   payload_too_large: { status: 413, title: 'The request body is too large' },
   log_limit_reached: { status: 413, title: 'The installation log of this attempt is full' },
   unsupported_media_type: { status: 415, title: 'The request body must be JSON' },

@@ -5,7 +5,6 @@ import type { Logger } from 'pino';
 import type { EventRepository } from '../audit/event.ports.ts';
 import type { PluginConfig } from '../config.ts';
 import type { CreatedDeployment, DeploymentPreview } from '../contract/admin-api.ts';
-import type { Clock } from '../kernel/clock.ts';
 import { isSameVersion } from '../contract/version.ts';
 import { DomainError, invalidRequest } from '../kernel/errors.ts';
 import type { UnitOfWork } from '../kernel/unit-of-work.ts';
@@ -33,7 +32,6 @@ export class DeploymentCreation {
   readonly #jobs: RolloutJobs;
   readonly #feed: ChangeFeed;
   readonly #config: PluginConfig;
-  readonly #clock: Clock;
   readonly #logger: Logger;
 
   constructor(
@@ -44,7 +42,6 @@ export class DeploymentCreation {
     @inject(TOKENS.RolloutJobs) jobs: RolloutJobs,
     @inject(TOKENS.ChangeFeed) feed: ChangeFeed,
     @inject(TOKENS.Config) config: PluginConfig,
-    @inject(TOKENS.Clock) clock: Clock,
     @inject(TOKENS.Logger) logger: Logger,
   ) {
     this.#work = work;
@@ -54,7 +51,6 @@ export class DeploymentCreation {
     this.#jobs = jobs;
     this.#feed = feed;
     this.#config = config;
-    this.#clock = clock;
     this.#logger = logger;
   }
 
@@ -85,11 +81,11 @@ export class DeploymentCreation {
   /** Throws `signature_refused`, `no_matching_devices`, `too_many_batches`, and `queue_unavailable` for scheduled ones. */
   async create(admin: AdminCaller, draft: DeploymentDraft): Promise<CreatedDeployment> {
     const { signature_keys: keys } = this.#config;
-    requireSignedPackage(draft, admin.organizationId, keys, this.#clock.now());
     if (draft.scheduledAt) await this.#jobs.assertAvailable();
     const id = randomUUID();
     const total = await this.#work.run(async (tx) => {
       requireFuture(draft.scheduledAt, tx.now);
+      requireSignedPackage(draft, admin.organizationId, keys, tx.now);
       await this.#deployments.insert(tx, id, admin.organizationId, draft, admin.userId);
       const inserted = await this.#selection.insertMatching(
         tx,
@@ -112,6 +108,7 @@ export class DeploymentCreation {
           data: { devices: inserted, target_version: draft.targetVersion },
         },
       ]);
+      await this.#deployments.stampCreated(tx, id);
       return inserted;
     });
     const { organizationId } = admin;
@@ -160,7 +157,7 @@ export class DeploymentCreation {
     await this.#jobs.startAt(id, at).catch((error: unknown) => {
       this.#logger.warn(
         { err: error, ...trace },
-        'scheduled start could not be queued; the reconcile job will make up for it',
+        'scheduled start could not be queued; the reconciler will make up for it',
       );
     });
   }

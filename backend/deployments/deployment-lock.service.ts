@@ -3,9 +3,8 @@ import type { AdminCaller } from '../audit/admin-caller.ts';
 import type { EventRepository } from '../audit/event.ports.ts';
 import type { EventType } from '../contract/admin-api.ts';
 import type { DeploymentAction } from '../contract/states.ts';
-import type { Clock } from '../kernel/clock.ts';
 import { DomainError, notFound } from '../kernel/errors.ts';
-import type { Transaction, UnitOfWork } from '../kernel/unit-of-work.ts';
+import type { Transaction, TransactionLimits, UnitOfWork } from '../kernel/unit-of-work.ts';
 import { NO_DEVICES, type ChangeFeed, type ChangedDevices } from '../progress/change-feed.ts';
 import { TOKENS } from '../tokens.ts';
 import { AfterCommit } from './after-commit.ts';
@@ -36,20 +35,17 @@ export class DeploymentLock {
   readonly #deployments: DeploymentRepository;
   readonly #events: EventRepository;
   readonly #feed: ChangeFeed;
-  readonly #clock: Clock;
 
   constructor(
     @inject(TOKENS.UnitOfWork) work: UnitOfWork,
     @inject(TOKENS.DeploymentRepository) deployments: DeploymentRepository,
     @inject(TOKENS.EventRepository) events: EventRepository,
     @inject(TOKENS.ChangeFeed) feed: ChangeFeed,
-    @inject(TOKENS.Clock) clock: Clock,
   ) {
     this.#work = work;
     this.#deployments = deployments;
     this.#events = events;
     this.#feed = feed;
-    this.#clock = clock;
   }
 
   /** Throws `not_found`, and `invalid_state` when the state does not allow the action. */
@@ -67,25 +63,29 @@ export class DeploymentLock {
   }
 
   /**
-   * Runs `change` on the locked deployment, whatever its state. `caller` null: the system itself. Throws `not_found`.
+   * Runs `change` on the locked deployment, whatever its state. `caller` null: the system itself. `withNewer`:
+   * newer deployments of the organization are locked, too. Throws `not_found`.
    */
   async hold<T>(
     id: string,
     caller: AdminCaller | null,
     change: (locked: LockedDeployment) => Promise<T>,
+    { withNewer = false, limits }: { withNewer?: boolean; limits?: TransactionLimits } = {},
   ): Promise<T> {
     const done = await this.#work.run(async (tx) => {
+      if (withNewer && caller) {
+        await this.#deployments.lockWithNewer(tx, id, caller.organizationId);
+      }
       const [deployment] = await this.#deployments.lock(tx, [id]);
       if (!deployment || (caller !== null && deployment.organizationId !== caller.organizationId)) {
         throw notFound('This deployment');
       }
       const batches = await this.#deployments.batchesOf(tx, id);
       const afterCommit = new AfterCommit(caller ? { request_id: caller.requestId } : {});
-      const now = this.#clock.now();
       const touched: LockedDeployment['touched'] = { devices: NO_DEVICES };
-      const result = await change({ tx, deployment, batches, afterCommit, now, touched });
+      const result = await change({ tx, deployment, batches, afterCommit, now: tx.now, touched });
       return { result, afterCommit, organizationId: deployment.organizationId, ...touched };
-    });
+    }, limits);
     const { organizationId: owner, devices } = done;
     this.#feed.publish([{ deploymentId: id, organizationId: owner, devices }]);
     await done.afterCommit.run();
@@ -123,13 +123,38 @@ export function notPossible(
   { deployment, batches }: LockedDeployment,
 ): DomainError {
   const possible = allowedActions(situationOf(deployment, batches));
-  const hint =
-    possible.length === 0
-      ? 'Nothing more can be done with it.'
-      : `Possible: ${possible.join(', ')}.`;
+  const list = possible.length > 0 ? ` Possible: ${possible.join(', ')}.` : '';
   return new DomainError(
     'invalid_state',
-    `The deployment is ${deployment.status}; ${action} is not possible now. ${hint}`,
+    `The deployment is ${deployment.status}; ${action} is not possible now. ${insteadOf(action, deployment)}${list}`,
     { current_status: deployment.status, allowed_actions: possible },
   );
+}
+
+/** What an admin who wanted that does instead. */
+function insteadOf(action: DeploymentAction, { status, strategy }: Deployment): string {
+  if (status === 'cancelled' || status === 'completed') {
+    return action === 'retry' || action === 'expand' || action === 'start'
+      ? `It stays ${status}: create a new deployment for the devices that are to get it (device_ids).`
+      : 'It has ended.';
+  }
+  switch (action) {
+    case 'start':
+      return 'It has been started already.';
+    case 'pause':
+      return status === 'pending'
+        ? 'Nothing has been sent yet: leave it, or cancel it.'
+        : 'Nothing new is offered.';
+    case 'resume':
+      return status === 'pending' ? 'Start it.' : 'It is not paused.';
+    case 'cancel':
+      return 'It has ended.';
+    case 'expand':
+      if (strategy !== 'canary') return 'Only canary deployments are expanded.';
+      if (status === 'paused') return 'Resume it first.';
+      if (status === 'pending') return 'Start it first.';
+      return 'Every device of it has been released.';
+    case 'retry':
+      return 'No device of it has failed.';
+  }
 }

@@ -129,7 +129,7 @@ export class DeploymentController {
       adminOf(request),
       deploymentId(request),
       pathId(request.params['device_id'], 'This device'),
-      body.previous_version ?? null,
+      { previousVersion: body.previous_version ?? null, force: body.force ?? false },
     );
     const answer: RollbackAccepted = {
       status: 'accepted',

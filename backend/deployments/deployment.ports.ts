@@ -15,6 +15,11 @@ export interface DeploymentRepository {
     draft: DeploymentDraft,
     createdBy: string,
   ): Promise<void>;
+  /**
+   * Dates the deployment after every other of its organization, in the order of their commits: what is newer
+   * decides what a device may still get. To be called last: others of the organization wait for the commit.
+   */
+  stampCreated(tx: Transaction, id: string): Promise<void>;
   insertPlan(tx: Transaction, id: string, total: number, plan: BatchPlanEntry[]): Promise<void>;
   find(organizationId: string, id: string): Promise<Deployment | null>;
   findState(organizationId: string, id: string): Promise<DeploymentState | null>;
@@ -23,6 +28,11 @@ export interface DeploymentRepository {
   list(organizationId: string, query: DeploymentListQuery): Promise<DeploymentListPage>;
   /** Locks in order of ids; unknown ids are left out. */
   lock(tx: Transaction, ids: string[]): Promise<Deployment[]>;
+  /**
+   * Locks a deployment and all newer ones of its organization, in the order of {@link lock}: no device
+   * completes one of them until the commit.
+   */
+  lockWithNewer(tx: Transaction, id: string, organizationId: string): Promise<void>;
   update(tx: Transaction, id: string, change: DeploymentChange): Promise<void>;
   /** Of a deployment that the transaction has locked. */
   batchesOf(tx: Transaction, id: string): Promise<Batch[]>;
@@ -35,7 +45,7 @@ export interface DeploymentRepository {
   /** Moves counters of the batches that hold the given positions. */
   moveCounters(tx: Transaction, moves: CounterMove[]): Promise<void>;
   /** Deployments that may need a step: reconciling starts here. */
-  findUnsettled(now: Date): Promise<UnsettledDeployment[]>;
+  findUnsettled(): Promise<UnsettledDeployment[]>;
 }
 
 export interface DeploymentListQuery {

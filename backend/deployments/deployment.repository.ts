@@ -69,6 +69,26 @@ export class KnexDeploymentRepository implements DeploymentRepository {
     });
   }
 
+  async stampCreated(tx: Transaction, id: string): Promise<void> {
+    const knex = asKnex(tx);
+    await knex.raw(
+      `SELECT pg_advisory_xact_lock(hashtextextended('ota_created ' || organization_id::text, 0))
+       FROM ota_deployments WHERE id = ?`,
+      [id],
+    );
+    // A statement of its own: it sees what was committed while this one waited. Milliseconds, since that is
+    // what a time has outside of the database.
+    await knex.raw(
+      `UPDATE ota_deployments d SET created_at = greatest(
+         date_trunc('milliseconds', clock_timestamp()),
+         (SELECT date_trunc('milliseconds', max(other.created_at)) + interval '1 millisecond'
+          FROM ota_deployments other
+          WHERE other.organization_id = d.organization_id AND other.id <> d.id))
+       WHERE d.id = ?`,
+      [id],
+    );
+  }
+
   async insertPlan(
     tx: Transaction,
     id: string,
@@ -163,6 +183,16 @@ export class KnexDeploymentRepository implements DeploymentRepository {
     await asKnex(tx)('ota_deployments').where({ id }).update(columns);
   }
 
+  async lockWithNewer(tx: Transaction, id: string, organizationId: string): Promise<void> {
+    await asKnex(tx).raw(
+      `SELECT d.id FROM ota_deployments d JOIN ota_deployments own ON own.id = ?
+       WHERE d.organization_id = ? AND own.organization_id = d.organization_id
+         AND (d.created_at, d.id) >= (own.created_at, own.id)
+       ORDER BY d.id FOR NO KEY UPDATE OF d`,
+      [id, organizationId],
+    );
+  }
+
   async batchesOf(tx: Transaction, id: string): Promise<Batch[]> {
     const rows = await prepared<BatchRow>(
       asKnex(tx),
@@ -253,7 +283,7 @@ export class KnexDeploymentRepository implements DeploymentRepository {
     );
   }
 
-  async findUnsettled(now: Date): Promise<UnsettledDeployment[]> {
+  async findUnsettled(): Promise<UnsettledDeployment[]> {
     const rows = await this.#knex('ota_deployments as d')
       .select<{ id: string; status: Deployment['status']; scheduled_at: Date | null }[]>(
         'd.id',
@@ -264,7 +294,7 @@ export class KnexDeploymentRepository implements DeploymentRepository {
         void any
           .whereIn('d.status', ['in_progress', 'paused'])
           .orWhere((due) => {
-            void due.where('d.status', 'pending').andWhere('d.scheduled_at', '<=', now);
+            void due.where('d.status', 'pending').andWhereRaw('d.scheduled_at <= now()');
           })
           .orWhere((cancelled) => {
             void cancelled

@@ -295,7 +295,10 @@ export const expandSchema = Joi.object<Required<ExpandRequest>>({
 
 export const retrySchema = Joi.object<RetryRequest>({ device_ids: deviceIds() });
 
-export const rollbackSchema = Joi.object<RollbackRequest>({ previous_version: version() });
+export const rollbackSchema = Joi.object<RollbackRequest>({
+  previous_version: version(),
+  force: Joi.boolean(),
+});
 
 /** For actions that take no body. */
 export const emptySchema = Joi.object<Record<string, never>>({});

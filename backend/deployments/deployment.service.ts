@@ -46,12 +46,17 @@ export class DeploymentService {
 
   /** A scheduled start; does nothing when an admin started or cancelled it before. */
   async startScheduled(id: string): Promise<void> {
-    await this.#lock.hold(id, null, async (locked) => {
-      const { deployment, now } = locked;
-      const isDue = deployment.scheduledAt !== null && deployment.scheduledAt <= now;
-      if (deployment.status !== 'pending' || !isDue) return;
-      await this.#begin(locked, SYSTEM);
-    });
+    await this.#lock.hold(
+      id,
+      null,
+      async (locked) => {
+        const { deployment, now } = locked;
+        const isDue = deployment.scheduledAt !== null && deployment.scheduledAt <= now;
+        if (deployment.status !== 'pending' || !isDue) return;
+        await this.#begin(locked, SYSTEM);
+      },
+      { limits: { lockMs: 1_000 } },
+    );
   }
 
   async pause(admin: AdminCaller, id: string): Promise<void> {

@@ -1,6 +1,6 @@
 /**
  * The queue as services see it: it says *when* to look, never *what is so*. Every call may be lost or
- * delivered twice; the reconcile job finds whatever was lost.
+ * delivered twice; the reconciler finds whatever was lost.
  */
 export interface RolloutJobs {
   /** Throws `queue_unavailable` when jobs cannot be handed over now. */

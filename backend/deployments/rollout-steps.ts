@@ -2,7 +2,6 @@ import { inject, injectable } from 'inversify';
 import type { Logger } from 'pino';
 import type { EventRepository } from '../audit/event.ports.ts';
 import type { HostContext } from '../host-contract.ts';
-import type { Clock } from '../kernel/clock.ts';
 import type { Transaction } from '../kernel/unit-of-work.ts';
 import type { Telemetry } from '../observability/telemetry.ports.ts';
 import { NO_DEVICES, type ChangeFeed, type ChangedDevices } from '../progress/change-feed.ts';
@@ -24,7 +23,6 @@ export class RolloutSteps {
   readonly #jobs: RolloutJobs;
   readonly #feed: ChangeFeed;
   readonly #notices: HostContext['events'];
-  readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #telemetry: Telemetry;
 
@@ -34,7 +32,6 @@ export class RolloutSteps {
     @inject(TOKENS.RolloutJobs) jobs: RolloutJobs,
     @inject(TOKENS.ChangeFeed) feed: ChangeFeed,
     @inject(TOKENS.Notices) notices: HostContext['events'],
-    @inject(TOKENS.Clock) clock: Clock,
     @inject(TOKENS.Logger) logger: Logger,
     @inject(TOKENS.Telemetry) telemetry: Telemetry,
   ) {
@@ -43,7 +40,6 @@ export class RolloutSteps {
     this.#jobs = jobs;
     this.#feed = feed;
     this.#notices = notices;
-    this.#clock = clock;
     this.#logger = logger;
     this.#telemetry = telemetry;
   }
@@ -63,7 +59,7 @@ export class RolloutSteps {
         this.#notify(afterCommit, deployment);
         break;
       case 'release':
-        await this.#deployments.requestRelease(tx, deployment.id, step.batch, this.#clock.now());
+        await this.#deployments.requestRelease(tx, deployment.id, step.batch, tx.now);
         this.handOver(afterCommit, deployment.id, (jobs) =>
           jobs.releaseBatch(deployment.id, step.batch),
         );
@@ -86,7 +82,7 @@ export class RolloutSteps {
       job(this.#jobs).catch((error: unknown) => {
         this.#logger.warn(
           { err: error, deployment_id: deploymentId, ...afterCommit.logContext },
-          'job could not be queued; the reconcile job will make up for it',
+          'job could not be queued; the reconciler will make up for it',
         );
       }),
     );
@@ -151,7 +147,7 @@ export class RolloutSteps {
   ): Promise<void> {
     deployment.status = status;
     deployment.pausedReason = null;
-    deployment.completedAt = this.#clock.now();
+    deployment.completedAt = tx.now;
     await this.#deployments.update(tx, deployment.id, {
       status,
       pausedReason: null,

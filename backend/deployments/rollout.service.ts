@@ -1,7 +1,8 @@
 import { inject, injectable } from 'inversify';
+import type { Logger } from 'pino';
 import type { EventRepository, NewEvent } from '../audit/event.ports.ts';
-import type { Clock } from '../kernel/clock.ts';
-import type { Transaction, UnitOfWork } from '../kernel/unit-of-work.ts';
+import type { Transaction, TransactionLimits, UnitOfWork } from '../kernel/unit-of-work.ts';
+import type { EventType } from '../contract/admin-api.ts';
 import type { Telemetry } from '../observability/telemetry.ports.ts';
 import { MANY_DEVICES } from '../progress/change-feed.ts';
 import { TOKENS } from '../tokens.ts';
@@ -16,15 +17,19 @@ import {
   type Target,
   type TargetKey,
 } from './deployment.types.ts';
-import type { RolloutJobs } from './rollout-jobs.ts';
 import { RolloutSteps, figuresOf } from './rollout-steps.ts';
 import { TargetTransitions, type TargetRequest } from './target-transition.service.ts';
-import type { TargetRepository } from './target.ports.ts';
-import { isWorking } from './target.states.ts';
+import type { FoundTarget, TargetRepository } from './target.ports.ts';
+import { isEnded, isWorking, type GoneReason } from './target.states.ts';
 
+/** A job that meets a locked deployment gives its place back, and comes again. */
+const JOB_LIMITS: TransactionLimits = { lockMs: 1_000 };
 /** Targets handled by one transaction of a sweep. */
 const CHUNK = 1_000;
 const SKIP_CHUNK = 10_000;
+/** Open targets looked through at a time for devices that are gone, and how often in one sweep. */
+const WALK = 20_000;
+const WALK_STEPS = 5;
 
 /**
  * The jobs' side of a rollout. Every method may run twice, late, or beside itself in another process:
@@ -39,8 +44,10 @@ export class RolloutService {
   readonly #steps: RolloutSteps;
   readonly #transitions: TargetTransitions;
   readonly #service: DeploymentService;
-  readonly #clock: Clock;
   readonly #telemetry: Telemetry;
+  readonly #logger: Logger;
+  /** Where the walk over open targets stands; a new process begins anew. */
+  #walkedTo: TargetKey | null = null;
 
   constructor(
     @inject(TOKENS.UnitOfWork) work: UnitOfWork,
@@ -50,8 +57,8 @@ export class RolloutService {
     @inject(RolloutSteps) steps: RolloutSteps,
     @inject(TargetTransitions) transitions: TargetTransitions,
     @inject(DeploymentService) service: DeploymentService,
-    @inject(TOKENS.Clock) clock: Clock,
     @inject(TOKENS.Telemetry) telemetry: Telemetry,
+    @inject(TOKENS.Logger) logger: Logger,
   ) {
     this.#work = work;
     this.#deployments = deployments;
@@ -60,8 +67,8 @@ export class RolloutService {
     this.#steps = steps;
     this.#transitions = transitions;
     this.#service = service;
-    this.#clock = clock;
     this.#telemetry = telemetry;
+    this.#logger = logger;
   }
 
   /** Releases the batch that is due, if one is; never one ahead of its gate. */
@@ -71,7 +78,7 @@ export class RolloutService {
       const step = nextStep(figuresOf(deployment, batches));
       const due = step.kind === 'release' && batches.find(({ number }) => number === step.batch);
       if (due) {
-        await this.#deployments.release(tx, deploymentId, due, this.#clock.now());
+        await this.#deployments.release(tx, deploymentId, due, tx.now);
         await this.#events.append(tx, [batchReleased(deployment, due)]);
         this.#steps.announce(afterCommit, deployment, MANY_DEVICES);
         afterCommit.add(() => Promise.resolve(this.#telemetry.batchReleased(due.size)));
@@ -98,115 +105,89 @@ export class RolloutService {
       skipped = 0;
       await this.#settle(deploymentId, async (tx, deployment, afterCommit) => {
         if (deployment.status !== 'cancelled') return;
-        const now = this.#clock.now();
-        skipped = await this.#targets.skipPending(tx, deploymentId, 'cancelled', now, SKIP_CHUNK);
+        skipped = await this.#targets.skipPending(
+          tx,
+          deploymentId,
+          'cancelled',
+          tx.now,
+          SKIP_CHUNK,
+        );
         this.#steps.announce(afterCommit, deployment, MANY_DEVICES);
       });
     }
   }
 
-  /** Ends targets whose devices went silent, never came (CONTRACT section 3, timeouts) or are gone. */
+  /**
+   * Ends targets whose device is gone (CONTRACT section 2), went silent or never came (section 3,
+   * timeouts). What became of a device is asked first: one that is gone has not failed.
+   */
   async sweepTimeouts(): Promise<void> {
+    await this.#sweepGone();
     await this.#sweep(
-      (now) => this.#targets.findOverdue(now, CHUNK),
-      (target, deployment) => this.#timeOut(target, deployment),
+      () => this.#targets.findOverdue(CHUNK),
+      ({ gone }) => (gone ? endGone(gone) : timeOut),
     );
     await this.#sweep(
-      (now) => this.#targets.findNotPickedUp(now, CHUNK),
-      (target, deployment) =>
-        this.#giveUp(target, deployment, {
-          reason: 'not_checked_in',
-          message: `did not check in within ${deployment?.policy.pickup_timeout_hours} hours`,
-        }),
-    );
-    await this.#sweep(
-      () => this.#targets.findRemoved(CHUNK),
-      (target, deployment) =>
-        this.#giveUp(target, deployment, {
-          reason: 'device_removed',
-          message: 'the device was removed from Ops-Center',
-        }),
+      () => this.#targets.findNotPickedUp(CHUNK),
+      ({ gone }) => (gone ? endGone(gone) : giveUp),
     );
   }
 
-  /** Queues for every unsettled deployment what a lost job would have done. */
-  async reconcile(jobs: RolloutJobs): Promise<void> {
-    const now = this.#clock.now();
-    for (const { id, status, scheduledAt } of await this.#deployments.findUnsettled(now)) {
-      if (status === 'pending') await jobs.startAt(id, scheduledAt ?? now);
-      else if (status === 'cancelled') await jobs.skipPending(id);
-      else await jobs.passGate(id);
+  /** A part of all open targets at each sweep: in the largest fleets a round takes some minutes. */
+  async #sweepGone(): Promise<void> {
+    for (let steps = 0; steps < WALK_STEPS; steps += 1) {
+      const { found, next } = await this.#targets.findGone(this.#walkedTo, WALK);
+      for (let from = 0; from < found.length; from += CHUNK) {
+        await this.#end(found.slice(from, from + CHUNK), ({ gone }) => endGone(gone ?? 'removed'));
+      }
+      this.#walkedTo = next;
+      if (next === null) return;
     }
   }
 
-  async #sweep(
-    find: (now: Date) => Promise<TargetKey[]>,
-    decide: TargetRequest<boolean>['decide'],
-  ): Promise<void> {
+  /**
+   * Does for every unsettled deployment what is due, whatever became of the job that was to do it. Each
+   * stands alone: one that is locked, or fails, holds no other up and comes again.
+   */
+  async reconcile(): Promise<void> {
+    for (const { id, status } of await this.#deployments.findUnsettled()) {
+      try {
+        if (status === 'pending') await this.startScheduled(id);
+        else if (status === 'cancelled') await this.skipPending(id);
+        else await this.releaseBatch(id);
+      } catch (error) {
+        this.#logger.warn({ err: error, deployment_id: id }, 'deployment could not be looked at');
+      }
+    }
+  }
+
+  async #sweep(find: () => Promise<FoundTarget[]>, decide: Judge): Promise<void> {
     for (let found = CHUNK; found === CHUNK;) {
-      const keys = await find(this.#clock.now());
-      found = keys.length;
-      await this.#transitions.apply(keys.map((key) => ({ key, decide })));
+      const targets = await find();
+      found = targets.length;
+      // What is locked would be found again at once: it waits for the next sweep.
+      if (!(await this.#end(targets, decide))) return;
     }
   }
 
-  #timeOut(target: Target | null, deployment: Deployment | null) {
-    if (!target || !deployment || !isWorking(target.status)) return { result: false };
-    const minutes = deployment.policy.device_timeout_minutes;
-    const now = this.#clock.now();
-    const limit = new Date(now.getTime() - minutes * 60_000);
-    if (target.lastReportAt && target.lastReportAt > limit) return { result: false };
-    const errorMessage = `no report for ${minutes} minutes; last known step: ${target.status}`;
-    return {
-      result: true,
-      next: {
-        ...target,
-        status: 'failed' as const,
-        timedOut: true,
-        completedAt: now,
-        errorMessage,
-      },
-      events: [
-        {
-          organizationId: deployment.organizationId,
-          deploymentId: deployment.id,
-          type: 'device_timed_out' as const,
-          actor: SYSTEM,
-          deviceId: target.deviceId,
-          data: { last_status: target.status, minutes, attempt: target.attempt },
-        },
-      ],
-    };
-  }
-
-  #giveUp(
-    target: Target | null,
-    deployment: Deployment | null,
-    { reason, message }: { reason: 'not_checked_in' | 'device_removed'; message: string },
-  ) {
-    if (!target || deployment?.status !== 'in_progress' || target.status !== 'pending') {
-      return { result: false };
+  /** Deployment by deployment: one that is locked, or fails, holds no other up. Whether none did. */
+  async #end(found: FoundTarget[], decide: Judge): Promise<boolean> {
+    const deployments = new Set(found.map(({ key }) => key.deploymentId));
+    let allEnded = true;
+    for (const deploymentId of deployments) {
+      const targets = found.filter(({ key }) => key.deploymentId === deploymentId);
+      const requests = targets.map((target) => ({ key: target.key, decide: decide(target) }));
+      try {
+        await this.#transitions.apply(requests, JOB_LIMITS);
+      } catch (error) {
+        allEnded = false;
+        this.#logger.warn(
+          { err: error, deployment_id: deploymentId },
+          'targets could not be ended; they come again',
+        );
+      }
     }
-    return {
-      result: true,
-      next: {
-        ...target,
-        status: 'skipped' as const,
-        skipReason: 'not_checked_in' as const,
-        completedAt: this.#clock.now(),
-        errorMessage: message,
-      },
-      events: [
-        {
-          organizationId: deployment.organizationId,
-          deploymentId: deployment.id,
-          type: 'devices_skipped' as const,
-          actor: SYSTEM,
-          deviceId: target.deviceId,
-          data: { reason, devices: 1 },
-        },
-      ],
-    };
+    return allEnded;
   }
 
   /** Runs `change` with the deployment locked; does nothing when there is no such deployment. */
@@ -219,7 +200,7 @@ export class RolloutService {
       const [deployment] = await this.#deployments.lock(tx, [deploymentId]);
       if (deployment) await change(tx, deployment, collected);
       return collected;
-    });
+    }, JOB_LIMITS);
     await afterCommit.run();
   }
 }
@@ -231,5 +212,107 @@ function batchReleased(deployment: Deployment, batch: Batch): NewEvent {
     type: 'batch_released',
     actor: SYSTEM,
     data: { batch: batch.number, devices: batch.size },
+  };
+}
+
+type Decide = TargetRequest<boolean>['decide'];
+type Judge = (target: FoundTarget) => Decide;
+
+const GONE_MESSAGES: Record<GoneReason, string> = {
+  removed: 'the device was removed from Ops-Center',
+  moved: 'the device was moved to another organization',
+  not_registered: 'the device was announced and has never registered',
+};
+
+/** Whatever the device was doing: it is not a failure, and no rollback can be asked of it any more. */
+function endGone(reason: GoneReason): Decide {
+  return (target, deployment, now) => {
+    if (!target || !deployment) return { result: false };
+    const { rollbackVersion } = target;
+    const isUnfinished = !isEnded(target.status);
+    if (!isUnfinished && rollbackVersion === null) return { result: false };
+    const event = (type: EventType, data: Record<string, unknown>): NewEvent => ({
+      organizationId: deployment.organizationId,
+      deploymentId: deployment.id,
+      type,
+      actor: SYSTEM,
+      deviceId: target.deviceId,
+      data,
+    });
+    return {
+      result: true,
+      next: {
+        ...target,
+        rollbackVersion: null,
+        rollbackRequestedBy: null,
+        ...(isUnfinished && {
+          status: 'skipped',
+          skipReason: reason,
+          progress: null,
+          completedAt: now,
+          errorMessage: GONE_MESSAGES[reason],
+        }),
+      },
+      events: [
+        ...(isUnfinished ? [event('devices_skipped', { reason, devices: 1 })] : []),
+        ...(rollbackVersion === null
+          ? []
+          : [event('rollback_withdrawn', { version: rollbackVersion, reason })]),
+      ],
+    };
+  };
+}
+
+function giveUp(target: Target | null, deployment: Deployment | null, now: Date) {
+  if (!target || deployment?.status !== 'in_progress' || target.status !== 'pending') {
+    return { result: false };
+  }
+  return {
+    result: true,
+    next: {
+      ...target,
+      status: 'skipped' as const,
+      skipReason: 'not_checked_in' as const,
+      completedAt: now,
+      errorMessage: `did not check in within ${deployment.policy.pickup_timeout_hours} hours`,
+    },
+    events: [
+      {
+        organizationId: deployment.organizationId,
+        deploymentId: deployment.id,
+        type: 'devices_skipped' as const,
+        actor: SYSTEM,
+        deviceId: target.deviceId,
+        data: { reason: 'not_checked_in', devices: 1 },
+      },
+    ],
+  };
+}
+
+function timeOut(target: Target | null, deployment: Deployment | null, now: Date) {
+  if (!target || !deployment || !isWorking(target.status)) return { result: false };
+  const minutes = deployment.policy.device_timeout_minutes;
+  const limit = new Date(now.getTime() - minutes * 60_000);
+  if (target.lastReportAt && target.lastReportAt > limit) return { result: false };
+  const errorMessage = `no report for ${minutes} minutes; last known step: ${target.status}`;
+  return {
+    result: true,
+    next: {
+      ...target,
+      status: 'failed' as const,
+      timedOut: true,
+      completedAt: now,
+      errorMessage,
+    },
+    events: [
+      {
+        organizationId: deployment.organizationId,
+        deploymentId: deployment.id,
+        type: 'device_timed_out' as const,
+        actor: SYSTEM,
+        deviceId: target.deviceId,
+        data: { last_status: target.status, minutes, attempt: target.attempt },
+      },
+    ],
   };
 }

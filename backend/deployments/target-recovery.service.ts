@@ -17,7 +17,8 @@ import { sumBreakdowns, type Deployment, type Target } from './deployment.types.
 import { situationOf } from './deployment.views.ts';
 import type { RolloutJobs } from './rollout-jobs.ts';
 import { RolloutSteps, figuresOf } from './rollout-steps.ts';
-import type { TargetRepository } from './target.ports.ts';
+import type { NewerDeployment, TargetRepository } from './target.ports.ts';
+import type { GoneReason } from './target.states.ts';
 
 /** What an admin does about single devices: trying the failed ones again, and asking one to go back. */
 @injectable()
@@ -50,53 +51,65 @@ export class TargetRecovery {
    */
   async retry(admin: AdminCaller, id: string, deviceIds: string[] | null): Promise<number> {
     await this.#jobs.assertAvailable();
-    return this.#lock.hold(id, admin, async (locked) => {
-      const { tx, deployment, afterCommit } = locked;
-      locked.touched.devices = deviceIds ? { named: deviceIds, others: false } : MANY_DEVICES;
-      const situation = situationOf(deployment, locked.batches);
-      const { failed, rolled_back: rolledBack } = sumBreakdowns(locked.batches);
-      const retryable = deviceIds ? failed + rolledBack : situation.failed;
-      if (!isAllowed('retry', { ...situation, failed: retryable })) {
-        throw notPossible('retry', locked);
-      }
-      const retried = deviceIds
-        ? await this.#retryDevices(tx, deployment, deviceIds)
-        : await this.#targets.retryFailed(tx, deployment.id);
-      if (retried === 0) throw nothingToRetry(locked);
+    // A completion of a newer deployment and this must see each other.
+    return this.#lock.hold(
+      id,
+      admin,
+      async (locked) => {
+        const { tx, deployment, afterCommit } = locked;
+        locked.touched.devices = deviceIds ? { named: deviceIds, others: false } : MANY_DEVICES;
+        const situation = situationOf(deployment, locked.batches);
+        const { failed, rolled_back: rolledBack } = sumBreakdowns(locked.batches);
+        const retryable = deviceIds ? failed + rolledBack : situation.failed;
+        if (!isAllowed('retry', { ...situation, failed: retryable })) {
+          throw notPossible('retry', locked);
+        }
+        const retried = deviceIds
+          ? await this.#retryDevices(tx, deployment, deviceIds)
+          : await this.#targets.retryFailed(tx, deployment.id);
+        if (retried === 0) throw nothingToRetry(locked);
 
-      const batches = await this.#deployments.batchesOf(tx, deployment.id);
-      deployment.status = stateAfter('retry', deployment.status);
-      const failures = countFailures(figuresOf(deployment, batches));
-      deployment.acceptedFailures = Math.min(deployment.acceptedFailures, failures);
-      await this.#deployments.update(tx, deployment.id, {
-        status: deployment.status,
-        completedAt: null,
-        // Time to be picked up counts anew.
-        resumedAt: locked.now,
-        acceptedFailures: deployment.acceptedFailures,
-      });
-      await this.#lock.tell(locked, 'retried', actorOf(admin), { devices: retried });
-      await this.#steps.takeNext(tx, deployment, afterCommit);
-      return retried;
-    });
+        const batches = await this.#deployments.batchesOf(tx, deployment.id);
+        deployment.status = stateAfter('retry', deployment.status);
+        const failures = countFailures(figuresOf(deployment, batches));
+        deployment.acceptedFailures = Math.min(deployment.acceptedFailures, failures);
+        await this.#deployments.update(tx, deployment.id, {
+          status: deployment.status,
+          completedAt: null,
+          // Time to be picked up counts anew.
+          resumedAt: locked.now,
+          acceptedFailures: deployment.acceptedFailures,
+        });
+        await this.#lock.tell(locked, 'retried', actorOf(admin), { devices: retried });
+        await this.#steps.takeNext(tx, deployment, afterCommit);
+        return retried;
+      },
+      { withNewer: true },
+    );
   }
 
   /**
    * Asks a device to go back; it does so at its next poll, and its report changes the target. Answers
-   * the version. Throws `not_found`, `invalid_state`, `previous_version_unknown`.
+   * the version. Throws `not_found`, `invalid_state`, `previous_version_unknown`, and unless `force` is
+   * given `newer_version_installed` where that would undo a newer deployment.
    */
   async requestRollback(
     admin: AdminCaller,
     id: string,
     deviceId: string,
-    previousVersion: string | null,
+    { previousVersion, force }: { previousVersion: string | null; force: boolean },
   ): Promise<string> {
     return this.#lock.hold(id, admin, async (locked) => {
       const { tx, touched } = locked;
       touched.devices = { named: [deviceId], others: false };
-      const [target] = await this.#targets.lock(tx, [{ deploymentId: id, deviceId }]);
+      const key = { deploymentId: id, deviceId };
+      const [target] = await this.#targets.lock(tx, [key]);
       if (!target) throw notFound('This device in this deployment');
+      const gone = await this.#targets.whyGone(tx, key);
+      if (gone) throw cannotBeAsked(target, gone);
       const version = rollbackVersion(target, previousVersion);
+      const newer = force ? null : await this.#targets.findNewer(tx, key);
+      if (newer) throw wouldUndo(newer, version);
       await this.#targets.save(tx, [
         { ...target, rollbackVersion: version, rollbackRequestedBy: admin.userId },
       ]);
@@ -140,10 +153,13 @@ export class TargetRecovery {
       deviceIds.map((deviceId) => ({ deploymentId: deployment.id, deviceId })),
     );
     const overtaken = new Set(await this.#targets.findOvertaken(tx, deployment.id, deviceIds));
+    const gone = new Set(await this.#targets.findWithoutDevice(tx, deployment.id, deviceIds));
     const retried = targets.filter(
       (target) =>
         (target.status === 'failed' || target.status === 'rolled_back') &&
-        !overtaken.has(target.deviceId),
+        target.rollbackVersion === null &&
+        !overtaken.has(target.deviceId) &&
+        !gone.has(target.deviceId),
     );
     await this.#targets.save(tx, retried.map(nextAttempt));
     await this.#deployments.moveCounters(
@@ -171,10 +187,31 @@ function nextAttempt(target: Target): Target {
     lastReportAt: null,
     errorMessage: null,
     timedOut: false,
-    rollbackVersion: null,
-    rollbackRequestedBy: null,
+    skipReason: null,
     rolledBackOnRequest: false,
   };
+}
+
+const GONE: Record<GoneReason, string> = {
+  removed: 'was removed from Ops-Center',
+  moved: 'was moved to another organization',
+  not_registered: 'has never registered',
+};
+
+function cannotBeAsked({ status }: Target, reason: GoneReason): DomainError {
+  return new DomainError(
+    'invalid_state',
+    `The device ${GONE[reason]}, so it cannot be asked to go back.`,
+    { current_status: status, allowed_actions: [] },
+  );
+}
+
+function wouldUndo(newer: NewerDeployment, version: string): DomainError {
+  return new DomainError(
+    'newer_version_installed',
+    `The device has completed a newer deployment since: ${newer.name} (${newer.targetVersion}, ${newer.id}). ` +
+      `Going back to ${version} would undo that; repeat the request with force to do it anyway.`,
+  );
 }
 
 /** The version to go back to; throws when the target cannot or does not know where to. */
@@ -201,7 +238,7 @@ function nothingToRetry({ deployment, batches }: LockedDeployment): DomainError 
   return new DomainError(
     'invalid_state',
     `The deployment is ${deployment.status}, and none of the devices can be retried: they did not ` +
-      'fail here, or they have completed a newer deployment since.',
+      'fail here, are asked to go back, are gone, or have completed a newer deployment since.',
     {
       current_status: deployment.status,
       allowed_actions: allowedActions(situationOf(deployment, batches)),

@@ -40,11 +40,14 @@ function anywhere(knex: Knex, deployment: Deployment, search: string): Knex.Quer
   const pattern = likePattern(search);
   return knex('ota_deployment_devices as t')
     .select('t.*')
-    .leftJoin('edge_devices as device', 'device.id', 't.device_id')
+    .joinRaw(
+      'LEFT JOIN edge_devices device ON device.id = t.device_id AND device.organization_id = ?',
+      [deployment.organizationId],
+    )
     .where('t.deployment_id', deployment.id)
     .andWhere((either) => {
       void either
-        .whereILike('device.device_name', pattern)
+        .whereRaw('coalesce(device.device_name, t.device_name) ILIKE ?', [pattern])
         .orWhereRaw('device.device_id::text ILIKE ?', [pattern])
         .orWhereILike('t.error_message', pattern);
       if (PART_OF_UUID.test(search)) void either.orWhereRaw('t.device_id::text ILIKE ?', [pattern]);
@@ -66,8 +69,13 @@ async function devicesBeginning(
   const found = knex
     .select('id')
     .from(byName.as('named'))
-    .union(knex('edge_devices').select('id').where({ device_id: search }));
-  if (UUID.test(search)) void found.union(knex('edge_devices').select('id').where({ id: search }));
+    .union(
+      knex('edge_devices')
+        .select('id')
+        .where({ device_id: search, organization_id: organizationId }),
+    );
+  // By its id a device is found that is gone, too.
+  if (UUID.test(search)) void found.union(knex.raw('SELECT ?::uuid', [search]));
   const rows = (await found) as { id: string }[];
   return rows.map((row) => row.id);
 }
@@ -84,8 +92,9 @@ function amongTargets(
       void either
         .whereRaw(
           // OFFSET 0 keeps the lookups one by one.
-          `(SELECT device_name FROM edge_devices WHERE id = t.device_id OFFSET 0) LIKE ?`,
-          [prefixPattern(search)],
+          `coalesce((SELECT device_name FROM edge_devices
+                     WHERE id = t.device_id AND organization_id = ? OFFSET 0), t.device_name) LIKE ?`,
+          [deployment.organizationId, prefixPattern(search)],
         )
         .orWhereILike('t.error_message', likePattern(search));
     });

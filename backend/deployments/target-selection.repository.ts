@@ -36,11 +36,12 @@ export class KnexTargetSelection implements TargetSelection {
     // Written in the order of the devices, two of three indexes grow page by page; how the devices
     // are ordered in the deployment only their positions tell.
     const result = await knex.raw<{ rowCount: number }>(
-      `INSERT INTO ota_deployment_devices (deployment_id, device_id, status, position, previous_version)
+      `INSERT INTO ota_deployment_devices (deployment_id, device_id, status, position, previous_version,
+         device_name, device_type)
        SELECT :deployment_id, d.id, 'pending', row_number() OVER (
                 ORDER BY ${onlineFirst ? `d.status = 'online' DESC NULLS LAST,` : ''}
                   uuid_hash_extended(d.id, hashtextextended(CAST(:deployment_id AS text), 0)), d.id
-              ) - 1, d.firmware_version
+              ) - 1, d.firmware_version, d.device_name, d.device_type
        FROM edge_devices d WHERE ${matching.sql}
        ORDER BY d.id`,
       { ...matching.bindings, deployment_id: deploymentId },

@@ -1,7 +1,7 @@
 import { inject, injectable } from 'inversify';
 import type { EventRepository, NewEvent } from '../audit/event.ports.ts';
-import type { Clock } from '../kernel/clock.ts';
-import type { Transaction, UnitOfWork } from '../kernel/unit-of-work.ts';
+import type { TargetStatus } from '../contract/states.ts';
+import type { Transaction, TransactionLimits, UnitOfWork } from '../kernel/unit-of-work.ts';
 import type { ChangeFeed, DeploymentChanged } from '../progress/change-feed.ts';
 import type { Telemetry } from '../observability/telemetry.ports.ts';
 import { TOKENS } from '../tokens.ts';
@@ -26,9 +26,9 @@ export interface TargetRequest<Result> {
   key: TargetKey;
   /**
    * Decides on the locked rows; pure, since a conflict runs it again. Both are `null` when there is
-   * no such target.
+   * no such target; `now` is the database's clock.
    */
-  decide(target: Target | null, deployment: Deployment | null): TargetDecision<Result>;
+  decide(target: Target | null, deployment: Deployment | null, now: Date): TargetDecision<Result>;
   /** The decision may complete the target; what it supersedes is locked, too. */
   mayComplete?: boolean;
 }
@@ -54,7 +54,6 @@ export class TargetTransitions {
   readonly #events: EventRepository;
   readonly #steps: RolloutSteps;
   readonly #feed: ChangeFeed;
-  readonly #clock: Clock;
   readonly #telemetry: Telemetry;
 
   constructor(
@@ -65,7 +64,6 @@ export class TargetTransitions {
     @inject(TOKENS.EventRepository) events: EventRepository,
     @inject(RolloutSteps) steps: RolloutSteps,
     @inject(TOKENS.ChangeFeed) feed: ChangeFeed,
-    @inject(TOKENS.Clock) clock: Clock,
     @inject(TOKENS.Telemetry) telemetry: Telemetry,
   ) {
     this.#work = work;
@@ -75,31 +73,49 @@ export class TargetTransitions {
     this.#events = events;
     this.#steps = steps;
     this.#feed = feed;
-    this.#clock = clock;
     this.#telemetry = telemetry;
   }
 
-  /** Answers in the order of the requests, after the commit. */
-  async apply<Result>(requests: TargetRequest<Result>[]): Promise<Result[]> {
+  /** Answers in the order of the requests, after the commit. `limits`: default none. */
+  async apply<Result>(
+    requests: TargetRequest<Result>[],
+    limits?: TransactionLimits,
+  ): Promise<Result[]> {
     if (requests.length === 0) return [];
-    const { results, changes, ends, afterCommit } = await this.#work.run((tx) =>
-      this.#applyIn(tx, requests),
-    );
+    const { results, changes, ends, afterCommit } = await this.#applyLocked(requests, [], limits);
     this.#telemetry.targetsEnded(ends);
     this.#feed.publish(changes);
     await afterCommit.run();
     return results;
   }
 
-  async #applyIn<Result>(tx: Transaction, requests: TargetRequest<Result>[]) {
+  /** Begins anew while targets appear that a completion supersedes and that were not locked in order. */
+  async #applyLocked<Result>(
+    requests: TargetRequest<Result>[],
+    expected: TargetKey[],
+    limits: TransactionLimits | undefined,
+  ): Promise<Applied<Result>> {
+    try {
+      return await this.#work.run((tx) => this.#applyIn(tx, requests, expected), limits);
+    } catch (error) {
+      if (!(error instanceof MoreToLock)) throw error;
+      return this.#applyLocked(requests, error.keys, limits);
+    }
+  }
+
+  async #applyIn<Result>(
+    tx: Transaction,
+    requests: TargetRequest<Result>[],
+    expected: TargetKey[],
+  ): Promise<Applied<Result>> {
     const keys = requests.map((request) => request.key);
     // Locks are taken in one order everywhere, so what a completion could supersede is looked up
-    // first: a deployment older than these cannot gain targets any more.
-    const completing = requests.filter((request) => request.mayComplete);
-    const candidates = await this.#targets.findSuperseded(
-      tx,
-      completing.map((request) => request.key),
-    );
+    // first, and once more under the locks: a retry that had them before has made waiting targets.
+    const completing = requests.filter(({ mayComplete }) => mayComplete).map(({ key }) => key);
+    const candidates = distinct([
+      ...expected,
+      ...(await this.#targets.findSuperseded(tx, completing)),
+    ]);
     const deployments = await this.#lockDeployments(tx, [...keys, ...candidates]);
     const targets = new Map(
       (await this.#targets.lock(tx, [...keys, ...candidates])).map((target) => [
@@ -107,13 +123,18 @@ export class TargetTransitions {
         target,
       ]),
     );
+    const known = new Set(candidates.map(keyOf));
+    const appeared = await this.#targets.findSuperseded(tx, completing);
+    if (appeared.some((key) => !known.has(keyOf(key)))) {
+      throw new MoreToLock([...candidates, ...appeared]);
+    }
     const before = new Map(targets);
 
     const events: NewEvent[] = [];
     const versions: InstalledVersion[] = [];
     const results = requests.map(({ key, decide }) => {
       const deployment = deployments.get(key.deploymentId) ?? null;
-      const decision = decide(targets.get(keyOf(key)) ?? null, deployment);
+      const decision = decide(targets.get(keyOf(key)) ?? null, deployment, tx.now);
       if (decision.next) targets.set(keyOf(key), decision.next);
       if (decision.installedVersion !== undefined) {
         const onRequest = decision.next?.rolledBackOnRequest ?? false;
@@ -122,7 +143,7 @@ export class TargetTransitions {
       events.push(...(decision.events ?? []));
       return decision.result;
     });
-    this.#skipSuperseded(targets, before, candidates, deployments, events);
+    skipSuperseded(tx.now, targets, before, candidates, deployments, events);
 
     const changed = [...targets.entries()].flatMap(([id, after]) => {
       const was = before.get(id);
@@ -152,47 +173,6 @@ export class TargetTransitions {
     return new Map(locked.map((deployment) => [deployment.id, deployment]));
   }
 
-  /** Finishing a new version must never be followed by an old one (CONTRACT section 2). */
-  #skipSuperseded(
-    targets: Map<string, Target>,
-    before: Map<string, Target>,
-    candidates: TargetKey[],
-    deployments: Map<string, Deployment>,
-    events: NewEvent[],
-  ): void {
-    const skipped = new Map<string, { older: Deployment; newer: Deployment; devices: number }>();
-    for (const completed of [...targets.values()]) {
-      if (completed.status !== 'completed') continue;
-      if (before.get(keyOf(completed))?.status === 'completed') continue;
-      const newer = deployments.get(completed.deploymentId) as Deployment;
-      for (const key of candidates) {
-        const older = deployments.get(key.deploymentId);
-        const target = targets.get(keyOf(key));
-        if (key.deviceId !== completed.deviceId || !older || target?.status !== 'pending') continue;
-        if (!isOlder(older, newer)) continue;
-        targets.set(keyOf(key), {
-          ...target,
-          status: 'skipped',
-          skipReason: 'superseded',
-          completedAt: this.#clock.now(),
-          errorMessage: `superseded by ${newer.name} (${newer.targetVersion})`,
-        });
-        const pair = `${older.id} ${newer.id}`;
-        const devices = (skipped.get(pair)?.devices ?? 0) + 1;
-        skipped.set(pair, { older, newer, devices });
-      }
-    }
-    for (const { older, newer, devices } of skipped.values()) {
-      events.push({
-        organizationId: older.organizationId,
-        deploymentId: older.id,
-        type: 'devices_skipped',
-        actor: SYSTEM,
-        data: { reason: 'superseded', by_deployment_id: newer.id, devices },
-      });
-    }
-  }
-
   /** The version a device had when it began is what a later rollback goes back to. */
   async #rememberPreviousVersions(tx: Transaction, changed: Changed[]): Promise<void> {
     const beginning = changed.filter(
@@ -207,6 +187,76 @@ export class TargetTransitions {
       after.previousVersion = current.get(after.deviceId) ?? after.previousVersion;
     }
   }
+}
+
+/**
+ * Finishing a new version must never be followed by an old one (CONTRACT section 2), whatever the device
+ * was recorded to be doing with that.
+ */
+function skipSuperseded(
+  now: Date,
+  targets: Map<string, Target>,
+  before: Map<string, Target>,
+  candidates: TargetKey[],
+  deployments: Map<string, Deployment>,
+  events: NewEvent[],
+): void {
+  const skipped = new Map<string, { older: Deployment; newer: Deployment; devices: number }>();
+  for (const completed of [...targets.values()]) {
+    if (completed.status !== 'completed') continue;
+    if (before.get(keyOf(completed))?.status === 'completed') continue;
+    const newer = deployments.get(completed.deploymentId) as Deployment;
+    for (const key of candidates) {
+      const older = deployments.get(key.deploymentId);
+      const target = targets.get(keyOf(key));
+      if (key.deviceId !== completed.deviceId || !older || !target || isEnded(target.status))
+        continue;
+      if (!isOlder(older, newer)) continue;
+      targets.set(keyOf(key), {
+        ...target,
+        status: 'skipped',
+        progress: null,
+        skipReason: 'superseded',
+        rollbackVersion: null,
+        rollbackRequestedBy: null,
+        completedAt: now,
+        errorMessage: `superseded by ${newer.name} (${newer.targetVersion})`,
+      });
+      const pair = `${older.id} ${newer.id}`;
+      const devices = (skipped.get(pair)?.devices ?? 0) + 1;
+      skipped.set(pair, { older, newer, devices });
+    }
+  }
+  for (const { older, newer, devices } of skipped.values()) {
+    events.push({
+      organizationId: older.organizationId,
+      deploymentId: older.id,
+      type: 'devices_skipped',
+      actor: SYSTEM,
+      data: { reason: 'superseded', by_deployment_id: newer.id, devices },
+    });
+  }
+}
+
+interface Applied<Result> {
+  results: Result[];
+  changes: DeploymentChanged[];
+  ends: TargetStatus[];
+  afterCommit: AfterCommit;
+}
+
+/** Thrown to leave a transaction that would have to lock out of order. */
+class MoreToLock extends Error {
+  readonly keys: TargetKey[];
+
+  constructor(keys: TargetKey[]) {
+    super('targets to be locked have appeared');
+    this.keys = keys;
+  }
+}
+
+function distinct(keys: TargetKey[]): TargetKey[] {
+  return [...new Map(keys.map((key) => [keyOf(key), key])).values()];
 }
 
 function keyOf(key: TargetKey): string {

@@ -13,6 +13,8 @@ import { BATCH_OF_TARGET } from './target.sql.ts';
 interface TargetViewRow extends TargetRow {
   device_name: string | null;
   device_type: string | null;
+  /** `null`: the device is none of the organization's any more. */
+  known_device: string | null;
   firmware_version: string | null;
   batch: number;
 }
@@ -41,7 +43,7 @@ export class KnexTargetViews implements TargetViews {
     const { rows: chosen } = query.search
       ? await searchTargets(this.#knex, deployment, range, query.search)
       : targetsInOrder(this.#knex, deployment.id, range);
-    const rows = await this.#withDevices(chosen);
+    const rows = await this.#withDevices(chosen, deployment.organizationId);
     return rows.map((row) => ({ position: row.position, view: toView(row, deployment) }));
   }
 
@@ -59,24 +61,36 @@ export class KnexTargetViews implements TargetViews {
       .select('t.*')
       .where('t.deployment_id', deployment.id)
       .whereRaw('t.device_id = ANY(?::uuid[])', [deviceIds]);
-    const rows = await this.#withDevices(chosen);
+    const rows = await this.#withDevices(chosen, deployment.organizationId);
     return rows.map((row) => toView(row, deployment));
   }
 
-  /** Targets are chosen first: their devices and batches are looked up for the chosen ones only. */
-  async #withDevices(chosen: Knex.QueryBuilder): Promise<TargetViewRow[]> {
+  /**
+   * What a device that is gone, or another organization's now, was called stands in its target. Targets
+   * are chosen first: their devices and batches are looked up for the chosen ones only.
+   */
+  async #withDevices(chosen: Knex.QueryBuilder, organizationId: string): Promise<TargetViewRow[]> {
     return (await this.#knex(chosen.as('t'))
       .select(
         't.*',
-        'device.device_name',
-        'device.device_type',
+        this.#knex.raw('coalesce(device.device_name, t.device_name) AS device_name'),
+        this.#knex.raw('coalesce(device.device_type, t.device_type) AS device_type'),
+        'device.id as known_device',
         'device.firmware_version',
         'batch.number as batch',
       )
       .joinRaw(BATCH_OF_TARGET)
-      .leftJoin('edge_devices as device', 'device.id', 't.device_id')
+      .joinRaw(
+        'LEFT JOIN edge_devices device ON device.id = t.device_id AND device.organization_id = ?',
+        [organizationId],
+      )
       .orderBy('t.position')) as TargetViewRow[];
   }
+}
+
+/** As far as the deployment tells. */
+function lastVersion({ status, previous_version }: TargetRow, deployment: Deployment) {
+  return status === 'completed' ? deployment.targetVersion : previous_version;
 }
 
 function toView(row: TargetViewRow, deployment: Deployment): TargetView {
@@ -84,7 +98,8 @@ function toView(row: TargetViewRow, deployment: Deployment): TargetView {
     device_id: row.device_id,
     device_name: row.device_name,
     device_type: row.device_type,
-    current_version: row.firmware_version,
+    current_version:
+      row.known_device === null ? lastVersion(row, deployment) : row.firmware_version,
     previous_version: row.previous_version,
     batch: row.batch,
     released: row.position < deployment.releasedDevices,

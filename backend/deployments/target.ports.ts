@@ -3,7 +3,7 @@ import type { TargetStatus } from '../contract/states.ts';
 import type { Transaction } from '../kernel/unit-of-work.ts';
 import type { Deployment, Target, TargetKey } from './deployment.types.ts';
 import type { DeviceChoice } from './matching-devices.sql.ts';
-import type { SkipReason } from './target.states.ts';
+import type { GoneReason, SkipReason } from './target.states.ts';
 
 /** Which devices become targets of a deployment. */
 export interface TargetSelection {
@@ -33,7 +33,7 @@ export interface TargetRepository {
   find(deploymentId: string, deviceId: string): Promise<Target | null>;
   lock(tx: Transaction, keys: TargetKey[]): Promise<Target[]>;
   save(tx: Transaction, targets: Target[]): Promise<void>;
-  /** Pending targets of these devices in deployments created before the given ones. */
+  /** Unfinished targets of these devices in deployments created before the given ones. */
   findSuperseded(tx: Transaction, completed: TargetKey[]): Promise<TargetKey[]>;
   /** Up to `limit` targets go from one status to another, counters included. Answers how many. */
   skipPending(
@@ -45,17 +45,44 @@ export interface TargetRepository {
   ): Promise<number>;
   /**
    * Failed targets and those that went back by themselves become pending again, but for devices that
-   * completed a newer deployment.
+   * completed a newer deployment, are asked to go back, or are none any more.
    */
   retryFailed(tx: Transaction, deploymentId: string): Promise<number>;
   /** Those of the devices that have completed a deployment created after this one. */
   findOvertaken(tx: Transaction, deploymentId: string, deviceIds: string[]): Promise<string[]>;
-  /** Working targets without a report since their deployment's time limit. */
-  findOverdue(now: Date, limit: number): Promise<TargetKey[]>;
+  /** Those of the devices that are none of the organization's any more. */
+  findWithoutDevice(tx: Transaction, deploymentId: string, deviceIds: string[]): Promise<string[]>;
+  /** The newest deployment that the device completed after this one. */
+  findNewer(tx: Transaction, key: TargetKey): Promise<NewerDeployment | null>;
+  /**
+   * Working targets without a report since their deployment's time limit, with what became of the device
+   * where it is none any more.
+   */
+  findOverdue(limit: number): Promise<FoundTarget[]>;
   /** Released targets whose device never came within the deployment's limit. */
-  findNotPickedUp(now: Date, limit: number): Promise<TargetKey[]>;
-  /** Released targets that wait for a device the host no longer has, where few are waited for. */
-  findRemoved(limit: number): Promise<TargetKey[]>;
+  findNotPickedUp(limit: number): Promise<FoundTarget[]>;
+  /** Of the next `limit` open targets after `from`, in their order, those whose device is none any more. */
+  findGone(from: TargetKey | null, limit: number): Promise<WalkedTargets>;
+  /** `null`: the device is there, and of the deployment's organization. */
+  whyGone(tx: Transaction, key: TargetKey): Promise<GoneReason | null>;
+}
+
+export interface FoundTarget {
+  key: TargetKey;
+  gone: GoneReason | null;
+}
+
+export interface WalkedTargets {
+  found: FoundTarget[];
+  /** Where the next walk goes on; `null`: from the beginning. */
+  next: TargetKey | null;
+}
+
+/** A deployment that a device completed since. */
+export interface NewerDeployment {
+  id: string;
+  name: string;
+  targetVersion: string;
 }
 
 /** The version each device runs, in the host's device table. */

@@ -6,13 +6,15 @@ import { prepared } from '../database/prepared.ts';
 import type { Transaction } from '../kernel/unit-of-work.ts';
 import { TOKENS } from '../tokens.ts';
 import type { Target, TargetKey } from './deployment.types.ts';
-import type { TargetRepository } from './target.ports.ts';
+import type {
+  FoundTarget,
+  NewerDeployment,
+  TargetRepository,
+  WalkedTargets,
+} from './target.ports.ts';
 import { TARGET_COLUMNS, toRow, toTarget, type TargetRow } from './target.row.ts';
-import { BATCH_OF_TARGET, IS_OVERTAKEN } from './target.sql.ts';
-import type { SkipReason } from './target.states.ts';
-
-/** Waiting for so few, a batch is looked through for devices that will never come. */
-const FEW_WAITING = 1_000;
+import { BATCH_OF_TARGET, HAS_DEVICE, IS_OVERTAKEN, goneReason } from './target.sql.ts';
+import type { GoneReason, SkipReason } from './target.states.ts';
 
 /** Columns of a target, in the order of {@link KnexTargetRepository.save}'s parameters. */
 const SAVED_COLUMNS = {
@@ -30,6 +32,10 @@ const SAVED_COLUMNS = {
   rollback_requested_by: 'text',
   rolled_back_on_request: 'boolean',
 } as const;
+
+/** Has an end before it, or a rollback: the condition of an index. */
+const IS_OPEN = `(t.status IN ('pending', 'downloading', 'installing', 'verifying')
+           OR t.rollback_version IS NOT NULL)`;
 
 /** Pending targets `t` with their batch `b` and their deployment `d`. */
 const WAITING_TARGETS = `ota_deployments d
@@ -96,7 +102,8 @@ export class KnexTargetRepository implements TargetRepository {
        JOIN ota_deployments newer ON newer.id = c.deployment_id
        CROSS JOIN LATERAL (
          SELECT deployment_id, device_id FROM ota_deployment_devices
-         WHERE device_id = c.device_id AND status = 'pending' OFFSET 0
+         WHERE device_id = c.device_id
+           AND status IN ('pending', 'downloading', 'installing', 'verifying') OFFSET 0
        ) t
        JOIN ota_deployments older ON older.id = t.deployment_id
        WHERE (older.created_at, older.id) < (newer.created_at, newer.id)
@@ -122,9 +129,9 @@ export class KnexTargetRepository implements TargetRepository {
   async retryFailed(tx: Transaction, deploymentId: string): Promise<number> {
     const change = {
       set: `attempt = t.attempt + 1, progress = NULL, started_at = NULL, completed_at = NULL,
-            last_report_at = NULL, error_message = NULL, timed_out = false,
-            rollback_version = NULL, rollback_requested_by = NULL`,
-      onlyIf: `NOT t.rolled_back_on_request AND NOT ${IS_OVERTAKEN}`,
+            last_report_at = NULL, error_message = NULL, timed_out = false, skip_reason = NULL`,
+      onlyIf: `NOT t.rolled_back_on_request AND t.rollback_version IS NULL
+               AND NOT ${IS_OVERTAKEN} AND ${HAS_DEVICE}`,
       bindings: { limit: null },
     };
     const failed = await this.#moveMany(tx, deploymentId, 'failed', 'pending', change);
@@ -143,6 +150,39 @@ export class KnexTargetRepository implements TargetRepository {
       { deployment_id: deploymentId, devices: deviceIds },
     );
     return rows.map((row) => row.device_id);
+  }
+
+  async findWithoutDevice(
+    tx: Transaction,
+    deploymentId: string,
+    deviceIds: string[],
+  ): Promise<string[]> {
+    const { rows } = await asKnex(tx).raw<{ rows: { device_id: string }[] }>(
+      `SELECT t.device_id FROM ota_deployment_devices t
+       WHERE t.deployment_id = :deployment_id AND t.device_id = ANY(CAST(:devices AS uuid[]))
+         AND NOT ${HAS_DEVICE}`,
+      { deployment_id: deploymentId, devices: deviceIds },
+    );
+    return rows.map((row) => row.device_id);
+  }
+
+  async findNewer(tx: Transaction, key: TargetKey): Promise<NewerDeployment | null> {
+    const { rows } = await asKnex(tx).raw<{ rows: (NewerDeployment & { version: string })[] }>(
+      `SELECT newer.id, newer.deployment_name AS name, newer.target_version AS version
+       FROM ota_deployments own
+       JOIN ota_deployments newer ON newer.organization_id = own.organization_id
+         AND (newer.created_at, newer.id) > (own.created_at, own.id)
+       CROSS JOIN LATERAL (
+         SELECT 1 FROM ota_deployment_devices other
+         WHERE other.deployment_id = newer.id AND other.device_id = :device_id
+           AND other.status = 'completed' OFFSET 0
+       ) done
+       WHERE own.id = :deployment_id
+       ORDER BY newer.created_at DESC, newer.id DESC LIMIT 1`,
+      { device_id: key.deviceId, deployment_id: key.deploymentId },
+    );
+    const [row] = rows;
+    return row ? { id: row.id, name: row.name, targetVersion: row.version } : null;
   }
 
   /** Moves targets of one deployment between two statuses, with their batches' counters. */
@@ -182,50 +222,83 @@ export class KnexTargetRepository implements TargetRepository {
     return Number(rows[0]?.moved ?? 0);
   }
 
-  async findOverdue(now: Date, limit: number): Promise<TargetKey[]> {
-    const { rows } = await this.#knex.raw<{ rows: { deployment_id: string; device_id: string }[] }>(
-      `SELECT t.deployment_id, t.device_id
+  async findOverdue(limit: number): Promise<FoundTarget[]> {
+    const { rows } = await this.#knex.raw<{ rows: FoundRow[] }>(
+      `SELECT t.deployment_id, t.device_id, ${goneReason('device', 'd')} AS gone
        FROM ota_deployment_devices t JOIN ota_deployments d ON d.id = t.deployment_id
+       LEFT JOIN edge_devices device ON device.id = t.device_id
        WHERE t.status IN ('downloading', 'installing', 'verifying')
-         AND t.last_report_at < CAST(:now AS timestamptz)
+         AND t.last_report_at < now()
            - make_interval(mins => coalesce((d.policy->>'device_timeout_minutes')::int, 60))
        ORDER BY t.last_report_at LIMIT :limit`,
-      { now, limit },
+      { limit },
     );
-    return rows.map(toKey);
+    return rows.map(toFound);
   }
 
-  async findNotPickedUp(now: Date, limit: number): Promise<TargetKey[]> {
-    const { rows } = await this.#knex.raw<{ rows: { deployment_id: string; device_id: string }[] }>(
-      `SELECT t.deployment_id, t.device_id
+  async findNotPickedUp(limit: number): Promise<FoundTarget[]> {
+    const { rows } = await this.#knex.raw<{ rows: FoundRow[] }>(
+      `SELECT t.deployment_id, t.device_id, ${goneReason('device', 'd')} AS gone
        FROM ${WAITING_TARGETS}
+       LEFT JOIN edge_devices device ON device.id = t.device_id
        WHERE d.status = 'in_progress' AND b.pending > 0 AND b.released_at IS NOT NULL
          AND coalesce(d.policy->>'pickup_timeout_hours',
                CASE WHEN d.rollout_strategy = 'rolling' AND NOT d.policy ? 'pickup_timeout_hours'
                     THEN '24' END) IS NOT NULL
-         AND greatest(b.released_at, d.resumed_at) < CAST(:now AS timestamptz) - make_interval(secs =>
+         AND greatest(b.released_at, d.resumed_at) < now() - make_interval(secs =>
                3600 * coalesce((d.policy->>'pickup_timeout_hours')::numeric, 24)::double precision)
        ORDER BY t.deployment_id, t.position LIMIT :limit`.replace(
         'd.policy ?',
         String.raw`d.policy \?`,
       ),
-      { now, limit },
+      { limit },
     );
-    return rows.map(toKey);
+    return rows.map(toFound);
   }
 
-  async findRemoved(limit: number): Promise<TargetKey[]> {
-    const { rows } = await this.#knex.raw<{ rows: { deployment_id: string; device_id: string }[] }>(
-      `SELECT t.deployment_id, t.device_id
-       FROM ${WAITING_TARGETS}
-       WHERE d.status = 'in_progress' AND b.released_at IS NOT NULL
-         AND b.pending BETWEEN 1 AND :few
-         AND NOT EXISTS (SELECT 1 FROM edge_devices device WHERE device.id = t.device_id)
-       ORDER BY t.deployment_id, t.position LIMIT :limit`,
-      { few: FEW_WAITING, limit },
+  async findGone(from: TargetKey | null, limit: number): Promise<WalkedTargets> {
+    const { rows } = await this.#knex.raw<{ rows: (FoundRow & { walked: string })[] }>(
+      `WITH walked AS MATERIALIZED (
+         SELECT t.device_id, t.deployment_id FROM ota_deployment_devices t
+         WHERE ${IS_OPEN} ${from ? 'AND (t.device_id, t.deployment_id) > (:device_id, :deployment_id)' : ''}
+         ORDER BY t.device_id, t.deployment_id LIMIT :limit
+       ), last AS (
+         SELECT device_id, deployment_id, (SELECT count(*) FROM walked) AS walked FROM walked
+         ORDER BY device_id DESC, deployment_id DESC LIMIT 1
+       ), judged AS (
+         SELECT w.deployment_id, w.device_id, ${goneReason('device', 'd')} AS gone
+         FROM walked w JOIN ota_deployments d ON d.id = w.deployment_id
+         LEFT JOIN edge_devices device ON device.id = w.device_id
+       )
+       SELECT deployment_id, device_id, gone, NULL AS walked FROM judged WHERE gone IS NOT NULL
+       UNION ALL SELECT deployment_id, device_id, NULL, walked FROM last`,
+      { limit, device_id: from?.deviceId ?? null, deployment_id: from?.deploymentId ?? null },
     );
-    return rows.map(toKey);
+    const last = rows.find((row) => row.walked !== null);
+    return {
+      found: rows.filter((row) => row.gone !== null).map(toFound),
+      next: last && Number(last.walked) === limit ? toKey(last) : null,
+    };
   }
+
+  async whyGone(tx: Transaction, key: TargetKey): Promise<GoneReason | null> {
+    const { rows } = await asKnex(tx).raw<{ rows: { gone: GoneReason | null }[] }>(
+      `SELECT ${goneReason('device', 'd')} AS gone FROM ota_deployments d
+       LEFT JOIN edge_devices device ON device.id = :device_id WHERE d.id = :deployment_id`,
+      { device_id: key.deviceId, deployment_id: key.deploymentId },
+    );
+    return rows[0]?.gone ?? null;
+  }
+}
+
+interface FoundRow {
+  deployment_id: string;
+  device_id: string;
+  gone: GoneReason | null;
+}
+
+function toFound(row: FoundRow): FoundTarget {
+  return { key: toKey(row), gone: row.gone };
 }
 
 function toKey(row: { deployment_id: string; device_id: string }): TargetKey {

@@ -1,4 +1,5 @@
 /** Parts of statements about targets that more than one repository needs. */
+import { isRegistered } from './registered-device.sql.ts';
 
 /** The batch that holds a target's position. */
 export const BATCH_OF_TARGET = `
@@ -26,3 +27,17 @@ export const completedNewer = (deviceId: string, own: string) => `EXISTS (
 export const IS_OVERTAKEN = `EXISTS (
     SELECT 1 FROM ota_deployments own
     WHERE own.id = t.deployment_id AND ${completedNewer('t.device_id', 'own')})`;
+
+/**
+ * Why the device of a target is none of the deployment's organization any more, or null (CONTRACT section
+ * 2). `device` is joined by its id alone, and may be missing.
+ */
+export const goneReason = (device: string, deployment: string): string => `CASE
+    WHEN ${device}.id IS NULL THEN 'removed'
+    WHEN ${device}.organization_id <> ${deployment}.organization_id THEN 'moved'
+    WHEN NOT ${isRegistered(device)} THEN 'not_registered' END`;
+
+/** Whether the target `t` still has its device. */
+export const HAS_DEVICE = `EXISTS (
+    SELECT 1 FROM ota_deployments own JOIN edge_devices device ON device.id = t.device_id
+    WHERE own.id = t.deployment_id AND ${goneReason('device', 'own')} IS NULL)`;

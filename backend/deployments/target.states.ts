@@ -7,8 +7,19 @@ import {
 } from '../contract/states.ts';
 
 /** Why a target was skipped; decides whether a late real end is still taken. */
-export const SKIP_REASONS = ['cancelled', 'superseded', 'not_checked_in', 'aborted'] as const;
+export const SKIP_REASONS = [
+  'cancelled',
+  'superseded',
+  'not_checked_in',
+  'aborted',
+  'removed',
+  'moved',
+  'not_registered',
+] as const;
 export type SkipReason = (typeof SKIP_REASONS)[number];
+
+/** Why a target's device is none of its organization's any more: not there, another's, never registered. */
+export type GoneReason = Extract<SkipReason, 'removed' | 'moved' | 'not_registered'>;
 
 /** A target as the report rules see it. */
 export interface TargetSituation {
@@ -132,6 +143,8 @@ export function shouldAbort(target: TargetSituation, reported: ReportedStatus): 
 function tellsFailedRollback(target: TargetSituation, report: ReportedState): boolean {
   if (!target.rollbackRequested || report.status !== 'failed') return false;
   if (target.status === 'completed') return true;
-  // On a failed target the message tells this apart from the first failure, repeated.
-  return target.status === 'failed' && (report.errorMessage ?? null) !== target.errorMessage;
+  // On a failed target the message tells this apart from the first failure, repeated; and one that the
+  // server gave up has yet to tell its first.
+  if (target.status !== 'failed' || target.timedOut) return false;
+  return (report.errorMessage ?? null) !== target.errorMessage;
 }

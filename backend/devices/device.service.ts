@@ -15,7 +15,6 @@ import {
   type TargetSituation,
 } from '../deployments/target.states.ts';
 import type { DeviceIdentity } from '../host-contract.ts';
-import type { Clock } from '../kernel/clock.ts';
 import { coalesce } from '../kernel/coalesce.ts';
 import { DomainError, invalidRequest, notFound } from '../kernel/errors.ts';
 import type { Telemetry } from '../observability/telemetry.ports.ts';
@@ -41,7 +40,6 @@ export class DeviceService {
   readonly #devices: DeviceRepository;
   readonly #transitions: TargetTransitions;
   readonly #config: PluginConfig;
-  readonly #clock: Clock;
   readonly #telemetry: Telemetry;
   readonly #openTargets: (deviceId: string) => Promise<OfferedTarget[]>;
   readonly #report: (call: ReportCall) => Promise<StatusAnswer>;
@@ -50,13 +48,11 @@ export class DeviceService {
     @inject(TOKENS.DeviceRepository) devices: DeviceRepository,
     @inject(TargetTransitions) transitions: TargetTransitions,
     @inject(TOKENS.Config) config: PluginConfig,
-    @inject(TOKENS.Clock) clock: Clock,
     @inject(TOKENS.Telemetry) telemetry: Telemetry,
   ) {
     this.#devices = devices;
     this.#transitions = transitions;
     this.#config = config;
-    this.#clock = clock;
     this.#telemetry = telemetry;
     this.#openTargets = coalesce<string, OfferedTarget[]>((ids) => this.#findOpenTargets(ids), {
       maxBatchSize: MAX_POLLS_PER_STATEMENT,
@@ -122,90 +118,91 @@ export class DeviceService {
       calls.map((call) => ({
         key: { deploymentId: call.deploymentId, deviceId: call.device.deviceId },
         mayComplete: call.report.status === 'completed',
-        decide: (target, deployment) => this.#decide(call, target, deployment),
+        decide: (target, deployment, now) => decide(call, target, deployment, now),
       })),
     );
   }
+}
 
-  #decide(
-    { device, report }: ReportCall,
-    target: Target | null,
-    deployment: Deployment | null,
-  ): TargetDecision<Outcome> {
-    if (!target || deployment?.organizationId !== device.organizationId) {
-      return { result: notFound('This device in this deployment') };
-    }
-    const situation = situationOf(target, deployment);
-    const verdict = judgeReport(situation, {
-      status: report.status,
-      attempt: report.attempt,
-      errorMessage: report.error_message,
-    });
-    const answer: StatusAnswer = {
-      status: 'success',
-      message: `Recorded: ${report.status}`,
-      directive: shouldAbort(situation, report.status) ? 'abort' : 'continue',
-    };
-    switch (verdict.kind) {
-      case 'apply':
-        return {
-          result: answer,
-          ...this.#record(target, deployment, report, verdict.status),
-        };
-      case 'repeat':
-        return isWorking(target.status)
-          ? { result: answer, next: this.#signOfLife(target, report) }
-          : { result: answer };
-      case 'rollback_failed':
-        return { result: answer, ...rollbackFailed(target, deployment, report) };
-      case 'future_attempt':
-        return {
-          result: invalidRequest([
-            { path: 'attempt', message: `the device is at attempt ${target.attempt}` },
-          ]),
-        };
-      default:
-        return { result: rejected(verdict.kind, target, report) };
-    }
+function decide(
+  { device, report }: ReportCall,
+  target: Target | null,
+  deployment: Deployment | null,
+  now: Date,
+): TargetDecision<Outcome> {
+  if (!target || deployment?.organizationId !== device.organizationId) {
+    return { result: notFound('This device in this deployment') };
   }
+  const situation = situationOf(target, deployment);
+  const verdict = judgeReport(situation, {
+    status: report.status,
+    attempt: report.attempt,
+    errorMessage: report.error_message,
+  });
+  const answer: StatusAnswer = {
+    status: 'success',
+    message: `Recorded: ${report.status}`,
+    directive: shouldAbort(situation, report.status) ? 'abort' : 'continue',
+  };
+  switch (verdict.kind) {
+    case 'apply':
+      return {
+        result: answer,
+        ...record(target, deployment, report, verdict.status, now),
+      };
+    case 'repeat':
+      return isWorking(target.status)
+        ? { result: answer, next: signOfLife(target, report, now) }
+        : { result: answer };
+    case 'rollback_failed':
+      return { result: answer, ...rollbackFailed(target, deployment, report) };
+    case 'future_attempt':
+      return {
+        result: invalidRequest([
+          { path: 'attempt', message: `the device is at attempt ${target.attempt}` },
+        ]),
+      };
+    default:
+      return { result: rejected(verdict.kind, target, report) };
+  }
+}
 
-  #record(
-    target: Target,
-    deployment: Deployment,
-    report: StatusReport,
-    status: Exclude<Target['status'], 'pending'>,
-  ): Pick<TargetDecision<Outcome>, 'next' | 'installedVersion' | 'events'> {
-    const now = this.#clock.now();
-    const ended = isEnded(status);
-    const onRequest = status === 'rolled_back' && target.rollbackVersion !== null;
-    const next: Target = {
-      ...target,
-      status,
-      progress: ended ? null : (report.progress ?? null),
-      startedAt: target.startedAt ?? now,
-      completedAt: ended ? now : null,
-      lastReportAt: now,
-      errorMessage: report.error_message ?? null,
-      timedOut: false,
-      skipReason: status === 'skipped' ? 'aborted' : null,
-      rolledBackOnRequest: onRequest,
-      ...(status === 'rolled_back' && { rollbackVersion: null, rollbackRequestedBy: null }),
-    };
-    const installedVersion = versionAfter(target, deployment, report, status);
-    return {
-      next,
-      ...(installedVersion !== null && { installedVersion }),
-      events: endEvents(next, deployment, installedVersion),
-    };
-  }
+function record(
+  target: Target,
+  deployment: Deployment,
+  report: StatusReport,
+  status: Exclude<Target['status'], 'pending'>,
+  now: Date,
+): Pick<TargetDecision<Outcome>, 'next' | 'installedVersion' | 'events'> {
+  const ended = isEnded(status);
+  const onRequest = status === 'rolled_back' && target.rollbackVersion !== null;
+  const next: Target = {
+    ...target,
+    status,
+    progress: ended ? null : (report.progress ?? null),
+    startedAt: target.startedAt ?? now,
+    completedAt: ended ? now : null,
+    lastReportAt: now,
+    errorMessage: report.error_message ?? null,
+    timedOut: false,
+    skipReason: status === 'skipped' ? 'aborted' : null,
+    rolledBackOnRequest: onRequest,
+    ...(status === 'rolled_back' && { rollbackVersion: null, rollbackRequestedBy: null }),
+  };
+  const installedVersion = versionAfter(target, deployment, report, status);
+  return {
+    next,
+    ...(installedVersion !== null && { installedVersion }),
+    events: endEvents(next, deployment, installedVersion),
+  };
+}
 
-  #signOfLife(target: Target, report: StatusReport): Target {
-    return {
-      ...target,
-      lastReportAt: this.#clock.now(),
-      progress: report.progress ?? target.progress,
-    };
-  }
+function signOfLife(target: Target, report: StatusReport, now: Date): Target {
+  return {
+    ...target,
+    lastReportAt: now,
+    progress: report.progress ?? target.progress,
+  };
 }
 
 function situationOf(target: Target, deployment: Deployment): TargetSituation {

@@ -25,6 +25,8 @@ export interface GaugeSources {
   pool(): PoolFigures;
   /** Open event streams of this process. */
   streams(): number;
+  /** Seconds since each periodic work was last done to its end, by whichever process. */
+  periodicWork(): Promise<Map<string, number>>;
 }
 
 export function addGauges(telemetry: PrometheusTelemetry, sources: GaugeSources): void {
@@ -66,6 +68,19 @@ export function addGauges(telemetry: PrometheusTelemetry, sources: GaugeSources)
       connections.set({ state: 'free' }, figures.free);
       limit.set(figures.max);
       waiting.set(figures.waiting);
+    },
+  });
+
+  const ages = telemetry.gauge(
+    'ota_periodic_work_age_seconds',
+    'How long ago what comes again by itself was last done to its end',
+    ['work'],
+  );
+  telemetry.onScrape({
+    name: 'periodic_work',
+    async read() {
+      ages.reset();
+      for (const [work, age] of await sources.periodicWork()) ages.set({ work }, age);
     },
   });
 

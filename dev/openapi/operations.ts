@@ -178,7 +178,12 @@ export const OPERATIONS: Record<Area, Record<string, Operation>> = {
       example: { previous_version: 'v2.0.0' },
       status: 202,
       answer: 'RollbackAccepted',
-      problems: ['not_found', 'invalid_state', 'previous_version_unknown'],
+      problems: [
+        'not_found',
+        'invalid_state',
+        'newer_version_installed',
+        'previous_version_unknown',
+      ],
     },
     'delete /deployments/:id/devices/:device_id/rollback': {
       id: 'withdrawRollback',

@@ -46,11 +46,15 @@ export const adminClient = {
       }),
     ),
 
-  rollback: (id: string, deviceId: string, previousVersion?: string) =>
+  rollback: (
+    id: string,
+    deviceId: string,
+    { version, force = false }: { version?: string | undefined; force?: boolean } = {},
+  ) =>
     answerOf(
       api.POST('/deployments/{id}/devices/{device_id}/rollback', {
         params: ofTarget(id, deviceId),
-        body: previousVersion ? { previous_version: previousVersion } : {},
+        body: { ...(version && { previous_version: version }), ...(force && { force }) },
       }),
     ),
 

@@ -98,6 +98,7 @@ export const confirm = {
     versionHelp: 'Leave empty for the version before this deployment.',
     versionNeeded: 'The version before this deployment is unknown; name the one to go back to.',
     button: 'Roll back 1 device',
+    force: 'Roll back anyway',
     manyTitle: (count: number) => `Roll back ${devices(count)}?`,
     manyBody: (count: number) =>
       count === 1

@@ -91,6 +91,9 @@ export const eventFact: Record<string, string> = {
   superseded: 'superseded by a newer deployment',
   not_checked_in: 'did not check in',
   device_removed: 'removed from Ops-Center',
+  removed: 'removed from Ops-Center',
+  moved: 'moved to another organization',
+  not_registered: 'never registered',
   cancelled: 'cancelled',
   aborted: 'stopped by the device',
 };

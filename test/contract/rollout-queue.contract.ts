@@ -2,6 +2,7 @@
 import { EventEmitter, once } from 'node:events';
 import { randomBytes, randomUUID } from 'node:crypto';
 
+import { Queue, createPostgresBackend, withBackend } from 'bullmq';
 import { expect } from 'chai';
 import { pino } from 'pino';
 
@@ -17,7 +18,7 @@ import { PrometheusTelemetry } from '../../backend/observability/prometheus-tele
 import { TOKENS } from '../../backend/tokens.ts';
 import { createProcessors, type JobProcessors } from '../../jobs/processors.ts';
 import type { QueueLocation } from '../../jobs/queue-backend.ts';
-import type { JobName } from '../../jobs/queue.ts';
+import { QUEUE_NAME, UnusableJobError, type JobName } from '../../jobs/queue.ts';
 import { RolloutQueue } from '../../jobs/rollout-queue.ts';
 import { RolloutWorkers } from '../../jobs/workers.ts';
 import { createFakeHost } from '../support/fake-host.ts';
@@ -26,7 +27,6 @@ import { createTestDatabase } from '../support/test-database.ts';
 import { waitFor } from '../../dev/wait-for.ts';
 import type { QueueStore } from './queue-stores.ts';
 
-const NEVER = 3_600;
 const logger = pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' });
 
 const ROLLING_BY_FIVE: DeploymentDraft = {
@@ -70,8 +70,6 @@ class Recorder {
       'pass-gate': note('pass-gate'),
       'skip-pending': note('skip-pending'),
       'scheduled-start': note('scheduled-start'),
-      'sweep-timeouts': note('sweep-timeouts'),
-      reconcile: note('reconcile'),
     };
   }
 
@@ -125,16 +123,10 @@ export function rolloutQueueContract(
 
     async function work(
       processors: JobProcessors,
-      settings: { every?: number; concurrency?: number } = {},
+      settings: { concurrency?: number } = {},
     ): Promise<RolloutWorkers> {
-      const { every = NEVER, concurrency = 5 } = settings;
-      const worker = new RolloutWorkers(
-        location,
-        queue,
-        processors,
-        { concurrency, every: { 'sweep-timeouts': every, reconcile: every } },
-        logger,
-      );
+      const { concurrency = 5 } = settings;
+      const worker = new RolloutWorkers(location, queue, processors, { concurrency }, logger);
       workers.push(worker);
       await worker.open();
       return worker;
@@ -180,9 +172,9 @@ export function rolloutQueueContract(
     });
 
     it('counts a job that is due as overdue, even when no worker wakes it', async () => {
-      await queue.keepComing('reconcile', 1);
+      await queue.startAt(randomUUID(), new Date(Date.now() + 500));
       await waitFor(async () => (await queue.figures()).lagSeconds > 1.5, {
-        describe: 'the periodic job that nobody takes is overdue',
+        describe: 'the scheduled job that nobody takes is overdue',
       });
     });
 
@@ -220,7 +212,7 @@ export function rolloutQueueContract(
         telemetry: new PrometheusTelemetry(),
       });
       const service = container.get(RolloutService);
-      const recorder = new Recorder(createProcessors(service, queue));
+      const recorder = new Recorder(createProcessors(service));
       const devices = await insertDevices(database.knex, 12, { organizationId });
       await work(recorder.processors);
       await work(recorder.processors);
@@ -305,7 +297,6 @@ export function rolloutQueueContract(
       };
       const { 'release-batch': release, 'pass-gate': pass } = createProcessors(
         rollout as unknown as RolloutService,
-        queue,
       );
       const recorder = new Recorder({ 'release-batch': release, 'pass-gate': pass });
       await work(recorder.processors);
@@ -323,28 +314,53 @@ export function rolloutQueueContract(
       expect(reached).to.deep.equal([usable]);
     });
 
-    it('F64 keeps periodic jobs coming, also after the store forgot everything', async () => {
+    it('F64 takes jobs again after the store forgot everything', async () => {
       const recorder = new Recorder();
-      await work(recorder.processors, { every: 1 });
-      await recorder.begun('reconcile', 2);
-      await recorder.begun('sweep-timeouts', 2);
+      await work(recorder.processors);
+      await queue.passGate(randomUUID());
+      await recorder.done('pass-gate', 1);
       await store.empty(prefix);
-      const { length: reconciled } = recorder.of('reconcile');
-      const { length: swept } = recorder.of('sweep-timeouts');
-      await recorder.begun('reconcile', reconciled + 2);
-      await recorder.begun('sweep-timeouts', swept + 2);
-      const id = randomUUID();
-      await queue.passGate(id);
-      await recorder.begun('pass-gate');
+      await queue.passGate(randomUUID());
+      await recorder.done('pass-gate', 2);
     });
 
-    it('has periodic jobs once, however many workers keep them', async () => {
+    it('G01 the id of a scheduled start does not outlive its job', async () => {
+      const id = randomUUID();
+      let failures = 0;
+      const recorder = new Recorder({
+        'scheduled-start': () =>
+          failures++ === 0
+            ? Promise.reject(new UnusableJobError('scheduled-start', 'for good'))
+            : Promise.resolve(),
+      });
+      await work(recorder.processors);
+      await queue.startAt(id, new Date());
+      await recorder.begun('scheduled-start');
+      await waitFor(
+        async () => {
+          const { waiting, active, delayed } = await queue.figures();
+          return waiting + active + delayed === 0;
+        },
+        { describe: 'the job has failed for good' },
+      );
+      await queue.startAt(id, new Date());
+      await recorder.done('scheduled-start', 1);
+    });
+
+    it('G01 takes away what the release before kept coming, and does none of it', async () => {
+      const former = rawQueue(location);
+      for (const name of ['reconcile', 'sweep-timeouts']) {
+        await former.upsertJobScheduler(name, { every: 1_000 }, { name, data: {} });
+      }
       const recorder = new Recorder();
-      await Promise.all([1, 2, 3].map(() => work(recorder.processors, { every: 1 })));
-      await recorder.begun('reconcile', 4);
-      const times = recorder.of('reconcile').map(({ at }) => at);
-      // Three times as many would take a third of the time.
-      expect((times[3] ?? 0) - (times[1] ?? 0)).to.be.above(1_200);
+      await work(recorder.processors);
+      expect(await former.getJobSchedulers()).to.deep.equal([]);
+      await former.add('reconcile', {});
+      await waitFor(async () => (await former.getJobCountByTypes('wait', 'active')) === 0, {
+        describe: 'a leftover job is worked off',
+      });
+      expect(await former.getFailedCount()).to.equal(0);
+      await former.close();
     });
 
     it('F70 closes a worker only after the job at work is done', async () => {
@@ -385,7 +401,7 @@ export function rolloutQueueContract(
       await queue.skipPending(id);
       await queue.passGate(id);
       await older.done('pass-gate', 1);
-      await waitFor(async () => (await queue.figures()).delayed > 2, {
+      await waitFor(async () => (await queue.figures()).delayed > 0, {
         describe: 'the older worker gives the job back',
       });
       await olderWorker.close();
@@ -397,8 +413,9 @@ export function rolloutQueueContract(
 
     it('F64 F70 closes a worker while the store is away, and leaves nothing open', async () => {
       const recorder = new Recorder();
-      const worker = await work(recorder.processors, { every: 1 });
-      await recorder.done('reconcile', 1);
+      const worker = await work(recorder.processors);
+      await queue.passGate(randomUUID());
+      await recorder.done('pass-gate', 1);
       const before = process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
       await store.goAway();
       try {
@@ -478,4 +495,15 @@ export function rolloutQueueContract(
       if (location.kind === 'redis') expect(location.prefix).to.equal(`{${prefix}}`);
     });
   });
+}
+
+/** The queue as a release before this one used it. */
+function rawQueue(location: QueueLocation): Queue {
+  if (location.kind === 'redis') {
+    const { connect, prefix } = location;
+    return new Queue(QUEUE_NAME, { connection: connect('producer'), prefix });
+  }
+  const { Queue: PostgresQueue } = withBackend(createPostgresBackend);
+  const { connection } = location;
+  return new PostgresQueue(QUEUE_NAME, { connection }) as unknown as Queue;
 }

@@ -315,7 +315,7 @@ describe('who may do what', () => {
       await stage
         .knex('edge_devices')
         .where({ id: before.device.id })
-        .update({ organization_id: stranger.organizationId });
+        .update({ organization_id: stranger.organizationId, device_name: randomUUID() });
       expect(await before.offered(before.device)).to.equal(null);
     });
 
@@ -325,7 +325,7 @@ describe('who may do what', () => {
       await stage
         .knex('edge_devices')
         .where({ id: former.device.id })
-        .update({ organization_id: stranger.organizationId });
+        .update({ organization_id: stranger.organizationId, device_name: randomUUID() });
       await former.report(former.device, formerId, 'completed').expect(404);
       expect((await former.detail(formerId)).progress).to.include({ pending: 1, completed: 0 });
     });

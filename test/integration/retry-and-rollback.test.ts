@@ -190,9 +190,29 @@ describe('second chances', () => {
       const older = await completed();
       const newer = await fleet.roll({ target_version: 'v3.0.0' });
       await fleet.reports(fleet.device, newer, 'completed');
-      await ask(older).expect(202);
+      await ask(older, { force: true }).expect(202);
       await fleet.reports(fleet.device, older, 'rolled_back');
       expect(await fleet.installedVersion(fleet.device)).to.equal('v2.0.0');
+    });
+
+    it('Superseded rollback: says what it would undo, unless it is forced', async () => {
+      const older = await completed();
+      const newer = await fleet.roll({
+        deployment_name: 'The newer one',
+        target_version: 'v3.0.0',
+      });
+      await fleet.reports(fleet.device, newer, 'completed');
+      for (const body of [{}, { force: false }, { previous_version: 'v1.0.0' }]) {
+        const answer = await ask(older, body).expect(409);
+        const { code, detail } = answer.body as Problem;
+        expect(code).to.equal('newer_version_installed');
+        expect(detail).to.include('The newer one').and.include('v3.0.0').and.include(newer);
+      }
+      expect(await fleet.poll(fleet.device)).not.to.have.property('rollback');
+      await ask(older, { force: true }).expect(202);
+      // Going back from the newest needs no force, and neither does a device that went back already.
+      await fleet.reports(fleet.device, older, 'rolled_back');
+      await ask(newer).expect(202);
     });
 
     it('that the device cannot carry out leaves the state, says why, and can be asked again', async () => {

@@ -275,7 +275,7 @@ describe('time limits', () => {
         'the device was removed from Ops-Center',
       );
       const event = (await fleet.events(id)).find(({ type }) => type === 'devices_skipped');
-      expect(event?.data).to.deep.equal({ reason: 'device_removed', devices: 1 });
+      expect(event?.data).to.deep.equal({ reason: 'removed', devices: 1 });
     });
 
     it('and comes after all with the result of an offer it had, is recorded', async () => {

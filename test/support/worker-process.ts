@@ -9,6 +9,7 @@ const knex = knexFactory({
   connection: process.env['DATABASE_URL'] as string,
   pool: { min: 0, max: 5 },
 });
-const host = await createFakeHost({ knex, role: 'worker' });
+const config: unknown = JSON.parse(process.env['WORKER_CONFIG'] ?? '{}');
+const host = await createFakeHost({ knex, role: 'worker', config });
 await activate(host.context);
 console.log('working');

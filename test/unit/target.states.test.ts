@@ -82,6 +82,15 @@ const TABLE: Record<string, Row> = {
     target: { status: 'failed', timedOut: true, errorMessage: 'no report for 60 minutes' },
     verdicts: 'stale stale stale apply apply apply stale',
   },
+  'failed, since the server gave up waiting, and asked to go back': {
+    target: {
+      status: 'failed',
+      timedOut: true,
+      errorMessage: 'no report for 60 minutes',
+      rollbackRequested: true,
+    },
+    verdicts: 'stale stale stale apply apply apply stale',
+  },
   rolled_back: {
     target: { status: 'rolled_back' },
     verdicts: 'stale stale stale stale stale same stale',

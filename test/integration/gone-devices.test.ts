@@ -1,0 +1,132 @@
+import { randomUUID } from 'node:crypto';
+
+import { expect } from 'chai';
+
+import type { TargetPage } from '../../backend/contract/admin-api.ts';
+import type { Problem } from '../../backend/contract/problem.ts';
+import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
+import type { SeededDevice } from '../support/seed.ts';
+
+const MANY_STATES = ['pending', 'downloading', 'installing', 'verifying'] as const;
+
+/** How a device stops being one of its organization's, and what its targets then say. */
+const WAYS = {
+  removed: (stage: Stage, device: SeededDevice) =>
+    stage.knex('edge_devices').where({ id: device.id }).delete(),
+  moved: (stage: Stage, device: SeededDevice) =>
+    stage
+      .knex('edge_devices')
+      .where({ id: device.id })
+      .update({
+        organization_id: stage.host.otherOrganizationId,
+        device_name: `elsewhere-${randomUUID()}`,
+        firmware_version: 'v9.9.9',
+      }),
+  not_registered: (stage: Stage, device: SeededDevice) =>
+    stage
+      .knex('edge_devices')
+      .where({ id: device.id })
+      .update({ device_id: `pending-${randomUUID()}`, status: 'pending' }),
+};
+
+describe('devices that are gone', () => {
+  let stage: Stage;
+  let fleet: Fleet;
+
+  before(async () => {
+    stage = await openStage({ config: { timeout_sweep_seconds: 1, reconcile_seconds: 1 } });
+  });
+  after(() => stage.close());
+
+  for (const [way, go] of Object.entries(WAYS)) {
+    for (const paused of [false, true]) {
+      it(`G15 ${way}, whatever they were doing: skipped, never failed${paused ? ', also while paused' : ''}`, async () => {
+        fleet = await openFleet(stage, MANY_STATES.length + 1);
+        const id = await fleet.roll({ policy: { pickup_timeout_hours: null } });
+        const [stays, ...gone] = fleet.devices as [SeededDevice, ...SeededDevice[]];
+        for (const [index, status] of MANY_STATES.entries()) {
+          const device = gone[index] as SeededDevice;
+          if (status !== 'pending') await fleet.reports(device, id, status);
+        }
+        if (paused) await fleet.act(id, 'pause');
+        for (const device of gone) await go(stage, device);
+        const { progress, status } = await fleet.until(
+          id,
+          (detail) => detail.progress.skipped === gone.length,
+        );
+        expect(progress).to.include({ failed: 0, pending: 1 });
+        expect(status).to.equal(paused ? 'paused' : 'in_progress');
+        const events = (await fleet.events(id)).filter(({ type }) => type === 'devices_skipped');
+        expect(events.map(({ data }) => data?.['reason'])).to.deep.equal(gone.map(() => way));
+        const rows = await stage
+          .knex('ota_deployment_devices')
+          .where({ deployment_id: id, status: 'skipped' })
+          .pluck('skip_reason');
+        expect(rows).to.deep.equal(gone.map(() => way));
+        if (paused) await fleet.act(id, 'resume');
+        await fleet.reports(stays, id, 'completed');
+        expect((await fleet.detail(id)).status).to.equal('completed');
+      });
+    }
+
+    it(`G15 ${way}: asked to go back is a 409, an open request ends, and a retry leaves it alone`, async () => {
+      fleet = await openFleet(stage, 3);
+      const id = await fleet.roll();
+      const [asked, late, failed] = fleet.devices as [SeededDevice, SeededDevice, SeededDevice];
+      await fleet.all([asked, late], id, 'completed');
+      await fleet.reports(failed, id, 'failed');
+      const rollback = (device: SeededDevice) =>
+        fleet.post(`/deployments/${id}/devices/${device.id}/rollback`);
+      await rollback(asked).expect(202);
+      for (const device of fleet.devices) await go(stage, device);
+      const answer = await rollback(late);
+      expect([answer.status, (answer.body as Problem).code]).to.deep.equal([409, 'invalid_state']);
+      expect((answer.body as Problem).detail).to.match(/removed|moved|never registered/);
+      await fleet.until(id, ({ devices }) =>
+        devices.every((target) => target.rollback_requested === null),
+      );
+      expect(await fleet.eventTypes(id)).to.include('rollback_withdrawn');
+      for (const body of [{}, { device_ids: [failed.id] }]) {
+        const retry = await fleet.post(`/deployments/${id}/retry`, body);
+        expect([retry.status, (retry.body as Problem).code]).to.deep.equal([409, 'invalid_state']);
+      }
+    });
+  }
+
+  it('G14 a moved device is shown to its old organization as it was, and found by nothing newer', async () => {
+    fleet = await openFleet(stage, 2);
+    const id = await fleet.roll();
+    const [moved] = fleet.devices as [SeededDevice];
+    await fleet.reports(moved, id, 'completed');
+    const before = await fleet.target(id, moved);
+    await WAYS.moved(stage, moved);
+
+    const after = await fleet.target(id, moved);
+    expect(after).to.include({ device_name: before.device_name, current_version: 'v2.1.0' });
+    const found = async (search: string) => {
+      const answer = await fleet.get(`/deployments/${id}/devices?search=${search}`).expect(200);
+      return (answer.body as TargetPage).devices.map(({ device_id }) => device_id);
+    };
+    expect(await found('elsewhere')).to.deep.equal([]);
+    expect(await found('v9.9.9')).to.deep.equal([]);
+    expect(await found(before.device_name ?? '')).to.deep.equal([moved.id]);
+    expect(await found(moved.id)).to.deep.equal([moved.id]);
+    expect(await found(moved.hardwareId)).to.deep.equal([]);
+    expect(JSON.stringify(await fleet.detail(id))).not.to.match(/elsewhere|v9\.9\.9/);
+  });
+
+  it('G14 a device that times out after it moved has not failed', async () => {
+    fleet = await openFleet(stage, 5);
+    const id = await fleet.roll({ policy: { failure_min_devices: 1, device_timeout_minutes: 1 } });
+    await fleet.all(fleet.devices, id, 'downloading');
+    for (const device of fleet.devices.slice(0, 4)) await WAYS.moved(stage, device);
+    await stage
+      .knex('ota_deployment_devices')
+      .where({ deployment_id: id })
+      .whereNot({ device_id: fleet.devices[4]?.id })
+      .update({ last_report_at: stage.knex.raw(`now() - interval '1 hour'`) });
+    const { status, progress } = await fleet.until(id, (detail) => detail.progress.skipped === 4);
+    expect(status).to.equal('in_progress');
+    expect(progress).to.include({ failed: 0, in_progress: 1 });
+  });
+});

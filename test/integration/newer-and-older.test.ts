@@ -1,0 +1,133 @@
+import { expect } from 'chai';
+import type { Knex } from 'knex';
+
+import { waitFor } from '../../dev/wait-for.ts';
+import {
+  openFleet,
+  openServer,
+  openStage,
+  type Fleet,
+  type Stage,
+} from '../support/ota-scenario.ts';
+
+describe('nothing old after new', () => {
+  let stage: Stage;
+  let fleet: Fleet;
+
+  before(async () => {
+    stage = await openStage();
+  });
+  after(() => stage.close());
+
+  beforeEach(async () => {
+    fleet = await openFleet(stage, 1);
+  });
+
+  const waitsForLock = () =>
+    waitFor(
+      async () => {
+        const { rows } = await stage.knex.raw<{ rows: unknown[] }>(
+          `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
+        );
+        return rows.length > 0;
+      },
+      { describe: 'somebody waits for a lock' },
+    );
+
+  async function holding<T>(
+    id: string,
+    work: (free: () => Promise<unknown>) => Promise<T>,
+  ): Promise<T> {
+    const blocker: Knex.Transaction = await stage.knex.transaction();
+    await blocker.raw('SELECT 1 FROM ota_deployments WHERE id = ? FOR UPDATE', [id]);
+    try {
+      return await work(() => blocker.rollback());
+    } finally {
+      if (!blocker.isCompleted()) await blocker.rollback();
+    }
+  }
+
+  for (const named of [false, true]) {
+    for (const first of ['retry', 'completion'] as const) {
+      it(`G08 a retry of the older ${named ? 'for the device ' : ''}and a completion of the newer at once, ${first} first`, async () => {
+        const older = await fleet.roll();
+        await fleet.reports(fleet.device, older, 'failed');
+        const newer = await fleet.roll({ target_version: 'v3.0.0' });
+        await fleet.reports(fleet.device, newer, 'downloading');
+        const retry = () =>
+          fleet.post(`/deployments/${older}/retry`, named ? { device_ids: [fleet.device.id] } : {});
+        const complete = () => fleet.report(fleet.device, newer, 'completed');
+        // Both have begun before either can decide.
+        await holding(newer, async (free) => {
+          const running = (first === 'retry' ? [retry, complete] : [complete, retry]).map(
+            async (ask) => ask(),
+          );
+          await waitsForLock();
+          await free();
+          await Promise.all(running);
+        });
+        expect((await fleet.target(newer, fleet.device)).status).to.equal('completed');
+        expect((await fleet.target(older, fleet.device)).status).to.be.oneOf(['failed', 'skipped']);
+        expect(await fleet.offered(fleet.device)).to.equal(null);
+      });
+    }
+  }
+
+  for (const status of ['pending', 'downloading', 'installing', 'verifying'] as const) {
+    it(`G08 a completion ends what is ${status} in an older deployment`, async () => {
+      const older = await fleet.roll();
+      if (status !== 'pending') await fleet.reports(fleet.device, older, status);
+      const newer = await fleet.roll({ target_version: 'v3.0.0' });
+      await fleet.reports(fleet.device, newer, 'completed');
+      const target = await fleet.target(older, fleet.device);
+      expect([target.status, target.error_message]).to.deep.equal([
+        'skipped',
+        'superseded by Firmware Update v2.1.0 (v3.0.0)',
+      ]);
+      expect((await fleet.detail(older)).status).to.equal('completed');
+      expect(await fleet.offered(fleet.device)).to.equal(null);
+    });
+  }
+
+  it('G08 a deployment whose creation took long is newer than what was committed meanwhile', async () => {
+    const other = await openServer(stage.knex);
+    try {
+      // The creation has begun, and waits in the middle.
+      const blocker = await stage.knex.transaction();
+      await blocker.raw('LOCK TABLE ota_events IN ACCESS EXCLUSIVE MODE');
+      const slow = fleet.create({ deployment_name: 'slow' });
+      await waitsForLock();
+      await blocker.rollback();
+      const [first, second, third] = await Promise.all([
+        slow,
+        fleet.through(other.host).create({ deployment_name: 'quick' }),
+        fleet.create({ deployment_name: 'another' }),
+      ]);
+      const rows = await stage
+        .knex('ota_deployments')
+        .whereIn('id', [first.deployment_id, second.deployment_id, third.deployment_id])
+        .select<{ created_at: Date; xmin: string }[]>('created_at');
+      const times = rows.map((row) => row.created_at.getTime());
+      expect(new Set(times).size).to.equal(3);
+    } finally {
+      await other.close();
+    }
+  });
+
+  it('G08 creations are dated in the order of their commits', async () => {
+    const ids = await Promise.all(
+      Array.from({ length: 12 }, async () => (await fleet.create()).deployment_id),
+    );
+    const rows = await stage
+      .knex('ota_deployments')
+      .whereIn('id', ids)
+      .orderBy('created_at')
+      .select<{ id: string; created_at: Date }[]>('id', 'created_at');
+    const times = rows.map((row) => row.created_at.getTime());
+    expect(new Set(times).size).to.equal(ids.length);
+    // The one that is offered is the newest, whichever was asked for first.
+    for (const id of ids) await fleet.act(id, 'start');
+    await fleet.untilReleased(rows.at(-1)?.id ?? '', 1);
+    expect(await fleet.offered(fleet.device)).to.equal(rows.at(-1)?.id);
+  });
+});
