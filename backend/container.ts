@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { Container, type ServiceIdentifier } from 'inversify';
+import type { Knex } from 'knex';
 import { KnexEventRepository } from './audit/event.repository.ts';
 import type { PluginConfig } from './config.ts';
 import { KnexUnitOfWork } from './database/knex-unit-of-work.ts';
@@ -38,6 +39,8 @@ import { TOKENS } from './tokens.ts';
 /** What the container is given ready-made. */
 export interface ContainerParts {
   host: HostContext;
+  /** The plugin's own, over the pool of the host's. */
+  knex: Knex;
   config: PluginConfig;
   jobs: RolloutJobs;
   telemetry: Telemetry;
@@ -45,11 +48,11 @@ export interface ContainerParts {
 
 /** The composition root: the only file that knows which class stands behind which interface. */
 export function createContainer(parts: ContainerParts): Container {
-  const { host, config, jobs, telemetry } = parts;
+  const { host, knex, config, jobs, telemetry } = parts;
   const container = new Container({ defaultScope: 'Singleton' });
   container.bind(TOKENS.Config).toConstantValue(config);
   container.bind(TOKENS.Logger).toConstantValue(host.logger);
-  container.bind(TOKENS.Knex).toConstantValue(host.database.knex);
+  container.bind(TOKENS.Knex).toConstantValue(knex);
   container.bind(TOKENS.Notices).toConstantValue(host.events);
   container.bind(TOKENS.RolloutJobs).toConstantValue(jobs);
   container.bind(TOKENS.Telemetry).toConstantValue(telemetry);

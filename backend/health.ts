@@ -1,4 +1,7 @@
 import type { Knex } from 'knex';
+import { obstacle } from './database/database-errors.ts';
+import { KnexUnitOfWork, asKnex } from './database/knex-unit-of-work.ts';
+import { LIMITS } from './kernel/time-limits.ts';
 import { pendingMigrations } from '../migrations/migrator.ts';
 import type { RolloutJobs } from './deployments/rollout-jobs.ts';
 import type { PluginHealth } from './host-contract.ts';
@@ -6,7 +9,7 @@ import type { PluginHealth } from './host-contract.ts';
 /** Whether the plugin can do its work now: what `health()` tells the host. */
 export async function checkHealth(knex: Knex, jobs: RolloutJobs): Promise<PluginHealth> {
   const [database, queue, migrations] = await Promise.all([
-    attempt(knex.raw('SELECT 1'), 'The database does not answer.'),
+    databaseHealth(knex),
     attempt(jobs.assertAvailable(), 'The job queue does not answer.'),
     migrationHealth(knex),
   ]);
@@ -17,6 +20,23 @@ export async function checkHealth(knex: Knex, jobs: RolloutJobs): Promise<Plugin
 }
 
 type Check = PluginHealth['checks'][string];
+
+/** Proves a write: a database that is read-only, full or locked answers questions all the same. */
+async function databaseHealth(knex: Knex): Promise<Check> {
+  try {
+    await new KnexUnitOfWork(knex).run((tx) => proveWrite(asKnex(tx)), LIMITS.health);
+    return { healthy: true };
+  } catch (error) {
+    return { healthy: false, detail: obstacle(error) };
+  }
+}
+
+async function proveWrite(knex: Knex): Promise<void> {
+  await knex.raw(
+    `INSERT INTO ota_leases (name, expires_at) VALUES ('health', now())
+     ON CONFLICT (name) DO UPDATE SET expires_at = excluded.expires_at`,
+  );
+}
 
 /** Anybody may ask a host how it is, so what the error says of addresses and names stays here. */
 async function attempt(check: PromiseLike<unknown>, detail: string): Promise<Check> {

@@ -12,6 +12,7 @@ import { DeploymentController } from './deployments/deployment.controller.ts';
 import { RolloutService } from './deployments/rollout.service.ts';
 import { requireUsableTables } from './database/trial-write.ts';
 import { KnexLeases } from './database/leases.ts';
+import { pluginKnex } from './database/plugin-knex.ts';
 import { poolFigures } from './database/pool-figures.ts';
 import { DeviceController } from './devices/device.controller.ts';
 import { FleetController } from './devices/fleet.controller.ts';
@@ -46,26 +47,27 @@ export const activate: Activate = async (given) => {
   const teardown = new Teardown(host.logger);
   try {
     const config = readConfig(host.config);
+    const knex = pluginKnex(host.database.knex);
     if (config.migrate) await migrateUp(host.database.knex);
-    await requireUsableTables(host.database.knex);
+    await requireUsableTables(knex);
     const location = await locateQueue(host.redis, host.database.knex, config.queue_prefix);
     const queue = new RolloutQueue(location, host.logger);
     teardown.add('queue', () => queue.close());
     await queue.open();
     const telemetry = new PrometheusTelemetry();
-    const container = createContainer({ host, config, jobs: queue, telemetry });
+    const container = createContainer({ host, knex, config, jobs: queue, telemetry });
     addGauges(telemetry, {
       queue: () => queue.figures(),
       pool: () => poolFigures(host.database.knex),
       streams: () => container.get(EventStreams).size,
-      periodicWork: () => new KnexLeases(host.database.knex).ages(),
+      periodicWork: () => new KnexLeases(knex).ages(),
     });
     teardown.add('change feed', () => container.get(TOKENS.ChangeFeed).close());
 
     if (host.role !== 'worker') serve(host, config, container, teardown);
     if (host.role !== 'api') await work(host, config, container, location, queue, teardown);
     return {
-      health: () => checkHealth(host.database.knex, queue),
+      health: () => checkHealth(knex, queue),
       metrics: () => telemetry.exposition(),
       deactivate: () => teardown.run(),
     };
@@ -165,7 +167,7 @@ async function work(
         run: () => rollout.sweepTimeouts(),
       },
     ].map((task) => observedTask(task, container.get(TOKENS.Telemetry))),
-    new KnexLeases(host.database.knex),
+    new KnexLeases(container.get(TOKENS.Knex)),
     host.logger,
   );
   teardown.add('periodic work', () => periodic.close());

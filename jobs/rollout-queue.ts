@@ -17,6 +17,7 @@ import { logSparingly } from './sparing-log.ts';
 /** A queue that does not take a job within this time counts as away. */
 const PATIENCE_MS = 3_000;
 const RETRY_AFTER_SECONDS = 5;
+const PROOF_SECONDS = 60;
 
 const JOB_OPTIONS: JobsOptions = {
   attempts: 8,
@@ -40,10 +41,13 @@ export class RolloutQueue implements RolloutJobs {
     | 'on'
   >;
   readonly #redis: Redis | undefined;
+  /** Key of what is written to see whether Redis takes anything. */
+  readonly #proof: string = '';
 
   constructor(location: QueueLocation, logger: Logger) {
     if (location.kind === 'redis') {
       this.#redis = location.connect('producer');
+      this.#proof = `${location.prefix}:proof`;
       this.#queue = new Queue(QUEUE_NAME, {
         connection: this.#redis,
         prefix: location.prefix,
@@ -74,7 +78,8 @@ export class RolloutQueue implements RolloutJobs {
 
   async assertAvailable(): Promise<void> {
     // On PostgreSQL the queue is away exactly when the database is, which says so itself.
-    if (this.#redis) await this.#reach(this.#redis.ping());
+    // One that is full or a replica answers a ping, and takes no job.
+    if (this.#redis) await this.#reach(this.#redis.set(this.#proof, '1', 'EX', PROOF_SECONDS));
   }
 
   async releaseBatch(deploymentId: string, batch: number): Promise<void> {

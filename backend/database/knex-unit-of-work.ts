@@ -1,8 +1,12 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { inject, injectable } from 'inversify';
 import type { Knex } from 'knex';
+import type { Client } from 'pg';
 import type { Transaction, TransactionLimits, UnitOfWork } from '../kernel/unit-of-work.ts';
 import { TOKENS } from '../tokens.ts';
-import { isTransactionConflict } from './database-errors.ts';
+import { isDatabaseUnavailable, isTransactionConflict, outcomeUnknown } from './database-errors.ts';
+import { endLimit, setLimit } from './plugin-knex.ts';
+import { LIMITS } from '../kernel/time-limits.ts';
 
 const MAX_TRIES = 5;
 /**
@@ -10,12 +14,18 @@ const MAX_TRIES = 5;
  * its locks; after this time of silence PostgreSQL ends its session, and the others go on.
  */
 const MAX_SILENCE_MS = 10_000;
+/** A transaction without a limit of its own. */
+const NO_LIMIT_MS = 600_000;
+/** How long a database that went away in a commit is asked what became of it. */
+const STATUS_TRIES = 6;
+const STATUS_RETRY_MS = 500;
 
 /** Limits for this transaction only, and the time, in one round trip; 0 is PostgreSQL's "no limit". */
 const BEGIN = `
   SELECT set_config('idle_in_transaction_session_timeout', '${MAX_SILENCE_MS}', true),
          set_config('lock_timeout', ?, true),
          set_config('statement_timeout', ?, true),
+         CASE WHEN NOT pg_is_in_recovery() THEN pg_current_xact_id()::text END AS id,
          extract(epoch FROM clock_timestamp())::double precision * 1000 AS now`;
 
 @injectable()
@@ -26,14 +36,58 @@ export class KnexUnitOfWork implements UnitOfWork {
     this.#knex = knex;
   }
 
-  async run<T>(work: (tx: Transaction) => Promise<T>, limits: TransactionLimits = {}): Promise<T> {
+  async run<T>(
+    work: (tx: Transaction) => Promise<T>,
+    limits: TransactionLimits = LIMITS.admin,
+  ): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.#knex.transaction(async (trx) => work(await begin(trx, limits)));
+        return await this.#runOnce(work, limits);
       } catch (error) {
         if (!isTransactionConflict(error) || attempt === MAX_TRIES) throw error;
       }
     }
+  }
+
+  async #runOnce<T>(work: (tx: Transaction) => Promise<T>, limits: TransactionLimits): Promise<T> {
+    let done: { result: T; id: string | null } | undefined;
+    let connection: Client | undefined;
+    try {
+      return await this.#knex.transaction(async (trx) => {
+        connection = await connectionOf(trx);
+        setLimit(connection, limits.statementMs ?? NO_LIMIT_MS);
+        const { tx, id } = await begin(trx, limits);
+        const result = await work(tx);
+        done = { result, id };
+        return result;
+      });
+    } catch (error) {
+      // Nothing is left to do but the commit: whether it was carried out only the database can tell.
+      if (done === undefined || !isDatabaseUnavailable(error)) throw error;
+      if (await this.#wasCommitted(done.id, error)) return done.result;
+      throw error;
+    } finally {
+      if (connection) endLimit(connection);
+    }
+  }
+
+  /** Throws what says that nobody knows. */
+  async #wasCommitted(id: string | null, cause: unknown): Promise<boolean> {
+    for (let tries = 0; id !== null && tries < STATUS_TRIES; tries += 1) {
+      try {
+        const { rows } = await this.#knex.raw<{ rows: [{ status: string | null }] }>(
+          'SELECT pg_xact_status(CAST(? AS xid8)) AS status',
+          [id],
+        );
+        if (rows[0].status === 'committed') return true;
+        if (rows[0].status === 'aborted') return false;
+        if (rows[0].status === null) break;
+      } catch {
+        // Still away, or another server that knows nothing of it.
+      }
+      await delay(STATUS_RETRY_MS);
+    }
+    throw outcomeUnknown(cause);
   }
 }
 
@@ -47,12 +101,20 @@ class KnexTransaction implements Transaction {
   }
 }
 
-async function begin(trx: Knex.Transaction, limits: TransactionLimits): Promise<Transaction> {
-  const { rows } = await trx.raw<{ rows: [{ now: number }] }>(BEGIN, [
+async function begin(
+  trx: Knex.Transaction,
+  limits: TransactionLimits,
+): Promise<{ tx: Transaction; id: string | null }> {
+  const { rows } = await trx.raw<{ rows: [{ now: number; id: string | null }] }>(BEGIN, [
     String(limits.lockMs ?? 0),
     String(limits.statementMs ?? 0),
   ]);
-  return new KnexTransaction(trx, new Date(rows[0].now));
+  return { tx: new KnexTransaction(trx, new Date(rows[0].now)), id: rows[0].id };
+}
+
+/** A transaction has one, and gets it again whenever it asks. */
+async function connectionOf(trx: Knex.Transaction): Promise<Client> {
+  return (trx.client as { acquireConnection(): Promise<Client> }).acquireConnection();
 }
 
 /** The Knex transaction behind what services pass around. */

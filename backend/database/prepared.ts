@@ -1,5 +1,7 @@
 import type { Knex } from 'knex';
 import type { Client, QueryResultRow } from 'pg';
+import { guarded } from './guarded-connection.ts';
+import { limitOf } from './plugin-knex.ts';
 
 /**
  * Runs a named prepared statement, parsed and planned once per connection: Knex itself has none, and
@@ -8,12 +10,14 @@ import type { Client, QueryResultRow } from 'pg';
  *
  * @param text names every column that it returns: with `*`, PostgreSQL refuses the statement from the
  *   moment a newer release adds a column until the connection ends
+ * @param limitMs after so long without an answer the connection is given up; default that of its transaction
  */
 export async function prepared<Row extends QueryResultRow>(
   knex: Knex,
   name: string,
   text: string,
   values: unknown[],
+  limitMs?: number,
 ): Promise<Row[]> {
   const client = knex.client as {
     acquireConnection(): Promise<Client>;
@@ -21,7 +25,9 @@ export async function prepared<Row extends QueryResultRow>(
   };
   const connection = await client.acquireConnection();
   try {
-    const result = await connection.query<Row>({ name, text, values });
+    const result = await guarded(connection, limitMs ?? limitOf(connection), () =>
+      connection.query<Row>({ name, text, values }),
+    );
     return result.rows;
   } finally {
     await client.releaseConnection(connection);

@@ -7,6 +7,7 @@ import type { PluginConfig } from '../config.ts';
 import type { CreatedDeployment, DeploymentPreview } from '../contract/admin-api.ts';
 import { isSameVersion } from '../contract/version.ts';
 import { DomainError, invalidRequest } from '../kernel/errors.ts';
+import { LIMITS } from '../kernel/time-limits.ts';
 import type { UnitOfWork } from '../kernel/unit-of-work.ts';
 import { NO_DEVICES, type ChangeFeed } from '../progress/change-feed.ts';
 import { TOKENS } from '../tokens.ts';
@@ -110,7 +111,7 @@ export class DeploymentCreation {
       ]);
       await this.#deployments.stampCreated(tx, id);
       return inserted;
-    });
+    }, LIMITS.creation);
     const { organizationId } = admin;
     this.#feed.publish([{ deploymentId: id, organizationId, devices: NO_DEVICES }]);
     const trace = { deployment_id: id, request_id: admin.requestId };

@@ -2,6 +2,7 @@ import { inject, injectable } from 'inversify';
 import type { AdminCaller } from '../audit/admin-caller.ts';
 import { DomainError } from '../kernel/errors.ts';
 import { MANY_DEVICES } from '../progress/change-feed.ts';
+import { LIMITS } from '../kernel/time-limits.ts';
 import { TOKENS } from '../tokens.ts';
 import { countFailures } from './batch-gate.ts';
 import { shareOf } from './batch-plan.ts';
@@ -55,7 +56,7 @@ export class DeploymentService {
         if (deployment.status !== 'pending' || !isDue) return;
         await this.#begin(locked, SYSTEM);
       },
-      { limits: { lockMs: 1_000 } },
+      { limits: LIMITS.jobs },
     );
   }
 

@@ -1,7 +1,8 @@
 import { inject, injectable } from 'inversify';
 import type { Logger } from 'pino';
 import type { EventRepository, NewEvent } from '../audit/event.ports.ts';
-import type { Transaction, TransactionLimits, UnitOfWork } from '../kernel/unit-of-work.ts';
+import { LIMITS } from '../kernel/time-limits.ts';
+import type { Transaction, UnitOfWork } from '../kernel/unit-of-work.ts';
 import type { EventType } from '../contract/admin-api.ts';
 import type { Telemetry } from '../observability/telemetry.ports.ts';
 import { MANY_DEVICES } from '../progress/change-feed.ts';
@@ -22,8 +23,6 @@ import { TargetTransitions, type TargetRequest } from './target-transition.servi
 import type { FoundTarget, TargetRepository } from './target.ports.ts';
 import { isEnded, isWorking, type GoneReason } from './target.states.ts';
 
-/** A job that meets a locked deployment gives its place back, and comes again. */
-const JOB_LIMITS: TransactionLimits = { lockMs: 1_000 };
 /** Targets handled by one transaction of a sweep. */
 const CHUNK = 1_000;
 const SKIP_CHUNK = 10_000;
@@ -178,7 +177,7 @@ export class RolloutService {
       const targets = found.filter(({ key }) => key.deploymentId === deploymentId);
       const requests = targets.map((target) => ({ key: target.key, decide: decide(target) }));
       try {
-        await this.#transitions.apply(requests, JOB_LIMITS);
+        await this.#transitions.apply(requests, LIMITS.jobs);
       } catch (error) {
         allEnded = false;
         this.#logger.warn(
@@ -200,7 +199,7 @@ export class RolloutService {
       const [deployment] = await this.#deployments.lock(tx, [deploymentId]);
       if (deployment) await change(tx, deployment, collected);
       return collected;
-    }, JOB_LIMITS);
+    }, LIMITS.jobs);
     await afterCommit.run();
   }
 }

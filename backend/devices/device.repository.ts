@@ -2,6 +2,7 @@ import { inject, injectable } from 'inversify';
 import type { Knex } from 'knex';
 import type { DeploymentStatus, TargetStatus } from '../contract/states.ts';
 import { prepared } from '../database/prepared.ts';
+import { BRIEF_MS } from '../kernel/time-limits.ts';
 import { TOKENS } from '../tokens.ts';
 import type { DeviceRepository, OfferedTarget } from './device.ports.ts';
 
@@ -53,6 +54,7 @@ export class KnexDeviceRepository implements DeviceRepository {
        ) t
        JOIN ota_deployments d ON d.id = t.deployment_id`,
       [deviceIds],
+      BRIEF_MS,
     );
     return rows.map((row) => ({
       deviceId: row.device_id,

@@ -1,5 +1,6 @@
 import { inject, injectable } from 'inversify';
 import type { PluginConfig } from '../config.ts';
+import { isDataRefused } from '../database/database-errors.ts';
 import type { CheckUpdateResponse, StatusAnswer, StatusReport } from '../contract/device-api.ts';
 import type { NewEvent } from '../audit/event.ports.ts';
 import type { Deployment, Target } from '../deployments/deployment.types.ts';
@@ -15,7 +16,8 @@ import {
   type TargetSituation,
 } from '../deployments/target.states.ts';
 import type { DeviceIdentity } from '../host-contract.ts';
-import { coalesce } from '../kernel/coalesce.ts';
+import { coalesce, coalesceInLanes } from '../kernel/coalesce.ts';
+import { LIMITS } from '../kernel/time-limits.ts';
 import { DomainError, invalidRequest, notFound } from '../kernel/errors.ts';
 import type { Telemetry } from '../observability/telemetry.ports.ts';
 import { TOKENS } from '../tokens.ts';
@@ -25,8 +27,15 @@ import { choosePollAnswer } from './update-offer.ts';
 
 const MAX_POLLS_PER_STATEMENT = 1_000;
 const MAX_REPORTS_PER_TRANSACTION = 500;
+/** One that gets no answer must not hold up the others. */
+const POLL_STATEMENTS = 2;
+/**
+ * Deployments whose reports are written at the same time: a locked one holds up its own only, and all
+ * together leave most of the pool to others.
+ */
+const REPORT_LANES = 3;
 
-type Outcome = StatusAnswer | DomainError;
+type Outcome = StatusAnswer | Error;
 
 interface ReportCall {
   device: DeviceIdentity;
@@ -56,12 +65,13 @@ export class DeviceService {
     this.#telemetry = telemetry;
     this.#openTargets = coalesce<string, OfferedTarget[]>((ids) => this.#findOpenTargets(ids), {
       maxBatchSize: MAX_POLLS_PER_STATEMENT,
-      maxInFlight: 1,
+      maxInFlight: POLL_STATEMENTS,
       onBatch: (size) => telemetry.coalesced('polls', size),
     });
-    this.#report = coalesce<ReportCall, StatusAnswer>((calls) => this.#applyReports(calls), {
+    this.#report = coalesceInLanes<ReportCall, StatusAnswer>((calls) => this.#applyReports(calls), {
+      laneOf: (call) => call.deploymentId,
+      maxLanes: REPORT_LANES,
       maxBatchSize: MAX_REPORTS_PER_TRANSACTION,
-      maxInFlight: 1,
       onBatch: (size) => telemetry.coalesced('reports', size),
     });
   }
@@ -113,14 +123,24 @@ export class DeviceService {
     return deviceIds.map((id) => byDevice.get(id) ?? []);
   }
 
-  #applyReports(calls: readonly ReportCall[]): Promise<Outcome[]> {
-    return this.#transitions.apply(
-      calls.map((call) => ({
-        key: { deploymentId: call.deploymentId, deviceId: call.device.deviceId },
-        mayComplete: call.report.status === 'completed',
-        decide: (target, deployment, now) => decide(call, target, deployment, now),
-      })),
-    );
+  /** A report that PostgreSQL refuses is found by halves, so that it fails alone. */
+  async #applyReports(calls: readonly ReportCall[]): Promise<Outcome[]> {
+    try {
+      return await this.#transitions.apply(
+        calls.map((call) => ({
+          key: { deploymentId: call.deploymentId, deviceId: call.device.deviceId },
+          mayComplete: call.report.status === 'completed',
+          decide: (target, deployment, now) => decide(call, target, deployment, now),
+        })),
+        LIMITS.reports,
+      );
+    } catch (error) {
+      if (!isDataRefused(error)) throw error;
+      if (calls.length === 1) return [error as Error];
+      const middle = Math.ceil(calls.length / 2);
+      const first = await this.#applyReports(calls.slice(0, middle));
+      return [...first, ...(await this.#applyReports(calls.slice(middle)))];
+    }
   }
 }
 

@@ -89,7 +89,7 @@ export class DeviceDoor {
         const answer = await route.answer({ device, query, id, body });
         sendJson(response, answer.status, answer.body);
       } finally {
-        this.#loadLimit.leave();
+        this.#loadLimit.leave(route.kind);
       }
     });
   }

@@ -1,7 +1,6 @@
 import { DomainError } from '../kernel/errors.ts';
 
-/** Reports carry what cannot be had again: they find room when polls no longer do. */
-const REPORTS_TO_POLLS = 2;
+/** Reports carry what cannot be had again: they have as much room again, and take none from polls. */
 /** A refused report comes again within this; its device is in the middle of an update. */
 const REPORT_RETRY_SECONDS = { from: 5, to: 30 };
 const EARLIEST_POLL_RETRY_SECONDS = 10;
@@ -13,24 +12,24 @@ const EARLIEST_POLL_RETRY_SECONDS = 10;
  * interval later.
  */
 export class LoadLimit {
-  readonly #maxPolls: number;
+  /** Of polls, and of reports. */
+  readonly #max: number;
   readonly #pollIntervalSeconds: number;
-  #underWay = 0;
+  readonly #underWay = { poll: 0, report: 0 };
 
   constructor(options: { maxPolls: number; pollIntervalSeconds: number }) {
-    this.#maxPolls = options.maxPolls;
+    this.#max = options.maxPolls;
     this.#pollIntervalSeconds = options.pollIntervalSeconds;
   }
 
   /** Takes a request on until {@link leave}. Throws `overloaded` saying when to come again. */
   enter(kind: 'poll' | 'report'): void {
-    const limit = kind === 'poll' ? this.#maxPolls : this.#maxPolls * REPORTS_TO_POLLS;
-    if (this.#underWay >= limit) throw overloaded(this.#retrySeconds(kind));
-    this.#underWay += 1;
+    if (this.#underWay[kind] >= this.#max) throw overloaded(this.#retrySeconds(kind));
+    this.#underWay[kind] += 1;
   }
 
-  leave(): void {
-    this.#underWay -= 1;
+  leave(kind: 'poll' | 'report'): void {
+    this.#underWay[kind] -= 1;
   }
 
   #retrySeconds(kind: 'poll' | 'report'): number {

@@ -48,3 +48,77 @@ export function coalesce<Input, Output>(
   );
   return (input) => loader.load(input);
 }
+
+export interface LaneOptions<Input> {
+  /** Calls of one lane share a batch, and its batches run one after the other. */
+  laneOf: (input: Input) => string;
+  /** Lanes whose batches may run at the same time; the others wait, and gather what arrives meanwhile. */
+  maxLanes: number;
+  maxBatchSize: number;
+  onBatch?: (size: number) => void;
+}
+
+interface Call<Input, Output> {
+  input: Input;
+  resolve: (output: Output) => void;
+  reject: (error: unknown) => void;
+}
+
+/**
+ * Like {@link coalesce}, with calls that hold each other up kept apart from those that do not. Lanes get
+ * their turn in the order in which they began to wait.
+ */
+export function coalesceInLanes<Input, Output>(
+  handle: (inputs: readonly Input[]) => Promise<readonly (Output | Error)[]>,
+  options: LaneOptions<Input>,
+): (input: Input) => Promise<Output> {
+  /** In the order of their turns; a lane at work is in it again only when calls wait for it. */
+  const waiting = new Map<string, Call<Input, Output>[]>();
+  const atWork = new Set<string>();
+  let isScheduled = false;
+
+  function schedule(): void {
+    if (isScheduled) return;
+    isScheduled = true;
+    // What arrives in the same turn of the event loop goes together.
+    setImmediate(() => {
+      isScheduled = false;
+      for (const lane of [...waiting.keys()]) {
+        if (atWork.size >= options.maxLanes) return;
+        if (!atWork.has(lane)) void work(lane);
+      }
+    });
+  }
+
+  async function work(lane: string): Promise<void> {
+    const calls = waiting.get(lane) ?? [];
+    const batch = calls.splice(0, options.maxBatchSize);
+    waiting.delete(lane);
+    // What is left goes to the end of the line.
+    if (calls.length > 0) waiting.set(lane, calls);
+    atWork.add(lane);
+    options.onBatch?.(batch.length);
+    try {
+      const outputs = await handle(batch.map(({ input }) => input));
+      batch.forEach(({ resolve, reject }, index) => {
+        const output = outputs[index];
+        if (output instanceof Error) reject(output);
+        else resolve(output as Output);
+      });
+    } catch (error) {
+      for (const { reject } of batch) reject(error);
+    } finally {
+      atWork.delete(lane);
+      if (waiting.size > 0) schedule();
+    }
+  }
+
+  return (input) =>
+    new Promise((resolve, reject) => {
+      const lane = options.laneOf(input);
+      const calls = waiting.get(lane) ?? [];
+      calls.push({ input, resolve, reject });
+      waiting.set(lane, calls);
+      schedule();
+    });
+}

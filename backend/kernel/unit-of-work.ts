@@ -10,7 +10,7 @@ export interface Transaction {
   readonly now: Date;
 }
 
-/** How long a transaction may wait or work before PostgreSQL ends it; left out: no limit. */
+/** How long a transaction may wait or work before PostgreSQL ends it (`kernel/time-limits.ts`); left out: no limit. */
 export interface TransactionLimits {
   /** Milliseconds that one statement may wait for a lock. */
   readonly lockMs?: number;

@@ -8,6 +8,7 @@ import { pino } from 'pino';
 
 import { readConfig } from '../../backend/config.ts';
 import { createContainer } from '../../backend/container.ts';
+import { pluginKnex } from '../../backend/database/plugin-knex.ts';
 import { DeploymentCreation } from '../../backend/deployments/deployment-creation.service.ts';
 import { DeploymentService } from '../../backend/deployments/deployment.service.ts';
 import type { DeploymentDraft } from '../../backend/deployments/deployment.types.ts';
@@ -207,6 +208,7 @@ export function rolloutQueueContract(
       const { context, admin, organizationId } = host;
       const container = createContainer({
         host: context,
+        knex: pluginKnex(database.knex),
         config: readConfig({}),
         jobs: queue,
         telemetry: new PrometheusTelemetry(),

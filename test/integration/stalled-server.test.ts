@@ -1,5 +1,7 @@
 import { expect } from 'chai';
 
+import { waitFor } from '../../dev/wait-for.ts';
+
 import { isDatabaseUnavailable } from '../../backend/database/database-errors.ts';
 import { KnexUnitOfWork, asKnex } from '../../backend/database/knex-unit-of-work.ts';
 import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
@@ -36,7 +38,15 @@ describe('F63 a server that stands still in the middle of a transaction', functi
   after(() => stage.close());
 
   it('holds up reports and admins for seconds, not for ever', async () => {
-    await fleet.reports(fleet.device, id, 'installing');
+    // Refused after a while with when to come again, and taken once the stalled one has lost its session.
+    await waitFor(
+      async () => {
+        const answer = await fleet.report(fleet.device, id, 'installing');
+        if (answer.status === 503) expect(answer.get('Retry-After')).to.match(/^\d+$/);
+        return answer.status === 200;
+      },
+      { timeout: 20_000, describe: 'the report is taken' },
+    );
     expect((await fleet.act(id, 'pause')).status).to.equal('paused');
   });
 

@@ -24,23 +24,28 @@ describe('the limit of what a server takes on', () => {
     limit.enter('poll');
     limit.enter('poll');
     expect(refusal(limit, 'poll').code).to.equal('overloaded');
-    limit.leave();
+    limit.leave('poll');
     limit.enter('poll');
   });
 
-  it('leaves room for reports where polls find none, and ends there, too', () => {
+  it('G03 leaves room for reports where polls find none, and the other way around', () => {
     const limit = limitOf(2);
     limit.enter('poll');
     limit.enter('poll');
     limit.enter('report');
     limit.enter('report');
     expect(refusal(limit, 'report').code).to.equal('overloaded');
+    limit.leave('poll');
+    expect(refusal(limit, 'report').code).to.equal('overloaded');
+    limit.enter('poll');
+    limit.leave('report');
+    limit.enter('report');
   });
 
   it('spreads refused polls over a poll interval, and asks for reports sooner', () => {
     const limit = limitOf(1);
     limit.enter('report');
-    limit.enter('report');
+    limit.enter('poll');
     const waits = (kind: 'poll' | 'report') =>
       Array.from({ length: 2_000 }, () => refusal(limit, kind).retryAfterSeconds ?? 0);
     const polls = waits('poll');

@@ -1,0 +1,52 @@
+import type { Client } from 'pg';
+import { poisonsSession } from './database-errors.ts';
+
+/** What Knex's pools look at before they hand a connection out again: with this mark they close it. */
+type PooledConnection = Client & { __knex__disposed?: unknown };
+
+/** No answer came in time: the network, the server or a pooler in between does not move. */
+export class NoAnswerError extends Error {
+  constructor(limitMs: number) {
+    super(`the database gave no answer within ${limitMs} ms`);
+    this.name = 'NoAnswerError';
+  }
+}
+
+/**
+ * Runs a statement that is given up after `limitMs`, with its connection: one half-open connection would
+ * otherwise be waited for until the operating system notices. A session that an error leaves unfit for
+ * others (read-only after a failover, without its prepared statements) is closed instead of used again.
+ */
+export async function guarded<T>(
+  connection: Client,
+  limitMs: number,
+  statement: () => Promise<T>,
+): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
+      const error = new NoAnswerError(limitMs);
+      discard(connection, error);
+      // Frees whatever waits in line behind it, too.
+      (
+        connection as unknown as { connection: { stream: { destroy(): void } } }
+      ).connection.stream.destroy();
+      reject(error);
+    }, limitMs);
+  });
+  const answer = statement();
+  try {
+    return await Promise.race([answer, limit]);
+  } catch (error) {
+    answer.catch(() => undefined);
+    if (poisonsSession(error)) discard(connection, error);
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The pool closes it instead of handing it out again. */
+export function discard(connection: PooledConnection, reason: unknown): void {
+  connection.__knex__disposed = reason;
+}
