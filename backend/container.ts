@@ -9,6 +9,7 @@ import { DeploymentController } from './deployments/deployment.controller.ts';
 import { DeploymentLock } from './deployments/deployment-lock.service.ts';
 import { DeploymentQueries } from './deployments/deployment.queries.ts';
 import { KnexDeploymentRepository } from './deployments/deployment.repository.ts';
+import { KnexIdempotencyKeys } from './deployments/idempotency-key.repository.ts';
 import { DeploymentService } from './deployments/deployment.service.ts';
 import type { RolloutJobs } from './deployments/rollout-jobs.ts';
 import { RolloutSteps } from './deployments/rollout-steps.ts';
@@ -59,6 +60,7 @@ export function createContainer(parts: ContainerParts): Container {
 
   container.bind(TOKENS.UnitOfWork).to(KnexUnitOfWork);
   container.bind(TOKENS.DeploymentRepository).to(KnexDeploymentRepository);
+  container.bind(TOKENS.IdempotencyKeys).to(KnexIdempotencyKeys);
   container.bind(TOKENS.TargetSelection).to(KnexTargetSelection);
   container.bind(TOKENS.TargetRepository).to(KnexTargetRepository);
   container.bind(TOKENS.TargetViews).to(KnexTargetViews);

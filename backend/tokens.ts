@@ -3,7 +3,7 @@ import type { Knex } from 'knex';
 import type { Logger } from 'pino';
 import type { EventRepository } from './audit/event.ports.ts';
 import type { PluginConfig } from './config.ts';
-import type { DeploymentRepository } from './deployments/deployment.ports.ts';
+import type { DeploymentRepository, IdempotencyKeys } from './deployments/deployment.ports.ts';
 import type { DeviceRepository, FleetRepository } from './devices/device.ports.ts';
 import type { InstallLogRepository } from './devices/install-log.ports.ts';
 import type { HostContext } from './host-contract.ts';
@@ -31,6 +31,7 @@ export const TOKENS = {
   Notices: token<HostContext['events']>('Notices'),
   UnitOfWork: token<UnitOfWork>('UnitOfWork'),
   DeploymentRepository: token<DeploymentRepository>('DeploymentRepository'),
+  IdempotencyKeys: token<IdempotencyKeys>('IdempotencyKeys'),
   TargetSelection: token<TargetSelection>('TargetSelection'),
   TargetRepository: token<TargetRepository>('TargetRepository'),
   TargetViews: token<TargetViews>('TargetViews'),

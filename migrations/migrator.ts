@@ -8,6 +8,7 @@ import * as errorSearch from './20261124000001_error_search.ts';
 import * as targetWrites from './20261124000002_target_writes.ts';
 import * as author from './20261125010000_author.ts';
 import * as leases from './20261125020000_leases.ts';
+import * as idempotencyKeys from './20261125040000_idempotency_keys.ts';
 import * as targetDevices from './20261125050000_target_devices.ts';
 
 /** In order; a name, once landed, never changes. */
@@ -20,6 +21,7 @@ const MIGRATIONS: Record<string, Knex.Migration> = {
   '20261124000002_target_writes': targetWrites,
   '20261125010000_author': author,
   '20261125020000_leases': leases,
+  '20261125040000_idempotency_keys': idempotencyKeys,
   '20261125050000_target_devices': targetDevices,
 };
 

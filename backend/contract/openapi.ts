@@ -687,6 +687,7 @@ export interface components {
       | 'no_matching_devices'
       | 'too_many_batches'
       | 'percentage_too_low'
+      | 'idempotency_key_reused'
       | 'signature_refused'
       | 'previous_version_unknown'
       | 'too_many_requests'
@@ -989,8 +990,8 @@ export interface components {
         };
       };
     };
-    /** @description No device matches the filters; The plan has too many batches; The package is not signed as it has to be */
-    no_matching_devices_or_too_many_batches_or_signature_refused: {
+    /** @description No device matches the filters; The plan has too many batches; The package is not signed as it has to be; The key was used for another request */
+    no_matching_devices_or_too_many_batches_or_signature_refused_or_idempotency_key_reused: {
       headers: {
         [name: string]: unknown;
       };
@@ -999,7 +1000,11 @@ export interface components {
           /** @constant */
           status?: 422;
           /** @enum {unknown} */
-          code?: 'no_matching_devices' | 'too_many_batches' | 'signature_refused';
+          code?:
+            | 'no_matching_devices'
+            | 'too_many_batches'
+            | 'signature_refused'
+            | 'idempotency_key_reused';
         };
       };
     };
@@ -1190,7 +1195,10 @@ export interface operations {
   createDeployment: {
     parameters: {
       query?: never;
-      header?: never;
+      header?: {
+        /** @description Makes it safe to send again: for 24 hours the same key and body give the first answer */
+        'Idempotency-Key'?: string;
+      };
       path?: never;
       cookie?: never;
     };
@@ -1262,7 +1270,7 @@ export interface operations {
       403: components['responses']['forbidden'];
       413: components['responses']['payload_too_large'];
       415: components['responses']['unsupported_media_type'];
-      422: components['responses']['no_matching_devices_or_too_many_batches_or_signature_refused'];
+      422: components['responses']['no_matching_devices_or_too_many_batches_or_signature_refused_or_idempotency_key_reused'];
       500: components['responses']['internal_error'];
       503: components['responses']['database_unavailable_or_queue_unavailable'];
     };

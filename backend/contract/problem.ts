@@ -18,6 +18,7 @@ export const PROBLEMS = {
   no_matching_devices: { status: 422, title: 'No device matches the filters' },
   too_many_batches: { status: 422, title: 'The plan has too many batches' },
   percentage_too_low: { status: 422, title: 'The percentage adds no device' },
+  idempotency_key_reused: { status: 422, title: 'The key was used for another request' },
   signature_refused: { status: 422, title: 'The package is not signed as it has to be' },
   previous_version_unknown: { status: 422, title: 'The previous version is unknown' },
   too_many_requests: { status: 429, title: 'Too many requests' },

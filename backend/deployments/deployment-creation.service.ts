@@ -8,12 +8,17 @@ import type { CreatedDeployment, DeploymentPreview } from '../contract/admin-api
 import { isSameVersion } from '../contract/version.ts';
 import { DomainError, invalidRequest } from '../kernel/errors.ts';
 import { LIMITS } from '../kernel/time-limits.ts';
-import type { UnitOfWork } from '../kernel/unit-of-work.ts';
+import type { Transaction, UnitOfWork } from '../kernel/unit-of-work.ts';
 import { NO_DEVICES, type ChangeFeed } from '../progress/change-feed.ts';
 import { TOKENS } from '../tokens.ts';
 import { MAX_BATCHES, planBatches } from './batch-plan.ts';
 import { actorOf } from './deployment-lock.service.ts';
-import type { DeploymentRepository } from './deployment.ports.ts';
+import type {
+  DeploymentRepository,
+  IdempotencyKeys,
+  KeptAnswer,
+  RepeatableRequest,
+} from './deployment.ports.ts';
 import type { DeploymentDraft, DeploymentState } from './deployment.types.ts';
 import { toSummary } from './deployment.views.ts';
 import { requireSignedPackage } from './package-signature.ts';
@@ -33,6 +38,7 @@ export class DeploymentCreation {
   readonly #jobs: RolloutJobs;
   readonly #feed: ChangeFeed;
   readonly #config: PluginConfig;
+  readonly #keys: IdempotencyKeys;
   readonly #logger: Logger;
 
   constructor(
@@ -43,6 +49,7 @@ export class DeploymentCreation {
     @inject(TOKENS.RolloutJobs) jobs: RolloutJobs,
     @inject(TOKENS.ChangeFeed) feed: ChangeFeed,
     @inject(TOKENS.Config) config: PluginConfig,
+    @inject(TOKENS.IdempotencyKeys) keys: IdempotencyKeys,
     @inject(TOKENS.Logger) logger: Logger,
   ) {
     this.#work = work;
@@ -52,6 +59,7 @@ export class DeploymentCreation {
     this.#jobs = jobs;
     this.#feed = feed;
     this.#config = config;
+    this.#keys = keys;
     this.#logger = logger;
   }
 
@@ -79,47 +87,73 @@ export class DeploymentCreation {
     };
   }
 
-  /** Throws `signature_refused`, `no_matching_devices`, `too_many_batches`, and `queue_unavailable` for scheduled ones. */
-  async create(admin: AdminCaller, draft: DeploymentDraft): Promise<CreatedDeployment> {
-    const { signature_keys: keys } = this.#config;
+  /**
+   * All of it or nothing. With a `repeatable` request whose key was used before: what was answered then.
+   * Throws `signature_refused`, `no_matching_devices`, `too_many_batches`, `idempotency_key_reused`, and
+   * `queue_unavailable` for scheduled ones.
+   */
+  async create(
+    admin: AdminCaller,
+    draft: DeploymentDraft,
+    repeatable: RepeatableRequest | null = null,
+  ): Promise<CreatedDeployment> {
     if (draft.scheduledAt) await this.#jobs.assertAvailable();
-    const id = randomUUID();
-    const total = await this.#work.run(async (tx) => {
-      requireFuture(draft.scheduledAt, tx.now);
-      requireSignedPackage(draft, admin.organizationId, keys, tx.now);
-      await this.#deployments.insert(tx, id, admin.organizationId, draft, admin.userId);
-      const inserted = await this.#selection.insertMatching(
-        tx,
-        id,
-        admin.organizationId,
-        {
-          filters: draft.deviceFilters,
-          leaveOut: draft.skipUpToDate ? draft.targetVersion : null,
-        },
-        draft.strategy === 'canary',
-      );
-      if (inserted === 0) throw noMatchingDevices(draft);
-      await this.#deployments.insertPlan(tx, id, inserted, this.#plan(draft, inserted));
-      await this.#events.append(tx, [
-        {
-          organizationId: admin.organizationId,
-          deploymentId: id,
-          type: 'created',
-          actor: actorOf(admin),
-          data: { devices: inserted, target_version: draft.targetVersion },
-        },
-      ]);
-      await this.#deployments.stampCreated(tx, id);
-      return inserted;
-    }, LIMITS.creation);
     const { organizationId } = admin;
+    const id = randomUUID();
+    const created = await this.#work.run(async (tx) => {
+      if (repeatable) {
+        const before = await this.#keys.claim(tx, organizationId, repeatable);
+        if (before) return answerOf(before, repeatable);
+      }
+      const answer = await this.#createIn(tx, id, admin, draft);
+      if (repeatable) await this.#keys.keep(tx, organizationId, repeatable.key, answer);
+      return answer;
+    }, LIMITS.creation);
+    // Somebody else's creation was answered again: all of this has been done for it.
+    if (created.deployment_id !== id) return created;
     this.#feed.publish([{ deploymentId: id, organizationId, devices: NO_DEVICES }]);
     const trace = { deployment_id: id, request_id: admin.requestId };
     if (draft.scheduledAt) await this.#schedule(id, draft.scheduledAt, trace);
-    if (total >= MANY_TARGETS) await this.#refreshStatistics(trace);
+    if (created.target_devices >= MANY_TARGETS) await this.#refreshStatistics(trace);
+    return created;
+  }
+
+  async #createIn(
+    tx: Transaction,
+    id: string,
+    admin: AdminCaller,
+    draft: DeploymentDraft,
+  ): Promise<CreatedDeployment> {
+    const { organizationId } = admin;
+    requireFuture(draft.scheduledAt, tx.now);
+    requireSignedPackage(draft, organizationId, this.#config.signature_keys, tx.now);
+    await this.#deployments.insert(tx, id, organizationId, draft, admin.userId);
+    const total = await this.#selection.insertMatching(
+      tx,
+      id,
+      organizationId,
+      {
+        filters: draft.deviceFilters,
+        leaveOut: draft.skipUpToDate ? draft.targetVersion : null,
+      },
+      draft.strategy === 'canary',
+    );
+    if (total === 0) throw noMatchingDevices(draft);
+    await this.#deployments.insertPlan(tx, id, total, this.#plan(draft, total));
+    await this.#events.append(tx, [
+      {
+        organizationId,
+        deploymentId: id,
+        type: 'created',
+        actor: actorOf(admin),
+        data: { devices: total, target_version: draft.targetVersion },
+      },
+    ]);
+    await this.#deployments.stampCreated(tx, id);
     const { deployment, batches } = (await this.#deployments.findState(
       organizationId,
       id,
+      tx,
     )) as DeploymentState;
     return { ...toSummary(deployment, batches), target_devices: total };
   }
@@ -182,6 +216,16 @@ function requireFuture(scheduledAt: Date | null, now: Date): void {
   if (scheduledAt === null || scheduledAt > now) return;
   const message = `scheduled_at is in the past: it is ${now.toISOString()} here. Leave it out to start by hand.`;
   throw invalidRequest([{ path: 'scheduled_at', message }]);
+}
+
+/** The first answer again; throws when the key stood for another request. */
+function answerOf({ hash, answer }: KeptAnswer, repeatable: RepeatableRequest): CreatedDeployment {
+  if (hash === repeatable.hash) return answer;
+  throw new DomainError(
+    'idempotency_key_reused',
+    `This Idempotency-Key was sent with another body before, which made ${answer.deployment_id}. ` +
+      'Send a new key with a new request.',
+  );
 }
 
 function noMatchingDevices({ skipUpToDate, targetVersion }: DeploymentDraft): DomainError {

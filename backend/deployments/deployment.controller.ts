@@ -4,6 +4,7 @@ import type { AdminCaller } from '../audit/admin-caller.ts';
 import type { PluginConfig } from '../config.ts';
 import type { RetryResponse, RollbackAccepted } from '../contract/admin-api.ts';
 import { adminOf } from '../http/guards.ts';
+import { idempotencyKey } from '../http/idempotency-key.ts';
 import { pathId } from '../http/path-id.ts';
 import { validate } from '../http/validate.ts';
 import { TOKENS } from '../tokens.ts';
@@ -53,7 +54,8 @@ export class DeploymentController {
 
   create = async (request: Request, response: Response): Promise<void> => {
     const draft = toDraft(validate(this.#createSchema, request.body));
-    const created = await this.#creation.create(adminOf(request), draft);
+    const repeatable = idempotencyKey(request);
+    const created = await this.#creation.create(adminOf(request), draft, repeatable);
     response.locals['deploymentId'] = created.deployment_id;
     response.status(201).json(created);
   };

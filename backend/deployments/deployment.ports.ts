@@ -1,4 +1,4 @@
-import type { BatchPlanEntry } from '../contract/admin-api.ts';
+import type { BatchPlanEntry, CreatedDeployment } from '../contract/admin-api.ts';
 import type { DeploymentStatus, PausedReason, TargetStatus } from '../contract/states.ts';
 import type { Transaction } from '../kernel/unit-of-work.ts';
 import type { Batch, Deployment, DeploymentDraft, DeploymentState } from './deployment.types.ts';
@@ -22,7 +22,8 @@ export interface DeploymentRepository {
   stampCreated(tx: Transaction, id: string): Promise<void>;
   insertPlan(tx: Transaction, id: string, total: number, plan: BatchPlanEntry[]): Promise<void>;
   find(organizationId: string, id: string): Promise<Deployment | null>;
-  findState(organizationId: string, id: string): Promise<DeploymentState | null>;
+  /** As `tx` sees it, where it is given. */
+  findState(organizationId: string, id: string, tx?: Transaction): Promise<DeploymentState | null>;
   /** Whatever its organization. */
   findAnyState(id: string): Promise<DeploymentState | null>;
   list(organizationId: string, query: DeploymentListQuery): Promise<DeploymentListPage>;
@@ -82,4 +83,34 @@ export interface UnsettledDeployment {
   id: string;
   status: DeploymentStatus;
   scheduledAt: Date | null;
+}
+
+/** A request that may be sent again, and must then be carried out once. */
+export interface RepeatableRequest {
+  key: string;
+  /** Of what it asks for. */
+  hash: string;
+}
+
+export interface KeptAnswer {
+  hash: string;
+  answer: CreatedDeployment;
+}
+
+/** Keys of an organization are its own, and are remembered for 24 hours. */
+export interface IdempotencyKeys {
+  /** `null`: the key is ours from now on; else what was answered to whoever came before. */
+  claim(
+    tx: Transaction,
+    organizationId: string,
+    request: RepeatableRequest,
+  ): Promise<KeptAnswer | null>;
+  keep(
+    tx: Transaction,
+    organizationId: string,
+    key: string,
+    answer: CreatedDeployment,
+  ): Promise<void>;
+  /** Up to `limit` of those that are over. Answers how many. */
+  forgetOld(tx: Transaction, limit: number): Promise<number>;
 }

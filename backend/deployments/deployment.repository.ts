@@ -118,8 +118,13 @@ export class KnexDeploymentRepository implements DeploymentRepository {
     return row ? toDeployment(row) : null;
   }
 
-  async findState(organizationId: string, id: string): Promise<DeploymentState | null> {
-    const row = await this.#states().where({ id, organization_id: organizationId }).first();
+  async findState(
+    organizationId: string,
+    id: string,
+    tx?: Transaction,
+  ): Promise<DeploymentState | null> {
+    const knex = tx ? asKnex(tx) : this.#knex;
+    const row = await this.#states(knex).where({ id, organization_id: organizationId }).first();
     return row ? toState(row) : null;
   }
 
@@ -129,10 +134,10 @@ export class KnexDeploymentRepository implements DeploymentRepository {
   }
 
   /** One statement for both: between two of them a report can end the deployment. */
-  #states(): Knex.QueryBuilder<DeploymentRow, StateRow[]> {
-    return this.#knex<DeploymentRow>('ota_deployments as d').select<StateRow[]>(
+  #states(knex = this.#knex): Knex.QueryBuilder<DeploymentRow, StateRow[]> {
+    return knex<DeploymentRow>('ota_deployments as d').select<StateRow[]>(
       'd.*',
-      this.#knex.raw(`(SELECT coalesce(jsonb_agg(b ORDER BY b.number), '[]')
+      knex.raw(`(SELECT coalesce(jsonb_agg(b ORDER BY b.number), '[]')
         FROM ota_deployment_batches b WHERE b.deployment_id = d.id) AS batches`),
     );
   }

@@ -9,7 +9,7 @@ import { MANY_DEVICES } from '../progress/change-feed.ts';
 import { TOKENS } from '../tokens.ts';
 import { AfterCommit } from './after-commit.ts';
 import { nextStep } from './batch-gate.ts';
-import type { DeploymentRepository } from './deployment.ports.ts';
+import type { DeploymentRepository, IdempotencyKeys } from './deployment.ports.ts';
 import { DeploymentService } from './deployment.service.ts';
 import {
   SYSTEM,
@@ -45,6 +45,7 @@ export class RolloutService {
   readonly #service: DeploymentService;
   readonly #telemetry: Telemetry;
   readonly #logger: Logger;
+  readonly #keys: IdempotencyKeys;
   /** Where the walk over open targets stands; a new process begins anew. */
   #walkedTo: TargetKey | null = null;
 
@@ -58,6 +59,7 @@ export class RolloutService {
     @inject(DeploymentService) service: DeploymentService,
     @inject(TOKENS.Telemetry) telemetry: Telemetry,
     @inject(TOKENS.Logger) logger: Logger,
+    @inject(TOKENS.IdempotencyKeys) keys: IdempotencyKeys,
   ) {
     this.#work = work;
     this.#deployments = deployments;
@@ -68,6 +70,7 @@ export class RolloutService {
     this.#service = service;
     this.#telemetry = telemetry;
     this.#logger = logger;
+    this.#keys = keys;
   }
 
   /** Releases the batch that is due, if one is; never one ahead of its gate. */
@@ -121,6 +124,7 @@ export class RolloutService {
    * timeouts). What became of a device is asked first: one that is gone has not failed.
    */
   async sweepTimeouts(): Promise<void> {
+    await this.#forgetKeys();
     await this.#sweepGone();
     await this.#sweep(
       () => this.#targets.findOverdue(CHUNK),
@@ -130,6 +134,11 @@ export class RolloutService {
       () => this.#targets.findNotPickedUp(CHUNK),
       ({ gone }) => (gone ? endGone(gone) : giveUp),
     );
+  }
+
+  /** Forgets the keys of creations that nobody may repeat any more. */
+  async #forgetKeys(): Promise<void> {
+    await this.#work.run((tx) => this.#keys.forgetOld(tx, CHUNK), LIMITS.jobs);
   }
 
   /** A part of all open targets at each sweep: in the largest fleets a round takes some minutes. */

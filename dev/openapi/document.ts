@@ -87,7 +87,11 @@ function paths(): OpenApiDocument['paths'] {
 
 function described(area: Area, path: string, operation: Operation): JsonSchema {
   const { id, summary, body, example } = operation;
-  const parameters = [...pathParameters(path), ...queryParameters(operation)];
+  const parameters = [
+    ...pathParameters(path),
+    ...queryParameters(operation),
+    ...headerParameters(operation),
+  ];
   const problems = Object.fromEntries(
     [...problemsOf(area, operation)].map(([status, codes]) => [
       status,
@@ -128,6 +132,16 @@ function queryParameters({ query }: Operation): JsonSchema[] {
     in: 'query',
     required: required.includes(name),
     schema,
+  }));
+}
+
+function headerParameters({ headers = {} }: Operation): JsonSchema[] {
+  return Object.entries(headers).map(([name, description]) => ({
+    name,
+    in: 'header',
+    required: false,
+    description,
+    schema: { type: 'string', minLength: 1, maxLength: 255, pattern: '^[\\x21-\\x7e]+$' },
   }));
 }
 

@@ -34,6 +34,8 @@ export interface Operation {
   id: string;
   summary: string;
   query?: Joi.ObjectSchema;
+  /** Headers that mean something to it, with what. */
+  headers?: Record<string, string>;
   body?: Joi.ObjectSchema;
   /** A body that is taken. */
   example?: object;
@@ -108,12 +110,17 @@ export const OPERATIONS: Record<Area, Record<string, Operation>> = {
       summary: 'Creates a deployment: all of it or nothing',
       body: createDeploymentSchema(false),
       example: NEW_DEPLOYMENT,
+      headers: {
+        'Idempotency-Key':
+          'Makes it safe to send again: for 24 hours the same key and body give the first answer',
+      },
       status: 201,
       answer: 'CreatedDeployment',
       problems: [
         'no_matching_devices',
         'too_many_batches',
         'signature_refused',
+        'idempotency_key_reused',
         'queue_unavailable',
       ],
     },

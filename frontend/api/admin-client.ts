@@ -20,7 +20,9 @@ export const adminClient = {
   listDeployments: (query: DeploymentQuery, signal?: AbortSignal) =>
     answerOf(api.GET('/deployments', { params: { query: given(query) }, ...aborted(signal) })),
 
-  createDeployment: (body: CreateDeploymentRequest) => answerOf(api.POST('/deployments', { body })),
+  /** @param key what makes it safe to send the same body again */
+  createDeployment: (body: CreateDeploymentRequest, key: string) =>
+    answerOf(api.POST('/deployments', { body, params: { header: { 'Idempotency-Key': key } } })),
 
   previewDeployment: (body: CreateDeploymentRequest, signal?: AbortSignal) =>
     answerOf(api.POST('/deployments/preview', { body, ...aborted(signal) })),

@@ -60,9 +60,15 @@ export async function insertDevices(
   seed: DeviceSeed,
 ): Promise<SeededDevice[]> {
   const { organizationId, namePrefix = 'device', firmwareVersion = 'v2.0.0' } = seed;
+  // Names are unique in an organization.
+  const [taken] = await knex('edge_devices')
+    .where({ organization_id: organizationId })
+    .whereLike('device_name', `${namePrefix}-%`)
+    .count<{ count: string }[]>('* as count');
+  const first = Number(taken?.count ?? 0) + 1;
   const devices = Array.from({ length: count }, (_, index) => ({
     id: randomUUID(),
-    name: `${namePrefix}-${String(index + 1).padStart(4, '0')}`,
+    name: `${namePrefix}-${String(first + index).padStart(4, '0')}`,
     hardwareId: randomUUID(),
     organizationId,
     token: newToken('device'),

@@ -65,7 +65,10 @@ interface Answered<T> {
 }
 
 export interface AdminApi {
-  create(body: CreateDeploymentRequest): Promise<CreatedDeployment>;
+  /** @param key by which the server knows the request again, where it {@link knowsKeys} */
+  create(body: CreateDeploymentRequest, key: string): Promise<CreatedDeployment>;
+  /** Whether the server creates once, however often it is asked with one key. */
+  knowsKeys(): Promise<boolean>;
   detail(id: string): Promise<DeploymentDetail>;
   start(id: string): Promise<DeploymentDetail>;
   expand(id: string, percentage: number): Promise<DeploymentDetail>;
@@ -119,7 +122,18 @@ export function connect(server: string, token: string): AdminApi {
 
   const of = (id: string) => ({ params: { path: { id } } });
   return {
-    create: (body) => answerOf(client.POST(`${PATH}/deployments`, { body }), true),
+    create: (body, key) =>
+      answerOf(
+        client.POST(`${PATH}/deployments`, {
+          body,
+          params: { header: { 'Idempotency-Key': key } },
+        }),
+        true,
+      ),
+    async knowsKeys() {
+      const document = await answerOf(client.GET(`${PATH}/openapi.json`), false);
+      return JSON.stringify(document).includes('"Idempotency-Key"');
+    },
     detail: (id) => answerOf(client.GET(`${PATH}/deployments/{id}`, of(id)), false),
     start: (id) =>
       answerOf(client.POST(`${PATH}/deployments/{id}/start`, { ...of(id), body: {} }), true),

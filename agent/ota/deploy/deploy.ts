@@ -1,4 +1,5 @@
 /** `ota deploy`: creates, starts and watches a deployment; the exit code tells a pipeline the result. */
+import { randomUUID } from 'node:crypto';
 import { UsageError } from '../../errors.ts';
 import type {
   CreateDeploymentRequest,
@@ -48,17 +49,22 @@ export async function deploy(
   return plan.watch ? watchRollout(api, id, plan, patient, report) : EXIT.ok;
 }
 
-/** Creating twice would be two deployments: it is tried again only when it certainly did not happen. */
+/**
+ * Creating twice would be two deployments: it is sent again only when it certainly did not happen, or to a
+ * server that knows the request again by its key.
+ */
 function create(
   api: AdminApi,
   body: CreateDeploymentRequest,
   patient: PatientCalls,
 ): Promise<CreatedDeployment> {
+  const key = randomUUID();
   return patient.call(async () => {
     try {
-      return await api.create(body);
+      return await api.create(body, key);
     } catch (error) {
       if (!(error instanceof ServerAway) || !error.maybeDone) throw error;
+      if (await api.knowsKeys().catch(() => false)) throw error;
       throw new UsageError(
         `${error.message}. The deployment may have been created all the same: look for ` +
           `${JSON.stringify(body.deployment_name)} in the list before you try again.`,

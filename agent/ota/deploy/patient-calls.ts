@@ -31,16 +31,20 @@ export class PatientCalls {
   async call<T>(action: () => Promise<T>): Promise<T> {
     const { unreachableMs, stop } = this.#plan;
     const began = Date.now();
+    let maybeDone = false;
     for (let wait = RETRY_MIN_MS; ; wait = Math.min(2 * wait, RETRY_MAX_MS)) {
       try {
         return await action();
       } catch (error) {
         if (!(error instanceof ServerAway)) throw error;
+        maybeDone ||= error.maybeDone;
         const left = unreachableMs - (Date.now() - began);
         if (left <= 0 || stop.aborted) {
           const hint = this.reattach
             ? ` The deployment goes on; look at it again with ota deploy --watch ${this.reattach}.`
-            : ' Nothing was created.';
+            : maybeDone
+              ? ' The deployment may have been created all the same: look for it in the list.'
+              : ' Nothing was created.';
           throw new UsageError(`${error.message}.${hint}`, EXIT.serverUnreachable);
         }
         const pause = Math.min(error.retryAfter ?? wait, left);
