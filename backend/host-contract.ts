@@ -66,7 +66,12 @@ export interface HostContext {
    */
   redis?: { connect(role: 'producer' | 'worker'): Redis };
   http: {
-    /** Mounts under `/api/v1/admin/ota` or `/api/v1/ota`; the returned function takes it off again. */
+    /**
+     * Mounts under `/api/v1/admin/ota` or `/api/v1/ota`; the returned function takes it off again. Routers
+     * are asked in the order they were mounted. While nothing is mounted there (the host starts or stops,
+     * or the plugin could not be activated) the host answers 503 with `Retry-After`, never 404: devices
+     * would take that for an answer.
+     */
     mount(area: 'admin' | 'device', router: Router): () => void;
     /**
      * Optional: a host that has it asks the listener about every request below the area's prefix

@@ -24,6 +24,7 @@ import { DeviceRateLimit } from './http/device-rate-limit.ts';
 import { createDeviceListener } from './http/device.listener.ts';
 import { createDeviceRouter, deviceRoutes } from './http/device.router.ts';
 import { LoadLimit } from './http/load-limit.ts';
+import { ReadinessGate } from './http/readiness-gate.ts';
 import { problemHandler } from './http/problem.ts';
 import { requestIds } from './http/request-id.ts';
 import { requestTelemetry } from './http/request-telemetry.ts';
@@ -46,10 +47,12 @@ export const activate: Activate = async (given) => {
   const host = { ...given, logger: given.logger.child({}, { serializers }) };
   const teardown = new Teardown(host.logger);
   try {
+    const gate = new ReadinessGate();
+    if (host.role !== 'worker') mountGate(host, gate, teardown);
     const config = readConfig(host.config);
     const knex = pluginKnex(host.database.knex);
     if (config.migrate) await migrateUp(host.database.knex);
-    await requireUsableTables(knex);
+    await requireUsableTables(knex, host.logger);
     const location = await locateQueue(host.redis, host.database.knex, config.queue_prefix);
     const queue = new RolloutQueue(location, host.logger);
     teardown.add('queue', () => queue.close());
@@ -66,6 +69,8 @@ export const activate: Activate = async (given) => {
 
     if (host.role !== 'worker') serve(host, config, container, teardown);
     if (host.role !== 'api') await work(host, config, container, location, queue, teardown);
+    gate.open();
+    teardown.add('readiness gate', () => gate.close());
     return {
       health: () => checkHealth(knex, queue),
       metrics: () => telemetry.exposition(),
@@ -76,6 +81,14 @@ export const activate: Activate = async (given) => {
     throw error;
   }
 };
+
+/** First on and last off: between the two the plugin's paths are answered, if only with 503. */
+function mountGate(host: HostContext, gate: ReadinessGate, teardown: Teardown): void {
+  for (const area of ['admin', 'device'] as const) {
+    const router = Router().use(requestIds, gate.handler, problemHandler(host.logger));
+    teardown.add(`gate of the ${area} routes`, host.http.mount(area, router));
+  }
+}
 
 /** Routes and page: roles `api` and `all`. */
 function serve(

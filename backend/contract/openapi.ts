@@ -694,6 +694,7 @@ export interface components {
       | 'internal_error'
       | 'database_unavailable'
       | 'queue_unavailable'
+      | 'not_ready'
       | 'overloaded';
     RetryResponse: {
       retried_devices: components['schemas']['Count'];
@@ -958,8 +959,8 @@ export interface components {
         };
       };
     };
-    /** @description The database is not reachable */
-    database_unavailable: {
+    /** @description The database is not reachable; The plugin is starting or stopping */
+    database_unavailable_or_not_ready: {
       headers: {
         /** @description Seconds after which trying again makes sense */
         'Retry-After': number;
@@ -970,12 +971,12 @@ export interface components {
           /** @constant */
           status?: 503;
           /** @enum {unknown} */
-          code?: 'database_unavailable';
+          code?: 'database_unavailable' | 'not_ready';
         };
       };
     };
-    /** @description The database is not reachable; The job queue is not reachable */
-    database_unavailable_or_queue_unavailable: {
+    /** @description The database is not reachable; The plugin is starting or stopping; The job queue is not reachable */
+    database_unavailable_or_not_ready_or_queue_unavailable: {
       headers: {
         /** @description Seconds after which trying again makes sense */
         'Retry-After': number;
@@ -986,7 +987,7 @@ export interface components {
           /** @constant */
           status?: 503;
           /** @enum {unknown} */
-          code?: 'database_unavailable' | 'queue_unavailable';
+          code?: 'database_unavailable' | 'not_ready' | 'queue_unavailable';
         };
       };
     };
@@ -1108,8 +1109,8 @@ export interface components {
         };
       };
     };
-    /** @description The database is not reachable; The server is at its limit */
-    database_unavailable_or_overloaded: {
+    /** @description The database is not reachable; The plugin is starting or stopping; The server is at its limit */
+    database_unavailable_or_not_ready_or_overloaded: {
       headers: {
         /** @description Seconds after which trying again makes sense */
         'Retry-After': number;
@@ -1120,7 +1121,7 @@ export interface components {
           /** @constant */
           status?: 503;
           /** @enum {unknown} */
-          code?: 'database_unavailable' | 'overloaded';
+          code?: 'database_unavailable' | 'not_ready' | 'overloaded';
         };
       };
     };
@@ -1189,7 +1190,7 @@ export interface operations {
       413: components['responses']['payload_too_large'];
       415: components['responses']['unsupported_media_type'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable'];
+      503: components['responses']['database_unavailable_or_not_ready'];
     };
   };
   createDeployment: {
@@ -1272,7 +1273,7 @@ export interface operations {
       415: components['responses']['unsupported_media_type'];
       422: components['responses']['no_matching_devices_or_too_many_batches_or_signature_refused_or_idempotency_key_reused'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable_or_queue_unavailable'];
+      503: components['responses']['database_unavailable_or_not_ready_or_queue_unavailable'];
     };
   };
   previewDeployment: {
@@ -1350,7 +1351,7 @@ export interface operations {
       415: components['responses']['unsupported_media_type'];
       422: components['responses']['too_many_batches'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable'];
+      503: components['responses']['database_unavailable_or_not_ready'];
     };
   };
   getDeployment: {
@@ -1380,7 +1381,7 @@ export interface operations {
       413: components['responses']['payload_too_large'];
       415: components['responses']['unsupported_media_type'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable'];
+      503: components['responses']['database_unavailable_or_not_ready'];
     };
   };
   listTargets: {
@@ -1425,7 +1426,7 @@ export interface operations {
       413: components['responses']['payload_too_large'];
       415: components['responses']['unsupported_media_type'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable'];
+      503: components['responses']['database_unavailable_or_not_ready'];
     };
   };
   startDeployment: {
@@ -1460,7 +1461,7 @@ export interface operations {
       413: components['responses']['payload_too_large'];
       415: components['responses']['unsupported_media_type'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable_or_queue_unavailable'];
+      503: components['responses']['database_unavailable_or_not_ready_or_queue_unavailable'];
     };
   };
   pauseDeployment: {
@@ -1495,7 +1496,7 @@ export interface operations {
       413: components['responses']['payload_too_large'];
       415: components['responses']['unsupported_media_type'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable'];
+      503: components['responses']['database_unavailable_or_not_ready'];
     };
   };
   resumeDeployment: {
@@ -1530,7 +1531,7 @@ export interface operations {
       413: components['responses']['payload_too_large'];
       415: components['responses']['unsupported_media_type'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable_or_queue_unavailable'];
+      503: components['responses']['database_unavailable_or_not_ready_or_queue_unavailable'];
     };
   };
   cancelDeployment: {
@@ -1565,7 +1566,7 @@ export interface operations {
       413: components['responses']['payload_too_large'];
       415: components['responses']['unsupported_media_type'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable'];
+      503: components['responses']['database_unavailable_or_not_ready'];
     };
   };
   expandDeployment: {
@@ -1609,7 +1610,7 @@ export interface operations {
       415: components['responses']['unsupported_media_type'];
       422: components['responses']['percentage_too_low'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable_or_queue_unavailable'];
+      503: components['responses']['database_unavailable_or_not_ready_or_queue_unavailable'];
     };
   };
   retryDevices: {
@@ -1646,7 +1647,7 @@ export interface operations {
       413: components['responses']['payload_too_large'];
       415: components['responses']['unsupported_media_type'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable_or_queue_unavailable'];
+      503: components['responses']['database_unavailable_or_not_ready_or_queue_unavailable'];
     };
   };
   rollBackDevice: {
@@ -1691,7 +1692,7 @@ export interface operations {
       415: components['responses']['unsupported_media_type'];
       422: components['responses']['previous_version_unknown'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable'];
+      503: components['responses']['database_unavailable_or_not_ready'];
     };
   };
   withdrawRollback: {
@@ -1721,7 +1722,7 @@ export interface operations {
       413: components['responses']['payload_too_large'];
       415: components['responses']['unsupported_media_type'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable'];
+      503: components['responses']['database_unavailable_or_not_ready'];
     };
   };
   getInstallLogs: {
@@ -1752,7 +1753,7 @@ export interface operations {
       413: components['responses']['payload_too_large'];
       415: components['responses']['unsupported_media_type'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable'];
+      503: components['responses']['database_unavailable_or_not_ready'];
     };
   };
   listEvents: {
@@ -1784,7 +1785,7 @@ export interface operations {
       413: components['responses']['payload_too_large'];
       415: components['responses']['unsupported_media_type'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable'];
+      503: components['responses']['database_unavailable_or_not_ready'];
     };
   };
   streamDeployment: {
@@ -1814,7 +1815,7 @@ export interface operations {
       413: components['responses']['payload_too_large'];
       415: components['responses']['unsupported_media_type'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable'];
+      503: components['responses']['database_unavailable_or_not_ready'];
     };
   };
   streamDeployments: {
@@ -1843,7 +1844,7 @@ export interface operations {
       413: components['responses']['payload_too_large'];
       415: components['responses']['unsupported_media_type'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable'];
+      503: components['responses']['database_unavailable_or_not_ready'];
     };
   };
   listDevices: {
@@ -1876,7 +1877,7 @@ export interface operations {
       413: components['responses']['payload_too_large'];
       415: components['responses']['unsupported_media_type'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable'];
+      503: components['responses']['database_unavailable_or_not_ready'];
     };
   };
   getMetrics: {
@@ -1906,7 +1907,7 @@ export interface operations {
       413: components['responses']['payload_too_large'];
       415: components['responses']['unsupported_media_type'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable'];
+      503: components['responses']['database_unavailable_or_not_ready'];
     };
   };
   getOpenApi: {
@@ -1933,7 +1934,7 @@ export interface operations {
       413: components['responses']['payload_too_large'];
       415: components['responses']['unsupported_media_type'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable'];
+      503: components['responses']['database_unavailable_or_not_ready'];
     };
   };
   checkUpdate: {
@@ -1962,7 +1963,7 @@ export interface operations {
       403: components['responses']['forbidden'];
       429: components['responses']['too_many_requests'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable_or_overloaded'];
+      503: components['responses']['database_unavailable_or_not_ready_or_overloaded'];
     };
   };
   reportStatus: {
@@ -2021,7 +2022,7 @@ export interface operations {
       415: components['responses']['unsupported_media_type'];
       429: components['responses']['too_many_requests'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable_or_overloaded'];
+      503: components['responses']['database_unavailable_or_not_ready_or_overloaded'];
     };
   };
   uploadLog: {
@@ -2069,7 +2070,7 @@ export interface operations {
       415: components['responses']['unsupported_media_type'];
       429: components['responses']['too_many_requests'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable_or_overloaded'];
+      503: components['responses']['database_unavailable_or_not_ready_or_overloaded'];
     };
   };
 }

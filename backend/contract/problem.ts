@@ -25,6 +25,7 @@ export const PROBLEMS = {
   internal_error: { status: 500, title: 'Internal error' },
   database_unavailable: { status: 503, title: 'The database is not reachable' },
   queue_unavailable: { status: 503, title: 'The job queue is not reachable' },
+  not_ready: { status: 503, title: 'The plugin is starting or stopping' },
   overloaded: { status: 503, title: 'The server is at its limit' },
 } as const;
 

@@ -9,6 +9,8 @@ interface AuthorColumn {
   /** The table of users it points to, as SQL writes it, and its column; `null`: to none. */
   users: string | null;
   key: string | null;
+  /** Whether the plugin's role may look into it; `null`: there is no such table. */
+  readable: boolean | null;
 }
 
 /**
@@ -20,16 +22,19 @@ export async function authorFor(knex: Knex, userId: string): Promise<string | nu
   const { rows } = await knex.raw<{ rows: AuthorColumn[] }>(
     `SELECT format_type(a.atttypid, NULL) AS type,
        CASE WHEN a.atttypmod > 4 AND t.typname IN ('varchar', 'bpchar') THEN a.atttypmod - 4 END AS length,
-       c.confrelid::regclass::text AS users, quote_ident(k.attname) AS key
+       c.confrelid::regclass::text AS users, quote_ident(k.attname) AS key,
+       has_column_privilege(c.confrelid, k.attnum, 'SELECT') AS readable
      FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
      LEFT JOIN pg_constraint c
-       ON c.conrelid = a.attrelid AND c.contype = 'f' AND c.conkey = ARRAY[a.attnum]
-     LEFT JOIN pg_attribute k ON k.attrelid = c.confrelid AND k.attnum = c.confkey[1]
+       ON c.conrelid = a.attrelid AND c.contype = 'f' AND a.attnum = ANY (c.conkey)
+     LEFT JOIN pg_attribute k ON k.attrelid = c.confrelid
+       AND k.attnum = c.confkey[array_position(c.conkey, a.attnum)]
      WHERE a.attrelid = to_regclass('ota_deployments') AND a.attname = 'created_by'`,
   );
   const column = rows[0];
   if (!column || !fits(column, userId)) return null;
   if (column.users === null || column.key === null) return userId;
+  if (column.readable !== true) return null;
   // Both names come quoted from the catalog.
   const found = await knex.raw<{ rows: unknown[] }>(
     `SELECT 1 FROM ${column.users} WHERE ${column.key} = CAST(? AS ${column.type})`,

@@ -1,41 +1,55 @@
+import { randomUUID } from 'node:crypto';
 import type { Knex } from 'knex';
+import type { Logger } from 'pino';
 import { DEPLOYMENT_STATUSES, ROLLOUT_STRATEGIES, TARGET_STATUSES } from '../contract/states.ts';
 
 /** What PostgreSQL says of data that a column or a constraint does not take: classes 22 and 23. */
 const NOT_TAKEN = /^2[23]/;
+/** Without an organization yet there is none that a deployment could belong to. */
+const NO_SUCH_ORGANIZATION = '23503';
 const LONGEST_NAME = 200;
 const LONGEST_VERSION = 50;
+const LOCK_LIMIT_MS = 2_000;
 
 /**
  * Tables that were there before the plugin may have columns, lengths and checks of their own. Writes
  * every state there is, as long as it may be, and takes it back: what the host's tables would refuse in
- * the middle of a rollout is said at the start, with the constraint's name.
+ * the middle of a rollout is said at the start, with the constraint's name. A database that cannot be
+ * written to at the moment refuses nothing for good: readiness tells of that.
  *
  * @throws {Error} with what the tables refuse
  */
-export async function requireUsableTables(knex: Knex): Promise<void> {
-  const trial = await knex.transaction();
+export async function requireUsableTables(knex: Knex, logger: Logger): Promise<void> {
   try {
-    const organizationId = await someOrganization(trial);
-    // Without an organization there is nobody to refuse anything to.
-    if (organizationId !== null) await writeEverything(trial, organizationId);
+    await knex.transaction(async (trial) => {
+      await trial.raw(`SET LOCAL lock_timeout = ${LOCK_LIMIT_MS}`);
+      await writeEverything(trial, await someOrganization(trial));
+      throw new TakenBack();
+    });
   } catch (error) {
+    if (error instanceof TakenBack) return;
     const { code, message, detail } = error as { code?: string; message: string; detail?: string };
-    if (code === undefined || !NOT_TAKEN.test(code)) throw error;
+    if (code === NO_SUCH_ORGANIZATION) return;
+    if (code === undefined || !NOT_TAKEN.test(code)) {
+      logger.warn({ err: error }, 'it could not be tried what the tables of deployments take');
+      return;
+    }
     throw new Error(
       'The tables ota_deployments and ota_deployment_devices of this database do not take what the plugin ' +
         // Knex puts the statement before it.
         `writes: ${message.split(' - ').at(-1)}${detail ? ` (${detail})` : ''}. Change or drop what refuses it, and start again.`,
       { cause: error },
     );
-  } finally {
-    await trial.rollback();
   }
 }
 
-async function someOrganization(trial: Knex): Promise<string | null> {
+/** Ends the trial: what it wrote was taken, and is not kept. */
+class TakenBack extends Error {}
+
+/** NOT NULL and checks are looked at before foreign keys: any id tells of them. */
+async function someOrganization(trial: Knex): Promise<string> {
   const rows = await trial<{ id: string }>('organizations').select('id').limit(1);
-  return rows[0]?.id ?? null;
+  return rows[0]?.id ?? randomUUID();
 }
 
 async function writeEverything(trial: Knex, organizationId: string): Promise<void> {

@@ -88,17 +88,21 @@ export class DeviceConnections {
 
 async function sort<T>({ statusCode, headers, body }: Dispatcher.ResponseData): Promise<Answer<T>> {
   const text = await body.text();
-  if (statusCode < 300) return { kind: 'answer', body: JSON.parse(text) as T };
-  if (statusCode >= 500 || COME_AGAIN.has(statusCode)) {
+  const answer = parsed(text);
+  if (statusCode < 300 && answer !== null) return { kind: 'answer', body: answer as T };
+  const { type, code } = (answer ?? {}) as { type?: unknown; code?: unknown };
+  // What the plugin itself says; a proxy, a portal or a host without it may say anything.
+  const isRefusal = typeof type === 'string' && type.startsWith('urn:ota:problem:');
+  if (!isRefusal || statusCode >= 500 || COME_AGAIN.has(statusCode)) {
     const seconds = Number(headers['retry-after']);
     return { kind: 'away', retryAfterSeconds: seconds >= 0 ? seconds : null };
   }
-  return { kind: 'refused', status: statusCode, code: codeOf(text) };
+  return { kind: 'refused', status: statusCode, code: typeof code === 'string' ? code : null };
 }
 
-function codeOf(text: string): string | null {
+function parsed(text: string): unknown {
   try {
-    return (JSON.parse(text) as { code?: string }).code ?? null;
+    return JSON.parse(text);
   } catch {
     return null;
   }

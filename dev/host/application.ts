@@ -1,5 +1,5 @@
 /** Which path of the host is answered by whom. */
-import express, { type Express } from 'express';
+import express, { type Express, type RequestHandler } from 'express';
 import type { Knex } from 'knex';
 import type { Logger } from 'pino';
 
@@ -10,7 +10,7 @@ import { liveness, readiness, type PluginState } from './health.ts';
 import { AREA_PATHS, type HostServices } from './host-context.ts';
 import { metricsRoute } from './metrics.ts';
 import { importMapHash, pageRoutes } from './page-routes.ts';
-import { answerProblems, notFound } from './problem.ts';
+import { HostProblem, answerProblems, notFound } from './problem.ts';
 import { requestIds } from './request-id.ts';
 import { sameOriginSessions } from './same-origin.ts';
 import { noSniffing, securityHeaders } from './security-headers.ts';
@@ -34,7 +34,12 @@ export function createApplication(parts: ApplicationParts): Express {
   app.disable('x-powered-by');
   if (parts.role !== 'worker') {
     // Devices come first: they ask thousands of times a second, and each step before them counts.
-    app.use(AREA_PATHS.device, activeRequests.handler, services.areas.device.handler);
+    app.use(
+      AREA_PATHS.device,
+      activeRequests.handler,
+      services.areas.device.handler,
+      withoutPlugin(parts.pluginState),
+    );
   }
   app.use(requestIds, noSniffing);
   app.get('/health', liveness);
@@ -48,7 +53,7 @@ export function createApplication(parts: ApplicationParts): Express {
     app.use('/api/v1/edge/devices', edgeDeviceRoutes(knex, auth, parts.heartbeatSeconds));
     app.use(securityHeaders([importMapHash()]));
     app.use('/api/v1/admin', sameOriginSessions);
-    app.use(AREA_PATHS.admin, services.areas.admin.handler);
+    app.use(AREA_PATHS.admin, services.areas.admin.handler, withoutPlugin(parts.pluginState));
     app.use('/api/v1/admin/edge/devices', adminDeviceRoutes(knex, auth));
     app.use(signInRoutes(knex));
     app.use(pageRoutes(knex, services.context, services.pages));
@@ -56,4 +61,19 @@ export function createApplication(parts: ApplicationParts): Express {
   app.use(notFound);
   app.use(answerProblems(parts.logger));
   return app;
+}
+
+/** Whoever asks for what a plugin would answer shall come again: it is starting, or waits to be mended. */
+function withoutPlugin(pluginState: () => PluginState): RequestHandler {
+  return (_request, _response, next) => {
+    const state = pluginState();
+    if (state !== 'starting' && state !== 'failed') {
+      next();
+      return;
+    }
+    throw new HostProblem(
+      'unavailable',
+      state === 'starting' ? 'The plugin is starting.' : 'The plugin could not be loaded.',
+    );
+  };
 }

@@ -60,6 +60,7 @@ export const COMMON_PROBLEMS: Record<Area, readonly ProblemCode[]> = {
     'unsupported_media_type',
     'internal_error',
     'database_unavailable',
+    'not_ready',
   ],
   device: [
     'invalid_request',
@@ -68,6 +69,7 @@ export const COMMON_PROBLEMS: Record<Area, readonly ProblemCode[]> = {
     'too_many_requests',
     'internal_error',
     'database_unavailable',
+    'not_ready',
     'overloaded',
   ],
 };

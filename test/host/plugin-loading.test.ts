@@ -139,12 +139,15 @@ describe('loading a plugin', () => {
       { what: 'a failing activation', files: { 'main.js': HALF_WAY }, why: 'no engine today' },
     ];
     for (const { what, files, manifest, why } of cases) {
-      it(what, async () => {
+      it(`G09 ${what}`, async () => {
         const running = await load(files ?? { 'main.js': GOOD }, manifest);
         expect(running.pluginActive).to.equal(false);
         expect(running.warnings.join('\n')).to.include(why);
         await running.request.get('/login').expect(200);
-        await running.request.get('/api/v1/ota/half').expect(404);
+        for (const path of ['/api/v1/ota/half', '/api/v1/ota', '/api/v1/admin/ota/deployments']) {
+          const answer = await running.request.get(path).expect(503);
+          expect(answer.get('Retry-After'), path).to.equal('5');
+        }
         const health = await running.request.get('/health/ready').expect(503);
         expect(health.body).to.have.nested.property('checks.plugin.healthy', false);
       });

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 
 import { expect } from 'chai';
+import knexFactory from 'knex';
 
 import { activate } from '../../backend/plugin.ts';
 import { ROLLOUT_STRATEGIES } from '../../backend/contract/states.ts';
@@ -86,6 +87,45 @@ describe('on the tables of the published Ops-Center', () => {
       }
     });
   }
+});
+
+describe('a database role with no more rights than it needs', () => {
+  it('G47 creates without looking at the users of the host', async () => {
+    const stage = await openStage({ tables: 'published.sql' });
+    const role = `ota_${randomUUID().slice(0, 8)}`;
+    const url = new URL(stage.database.connectionString);
+    await stage.knex.raw(`CREATE ROLE ${role} LOGIN PASSWORD 'secret'`);
+    await stage.knex.raw(`GRANT CREATE ON DATABASE "${url.pathname.slice(1)}" TO ${role}`);
+    await stage.knex.raw(`GRANT USAGE, CREATE ON SCHEMA public TO ${role}`);
+    // The queue of the first server is another role's.
+    const config = { migrate: false, queue_prefix: role };
+    await stage.knex.raw(`GRANT ALL ON ALL TABLES IN SCHEMA public TO ${role}`);
+    await stage.knex.raw(`GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO ${role}`);
+    await stage.knex.raw(`REVOKE ALL ON keycloak_users FROM ${role}`);
+    url.username = role;
+    url.password = 'secret';
+    const own = knexFactory({ client: 'pg', connection: url.href });
+    const host = await createFakeHost({ knex: stage.knex, role: 'api' });
+    const plugin = await activate({
+      ...host.context,
+      config,
+      database: { knex: own },
+    });
+    try {
+      const fleet = await openFleet(stage, 1);
+      const { deployment_id: id, created_by } = await fleet.through(host).create();
+      expect(created_by).to.equal(fleet.admin.id);
+      const row = await stage.knex('ota_deployments').where({ id }).first();
+      expect(row.created_by).to.equal(null);
+    } finally {
+      await plugin.deactivate();
+      await host.close();
+      await own.destroy();
+      await stage.knex.raw(`DROP OWNED BY ${role}`);
+      await stage.knex.raw(`DROP ROLE ${role}`);
+      await stage.close();
+    }
+  });
 });
 
 describe('tables of a host that do not take what the plugin writes', () => {
