@@ -35,6 +35,7 @@ import { addGauges } from './observability/gauges.ts';
 import { serializeError } from './observability/error-serializer.ts';
 import { PrometheusTelemetry } from './observability/prometheus-telemetry.ts';
 import { EventStreams } from './progress/event-streams.ts';
+import { requireNotifications } from './database/listen-probe.ts';
 import { StreamController } from './progress/stream.controller.ts';
 import { TOKENS } from './tokens.ts';
 
@@ -50,6 +51,7 @@ export const activate: Activate = async (given) => {
     const gate = new ReadinessGate();
     if (host.role !== 'worker') mountGate(host, gate, teardown);
     const config = readConfig(host.config);
+    await requireNotifications(host.database.knex);
     const knex = pluginKnex(host.database.knex);
     if (config.migrate) await migrateUp(host.database.knex);
     await requireUsableTables(knex, host.logger);
