@@ -40,7 +40,7 @@ export interface DeploymentRepository {
   /** Remembers that a batch is due; the release itself is a job's work. */
   requestRelease(tx: Transaction, id: string, batch: number, at: Date): Promise<void>;
   /** Marks a batch released and moves the deployment's released range over it. */
-  release(tx: Transaction, id: string, batch: Batch, at: Date): Promise<void>;
+  release(tx: Transaction, id: string, batch: Batch): Promise<void>;
   /** Cuts a batch after `size` targets; the rest becomes the batch after it. */
   splitBatch(tx: Transaction, id: string, batch: Batch, size: number): Promise<void>;
   /** Moves counters of the batches that hold the given positions. */

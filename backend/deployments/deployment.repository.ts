@@ -216,12 +216,14 @@ export class KnexDeploymentRepository implements DeploymentRepository {
       .update({ release_requested_at: at });
   }
 
-  async release(tx: Transaction, id: string, batch: Batch, at: Date): Promise<void> {
+  async release(tx: Transaction, id: string, batch: Batch): Promise<void> {
+    // Not when the transaction began: it may have waited for the reports that ended the batch before.
+    const now = asKnex(tx).raw('clock_timestamp()');
     await asKnex(tx)('ota_deployment_batches')
       .where({ deployment_id: id, number: batch.number })
       .update({
-        released_at: at,
-        release_requested_at: asKnex(tx).raw('coalesce(release_requested_at, ?)', [at]),
+        released_at: now,
+        release_requested_at: asKnex(tx).raw('coalesce(release_requested_at, clock_timestamp())'),
       });
     await asKnex(tx)('ota_deployments')
       .where({ id })

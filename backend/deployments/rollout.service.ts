@@ -80,7 +80,7 @@ export class RolloutService {
       const step = nextStep(figuresOf(deployment, batches));
       const due = step.kind === 'release' && batches.find(({ number }) => number === step.batch);
       if (due) {
-        await this.#deployments.release(tx, deploymentId, due, tx.now);
+        await this.#deployments.release(tx, deploymentId, due);
         await this.#events.append(tx, [batchReleased(deployment, due)]);
         this.#steps.announce(afterCommit, deployment, MANY_DEVICES);
         afterCommit.add(() => Promise.resolve(this.#telemetry.batchReleased(due.size)));

@@ -5,6 +5,8 @@ import { createDeployment, offered } from './support/rollout.ts';
 
 /** Sets a mark and adds an element when it is taken for markup or script. */
 const HOSTILE = `"><img src=x onerror="window.owned=1"><script>window.owned=1</script><b class="hostile">`;
+/** As long as the column of the host is. */
+const HOSTILE_TYPE = `type "><img src=x onerror="window.owned=1">`;
 
 describe('page: text of others', function () {
   this.timeout(60_000);
@@ -24,7 +26,7 @@ describe('page: text of others', function () {
     const name = `device ${HOSTILE}`;
     const [device] = await ops.addDevices(1, {
       namePrefix: name,
-      deviceType: `type ${HOSTILE}`,
+      deviceType: HOSTILE_TYPE,
       firmwareVersion: `<i class="hostile">`,
     });
     if (!device) throw new Error('no device');
@@ -41,7 +43,7 @@ describe('page: text of others', function () {
 
     const page = await ops.signIn();
     await page.getByText(`deployment ${HOSTILE}`).waitFor();
-    await page.getByText(`type ${HOSTILE}`).first().waitFor();
+    await page.getByText(HOSTILE_TYPE).first().waitFor();
     await expectOnlyText(page);
 
     await page.goto(`${ops.url}${PAGE_ROOT}/${id}`);

@@ -60,7 +60,7 @@ async function register(): Promise<Registration> {
     firmware_version: 'Linux-5.15.0-x86_64',
     metadata: { platform: 'Linux-5.15.0-x86_64-with-glibc2.31' },
   });
-  if (!answer.ok) throw new Error(`not registered: ${answer.status}`);
+  if (!answer.ok) throw new Error(`not registered: ${answer.status} ${await answer.text()}`);
   const text = await answer.text();
   await writeFile(file, text);
   return JSON.parse(text) as Registration;

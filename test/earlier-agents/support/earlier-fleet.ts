@@ -105,6 +105,7 @@ export class EarlierFleet {
   /** Looked at before a package is sent; true: it was answered. */
   intercept: ((request: IncomingMessage, response: ServerResponse) => boolean) | null = null;
   readonly #folders: string[] = [];
+  #named = 0;
   readonly #devices: EarlierDevice[] = [];
   readonly #packages = new Map<string, Buffer>();
   #types = 0;
@@ -147,7 +148,7 @@ export class EarlierFleet {
     prepare: (root: string) => Promise<Record<string, string>> = () => Promise.resolve({}),
   ): Promise<EarlierDevice> {
     const made = await this.admin('POST', '/edge/devices/generate-token', {
-      device_name: `${type}-${this.#devices.length}`,
+      device_name: `${type}-${(this.#named += 1)}`,
       device_type: type,
     });
     const { device_id: id, registration_token } = made.body as Record<string, string>;
