@@ -28,6 +28,8 @@ import { KnexFleetRepository } from './devices/fleet.repository.ts';
 import { KnexInstallLogRepository } from './devices/install-log.repository.ts';
 import { InstallLogService } from './devices/install-log.service.ts';
 import type { HostContext } from './host-contract.ts';
+import { KnexCensusRepository } from './metrics/census.repository.ts';
+import { CensusService } from './metrics/census.service.ts';
 import { MetricsController } from './metrics/metrics.controller.ts';
 import { KnexMetricsRepository } from './metrics/metrics.repository.ts';
 import { MetricsService } from './metrics/metrics.service.ts';
@@ -70,6 +72,7 @@ export function createContainer(parts: ContainerParts): Container {
   container.bind(TOKENS.InstallLogRepository).to(KnexInstallLogRepository);
   container.bind(TOKENS.EventRepository).to(KnexEventRepository);
   container.bind(TOKENS.MetricsRepository).to(KnexMetricsRepository);
+  container.bind(TOKENS.CensusRepository).to(KnexCensusRepository);
   container.bind(TOKENS.ChangeFeed).to(PostgresChangeFeed);
 
   for (const service of [
@@ -83,6 +86,7 @@ export function createContainer(parts: ContainerParts): Container {
     TargetTransitions,
     DeviceService,
     InstallLogService,
+    CensusService,
     MetricsService,
     EventStreams,
     DeploymentController,

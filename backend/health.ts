@@ -1,6 +1,7 @@
 import type { Knex } from 'knex';
 import { obstacle } from './database/database-errors.ts';
 import { KnexUnitOfWork, asKnex } from './database/knex-unit-of-work.ts';
+import { KnexLeases } from './database/leases.ts';
 import { LIMITS } from './kernel/time-limits.ts';
 import { pendingMigrations } from '../migrations/migrator.ts';
 import type { RolloutJobs } from './deployments/rollout-jobs.ts';
@@ -24,18 +25,14 @@ type Check = PluginHealth['checks'][string];
 /** Proves a write: a database that is read-only, full or locked answers questions all the same. */
 async function databaseHealth(knex: Knex): Promise<Check> {
   try {
-    await new KnexUnitOfWork(knex).run((tx) => proveWrite(asKnex(tx)), LIMITS.health);
+    await new KnexUnitOfWork(knex).run(
+      (tx) => new KnexLeases(asKnex(tx)).proveWrite(),
+      LIMITS.health,
+    );
     return { healthy: true };
   } catch (error) {
     return { healthy: false, detail: obstacle(error) };
   }
-}
-
-async function proveWrite(knex: Knex): Promise<void> {
-  await knex.raw(
-    `INSERT INTO ota_leases (name, expires_at) VALUES ('health', now())
-     ON CONFLICT (name) DO UPDATE SET expires_at = excluded.expires_at`,
-  );
 }
 
 /** Anybody may ask a host how it is, so what the error says of addresses and names stays here. */

@@ -34,6 +34,7 @@ import { MetricsController } from './metrics/metrics.controller.ts';
 import { addGauges } from './observability/gauges.ts';
 import { serializeError } from './observability/error-serializer.ts';
 import { PrometheusTelemetry } from './observability/prometheus-telemetry.ts';
+import { CensusService } from './metrics/census.service.ts';
 import { EventStreams } from './progress/event-streams.ts';
 import { requireNotifications } from './database/listen-probe.ts';
 import { StreamController } from './progress/stream.controller.ts';
@@ -48,7 +49,7 @@ export const activate: Activate = async (given) => {
   const host = { ...given, logger: given.logger.child({}, { serializers }) };
   const teardown = new Teardown(host.logger);
   try {
-    const gate = new ReadinessGate();
+    const gate = new ReadinessGate(host.logger);
     if (host.role !== 'worker') mountGate(host, gate, teardown);
     const config = readConfig(host.config);
     await requireNotifications(host.database.knex);
@@ -61,16 +62,19 @@ export const activate: Activate = async (given) => {
     await queue.open();
     const telemetry = new PrometheusTelemetry();
     const container = createContainer({ host, knex, config, jobs: queue, telemetry });
+    const leases = new KnexLeases(knex);
     addGauges(telemetry, {
       queue: () => queue.figures(),
       pool: () => poolFigures(host.database.knex),
       streams: () => container.get(EventStreams).size,
-      periodicWork: () => new KnexLeases(knex).ages(),
+      periodicWork: () => leases.ages(),
     });
+    teardown.add('censuses', () => container.get(CensusService).close());
     teardown.add('change feed', () => container.get(TOKENS.ChangeFeed).close());
 
     if (host.role !== 'worker') serve(host, config, container, teardown);
-    if (host.role !== 'api') await work(host, config, container, location, queue, teardown);
+    if (host.role !== 'api')
+      await work(host, config, container, { location, queue, leases }, teardown);
     gate.open();
     teardown.add('readiness gate', () => gate.close());
     return {
@@ -87,8 +91,7 @@ export const activate: Activate = async (given) => {
 /** First on and last off: between the two the plugin's paths are answered, if only with 503. */
 function mountGate(host: HostContext, gate: ReadinessGate, teardown: Teardown): void {
   for (const area of ['admin', 'device'] as const) {
-    const router = Router().use(requestIds, gate.handler, problemHandler(host.logger));
-    teardown.add(`gate of the ${area} routes`, host.http.mount(area, router));
+    teardown.add(`gate of the ${area} routes`, host.http.mount(area, Router().use(gate.handler)));
   }
 }
 
@@ -155,8 +158,7 @@ async function work(
   host: HostContext,
   config: PluginConfig,
   container: Container,
-  location: QueueLocation,
-  queue: RolloutQueue,
+  { location, queue, leases }: { location: QueueLocation; queue: RolloutQueue; leases: KnexLeases },
   teardown: Teardown,
 ): Promise<void> {
   const rollout = container.get(RolloutService);
@@ -182,7 +184,7 @@ async function work(
         run: () => rollout.sweepTimeouts(),
       },
     ].map((task) => observedTask(task, container.get(TOKENS.Telemetry))),
-    new KnexLeases(container.get(TOKENS.Knex)),
+    leases,
     host.logger,
   );
   teardown.add('periodic work', () => periodic.close());

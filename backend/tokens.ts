@@ -8,6 +8,7 @@ import type { DeviceRepository, FleetRepository } from './devices/device.ports.t
 import type { InstallLogRepository } from './devices/install-log.ports.ts';
 import type { HostContext } from './host-contract.ts';
 import type { UnitOfWork } from './kernel/unit-of-work.ts';
+import type { CensusRepository } from './metrics/census.ports.ts';
 import type { MetricsRepository } from './metrics/metrics.ports.ts';
 import type { Telemetry } from './observability/telemetry.ports.ts';
 import type { ChangeFeed } from './progress/change-feed.ts';
@@ -41,6 +42,7 @@ export const TOKENS = {
   InstallLogRepository: token<InstallLogRepository>('InstallLogRepository'),
   EventRepository: token<EventRepository>('EventRepository'),
   MetricsRepository: token<MetricsRepository>('MetricsRepository'),
+  CensusRepository: token<CensusRepository>('CensusRepository'),
   ChangeFeed: token<ChangeFeed>('ChangeFeed'),
   RolloutJobs: token<RolloutJobs>('RolloutJobs'),
   Telemetry: token<Telemetry>('Telemetry'),

@@ -10,6 +10,7 @@ import * as author from './20261125010000_author.ts';
 import * as leases from './20261125020000_leases.ts';
 import * as idempotencyKeys from './20261125040000_idempotency_keys.ts';
 import * as targetDevices from './20261125050000_target_devices.ts';
+import * as figures from './20261125060000_figures.ts';
 
 /** In order; a name, once landed, never changes. */
 const MIGRATIONS: Record<string, Knex.Migration> = {
@@ -23,6 +24,7 @@ const MIGRATIONS: Record<string, Knex.Migration> = {
   '20261125020000_leases': leases,
   '20261125040000_idempotency_keys': idempotencyKeys,
   '20261125050000_target_devices': targetDevices,
+  '20261125060000_figures': figures,
 };
 
 /** Names without file endings, so that compiled and source runs agree on what has been applied. */
@@ -33,16 +35,15 @@ const source: Knex.MigrationSource<string> = {
 };
 
 const TABLE = 'ota_migrations';
+/** Knex names it after the table. */
+const KNEX_LOCK = 'ota_migrations_lock';
 const CONFIG: Knex.MigratorConfigWithLifecycleHooks = {
   migrationSource: source,
   tableName: TABLE,
   // A newer release may have migrated already, and servers of this one must still start beside it.
   disableMigrationsListValidation: true,
-  // A migration that waits for a lock makes everybody wait who comes after it.
-  beforeEach: async (transaction) => {
-    await transaction.raw(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
-  },
 };
+/** A migration that waits for a lock makes everybody wait who comes after it. */
 const LOCK_TIMEOUT_MS = 1_000;
 /** Between two tries servers catch up with what they had to wait for. */
 const LOCK_RETRY_MS = 1_000;
@@ -53,10 +54,13 @@ const ADVISORY_LOCK = 7_200_721;
 
 /**
  * Brings the schema to this release. Safe to call from several processes at once, and while servers of
- * the release before serve: it holds none of them up for longer than a second at a time.
+ * the release before serve: it holds none of them up for longer than a second at a time. Each migration is one
+ * transaction on one connection.
  */
 export async function migrateUp(knex: Knex): Promise<void> {
-  await takingTurns(knex, () => withPatience(() => knex.migrate.latest(CONFIG)));
+  while (await inTurn(knex, (trx) => hasRun(trx.migrate.up(CONFIG)))) {
+    // The next one.
+  }
 }
 
 /** Migrations of this release that the database has not seen; those of newer releases do no harm. */
@@ -69,37 +73,51 @@ export async function pendingMigrations(knex: Knex): Promise<string[]> {
 
 /** Takes everything off again that {@link migrateUp} added; what was there before stays. */
 export async function migrateDown(knex: Knex): Promise<void> {
-  await takingTurns(knex, async () => {
-    await knex.migrate.rollback(CONFIG, true);
-    await knex.schema.dropTableIfExists(TABLE);
-    await knex.schema.dropTableIfExists('ota_migrations_lock');
+  while (await inTurn(knex, (trx) => hasRun(trx.migrate.down(CONFIG)))) {
+    // The one before.
+  }
+  await inTurn(knex, async (trx) => {
+    await trx.schema.dropTableIfExists(TABLE);
+    await trx.schema.dropTableIfExists(KNEX_LOCK);
   });
+}
+
+/** Knex answers the number of the batch and the names of what has run. */
+async function hasRun(migrating: Promise<unknown>): Promise<boolean> {
+  const [, names] = (await migrating) as [number, string[]];
+  return names.length > 0;
 }
 
 /**
- * Knex's own lock outlives a process that was killed while it migrated, and then stands in the way
- * for ever. An advisory lock ends with its session, so under it a leftover lock can be freed.
+ * One transaction, when nobody else migrates; tried again when it had to wait for a lock for too long, with
+ * nothing half done. Knex's own lock outlives a process that was killed while it migrated, and then stands
+ * in the way for ever. An advisory lock ends with its transaction, so under it a leftover lock can be freed.
  */
-async function takingTurns(knex: Knex, migrate: () => Promise<unknown>): Promise<void> {
-  await knex.transaction(async (session) => {
-    await session.raw('SELECT pg_advisory_xact_lock(?)', [ADVISORY_LOCK]);
-    if (await knex.schema.hasTable('ota_migrations_lock')) {
-      await knex.migrate.forceFreeMigrationsLock(CONFIG);
-    }
-    await migrate();
-  });
-}
-
-/** Tries again when something held a lock for too long; every try begins with nothing half done. */
-async function withPatience(migrate: () => Promise<unknown>): Promise<void> {
+async function inTurn<Result>(
+  knex: Knex,
+  work: (trx: Knex.Transaction) => Promise<Result>,
+): Promise<Result> {
   for (let tries = 1; ; tries += 1) {
     try {
-      await migrate();
-      return;
+      return await knex.transaction(async (trx) => {
+        await removeTimeLimits(trx);
+        await trx.raw(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
+        await trx.raw('SELECT pg_advisory_xact_lock(?)', [ADVISORY_LOCK]);
+        if (await trx.schema.hasTable(KNEX_LOCK)) await trx.migrate.forceFreeMigrationsLock(CONFIG);
+        return await work(trx);
+      });
     } catch (error) {
       const { code } = error as { code?: unknown };
       if (code !== LOCK_NOT_AVAILABLE || tries === LOCK_TRIES) throw error;
       await delay(LOCK_RETRY_MS);
     }
   }
+}
+
+/** What an operator has set for what serves may be too short for adopting a million rows. */
+async function removeTimeLimits(trx: Knex.Transaction): Promise<void> {
+  await trx.raw(
+    `SELECT set_config(name, '0', true) FROM pg_settings
+     WHERE name IN ('statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout')`,
+  );
 }

@@ -249,6 +249,7 @@ export const EVENT_TYPES = [
   'rollback_requested',
   'rollback_failed',
   'rollback_withdrawn',
+  'version_changed_outside',
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 
@@ -282,6 +283,8 @@ export interface DevicePage {
     types: { device_type: string | null; count: Count }[];
     versions: { version: string | null; count: Count }[];
   };
+  /** Of the facets. */
+  facets_as_of: CountedAt;
 }
 
 export interface DeviceView {
@@ -293,6 +296,12 @@ export interface DeviceView {
   current_version: string | null;
   last_seen: Timestamp | null;
 }
+
+/**
+ * When devices were counted. Up to 5,000 are counted for each answer; more of them in the background, and
+ * `null` says that this has not happened yet: lists are empty then, and ask again in a moment.
+ */
+export type CountedAt = Timestamp | null;
 
 /** `GET /metrics?deployment_id`; `null` where there is nothing to divide by. */
 export interface OtaMetrics {
@@ -306,8 +315,13 @@ export interface OtaMetrics {
   total_targets: Count;
   /** Versions in the fleet (or among the deployment's devices), by device type. */
   versions: { device_type: string | null; version: string | null; count: Count }[];
-  /** Ended targets over time, oldest first; empty buckets are left out. */
+  /**
+   * Ended targets over time, oldest first; empty buckets are left out. Over a whole organization: of the last
+   * 90 days.
+   */
   ended_over_time: { at: Timestamp; completed: Count; failed: Count; rolled_back: Count }[];
+  /** Of `versions` and `compliance`; the other figures are always those of now. */
+  as_of: CountedAt;
 }
 
 /**

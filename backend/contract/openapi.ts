@@ -384,6 +384,8 @@ export interface components {
     /** @description `GET /check-update?device_id=&current_version=` */
     CheckUpdateResponse: components['schemas']['NoUpdate'] | components['schemas']['UpdateOffer'];
     Count: number;
+    /** @description When devices were counted. Up to 5,000 are counted for each answer; more of them in the background, and `null` says that this has not happened yet: lists are empty then, and ask again in a moment. */
+    CountedAt: components['schemas']['Timestamp'] | null;
     /** @description 201 answer of `POST /deployments`. */
     CreatedDeployment: {
       deployment_id: components['schemas']['Uuid'];
@@ -557,6 +559,8 @@ export interface components {
           count: components['schemas']['Count'];
         }[];
       };
+      /** @description Of the facets. */
+      facets_as_of: components['schemas']['CountedAt'];
     };
     DeviceView: {
       device_id: components['schemas']['Uuid'];
@@ -590,7 +594,8 @@ export interface components {
       | 'devices_skipped'
       | 'rollback_requested'
       | 'rollback_failed'
-      | 'rollback_withdrawn';
+      | 'rollback_withdrawn'
+      | 'version_changed_outside';
     /** @description One fault in the input. `path` is dotted, e.g. `device_filters.version_operator`. */
     FieldFault: {
       path: string;
@@ -638,13 +643,15 @@ export interface components {
         version: string | null;
         count: components['schemas']['Count'];
       }[];
-      /** @description Ended targets over time, oldest first; empty buckets are left out. */
+      /** @description Ended targets over time, oldest first; empty buckets are left out. Over a whole organization: of the last 90 days. */
       ended_over_time: {
         at: components['schemas']['Timestamp'];
         completed: components['schemas']['Count'];
         failed: components['schemas']['Count'];
         rolled_back: components['schemas']['Count'];
       }[];
+      /** @description Of `versions` and `compliance`; the other figures are always those of now. */
+      as_of: components['schemas']['CountedAt'];
     };
     Pagination: {
       page: components['schemas']['Ordinal'];

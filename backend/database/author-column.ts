@@ -1,6 +1,5 @@
 import type { Knex } from 'knex';
-
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+import { isUuid } from '../kernel/uuid.ts';
 
 interface AuthorColumn {
   type: string;
@@ -44,7 +43,7 @@ export async function authorFor(knex: Knex, userId: string): Promise<string | nu
 }
 
 function fits({ type, length }: AuthorColumn, userId: string): boolean {
-  if (type === 'uuid') return UUID.test(userId);
+  if (type === 'uuid') return isUuid(userId);
   const isText = type === 'text' || type === 'character varying' || type === 'character';
   return isText && (length === null || userId.length <= length);
 }

@@ -43,6 +43,14 @@ const NETWORK_CODES = new Set([
 
 const RETRY_AFTER_SECONDS = 5;
 
+/** No answer came in time: the network, the server or a pooler in between does not move. */
+export class NoAnswerError extends Error {
+  constructor(limitMs: number) {
+    super(`the database gave no answer within ${limitMs} ms`);
+    this.name = 'NoAnswerError';
+  }
+}
+
 export function isTransactionConflict(error: unknown): boolean {
   const code = codeOf(error);
   return code === DEADLOCK_DETECTED || code === SERIALIZATION_FAILURE;
@@ -52,7 +60,7 @@ export function isTransactionConflict(error: unknown): boolean {
 export function isDatabaseUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if (error instanceof AggregateError) return error.errors.some(isDatabaseUnavailable);
-  if (error.name === 'NoAnswerError') return true;
+  if (error instanceof NoAnswerError) return true;
   const code = codeOf(error);
   if (code !== undefined) {
     if (NETWORK_CODES.has(code)) return true;

@@ -1,16 +1,8 @@
 import type { Client } from 'pg';
-import { poisonsSession } from './database-errors.ts';
+import { NoAnswerError, poisonsSession } from './database-errors.ts';
 
 /** What Knex's pools look at before they hand a connection out again: with this mark they close it. */
 type PooledConnection = Client & { __knex__disposed?: unknown };
-
-/** No answer came in time: the network, the server or a pooler in between does not move. */
-export class NoAnswerError extends Error {
-  constructor(limitMs: number) {
-    super(`the database gave no answer within ${limitMs} ms`);
-    this.name = 'NoAnswerError';
-  }
-}
 
 /**
  * Runs a statement that is given up after `limitMs`, with its connection: one half-open connection would

@@ -2,11 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { inject, injectable } from 'inversify';
 import type { Knex } from 'knex';
 import type { Client } from 'pg';
+import { LIMITS } from '../kernel/time-limits.ts';
 import type { Transaction, TransactionLimits, UnitOfWork } from '../kernel/unit-of-work.ts';
 import { TOKENS } from '../tokens.ts';
 import { isDatabaseUnavailable, isTransactionConflict, outcomeUnknown } from './database-errors.ts';
-import { endLimit, setLimit } from './plugin-knex.ts';
-import { LIMITS } from '../kernel/time-limits.ts';
+import { setLimit } from './plugin-knex.ts';
 
 const MAX_TRIES = 5;
 /**
@@ -51,11 +51,9 @@ export class KnexUnitOfWork implements UnitOfWork {
 
   async #runOnce<T>(work: (tx: Transaction) => Promise<T>, limits: TransactionLimits): Promise<T> {
     let done: { result: T; id: string | null } | undefined;
-    let connection: Client | undefined;
     try {
       return await this.#knex.transaction(async (trx) => {
-        connection = await connectionOf(trx);
-        setLimit(connection, limits.statementMs ?? NO_LIMIT_MS);
+        setLimit(await connectionOf(trx), limits.statementMs ?? NO_LIMIT_MS);
         const { tx, id } = await begin(trx, limits);
         const result = await work(tx);
         done = { result, id };
@@ -66,8 +64,6 @@ export class KnexUnitOfWork implements UnitOfWork {
       if (done === undefined || !isDatabaseUnavailable(error)) throw error;
       if (await this.#wasCommitted(done.id, error)) return done.result;
       throw error;
-    } finally {
-      if (connection) endLimit(connection);
     }
   }
 

@@ -1,5 +1,8 @@
 import type { Knex } from 'knex';
 
+/** The row that is written to see whether the database takes anything; nobody's turn. */
+const PROOF = 'health';
+
 /**
  * Turns that processes take at what has to be done once, judged by the database's clock. No transaction
  * stays open meanwhile: a process that dies in its turn is followed by another when the turn is over.
@@ -29,10 +32,21 @@ export class KnexLeases {
     await this.#knex('ota_leases').where({ name }).update({ done_at: this.#knex.fn.now() });
   }
 
+  /** Writes, and changes nothing. Rejects while the database takes no writes. */
+  async proveWrite(): Promise<void> {
+    await this.#knex.raw(
+      `INSERT INTO ota_leases (name, expires_at) VALUES (?, now())
+       ON CONFLICT (name) DO UPDATE SET expires_at = excluded.expires_at`,
+      [PROOF],
+    );
+  }
+
   /** Seconds since each was last done to its end; `NaN`: never. */
   async ages(): Promise<Map<string, number>> {
     const { rows } = await this.#knex.raw<{ rows: { name: string; age: number | null }[] }>(
-      'SELECT name, extract(epoch FROM now() - done_at)::double precision AS age FROM ota_leases',
+      `SELECT name, extract(epoch FROM now() - done_at)::double precision AS age
+       FROM ota_leases WHERE name <> ?`,
+      [PROOF],
     );
     return new Map(rows.map(({ name, age }) => [name, age ?? NaN]));
   }

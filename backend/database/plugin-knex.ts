@@ -1,7 +1,8 @@
 import knexFactory, { type Knex } from 'knex';
 import type { Client } from 'pg';
-import { NoAnswerError, discard, guarded } from './guarded-connection.ts';
 import { BRIEF_MS, GRACE_MS, READ_MS } from '../kernel/time-limits.ts';
+import { NoAnswerError } from './database-errors.ts';
+import { discard, guarded } from './guarded-connection.ts';
 
 /** As far as the plugin knows Knex's client of PostgreSQL. */
 interface PostgresClient {
@@ -31,8 +32,11 @@ const SESSION = `
 
 /** Milliseconds that the statements of a transaction may take, by its connection. */
 const limits = new WeakMap<Client, number>();
-/** What only opens or ends a transaction takes no time, but that of a network that does not move. */
-const BRIEF = /^(?:BEGIN|COMMIT|ROLLBACK)/;
+/**
+ * Opening a transaction takes no time but that of the network. Ending one may take as long as its
+ * statements: COMMIT waits until all that was written is on disk.
+ */
+const BRIEF = /^BEGIN/;
 
 /**
  * A Knex of the plugin's own over the pool of the host's: no connection more, but sessions are set up for
@@ -74,6 +78,7 @@ export function pluginKnex(host: Knex): Knex {
 
     override releaseConnection(connection: Client): Promise<void> {
       inUse.delete(connection);
+      limits.delete(connection);
       return super.releaseConnection(connection);
     }
 
@@ -103,11 +108,7 @@ export function limitOf(connection: Client): number {
   return limits.get(connection) ?? READ_MS;
 }
 
-/** From here on, and until {@link endLimit}, statements on it may take as long as PostgreSQL lets them. */
+/** Until it goes back to the pool, statements on it may take as long as PostgreSQL lets them. */
 export function setLimit(connection: Client, statementMs: number): void {
   limits.set(connection, statementMs + GRACE_MS);
-}
-
-export function endLimit(connection: Client): void {
-  limits.delete(connection);
 }

@@ -1,15 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import type { Knex } from 'knex';
 import type { Logger } from 'pino';
+import { MAX_NAME_LENGTH, MAX_VERSION_LENGTH } from '../contract/lengths.ts';
 import { DEPLOYMENT_STATUSES, ROLLOUT_STRATEGIES, TARGET_STATUSES } from '../contract/states.ts';
+import { isDataRefused } from './database-errors.ts';
+import { KnexUnitOfWork, asKnex } from './knex-unit-of-work.ts';
 
-/** What PostgreSQL says of data that a column or a constraint does not take: classes 22 and 23. */
-const NOT_TAKEN = /^2[23]/;
 /** Without an organization yet there is none that a deployment could belong to. */
 const NO_SUCH_ORGANIZATION = '23503';
-const LONGEST_NAME = 200;
-const LONGEST_VERSION = 50;
-const LOCK_LIMIT_MS = 2_000;
+const TRIAL_LIMITS = { lockMs: 2_000 };
 
 /**
  * Tables that were there before the plugin may have columns, lengths and checks of their own. Writes
@@ -21,16 +20,16 @@ const LOCK_LIMIT_MS = 2_000;
  */
 export async function requireUsableTables(knex: Knex, logger: Logger): Promise<void> {
   try {
-    await knex.transaction(async (trial) => {
-      await trial.raw(`SET LOCAL lock_timeout = ${LOCK_LIMIT_MS}`);
+    await new KnexUnitOfWork(knex).run(async (tx) => {
+      const trial = asKnex(tx);
       await writeEverything(trial, await someOrganization(trial));
       throw new TakenBack();
-    });
+    }, TRIAL_LIMITS);
   } catch (error) {
     if (error instanceof TakenBack) return;
     const { code, message, detail } = error as { code?: string; message: string; detail?: string };
     if (code === NO_SUCH_ORGANIZATION) return;
-    if (code === undefined || !NOT_TAKEN.test(code)) {
+    if (!isDataRefused(error)) {
       logger.warn({ err: error }, 'it could not be tried what the tables of deployments take');
       return;
     }
@@ -62,8 +61,8 @@ async function writeEverything(trial: Knex, organizationId: string): Promise<voi
      RETURNING id`,
     {
       organization_id: organizationId,
-      name: 'n'.repeat(LONGEST_NAME),
-      version: 'v'.repeat(LONGEST_VERSION),
+      name: 'n'.repeat(MAX_NAME_LENGTH),
+      version: 'v'.repeat(MAX_VERSION_LENGTH),
       strategies: [...ROLLOUT_STRATEGIES],
       statuses: [...DEPLOYMENT_STATUSES],
     },

@@ -23,7 +23,8 @@ import type { DeploymentDraft, DeploymentState } from './deployment.types.ts';
 import { toSummary } from './deployment.views.ts';
 import { requireSignedPackage } from './package-signature.ts';
 import type { RolloutJobs } from './rollout-jobs.ts';
-import type { MatchingGroup, TargetSelection } from './target.ports.ts';
+import type { DeviceGroup, TargetSelection } from './target.ports.ts';
+import { isIncomparable, passesVersionFilter } from './version-filter.ts';
 
 /** From so many new targets on, the planner is told of them. */
 const MANY_TARGETS = 1_000;
@@ -65,10 +66,11 @@ export class DeploymentCreation {
 
   /** What {@link create} would do now; creates nothing and accepts that nothing matches. */
   async preview(organizationId: string, draft: DeploymentDraft): Promise<DeploymentPreview> {
-    const [passing, notComparable] = await Promise.all([
-      this.#selection.countMatching(organizationId, draft.deviceFilters),
-      this.#selection.countIncomparable(organizationId, draft.deviceFilters),
-    ]);
+    const { deviceFilters: filters } = draft;
+    // One look at the fleet: versions are told apart here, of which there are few.
+    const inScope = await this.#selection.countInScope(organizationId, filters);
+    const passing = inScope.filter(({ version }) => passesVersionFilter(version, filters));
+    const notComparable = inScope.filter(({ version }) => isIncomparable(version, filters));
     const upToDate = passing.filter(({ version }) => isSameVersion(version, draft.targetVersion));
     const groups = draft.skipUpToDate
       ? passing.filter((group) => !upToDate.includes(group))
@@ -81,8 +83,8 @@ export class DeploymentCreation {
         device_type: value,
         count,
       })),
-      by_version: groupBy(groups, 'version').map(([value, count]) => ({ version: value, count })),
-      not_comparable: notComparable,
+      by_version: byVersion(groups),
+      not_comparable: byVersion(notComparable),
       batches: total === 0 ? [] : this.#plan(draft, total),
     };
   }
@@ -198,14 +200,15 @@ export class DeploymentCreation {
   }
 }
 
-function sumOf(groups: MatchingGroup[]): number {
+function sumOf(groups: DeviceGroup[]): number {
   return groups.reduce((sum, group) => sum + group.count, 0);
 }
 
-function groupBy(
-  groups: MatchingGroup[],
-  key: 'deviceType' | 'version',
-): [string | null, number][] {
+function byVersion(groups: DeviceGroup[]): DeploymentPreview['by_version'] {
+  return groupBy(groups, 'version').map(([version, count]) => ({ version, count }));
+}
+
+function groupBy(groups: DeviceGroup[], key: 'deviceType' | 'version'): [string | null, number][] {
   const sums = new Map<string | null, number>();
   for (const group of groups) sums.set(group[key], (sums.get(group[key]) ?? 0) + group.count);
   return [...sums].sort((a, b) => b[1] - a[1] || String(a[0]).localeCompare(String(b[0])));

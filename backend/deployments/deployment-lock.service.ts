@@ -19,7 +19,6 @@ export interface LockedDeployment {
   deployment: Deployment;
   batches: Batch[];
   afterCommit: AfterCommit;
-  now: Date;
   /** Devices whose targets the action changes, for those who watch. */
   touched: { devices: ChangedDevices };
 }
@@ -83,7 +82,7 @@ export class DeploymentLock {
       const batches = await this.#deployments.batchesOf(tx, id);
       const afterCommit = new AfterCommit(caller ? { request_id: caller.requestId } : {});
       const touched: LockedDeployment['touched'] = { devices: NO_DEVICES };
-      const result = await change({ tx, deployment, batches, afterCommit, now: tx.now, touched });
+      const result = await change({ tx, deployment, batches, afterCommit, touched });
       return { result, afterCommit, organizationId: deployment.organizationId, ...touched };
     }, limits);
     const { organizationId: owner, devices } = done;

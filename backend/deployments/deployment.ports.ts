@@ -43,7 +43,7 @@ export interface DeploymentRepository {
   release(tx: Transaction, id: string, batch: Batch): Promise<void>;
   /** Cuts a batch after `size` targets; the rest becomes the batch after it. */
   splitBatch(tx: Transaction, id: string, batch: Batch, size: number): Promise<void>;
-  /** Moves counters of the batches that hold the given positions. */
+  /** Moves counters of the batches that hold the given positions, and what is counted over time. */
   moveCounters(tx: Transaction, moves: CounterMove[]): Promise<void>;
   /** Deployments that may need a step: reconciling starts here. */
   findUnsettled(): Promise<UnsettledDeployment[]>;
@@ -77,12 +77,16 @@ export interface CounterMove {
   to: TargetStatus;
   /** Change of the number of targets rolled back because an admin asked: −1, 0 or 1. */
   onRequest: -1 | 0 | 1;
+  /** When it had ended before, and when it has ended now; `null`: it had not, or has not. */
+  endedBefore: Date | null;
+  ended: Date | null;
+  /** How long the update took that this completes; `null`: it completes none. */
+  seconds: number | null;
 }
 
 export interface UnsettledDeployment {
   id: string;
   status: DeploymentStatus;
-  scheduledAt: Date | null;
 }
 
 /** A request that may be sent again, and must then be carried out once. */

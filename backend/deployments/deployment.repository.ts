@@ -26,6 +26,7 @@ import {
   type DeploymentRow,
   type StateRow,
 } from './deployment.row.ts';
+import { moveEnds } from './ended-over-time.sql.ts';
 import type { Batch, Deployment, DeploymentDraft, DeploymentState } from './deployment.types.ts';
 
 @injectable()
@@ -264,14 +265,25 @@ export class KnexDeploymentRepository implements DeploymentRepository {
     await prepared(
       asKnex(tx),
       'ota_move_counters',
-      `UPDATE ota_deployment_batches b SET
+      `WITH m AS (
+         SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::int[],
+             $6::timestamptz[], $7::timestamptz[], $8::double precision[])
+           AS m (deployment_id, position, old_status, new_status, on_request, ended_before, ended, seconds)
+       ), over_time AS (${moveEnds(
+         `SELECT m.deployment_id, change.status, change.at, change.by
+          FROM m CROSS JOIN LATERAL (VALUES
+            (m.old_status, m.ended_before, -1), (m.new_status, m.ended, 1)) AS change (status, at, by)`,
+       )})
+       UPDATE ota_deployment_batches b SET
          ${TARGET_STATUSES.map((status) => `${status} = b.${status} + d.${status}`).join(', ')},
-         rolled_back_on_request = b.rolled_back_on_request + d.on_request
+         rolled_back_on_request = b.rolled_back_on_request + d.on_request,
+         timed_updates = b.timed_updates + d.timed_updates,
+         update_seconds = b.update_seconds + d.update_seconds
        FROM (
          SELECT m.deployment_id, batch.number, sum(m.on_request) AS on_request,
+           count(m.seconds) AS timed_updates, coalesce(sum(m.seconds), 0) AS update_seconds,
            ${TARGET_STATUSES.map((status) => `${delta(status)} AS ${status}`).join(', ')}
-         FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::int[])
-           AS m (deployment_id, position, old_status, new_status, on_request)
+         FROM m
          CROSS JOIN LATERAL (
            SELECT number FROM ota_deployment_batches
            WHERE deployment_id = m.deployment_id AND first_position <= m.position
@@ -286,17 +298,16 @@ export class KnexDeploymentRepository implements DeploymentRepository {
         moves.map((move) => move.from),
         moves.map((move) => move.to),
         moves.map((move) => move.onRequest),
+        moves.map((move) => move.endedBefore),
+        moves.map((move) => move.ended),
+        moves.map((move) => move.seconds),
       ],
     );
   }
 
   async findUnsettled(): Promise<UnsettledDeployment[]> {
-    const rows = await this.#knex('ota_deployments as d')
-      .select<{ id: string; status: Deployment['status']; scheduled_at: Date | null }[]>(
-        'd.id',
-        'd.status',
-        'd.scheduled_at',
-      )
+    return this.#knex('ota_deployments as d')
+      .select<UnsettledDeployment[]>('d.id', 'd.status')
       .where((any) => {
         void any
           .whereIn('d.status', ['in_progress', 'paused'])
@@ -314,10 +325,5 @@ export class KnexDeploymentRepository implements DeploymentRepository {
           });
       })
       .orderBy('d.id');
-    return rows.map((row) => ({
-      id: row.id,
-      status: row.status,
-      scheduledAt: row.scheduled_at,
-    }));
   }
 }

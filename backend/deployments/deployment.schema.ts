@@ -16,6 +16,7 @@ import {
   type DeploymentStatus,
   type TargetStatus,
 } from '../contract/states.ts';
+import { MAX_NAME_LENGTH, MAX_VERSION_LENGTH } from '../contract/lengths.ts';
 import { asJsonSchema } from '../http/json-schema.meta.ts';
 import { queryCursor, queryInteger } from '../http/query.schema.ts';
 import { label, optionalLabel, searchText, storableText, uuid } from '../http/text.schema.ts';
@@ -25,9 +26,6 @@ import type { DeploymentDraft } from './deployment.types.ts';
 import { packageUrlFault } from './package-url.ts';
 import { defaultPolicy } from './rollout-policy.ts';
 
-/** Host tables often hold versions in short columns; longer ones would fail there. */
-const MAX_VERSION_LENGTH = 50;
-const MAX_NAME_LENGTH = 200;
 const MAX_DEVICE_IDS = 10_000;
 
 const version = () => label(MAX_VERSION_LENGTH);

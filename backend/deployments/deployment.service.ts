@@ -51,8 +51,8 @@ export class DeploymentService {
       id,
       null,
       async (locked) => {
-        const { deployment, now } = locked;
-        const isDue = deployment.scheduledAt !== null && deployment.scheduledAt <= now;
+        const { tx, deployment } = locked;
+        const isDue = deployment.scheduledAt !== null && deployment.scheduledAt <= tx.now;
         if (deployment.status !== 'pending' || !isDue) return;
         await this.#begin(locked, SYSTEM);
       },
@@ -75,7 +75,7 @@ export class DeploymentService {
   async resume(admin: AdminCaller, id: string): Promise<void> {
     await this.#jobs.assertAvailable();
     await this.#lock.act('resume', admin, id, async (locked) => {
-      const { tx, deployment, batches, afterCommit, now } = locked;
+      const { tx, deployment, batches, afterCommit } = locked;
       deployment.status = stateAfter('resume', deployment.status);
       deployment.pausedReason = null;
       deployment.acceptedFailures = countFailures(figuresOf(deployment, batches));
@@ -83,7 +83,7 @@ export class DeploymentService {
         status: deployment.status,
         pausedReason: null,
         acceptedFailures: deployment.acceptedFailures,
-        resumedAt: now,
+        resumedAt: tx.now,
       });
       await this.#lock.tell(locked, 'resumed', actorOf(admin), {
         accepted_failures: deployment.acceptedFailures,
@@ -94,16 +94,16 @@ export class DeploymentService {
 
   async cancel(admin: AdminCaller, id: string): Promise<void> {
     await this.#lock.act('cancel', admin, id, async (locked) => {
-      const { tx, deployment, batches, afterCommit, now } = locked;
+      const { tx, deployment, batches, afterCommit } = locked;
       locked.touched.devices = MANY_DEVICES;
       await this.#deployments.update(tx, deployment.id, {
         status: stateAfter('cancel', deployment.status),
         pausedReason: null,
-        completedAt: now,
+        completedAt: tx.now,
       });
       const { pending } = sumBreakdowns(batches);
       await this.#lock.tell(locked, 'cancelled', actorOf(admin), { skipped_devices: pending });
-      await this.#targets.skipPending(tx, deployment.id, 'cancelled', now, SKIPPED_AT_ONCE);
+      await this.#targets.skipPending(tx, deployment.id, 'cancelled', tx.now, SKIPPED_AT_ONCE);
       if (pending > SKIPPED_AT_ONCE) {
         this.#steps.handOver(afterCommit, deployment.id, (jobs) => jobs.skipPending(deployment.id));
       }
@@ -117,7 +117,7 @@ export class DeploymentService {
   async expand(admin: AdminCaller, id: string, percentage: number): Promise<void> {
     await this.#jobs.assertAvailable();
     await this.#lock.act('expand', admin, id, async (locked) => {
-      const { tx, deployment, batches, afterCommit, now } = locked;
+      const { tx, deployment, batches, afterCommit } = locked;
       const rest = batches.find((batch) => batch.releaseRequestedAt === null);
       const upTo = shareOf(deployment.totalDevices, percentage);
       if (!rest || upTo <= rest.firstPosition) {
@@ -126,7 +126,7 @@ export class DeploymentService {
       }
       const size = upTo - rest.firstPosition;
       if (size < rest.size) await this.#deployments.splitBatch(tx, deployment.id, rest, size);
-      await this.#deployments.requestRelease(tx, deployment.id, rest.number, now);
+      await this.#deployments.requestRelease(tx, deployment.id, rest.number, tx.now);
       await this.#lock.tell(locked, 'expanded', actorOf(admin), {
         percentage,
         devices: Math.min(size, rest.size),
@@ -136,13 +136,13 @@ export class DeploymentService {
   }
 
   async #begin(locked: LockedDeployment, actor: Actor): Promise<void> {
-    const { tx, deployment, afterCommit, now } = locked;
+    const { tx, deployment, afterCommit } = locked;
     deployment.status = stateAfter('start', deployment.status);
     await this.#deployments.update(tx, deployment.id, {
       status: deployment.status,
-      startedAt: now,
+      startedAt: tx.now,
     });
-    await this.#deployments.requestRelease(tx, deployment.id, 1, now);
+    await this.#deployments.requestRelease(tx, deployment.id, 1, tx.now);
     await this.#lock.tell(locked, 'started', actor, {});
     await this.#steps.takeNext(tx, deployment, afterCommit);
   }

@@ -1,6 +1,6 @@
 import type { DeviceFilters } from '../contract/admin-api.ts';
-import type { VersionOperator } from '../contract/states.ts';
 import { isRegistered } from './registered-device.sql.ts';
+import { DEFAULT_VERSION_OPERATOR } from './version-filter.ts';
 
 export interface SqlPart {
   sql: string;
@@ -13,8 +13,6 @@ export interface DeviceChoice {
   /** Devices that run this version are left out. */
   leaveOut: string | null;
 }
-
-export const DEFAULT_VERSION_OPERATOR: VersionOperator = '!=';
 
 /**
  * Conditions on `edge_devices d` that do not look at the version. All given filters must hold, and rows
@@ -81,27 +79,5 @@ function passingFilters(organizationId: string, filters: DeviceFilters): SqlPart
       version_operator: filters.version_operator ?? DEFAULT_VERSION_OPERATOR,
       current_version: filters.current_version,
     },
-  };
-}
-
-/**
- * Conditions on `edge_devices d` for devices that an ordering leaves out because versions cannot be
- * ordered; `null` when the filters contain no ordering.
- */
-export function incomparableDevices(
-  organizationId: string,
-  filters: DeviceFilters,
-): SqlPart | null {
-  const operator = filters.version_operator ?? DEFAULT_VERSION_OPERATOR;
-  if (filters.current_version === undefined || operator === '=' || operator === '!=') return null;
-  const scope = deviceScope(organizationId, filters);
-  return {
-    sql: `${scope.sql} AND (
-      d.firmware_version IS NULL
-      OR d.firmware_version IN (
-        ${DISTINCT_VERSIONS}
-        WHERE ota_compare_versions(versions.firmware_version::text, :current_version) IS NULL
-      ))`,
-    bindings: { ...scope.bindings, current_version: filters.current_version },
   };
 }

@@ -21,7 +21,7 @@ import {
 import { RolloutSteps, figuresOf } from './rollout-steps.ts';
 import { TargetTransitions, type TargetRequest } from './target-transition.service.ts';
 import type { FoundTarget, TargetRepository } from './target.ports.ts';
-import { isEnded, isWorking, type GoneReason } from './target.states.ts';
+import { GONE_WORDS, isEnded, isWorking, type GoneReason } from './target.states.ts';
 
 /** Targets handled by one transaction of a sweep. */
 const CHUNK = 1_000;
@@ -126,14 +126,8 @@ export class RolloutService {
   async sweepTimeouts(): Promise<void> {
     await this.#forgetKeys();
     await this.#sweepGone();
-    await this.#sweep(
-      () => this.#targets.findOverdue(CHUNK),
-      ({ gone }) => (gone ? endGone(gone) : timeOut),
-    );
-    await this.#sweep(
-      () => this.#targets.findNotPickedUp(CHUNK),
-      ({ gone }) => (gone ? endGone(gone) : giveUp),
-    );
+    await this.#sweep(() => this.#targets.findOverdue(CHUNK), timeOut);
+    await this.#sweep(() => this.#targets.findNotPickedUp(CHUNK), giveUp);
   }
 
   /** Forgets the keys of creations that nobody may repeat any more. */
@@ -146,7 +140,11 @@ export class RolloutService {
     for (let steps = 0; steps < WALK_STEPS; steps += 1) {
       const { found, next } = await this.#targets.findGone(this.#walkedTo, WALK);
       for (let from = 0; from < found.length; from += CHUNK) {
-        await this.#end(found.slice(from, from + CHUNK), ({ gone }) => endGone(gone ?? 'removed'));
+        const requests = found.slice(from, from + CHUNK).map(({ key, gone }) => ({
+          key,
+          decide: endGone(gone),
+        }));
+        await this.#end(requests);
       }
       this.#walkedTo = next;
       if (next === null) return;
@@ -169,22 +167,25 @@ export class RolloutService {
     }
   }
 
-  async #sweep(find: () => Promise<FoundTarget[]>, decide: Judge): Promise<void> {
+  /** @param late what becomes of a target whose device is there */
+  async #sweep(find: () => Promise<FoundTarget[]>, late: Decide): Promise<void> {
     for (let found = CHUNK; found === CHUNK;) {
       const targets = await find();
       found = targets.length;
+      const requests = targets.map(({ key, gone }) => ({
+        key,
+        decide: gone ? endGone(gone) : late,
+      }));
       // What is locked would be found again at once: it waits for the next sweep.
-      if (!(await this.#end(targets, decide))) return;
+      if (!(await this.#end(requests))) return;
     }
   }
 
   /** Deployment by deployment: one that is locked, or fails, holds no other up. Whether none did. */
-  async #end(found: FoundTarget[], decide: Judge): Promise<boolean> {
-    const deployments = new Set(found.map(({ key }) => key.deploymentId));
+  async #end(all: TargetRequest<boolean>[]): Promise<boolean> {
     let allEnded = true;
-    for (const deploymentId of deployments) {
-      const targets = found.filter(({ key }) => key.deploymentId === deploymentId);
-      const requests = targets.map((target) => ({ key: target.key, decide: decide(target) }));
+    for (const deploymentId of new Set(all.map(({ key }) => key.deploymentId))) {
+      const requests = all.filter(({ key }) => key.deploymentId === deploymentId);
       try {
         await this.#transitions.apply(requests, LIMITS.jobs);
       } catch (error) {
@@ -224,13 +225,6 @@ function batchReleased(deployment: Deployment, batch: Batch): NewEvent {
 }
 
 type Decide = TargetRequest<boolean>['decide'];
-type Judge = (target: FoundTarget) => Decide;
-
-const GONE_MESSAGES: Record<GoneReason, string> = {
-  removed: 'the device was removed from Ops-Center',
-  moved: 'the device was moved to another organization',
-  not_registered: 'the device was announced and has never registered',
-};
 
 /** Whatever the device was doing: it is not a failure, and no rollback can be asked of it any more. */
 function endGone(reason: GoneReason): Decide {
@@ -258,7 +252,7 @@ function endGone(reason: GoneReason): Decide {
           skipReason: reason,
           progress: null,
           completedAt: now,
-          errorMessage: GONE_MESSAGES[reason],
+          errorMessage: `the device ${GONE_WORDS[reason]}`,
         }),
       },
       events: [

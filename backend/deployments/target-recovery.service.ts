@@ -11,6 +11,7 @@ import {
   notPossible,
   type LockedDeployment,
 } from './deployment-lock.service.ts';
+import { counterMoves } from './counter-moves.ts';
 import type { DeploymentRepository } from './deployment.ports.ts';
 import { allowedActions, isAllowed, stateAfter } from './deployment.states.ts';
 import { sumBreakdowns, type Deployment, type Target } from './deployment.types.ts';
@@ -18,7 +19,7 @@ import { situationOf } from './deployment.views.ts';
 import type { RolloutJobs } from './rollout-jobs.ts';
 import { RolloutSteps, figuresOf } from './rollout-steps.ts';
 import type { NewerDeployment, TargetRepository } from './target.ports.ts';
-import type { GoneReason } from './target.states.ts';
+import { GONE_WORDS, type GoneReason } from './target.states.ts';
 
 /** What an admin does about single devices: trying the failed ones again, and asking one to go back. */
 @injectable()
@@ -77,7 +78,7 @@ export class TargetRecovery {
           status: deployment.status,
           completedAt: null,
           // Time to be picked up counts anew.
-          resumedAt: locked.now,
+          resumedAt: tx.now,
           acceptedFailures: deployment.acceptedFailures,
         });
         await this.#lock.tell(locked, 'retried', actorOf(admin), { devices: retried });
@@ -152,25 +153,12 @@ export class TargetRecovery {
       tx,
       deviceIds.map((deviceId) => ({ deploymentId: deployment.id, deviceId })),
     );
-    const overtaken = new Set(await this.#targets.findOvertaken(tx, deployment.id, deviceIds));
-    const gone = new Set(await this.#targets.findWithoutDevice(tx, deployment.id, deviceIds));
-    const retried = targets.filter(
-      (target) =>
-        (target.status === 'failed' || target.status === 'rolled_back') &&
-        target.rollbackVersion === null &&
-        !overtaken.has(target.deviceId) &&
-        !gone.has(target.deviceId),
-    );
+    const retryable = new Set(await this.#targets.findRetryable(tx, deployment.id, deviceIds));
+    const retried = targets.filter((target) => retryable.has(target.deviceId));
     await this.#targets.save(tx, retried.map(nextAttempt));
     await this.#deployments.moveCounters(
       tx,
-      retried.map((target) => ({
-        deploymentId: target.deploymentId,
-        position: target.position,
-        from: target.status,
-        to: 'pending',
-        onRequest: target.rolledBackOnRequest ? -1 : 0,
-      })),
+      retried.flatMap((target) => counterMoves(target, nextAttempt(target))),
     );
     return retried.length;
   }
@@ -192,16 +180,10 @@ function nextAttempt(target: Target): Target {
   };
 }
 
-const GONE: Record<GoneReason, string> = {
-  removed: 'was removed from Ops-Center',
-  moved: 'was moved to another organization',
-  not_registered: 'has never registered',
-};
-
 function cannotBeAsked({ status }: Target, reason: GoneReason): DomainError {
   return new DomainError(
     'invalid_state',
-    `The device ${GONE[reason]}, so it cannot be asked to go back.`,
+    `The device ${GONE_WORDS[reason]}, so it cannot be asked to go back.`,
     { current_status: status, allowed_actions: [] },
   );
 }

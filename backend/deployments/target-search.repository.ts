@@ -1,13 +1,12 @@
 import type { Knex } from 'knex';
 import { likePattern, prefixPattern } from '../database/like-pattern.ts';
 import type { Deployment } from './deployment.types.ts';
+import { devicesBeginning, FEW_DEVICES } from './device-search.repository.ts';
 import { targetsInOrder, withinRange, type TargetRange } from './target-range.repository.ts';
+import { JOIN_OWN_DEVICE } from './target.sql.ts';
 
 /** Up to here every target is looked at, and text is found anywhere in a name. */
 const FEW_TARGETS = 20_000;
-/** More devices than this are found among the targets sooner than the targets among them. */
-const FEW_DEVICES = 2_000;
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const PART_OF_UUID = /^[0-9a-f-]+$/i;
 
 /**
@@ -40,10 +39,7 @@ function anywhere(knex: Knex, deployment: Deployment, search: string): Knex.Quer
   const pattern = likePattern(search);
   return knex('ota_deployment_devices as t')
     .select('t.*')
-    .joinRaw(
-      'LEFT JOIN edge_devices device ON device.id = t.device_id AND device.organization_id = ?',
-      [deployment.organizationId],
-    )
+    .joinRaw(JOIN_OWN_DEVICE, [deployment.organizationId])
     .where('t.deployment_id', deployment.id)
     .andWhere((either) => {
       void either
@@ -52,32 +48,6 @@ function anywhere(knex: Knex, deployment: Deployment, search: string): Knex.Quer
         .orWhereILike('t.error_message', pattern);
       if (PART_OF_UUID.test(search)) void either.orWhereRaw('t.device_id::text ILIKE ?', [pattern]);
     });
-}
-
-/** One device more than a few tells that there are many. */
-async function devicesBeginning(
-  knex: Knex,
-  organizationId: string,
-  search: string,
-): Promise<string[]> {
-  const byName = knex('edge_devices')
-    .select('id')
-    .where({ organization_id: organizationId })
-    .andWhereLike('device_name', prefixPattern(search))
-    .orderBy('device_name')
-    .limit(FEW_DEVICES + 1);
-  const found = knex
-    .select('id')
-    .from(byName.as('named'))
-    .union(
-      knex('edge_devices')
-        .select('id')
-        .where({ device_id: search, organization_id: organizationId }),
-    );
-  // By its id a device is found that is gone, too.
-  if (UUID.test(search)) void found.union(knex.raw('SELECT ?::uuid', [search]));
-  const rows = (await found) as { id: string }[];
-  return rows.map((row) => row.id);
 }
 
 /** Walks the targets in order; with so many to find, a page is full before long. */

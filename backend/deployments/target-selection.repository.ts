@@ -4,13 +4,8 @@ import type { DeviceFilters } from '../contract/admin-api.ts';
 import { asKnex } from '../database/knex-unit-of-work.ts';
 import type { Transaction } from '../kernel/unit-of-work.ts';
 import { TOKENS } from '../tokens.ts';
-import {
-  incomparableDevices,
-  matchingDevices,
-  type DeviceChoice,
-  type SqlPart,
-} from './matching-devices.sql.ts';
-import type { MatchingGroup, TargetSelection, VersionGroup } from './target.ports.ts';
+import { deviceScope, matchingDevices, type DeviceChoice } from './matching-devices.sql.ts';
+import type { DeviceGroup, TargetSelection } from './target.ports.ts';
 
 /** Enough to bring a million devices in order without a detour over the disk; freed at the commit. */
 const SORTING_MEMORY = '128MB';
@@ -53,30 +48,19 @@ export class KnexTargetSelection implements TargetSelection {
     await this.#knex.raw('ANALYZE ota_deployment_devices');
   }
 
-  async countMatching(organizationId: string, filters: DeviceFilters): Promise<MatchingGroup[]> {
-    const matching = matchingDevices(organizationId, { filters, leaveOut: null });
+  async countInScope(organizationId: string, filters: DeviceFilters): Promise<DeviceGroup[]> {
+    const scope = deviceScope(organizationId, filters);
     const { rows } = await this.#knex.raw<{
       rows: { device_type: string | null; version: string | null; count: string }[];
     }>(
       `SELECT d.device_type, d.firmware_version AS version, count(*) AS count
-       FROM edge_devices d WHERE ${matching.sql} GROUP BY 1, 2`,
-      matching.bindings,
+       FROM edge_devices d WHERE ${scope.sql} GROUP BY 1, 2`,
+      scope.bindings,
     );
     return rows.map((row) => ({
       deviceType: row.device_type,
       version: row.version,
       count: Number(row.count),
     }));
-  }
-
-  async countIncomparable(organizationId: string, filters: DeviceFilters): Promise<VersionGroup[]> {
-    const part: SqlPart | null = incomparableDevices(organizationId, filters);
-    if (!part) return [];
-    const { rows } = await this.#knex.raw<{ rows: { version: string | null; count: string }[] }>(
-      `SELECT d.firmware_version AS version, count(*) AS count
-       FROM edge_devices d WHERE ${part.sql} GROUP BY 1 ORDER BY 2 DESC, 1`,
-      part.bindings,
-    );
-    return rows.map((row) => ({ version: row.version, count: Number(row.count) }));
   }
 }

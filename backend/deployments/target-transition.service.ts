@@ -5,7 +5,8 @@ import type { Transaction, TransactionLimits, UnitOfWork } from '../kernel/unit-
 import type { ChangeFeed, DeploymentChanged } from '../progress/change-feed.ts';
 import type { Telemetry } from '../observability/telemetry.ports.ts';
 import { TOKENS } from '../tokens.ts';
-import type { CounterMove, DeploymentRepository } from './deployment.ports.ts';
+import { counterMoves } from './counter-moves.ts';
+import type { DeploymentRepository } from './deployment.ports.ts';
 import { SYSTEM, type Deployment, type Target, type TargetKey } from './deployment.types.ts';
 import { AfterCommit } from './after-commit.ts';
 import { RolloutSteps } from './rollout-steps.ts';
@@ -154,7 +155,10 @@ export class TargetTransitions {
       tx,
       changed.map((change) => change.after),
     );
-    await this.#deployments.moveCounters(tx, changed.flatMap(counterMoves));
+    await this.#deployments.moveCounters(
+      tx,
+      changed.flatMap(({ before, after }) => counterMoves(before, after)),
+    );
     await this.#versions.record(tx, lastVersions(versions));
     await this.#events.append(tx, events);
     const afterCommit = new AfterCommit();
@@ -270,21 +274,6 @@ function isOlder(a: Deployment, b: Deployment): boolean {
 
 function hasEndedNow({ before, after }: Changed): boolean {
   return before.status !== after.status && isEnded(after.status);
-}
-
-function counterMoves({ before, after }: Changed): CounterMove[] {
-  const onRequest = (Number(after.rolledBackOnRequest) - Number(before.rolledBackOnRequest)) as
-    -1 | 0 | 1;
-  if (before.status === after.status && onRequest === 0) return [];
-  return [
-    {
-      deploymentId: after.deploymentId,
-      position: after.position,
-      from: before.status,
-      to: after.status,
-      onRequest,
-    },
-  ];
 }
 
 /** When one device tells several versions at once, the last one holds. */

@@ -8,7 +8,7 @@ import { targetsInOrder, type TargetRange } from './target-range.repository.ts';
 import { searchTargets } from './target-search.repository.ts';
 import type { TargetPosition, TargetQuery, TargetViews } from './target.ports.ts';
 import type { TargetRow } from './target.row.ts';
-import { BATCH_OF_TARGET } from './target.sql.ts';
+import { BATCH_OF_TARGET, JOIN_OWN_DEVICE } from './target.sql.ts';
 
 interface TargetViewRow extends TargetRow {
   device_name: string | null;
@@ -80,10 +80,7 @@ export class KnexTargetViews implements TargetViews {
         'batch.number as batch',
       )
       .joinRaw(BATCH_OF_TARGET)
-      .joinRaw(
-        'LEFT JOIN edge_devices device ON device.id = t.device_id AND device.organization_id = ?',
-        [organizationId],
-      )
+      .joinRaw(JOIN_OWN_DEVICE, [organizationId])
       .orderBy('t.position')) as TargetViewRow[];
   }
 }

@@ -18,8 +18,8 @@ export interface TargetSelection {
   /** Lets the planner know of a table that has just grown; it would find out only minutes later. */
   refreshStatistics(): Promise<void>;
   /** By type and version; nobody is left out. */
-  countMatching(organizationId: string, filters: DeviceFilters): Promise<MatchingGroup[]>;
-  countIncomparable(organizationId: string, filters: DeviceFilters): Promise<VersionGroup[]>;
+  /** Devices that pass every filter but that of the version. */
+  countInScope(organizationId: string, filters: DeviceFilters): Promise<DeviceGroup[]>;
 }
 
 /** Targets as admins see them. */
@@ -48,10 +48,8 @@ export interface TargetRepository {
    * completed a newer deployment, are asked to go back, or are none any more.
    */
   retryFailed(tx: Transaction, deploymentId: string): Promise<number>;
-  /** Those of the devices that have completed a deployment created after this one. */
-  findOvertaken(tx: Transaction, deploymentId: string, deviceIds: string[]): Promise<string[]>;
-  /** Those of the devices that are none of the organization's any more. */
-  findWithoutDevice(tx: Transaction, deploymentId: string, deviceIds: string[]): Promise<string[]>;
+  /** Those of the devices that a retry by name takes up again. */
+  findRetryable(tx: Transaction, deploymentId: string, deviceIds: string[]): Promise<string[]>;
   /** The newest deployment that the device completed after this one. */
   findNewer(tx: Transaction, key: TargetKey): Promise<NewerDeployment | null>;
   /**
@@ -73,7 +71,7 @@ export interface FoundTarget {
 }
 
 export interface WalkedTargets {
-  found: FoundTarget[];
+  found: (FoundTarget & { gone: GoneReason })[];
   /** Where the next walk goes on; `null`: from the beginning. */
   next: TargetKey | null;
 }
@@ -92,13 +90,8 @@ export interface DeviceVersions {
   current(tx: Transaction, deviceIds: string[]): Promise<Map<string, string | null>>;
 }
 
-export interface MatchingGroup {
+export interface DeviceGroup {
   deviceType: string | null;
-  version: string | null;
-  count: number;
-}
-
-export interface VersionGroup {
   version: string | null;
   count: number;
 }

@@ -12,8 +12,9 @@ import type {
   TargetRepository,
   WalkedTargets,
 } from './target.ports.ts';
+import { moveEnds } from './ended-over-time.sql.ts';
 import { TARGET_COLUMNS, toRow, toTarget, type TargetRow } from './target.row.ts';
-import { BATCH_OF_TARGET, HAS_DEVICE, IS_OVERTAKEN, goneReason } from './target.sql.ts';
+import { BATCH_OF_TARGET, MAY_BE_RETRIED, goneReason } from './target.sql.ts';
 import type { GoneReason, SkipReason } from './target.states.ts';
 
 /** Columns of a target, in the order of {@link KnexTargetRepository.save}'s parameters. */
@@ -130,15 +131,14 @@ export class KnexTargetRepository implements TargetRepository {
     const change = {
       set: `attempt = t.attempt + 1, progress = NULL, started_at = NULL, completed_at = NULL,
             last_report_at = NULL, error_message = NULL, timed_out = false, skip_reason = NULL`,
-      onlyIf: `NOT t.rolled_back_on_request AND t.rollback_version IS NULL
-               AND NOT ${IS_OVERTAKEN} AND ${HAS_DEVICE}`,
+      onlyIf: `NOT t.rolled_back_on_request AND ${MAY_BE_RETRIED}`,
       bindings: { limit: null },
     };
     const failed = await this.#moveMany(tx, deploymentId, 'failed', 'pending', change);
     return failed + (await this.#moveMany(tx, deploymentId, 'rolled_back', 'pending', change));
   }
 
-  async findOvertaken(
+  async findRetryable(
     tx: Transaction,
     deploymentId: string,
     deviceIds: string[],
@@ -146,21 +146,7 @@ export class KnexTargetRepository implements TargetRepository {
     const { rows } = await asKnex(tx).raw<{ rows: { device_id: string }[] }>(
       `SELECT t.device_id FROM ota_deployment_devices t
        WHERE t.deployment_id = :deployment_id AND t.device_id = ANY(CAST(:devices AS uuid[]))
-         AND ${IS_OVERTAKEN}`,
-      { deployment_id: deploymentId, devices: deviceIds },
-    );
-    return rows.map((row) => row.device_id);
-  }
-
-  async findWithoutDevice(
-    tx: Transaction,
-    deploymentId: string,
-    deviceIds: string[],
-  ): Promise<string[]> {
-    const { rows } = await asKnex(tx).raw<{ rows: { device_id: string }[] }>(
-      `SELECT t.device_id FROM ota_deployment_devices t
-       WHERE t.deployment_id = :deployment_id AND t.device_id = ANY(CAST(:devices AS uuid[]))
-         AND NOT ${HAS_DEVICE}`,
+         AND t.status IN ('failed', 'rolled_back') AND ${MAY_BE_RETRIED}`,
       { deployment_id: deploymentId, devices: deviceIds },
     );
     return rows.map((row) => row.device_id);
@@ -199,14 +185,17 @@ export class KnexTargetRepository implements TargetRepository {
   ): Promise<number> {
     const { rows } = await asKnex(tx).raw<{ rows: { moved: string }[] }>(
       `WITH chosen AS (
-         SELECT t.device_id FROM ota_deployment_devices t
+         SELECT t.device_id, t.completed_at FROM ota_deployment_devices t
          WHERE t.deployment_id = :deployment_id AND t.status = :from AND ${change.onlyIf ?? 'true'}
          ORDER BY t.position LIMIT :limit
        ), moved AS (
          UPDATE ota_deployment_devices t SET status = :to, ${change.set}
          FROM chosen
          WHERE t.deployment_id = :deployment_id AND t.device_id = chosen.device_id
-         RETURNING t.deployment_id, t.position
+         RETURNING t.deployment_id, t.position, chosen.completed_at AS ended_before
+       ), over_time AS (${moveEnds(
+         `SELECT deployment_id, '${from}' AS status, ended_before AS at, -1 AS by FROM moved`,
+       )}
        ), per_batch AS (
          SELECT batch.number, count(*)::int AS targets
          FROM moved t ${BATCH_OF_TARGET} GROUP BY batch.number
@@ -276,7 +265,7 @@ export class KnexTargetRepository implements TargetRepository {
     );
     const last = rows.find((row) => row.walked !== null);
     return {
-      found: rows.filter((row) => row.gone !== null).map(toFound),
+      found: rows.flatMap((row) => (row.gone ? [{ key: toKey(row), gone: row.gone }] : [])),
       next: last && Number(last.walked) === limit ? toKey(last) : null,
     };
   }

@@ -24,7 +24,7 @@ export const completedNewer = (deviceId: string, own: string) => `EXISTS (
       AND (newer.created_at, newer.id) > (${own}.created_at, ${own}.id))`;
 
 /** Whether a target's device has completed a deployment created after the target's. */
-export const IS_OVERTAKEN = `EXISTS (
+const IS_OVERTAKEN = `EXISTS (
     SELECT 1 FROM ota_deployments own
     WHERE own.id = t.deployment_id AND ${completedNewer('t.device_id', 'own')})`;
 
@@ -38,6 +38,16 @@ export const goneReason = (device: string, deployment: string): string => `CASE
     WHEN NOT ${isRegistered(device)} THEN 'not_registered' END`;
 
 /** Whether the target `t` still has its device. */
-export const HAS_DEVICE = `EXISTS (
+const HAS_DEVICE = `EXISTS (
     SELECT 1 FROM ota_deployments own JOIN edge_devices device ON device.id = t.device_id
     WHERE own.id = t.deployment_id AND ${goneReason('device', 'own')} IS NULL)`;
+
+/**
+ * Whether a retry may take the target `t` up again, once it failed or rolled back: its device is there, has not
+ * completed a newer deployment, and is not asked to roll back.
+ */
+export const MAY_BE_RETRIED = `(t.rollback_version IS NULL AND NOT ${IS_OVERTAKEN} AND ${HAS_DEVICE})`;
+
+/** The device of the target `t` while it is the organization's; takes the organization's id. */
+export const JOIN_OWN_DEVICE =
+  'LEFT JOIN edge_devices device ON device.id = t.device_id AND device.organization_id = ?';

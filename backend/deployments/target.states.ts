@@ -21,6 +21,13 @@ export type SkipReason = (typeof SKIP_REASONS)[number];
 /** Why a target's device is none of its organization's any more: not there, another's, never registered. */
 export type GoneReason = Extract<SkipReason, 'removed' | 'moved' | 'not_registered'>;
 
+/** What became of the device, after its name. */
+export const GONE_WORDS: Record<GoneReason, string> = {
+  removed: 'was removed from Ops-Center',
+  moved: 'was moved to another organization',
+  not_registered: 'was announced and has never registered',
+};
+
 /** A target as the report rules see it. */
 export interface TargetSituation {
   status: TargetStatus;

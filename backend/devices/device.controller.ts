@@ -26,8 +26,8 @@ export class DeviceController {
   }
 
   checkUpdate = async ({ device, query }: DeviceCall): Promise<DeviceAnswer> => {
-    validate(checkUpdateQuerySchema, query);
-    return { status: 200, body: await this.#devices.checkUpdate(device) };
+    const { current_version: version } = validate(checkUpdateQuerySchema, query);
+    return { status: 200, body: await this.#devices.checkUpdate(device, version || null) };
   };
 
   report = async ({ device, query, id, body }: DeviceCall): Promise<DeviceAnswer> => {

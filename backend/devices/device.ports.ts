@@ -1,4 +1,5 @@
 import type { DevicePage } from '../contract/admin-api.ts';
+import type { Transaction } from '../kernel/unit-of-work.ts';
 import type { OpenTarget } from './update-offer.ts';
 
 /** An open target with everything an offer carries. */
@@ -13,9 +14,39 @@ export interface OfferedTarget extends OpenTarget {
   signature: string | null;
 }
 
+/** A device that asks, and what it says it runs. */
+export interface AskingDevice {
+  deviceId: string;
+  version: string | null;
+}
+
+/** What is known of a device that asks. */
+export interface KnownDevice {
+  /** Unfinished targets, and those to be rolled back. */
+  open: OfferedTarget[];
+  /** Where the version that is recorded is written in another way than what the device says. */
+  recorded?: { version: string | null };
+}
+
+/** A device runs another version than recorded, and no update of ours made it so. */
+export interface VersionNews {
+  organizationId: string;
+  deviceId: string;
+  recorded: string | null;
+  told: string;
+}
+
 export interface DeviceRepository {
-  /** Unfinished targets of these devices and those to be rolled back, in one statement. */
-  findOpenTargets(deviceIds: string[]): Promise<OfferedTarget[]>;
+  /** Each device once; by its id, in one statement. Devices of which there is nothing to say are left out. */
+  lookUp(asking: AskingDevice[]): Promise<Map<string, KnownDevice>>;
+  /**
+   * Writes what devices run, unless somebody else has written it meanwhile. Answers those that were written, with
+   * the newest deployment that they have been through, if any.
+   */
+  recordVersions(
+    tx: Transaction,
+    news: VersionNews[],
+  ): Promise<(VersionNews & { deploymentId: string | null })[]>;
 }
 
 export interface FleetQuery {
@@ -26,7 +57,10 @@ export interface FleetQuery {
   limit: number;
 }
 
+/** A page of devices, without what is counted over all of them. */
+export type FoundDevices = Pick<DevicePage, 'devices' | 'next_cursor'>;
+
 /** The organization's devices, to pick targets from. */
 export interface FleetRepository {
-  page(organizationId: string, query: FleetQuery): Promise<DevicePage>;
+  page(organizationId: string, query: FleetQuery): Promise<FoundDevices>;
 }

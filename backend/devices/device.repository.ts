@@ -1,10 +1,18 @@
 import { inject, injectable } from 'inversify';
 import type { Knex } from 'knex';
 import type { DeploymentStatus, TargetStatus } from '../contract/states.ts';
+import { asKnex } from '../database/knex-unit-of-work.ts';
 import { prepared } from '../database/prepared.ts';
 import { BRIEF_MS } from '../kernel/time-limits.ts';
 import { TOKENS } from '../tokens.ts';
-import type { DeviceRepository, OfferedTarget } from './device.ports.ts';
+import type { Transaction } from '../kernel/unit-of-work.ts';
+import type {
+  AskingDevice,
+  DeviceRepository,
+  KnownDevice,
+  OfferedTarget,
+  VersionNews,
+} from './device.ports.ts';
 
 interface OpenTargetRow {
   device_id: string;
@@ -25,6 +33,10 @@ interface OpenTargetRow {
   signature: string | null;
 }
 
+type AskedRow = { device_id: string; differs: boolean; firmware_version: string | null } & (
+  OpenTargetRow | { deployment_id: null }
+);
+
 @injectable()
 export class KnexDeviceRepository implements DeviceRepository {
   readonly #knex: Knex;
@@ -33,46 +45,94 @@ export class KnexDeviceRepository implements DeviceRepository {
     this.#knex = knex;
   }
 
-  async findOpenTargets(deviceIds: string[]): Promise<OfferedTarget[]> {
-    const rows = await prepared<OpenTargetRow>(
+  async lookUp(asking: AskingDevice[]): Promise<Map<string, KnownDevice>> {
+    const rows = await prepared<AskedRow>(
       this.#knex,
-      'ota_open_targets',
-      `SELECT t.device_id, t.deployment_id, t.status, t.attempt, t.position, t.rollback_version,
+      'ota_asking_devices',
+      `SELECT asking.device_id, differs.id IS NOT NULL AS differs, differs.firmware_version,
+              t.deployment_id, t.status, t.attempt, t.position, t.rollback_version,
               d.organization_id, d.status AS deployment_status, d.released_devices, d.created_at,
               d.target_version, d.metadata->>'update_package_url' AS update_package_url,
               d.metadata->>'checksum' AS checksum, d.metadata->>'release_notes' AS release_notes,
               d.manifest, d.signature
-       FROM unnest($1::uuid[]) AS asking (device_id)
+       FROM unnest($1::uuid[], $2::text[]) AS asking (device_id, version)
        -- One index lookup for each device: OFFSET 0 keeps the planner from reading the whole table
        -- when it has just grown by a million rows that nobody has counted yet.
-       CROSS JOIN LATERAL (
+       LEFT JOIN LATERAL (
          SELECT * FROM ota_deployment_devices
          WHERE device_id = asking.device_id
            AND (status IN ('pending', 'downloading', 'installing', 'verifying')
                 OR rollback_version IS NOT NULL)
          OFFSET 0
-       ) t
-       JOIN ota_deployments d ON d.id = t.deployment_id`,
-      [deviceIds],
+       ) t ON true
+       LEFT JOIN ota_deployments d ON d.id = t.deployment_id
+       LEFT JOIN LATERAL (
+         SELECT id, firmware_version FROM edge_devices
+         WHERE id = asking.device_id AND firmware_version IS DISTINCT FROM asking.version OFFSET 0
+       ) differs ON asking.version IS NOT NULL
+       WHERE t.deployment_id IS NOT NULL OR differs.id IS NOT NULL`,
+      [asking.map((one) => one.deviceId), asking.map((one) => one.version)],
       BRIEF_MS,
     );
-    return rows.map((row) => ({
-      deviceId: row.device_id,
-      deploymentId: row.deployment_id,
-      status: row.status,
-      attempt: row.attempt,
-      position: row.position,
-      rollbackVersion: row.rollback_version,
-      organizationId: row.organization_id,
-      deploymentStatus: row.deployment_status,
-      releasedDevices: row.released_devices,
-      createdAt: row.created_at,
-      targetVersion: row.target_version,
-      updatePackageUrl: row.update_package_url ?? '',
-      checksum: row.checksum ?? '',
-      releaseNotes: row.release_notes ?? '',
-      manifest: row.manifest,
-      signature: row.signature,
-    }));
+    const known = new Map<string, KnownDevice>();
+    for (const row of rows) {
+      const device = known.get(row.device_id) ?? { open: [] };
+      known.set(row.device_id, device);
+      if (row.differs) device.recorded = { version: row.firmware_version };
+      if (row.deployment_id !== null) device.open.push(toOfferedTarget(row));
+    }
+    return known;
   }
+
+  async recordVersions(
+    tx: Transaction,
+    news: VersionNews[],
+  ): Promise<(VersionNews & { deploymentId: string | null })[]> {
+    const { rows } = await asKnex(tx).raw<{
+      rows: (VersionNews & { deploymentId: string | null })[];
+    }>(
+      `UPDATE edge_devices device SET firmware_version = news.told
+       FROM unnest(CAST(:devices AS uuid[]), CAST(:organizations AS uuid[]), CAST(:recorded AS text[]),
+                   CAST(:told AS text[])) AS news (device_id, organization_id, recorded, told)
+       WHERE device.id = news.device_id AND device.organization_id = news.organization_id
+         AND device.firmware_version IS NOT DISTINCT FROM news.recorded
+       RETURNING device.id AS "deviceId", news.organization_id AS "organizationId", news.recorded, news.told,
+         (SELECT d.id FROM ota_deployments d
+          CROSS JOIN LATERAL (
+            SELECT status FROM ota_deployment_devices t
+            WHERE t.deployment_id = d.id AND t.device_id = device.id OFFSET 0
+          ) target
+          WHERE d.organization_id = news.organization_id
+            AND target.status IN ('completed', 'failed', 'rolled_back')
+          ORDER BY d.created_at DESC, d.id DESC LIMIT 1) AS "deploymentId"`,
+      {
+        devices: news.map((one) => one.deviceId),
+        organizations: news.map((one) => one.organizationId),
+        recorded: news.map((one) => one.recorded),
+        told: news.map((one) => one.told),
+      },
+    );
+    return rows;
+  }
+}
+
+function toOfferedTarget(row: OpenTargetRow): OfferedTarget {
+  return {
+    deviceId: row.device_id,
+    deploymentId: row.deployment_id,
+    status: row.status,
+    attempt: row.attempt,
+    position: row.position,
+    rollbackVersion: row.rollback_version,
+    organizationId: row.organization_id,
+    deploymentStatus: row.deployment_status,
+    releasedDevices: row.released_devices,
+    createdAt: row.created_at,
+    targetVersion: row.target_version,
+    updatePackageUrl: row.update_package_url ?? '',
+    checksum: row.checksum ?? '',
+    releaseNotes: row.release_notes ?? '',
+    manifest: row.manifest,
+    signature: row.signature,
+  };
 }

@@ -1,14 +1,19 @@
 import Joi from 'joi';
 import type { LogUpload, StatusReport } from '../contract/device-api.ts';
+import { MAX_VERSION_LENGTH } from '../contract/lengths.ts';
 import { REPORTED_STATUSES } from '../contract/states.ts';
-import { lenientText, logText } from '../http/text.schema.ts';
+import { lenientText, logText, storableText } from '../http/text.schema.ts';
 
+const versionText = storableText(MAX_VERSION_LENGTH).allow('');
 const MAX_ERROR_LENGTH = 4_000;
-const MAX_VERSION_LENGTH = 50;
 
 export const checkUpdateQuerySchema = Joi.object<{ device_id: string; current_version?: string }>({
   device_id: Joi.string().required(),
-  current_version: Joi.string().max(200).allow(''),
+  // A poll is answered, whatever the device runs; what cannot be stored is as if it had not been said.
+  current_version: Joi.string()
+    .max(200)
+    .allow('')
+    .custom((value: string) => (versionText.validate(value).error ? '' : value)),
 }).unknown();
 
 export const deviceQuerySchema = Joi.object<{ device_id: string }>({

@@ -1,8 +1,9 @@
 import { inject, injectable } from 'inversify';
+import type { Logger } from 'pino';
 import type { PluginConfig } from '../config.ts';
 import { isDataRefused } from '../database/database-errors.ts';
 import type { CheckUpdateResponse, StatusAnswer, StatusReport } from '../contract/device-api.ts';
-import type { NewEvent } from '../audit/event.ports.ts';
+import type { EventRepository, NewEvent } from '../audit/event.ports.ts';
 import type { Deployment, Target } from '../deployments/deployment.types.ts';
 import {
   TargetTransitions,
@@ -19,11 +20,18 @@ import type { DeviceIdentity } from '../host-contract.ts';
 import { coalesce, coalesceInLanes } from '../kernel/coalesce.ts';
 import { LIMITS } from '../kernel/time-limits.ts';
 import { DomainError, invalidRequest, notFound } from '../kernel/errors.ts';
+import type { UnitOfWork } from '../kernel/unit-of-work.ts';
 import type { Telemetry } from '../observability/telemetry.ports.ts';
 import { TOKENS } from '../tokens.ts';
-import type { DeviceRepository, OfferedTarget } from './device.ports.ts';
+import type {
+  AskingDevice,
+  DeviceRepository,
+  KnownDevice,
+  OfferedTarget,
+  VersionNews,
+} from './device.ports.ts';
 import { spreadPoll } from './poll-interval.ts';
-import { choosePollAnswer } from './update-offer.ts';
+import { choosePollAnswer, isChangedOutside, type PollAnswer } from './update-offer.ts';
 
 const MAX_POLLS_PER_STATEMENT = 1_000;
 const MAX_REPORTS_PER_TRANSACTION = 500;
@@ -34,6 +42,9 @@ const POLL_STATEMENTS = 2;
  * together leave most of the pool to others.
  */
 const REPORT_LANES = 3;
+
+/** What a poll brings about besides its answer: seldom, and not at the cost of other polls. */
+const ASIDE = { maxBatchSize: 100, maxInFlight: 1 };
 
 type Outcome = StatusAnswer | Error;
 
@@ -50,7 +61,12 @@ export class DeviceService {
   readonly #transitions: TargetTransitions;
   readonly #config: PluginConfig;
   readonly #telemetry: Telemetry;
-  readonly #openTargets: (deviceId: string) => Promise<OfferedTarget[]>;
+  readonly #work: UnitOfWork;
+  readonly #events: EventRepository;
+  readonly #logger: Logger;
+  readonly #lookUp: (asking: AskingDevice) => Promise<KnownDevice>;
+  readonly #endIdle: (target: OfferedTarget) => Promise<void>;
+  readonly #takeVersion: (news: VersionNews) => Promise<void>;
   readonly #report: (call: ReportCall) => Promise<StatusAnswer>;
 
   constructor(
@@ -58,16 +74,24 @@ export class DeviceService {
     @inject(TargetTransitions) transitions: TargetTransitions,
     @inject(TOKENS.Config) config: PluginConfig,
     @inject(TOKENS.Telemetry) telemetry: Telemetry,
+    @inject(TOKENS.UnitOfWork) work: UnitOfWork,
+    @inject(TOKENS.EventRepository) events: EventRepository,
+    @inject(TOKENS.Logger) logger: Logger,
   ) {
+    this.#work = work;
+    this.#events = events;
+    this.#logger = logger;
     this.#devices = devices;
     this.#transitions = transitions;
     this.#config = config;
     this.#telemetry = telemetry;
-    this.#openTargets = coalesce<string, OfferedTarget[]>((ids) => this.#findOpenTargets(ids), {
+    this.#lookUp = coalesce<AskingDevice, KnownDevice>((asking) => this.#lookUpAll(asking), {
       maxBatchSize: MAX_POLLS_PER_STATEMENT,
       maxInFlight: POLL_STATEMENTS,
       onBatch: (size) => telemetry.coalesced('polls', size),
     });
+    this.#endIdle = coalesce<OfferedTarget, void>((targets) => this.#endAllIdle(targets), ASIDE);
+    this.#takeVersion = coalesce<VersionNews, void>((news) => this.#takeVersions(news), ASIDE);
     this.#report = coalesceInLanes<ReportCall, StatusAnswer>((calls) => this.#applyReports(calls), {
       laneOf: (call) => call.deploymentId,
       maxLanes: REPORT_LANES,
@@ -76,10 +100,18 @@ export class DeviceService {
     });
   }
 
-  async checkUpdate(device: DeviceIdentity): Promise<CheckUpdateResponse> {
-    const open = await this.#openTargets(device.deviceId);
+  /** @param version what the device says it runs; `null`: it does not say */
+  async checkUpdate(device: DeviceIdentity, version: string | null): Promise<CheckUpdateResponse> {
+    const { open, recorded } = await this.#lookUp({ deviceId: device.deviceId, version });
     const own = open.filter((target) => target.organizationId === device.organizationId);
-    const answer = choosePollAnswer(own);
+    if (recorded && version !== null && isChangedOutside(version, recorded.version, own)) {
+      const news = { ...device, recorded: recorded.version, told: version };
+      // The answer does not hang on it, and the next poll tells it again.
+      await this.#takeVersion(news).catch((err: unknown) => {
+        this.#logger.warn({ err, deviceId: device.deviceId }, 'version of a device not recorded');
+      });
+    }
+    const answer = await this.#answerTo(own);
     this.#telemetry.polled(answer.kind);
     const pollAfterSeconds = spreadPoll(this.#config.poll_interval_seconds, Math.random());
     switch (answer.kind) {
@@ -112,15 +144,50 @@ export class DeviceService {
     return this.#telemetry.reporting(report.status, this.#report({ device, deploymentId, report }));
   }
 
-  async #findOpenTargets(deviceIds: readonly string[]): Promise<OfferedTarget[][]> {
-    const rows = await this.#devices.findOpenTargets([...new Set(deviceIds)]);
-    const byDevice = new Map<string, OfferedTarget[]>();
-    for (const row of rows) {
-      const own = byDevice.get(row.deviceId);
-      if (own) own.push(row);
-      else byDevice.set(row.deviceId, [row]);
+  async #lookUpAll(asking: readonly AskingDevice[]): Promise<KnownDevice[]> {
+    const once = new Map(asking.map((one) => [one.deviceId, one]));
+    const known = await this.#devices.lookUp([...once.values()]);
+    return asking.map(({ deviceId }) => known.get(deviceId) ?? { open: [] });
+  }
+
+  /** Ends what stands in the way first. */
+  async #answerTo(
+    open: OfferedTarget[],
+  ): Promise<Exclude<PollAnswer<OfferedTarget>, { kind: 'idle' }>> {
+    const answer = choosePollAnswer(open);
+    if (answer.kind !== 'idle') return answer;
+    try {
+      await this.#endIdle(answer.target);
+    } catch (err) {
+      const { deviceId, deploymentId } = answer.target;
+      this.#logger.warn({ err, deviceId, deploymentId }, 'cancelled update of a device not ended');
+      return { kind: 'nothing' };
     }
-    return deviceIds.map((id) => byDevice.get(id) ?? []);
+    return this.#answerTo(open.filter((target) => target !== answer.target));
+  }
+
+  async #endAllIdle(targets: readonly OfferedTarget[]): Promise<void[]> {
+    return this.#transitions.apply<void>(
+      targets.map((key) => ({
+        key,
+        decide: (target, deployment, now) => ({
+          ...(target && deployment?.status === 'cancelled' && isWorking(target.status)
+            ? { next: stopped(target, now) }
+            : {}),
+          result: undefined,
+        }),
+      })),
+      LIMITS.reports,
+    );
+  }
+
+  /** Tells each on the timeline of the newest deployment that the device has been through. */
+  async #takeVersions(news: readonly VersionNews[]): Promise<void[]> {
+    await this.#work.run(async (tx) => {
+      const taken = await this.#devices.recordVersions(tx, distinct(news));
+      await this.#events.append(tx, taken.flatMap(versionEvent));
+    }, LIMITS.reports);
+    return news.map(() => undefined);
   }
 
   /** A report that PostgreSQL refuses is found by halves, so that it fails alone. */
@@ -215,6 +282,31 @@ function record(
     ...(installedVersion !== null && { installedVersion }),
     events: endEvents(next, deployment, installedVersion),
   };
+}
+
+/** The device was told to stop, or lost the update in another way; a real end may still follow. */
+function stopped(target: Target, now: Date): Target {
+  return { ...target, status: 'skipped', progress: null, completedAt: now, skipReason: 'aborted' };
+}
+
+function distinct(news: readonly VersionNews[]): VersionNews[] {
+  return [...new Map(news.map((one) => [one.deviceId, one])).values()];
+}
+
+/** That a version is known at last is no change, and without a deployment there is no timeline. */
+function versionEvent(news: VersionNews & { deploymentId: string | null }): NewEvent[] {
+  const { organizationId, deploymentId, deviceId, recorded, told } = news;
+  if (deploymentId === null || recorded === null) return [];
+  return [
+    {
+      organizationId,
+      deploymentId,
+      type: 'version_changed_outside',
+      actor: { type: 'device', id: deviceId, name: null },
+      deviceId,
+      data: { version: told, recorded_version: recorded },
+    },
+  ];
 }
 
 function signOfLife(target: Target, report: StatusReport, now: Date): Target {

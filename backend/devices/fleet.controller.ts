@@ -1,8 +1,11 @@
 import type { Request, Response } from 'express';
 import { inject, injectable } from 'inversify';
+import type { DevicePage } from '../contract/admin-api.ts';
 import { adminOf } from '../http/guards.ts';
 import { pathId } from '../http/path-id.ts';
 import { validate } from '../http/validate.ts';
+import { CensusService } from '../metrics/census.service.ts';
+import { choicesOf } from '../metrics/census.ts';
 import { TOKENS } from '../tokens.ts';
 import type { FleetRepository } from './device.ports.ts';
 import { fleetQuerySchema } from './fleet.schema.ts';
@@ -12,27 +15,37 @@ import { InstallLogService } from './install-log.service.ts';
 @injectable()
 export class FleetController {
   readonly #fleet: FleetRepository;
+  readonly #census: CensusService;
   readonly #logs: InstallLogService;
 
   constructor(
     @inject(TOKENS.FleetRepository) fleet: FleetRepository,
+    @inject(CensusService) census: CensusService,
     @inject(InstallLogService) logs: InstallLogService,
   ) {
     this.#fleet = fleet;
+    this.#census = census;
     this.#logs = logs;
   }
 
   list = async (request: Request, response: Response): Promise<void> => {
     const query = validate(fleetQuerySchema, request.query);
-    response.json(
-      await this.#fleet.page(adminOf(request).organizationId, {
+    const { organizationId } = adminOf(request);
+    const [page, census] = await Promise.all([
+      this.#fleet.page(organizationId, {
         search: query.search,
         deviceType: query.device_type,
         status: query.status,
         afterId: query.cursor,
         limit: query.limit,
       }),
-    );
+      this.#census.of({ organizationId, deployment: null }),
+    ]);
+    response.json({
+      ...page,
+      facets: choicesOf(census?.groups ?? []),
+      facets_as_of: census?.countedAt.toISOString() ?? null,
+    } satisfies DevicePage);
   };
 
   logs = async (request: Request, response: Response): Promise<void> => {

@@ -1,10 +1,13 @@
 import { inject, injectable } from 'inversify';
 import type { Knex } from 'knex';
-import type { DevicePage } from '../contract/admin-api.ts';
-import { likePattern } from '../database/like-pattern.ts';
+import { likePattern, prefixPattern } from '../database/like-pattern.ts';
+import { devicesBeginning, FEW_DEVICES } from '../deployments/device-search.repository.ts';
 import { isRegistered } from '../deployments/registered-device.sql.ts';
 import { TOKENS } from '../tokens.ts';
-import type { FleetQuery, FleetRepository } from './device.ports.ts';
+import type { FleetQuery, FleetRepository, FoundDevices } from './device.ports.ts';
+
+/** Up to here every device is looked at, and text is found anywhere in a name. */
+const SMALL_FLEET = 20_000;
 
 interface DeviceRow {
   id: string;
@@ -24,12 +27,8 @@ export class KnexFleetRepository implements FleetRepository {
     this.#knex = knex;
   }
 
-  async page(organizationId: string, query: FleetQuery): Promise<DevicePage> {
-    const [devices, types, versions] = await Promise.all([
-      this.#devices(organizationId, query),
-      this.#facet(organizationId, 'device_type'),
-      this.#facet(organizationId, 'firmware_version'),
-    ]);
+  async page(organizationId: string, query: FleetQuery): Promise<FoundDevices> {
+    const devices = await this.#devices(organizationId, query);
     const last = devices.at(-1);
     return {
       devices: devices.map((row) => ({
@@ -42,10 +41,6 @@ export class KnexFleetRepository implements FleetRepository {
         last_seen: row.last_seen?.toISOString() ?? null,
       })),
       next_cursor: last && devices.length === query.limit ? last.id : null,
-      facets: {
-        types: types.map(({ value, count }) => ({ device_type: value, count })),
-        versions: versions.map(({ value, count }) => ({ version: value, count })),
-      },
     };
   }
 
@@ -67,27 +62,40 @@ export class KnexFleetRepository implements FleetRepository {
     if (query.afterId !== undefined) void devices.andWhere('id', '>', query.afterId);
     if (query.deviceType !== undefined) void devices.andWhere('device_type', query.deviceType);
     if (query.status) void devices.andWhere('status', query.status);
-    if (query.search) {
-      const pattern = likePattern(query.search);
-      void devices.andWhere((either) => {
-        void either
-          .whereILike('device_name', pattern)
-          .orWhereILike('device_id', pattern)
-          .orWhereILike('firmware_version', pattern);
-      });
-    }
+    if (query.search) void devices.andWhere(await this.#found(organizationId, query.search));
     return devices;
   }
 
-  async #facet(
+  /** In a small fleet text stands anywhere; in a large one the host's indexes are asked, as for targets. */
+  async #found(
     organizationId: string,
-    column: 'device_type' | 'firmware_version',
-  ): Promise<{ value: string | null; count: number }[]> {
-    const { rows } = await this.#knex.raw<{ rows: { value: string | null; count: string }[] }>(
-      `SELECT ${column} AS value, count(*) AS count FROM edge_devices
-       WHERE organization_id = ? AND ${isRegistered('edge_devices')} GROUP BY 1 ORDER BY 2 DESC, 1`,
-      [organizationId],
-    );
-    return rows.map((row) => ({ value: row.value, count: Number(row.count) }));
+    search: string,
+  ): Promise<(devices: Knex.QueryBuilder) => void> {
+    if (await this.#isSmall(organizationId)) {
+      const pattern = likePattern(search);
+      return (devices) => {
+        void devices
+          .whereILike('device_name', pattern)
+          .orWhereILike('device_id', pattern)
+          .orWhereILike('firmware_version', pattern);
+      };
+    }
+    const ids = await devicesBeginning(this.#knex, organizationId, search);
+    return (devices) => {
+      if (ids.length <= FEW_DEVICES) void devices.whereRaw('id = ANY(?::uuid[])', [ids]);
+      else void devices.whereLike('device_name', prefixPattern(search));
+    };
+  }
+
+  async #isSmall(organizationId: string): Promise<boolean> {
+    const some = this.#knex('edge_devices')
+      .select(this.#knex.raw('1'))
+      .where({ organization_id: organizationId })
+      .limit(SMALL_FLEET + 1);
+    const row = await this.#knex
+      .from(some.as('some'))
+      .count<{ count: string }[]>('* as count')
+      .first();
+    return Number(row?.count ?? 0) <= SMALL_FLEET;
   }
 }

@@ -1,3 +1,4 @@
+import { isSameVersion } from '../contract/version.ts';
 import type { DeploymentStatus, TargetStatus } from '../contract/states.ts';
 
 /** A target of the polling device that is unfinished or to be rolled back, with its deployment. */
@@ -16,12 +17,15 @@ export interface OpenTarget {
 export type PollAnswer<T extends OpenTarget> =
   | { kind: 'rollback'; target: T; version: string }
   | { kind: 'update'; target: T }
+  /** The device asks instead of working: its update was cancelled, and ends here. */
+  | { kind: 'idle'; target: T }
   | { kind: 'nothing' };
 
 /**
  * What a device gets when it asks (CONTRACT section 6): a rollback an admin asked for; else the
- * update it has begun, again; else the newest released one. A device has one update at a time, so an
- * update begun under a paused or cancelled deployment keeps others away until it ends.
+ * update it has begun, again; else the newest released one. Whoever asks is not at work: an update that it
+ * had begun was lost on the way, in a power cut for instance. Under a paused deployment it is finished, as for
+ * all devices at work; under a cancelled one it ends, and makes room for others.
  */
 export function choosePollAnswer<T extends OpenTarget>(targets: readonly T[]): PollAnswer<T> {
   const newestFirst = [...targets].sort(
@@ -34,6 +38,7 @@ export function choosePollAnswer<T extends OpenTarget>(targets: readonly T[]): P
     }
   }
   const begun = newestFirst.find((target) => isBegun(target.status));
+  if (begun?.deploymentStatus === 'cancelled') return { kind: 'idle', target: begun };
   if (begun) return isOffering(begun) ? { kind: 'update', target: begun } : { kind: 'nothing' };
   const released = newestFirst.find((target) => target.status === 'pending' && isOffering(target));
   return released ? { kind: 'update', target: released } : { kind: 'nothing' };
@@ -43,6 +48,24 @@ function isBegun(status: TargetStatus): boolean {
   return status === 'downloading' || status === 'installing' || status === 'verifying';
 }
 
+/**
+ * Whether what a device says it runs is news, and nobody of ours brought it about. While an update or a rollback
+ * of it is open, its report will tell.
+ *
+ * @param recorded what the device was last known to run; `null`: not known
+ */
+export function isChangedOutside(
+  told: string,
+  recorded: string | null,
+  open: readonly OpenTarget[],
+): boolean {
+  if (isSameVersion(told, recorded)) return false;
+  return !open.some(({ status, rollbackVersion }) => isBegun(status) || rollbackVersion !== null);
+}
+
 function isOffering(target: OpenTarget): boolean {
-  return target.deploymentStatus === 'in_progress' && target.position < target.releasedDevices;
+  const isOn =
+    target.deploymentStatus === 'in_progress' ||
+    (target.deploymentStatus === 'paused' && isBegun(target.status));
+  return isOn && target.position < target.releasedDevices;
 }

@@ -1,5 +1,8 @@
 import type { RequestHandler } from 'express';
+import type { Logger } from 'pino';
 import { DomainError } from '../kernel/errors.ts';
+import { answerProblem } from './problem.ts';
+import { giveRequestId } from './request-id.ts';
 
 const RETRY_AFTER_SECONDS = 5;
 
@@ -8,7 +11,12 @@ const RETRY_AFTER_SECONDS = 5;
  * told that a path does not exist, which a device would take for an answer (CONTRACT section 5).
  */
 export class ReadinessGate {
+  readonly #logger: Logger;
   #isOpen = false;
+
+  constructor(logger: Logger) {
+    this.#logger = logger;
+  }
 
   open(): void {
     this.#isOpen = true;
@@ -18,16 +26,18 @@ export class ReadinessGate {
     this.#isOpen = false;
   }
 
-  readonly handler: RequestHandler = (_request, _response, next) => {
+  readonly handler: RequestHandler = (request, response, next) => {
     if (this.#isOpen) {
       next();
       return;
     }
-    throw new DomainError(
+    const error = new DomainError(
       'not_ready',
       'The OTA plugin is starting or stopping. Nothing was changed; come again shortly.',
       {},
       { retryAfterSeconds: RETRY_AFTER_SECONDS },
     );
+    giveRequestId(request, response);
+    answerProblem(error, { request, response, logger: this.#logger, route: 'none' });
   };
 }

@@ -1,6 +1,5 @@
 import type Joi from 'joi';
 import type { FieldFault } from '../contract/problem.ts';
-import { VALIDATION_MESSAGES } from '../contract/validation-messages.ts';
 import { invalidRequest } from '../kernel/errors.ts';
 
 /** Nothing is converted: JSON has types of its own, and what a query means its schema says. */
@@ -8,7 +7,8 @@ const OPTIONS: Joi.ValidationOptions = {
   abortEarly: false,
   convert: false,
   errors: { wrap: { label: false }, label: 'path' },
-  messages: VALIDATION_MESSAGES,
+  // Joi's own sentence would be: fails to match the <name> pattern.
+  messages: { 'string.pattern.name': '{{#label}} must be {{#name}}' },
 };
 
 /** Validates input and fills in defaults. Throws `invalid_request` naming every fault at once. */

@@ -14,6 +14,8 @@ export const LIMITS = {
   jobs: { lockMs: 1_000, statementMs: 60_000 },
   /** Whoever asks how the plugin is has a limit of his own. */
   health: { lockMs: 1_000, statementMs: 2_000 },
+  /** Nobody waits for it. */
+  census: { lockMs: 1_000, statementMs: 120_000 },
   /** A million targets in one statement. */
   creation: { lockMs: 5_000, statementMs: 600_000 },
 } as const satisfies Record<string, TransactionLimits>;

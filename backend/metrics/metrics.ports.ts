@@ -2,13 +2,12 @@ import type { OtaMetrics, StatusBreakdown } from '../contract/admin-api.ts';
 
 export interface MetricsFigures {
   breakdown: StatusBreakdown;
-  averageDurationSeconds: number | null;
-  /** Targets whose device runs the deployment's target version now. */
-  compliantTargets: number;
+  /** Of those rolled back: what admins asked for. */
+  rolledBackOnRequest: number;
   totalTargets: number;
+  averageDurationSeconds: number | null;
   totalDeployments: number;
   activeDeployments: number;
-  versions: OtaMetrics['versions'];
   endedOverTime: OtaMetrics['ended_over_time'];
 }
 

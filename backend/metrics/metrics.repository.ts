@@ -3,12 +3,14 @@ import type { Knex } from 'knex';
 import type { OtaMetrics } from '../contract/admin-api.ts';
 import { TARGET_STATUSES } from '../contract/states.ts';
 import { emptyBreakdown } from '../deployments/deployment.types.ts';
-import { isRegistered } from '../deployments/registered-device.sql.ts';
 import { TOKENS } from '../tokens.ts';
 import type { MetricsFigures, MetricsRepository } from './metrics.ports.ts';
 
 /** Points of the chart over time; buckets grow with the time that is shown. */
 const BUCKETS = 60;
+
+/** What a chart over all deployments shows; older ones would only grow in number. */
+const RECENTLY = `AND e.at > now() - interval '90 days'`;
 
 type Scope = { organizationId: string; deploymentId: string | null };
 
@@ -22,13 +24,11 @@ export class KnexMetricsRepository implements MetricsRepository {
 
   async figures(organizationId: string, deploymentId: string | null): Promise<MetricsFigures> {
     const scope = { organizationId, deploymentId };
-    const [counters, targets, versions, endedOverTime] = await Promise.all([
+    const [counters, endedOverTime] = await Promise.all([
       this.#counters(scope),
-      this.#targets(scope),
-      this.#versions(scope),
       this.#endedOverTime(scope),
     ]);
-    return { ...counters, ...targets, versions, endedOverTime };
+    return { ...counters, endedOverTime };
   }
 
   async #counters(scope: Scope) {
@@ -36,57 +36,25 @@ export class KnexMetricsRepository implements MetricsRepository {
     const { rows } = await this.#knex.raw<{ rows: Record<string, string | null>[] }>(
       `SELECT count(DISTINCT d.id) AS deployments,
               count(DISTINCT d.id) FILTER (WHERE d.status IN ('in_progress', 'paused')) AS active,
+              sum(b.rolled_back_on_request) AS on_request,
+              sum(b.update_seconds) / nullif(sum(b.timed_updates), 0) AS duration,
               ${sums}
        FROM ota_deployments d LEFT JOIN ota_deployment_batches b ON b.deployment_id = d.id
        WHERE ${deploymentScope(scope)}`,
       bindings(scope),
     );
     const row = rows[0] ?? {};
+    const { duration = null } = row;
     const breakdown = emptyBreakdown();
     for (const status of TARGET_STATUSES) breakdown[status] = Number(row[status] ?? 0);
     return {
       breakdown,
       totalTargets: Object.values(breakdown).reduce((sum, count) => sum + count, 0),
+      rolledBackOnRequest: Number(row['on_request'] ?? 0),
+      averageDurationSeconds: duration === null ? null : Number(duration),
       totalDeployments: Number(row['deployments'] ?? 0),
       activeDeployments: Number(row['active'] ?? 0),
     };
-  }
-
-  async #targets(scope: Scope) {
-    const { rows } = await this.#knex.raw<{
-      rows: { duration: number | null; compliant: string }[];
-    }>(
-      `SELECT (avg(extract(epoch FROM t.completed_at - t.started_at))
-                FILTER (WHERE t.status = 'completed'))::double precision AS duration,
-              count(*) FILTER (WHERE device.firmware_version = d.target_version) AS compliant
-       FROM ota_deployments d
-       JOIN ota_deployment_devices t ON t.deployment_id = d.id
-       LEFT JOIN edge_devices device ON device.id = t.device_id
-       WHERE ${deploymentScope(scope)}`,
-      bindings(scope),
-    );
-    return {
-      averageDurationSeconds: rows[0]?.duration ?? null,
-      compliantTargets: Number(rows[0]?.compliant ?? 0),
-    };
-  }
-
-  async #versions(scope: Scope): Promise<OtaMetrics['versions']> {
-    const ofDeployment =
-      scope.deploymentId === null
-        ? ''
-        : `AND device.id IN (SELECT device_id FROM ota_deployment_devices
-                             WHERE deployment_id = :deployment_id)`;
-    const { rows } = await this.#knex.raw<{
-      rows: { device_type: string | null; version: string | null; count: string }[];
-    }>(
-      `SELECT device.device_type, device.firmware_version AS version, count(*) AS count
-       FROM edge_devices device
-       WHERE device.organization_id = :organization_id AND ${isRegistered('device')} ${ofDeployment}
-       GROUP BY 1, 2 ORDER BY 3 DESC, 1, 2`,
-      bindings(scope),
-    );
-    return rows.map((row) => ({ ...row, count: Number(row.count) }));
   }
 
   async #endedOverTime(scope: Scope): Promise<OtaMetrics['ended_over_time']> {
@@ -94,21 +62,17 @@ export class KnexMetricsRepository implements MetricsRepository {
       rows: { at: Date; completed: string; failed: string; rolled_back: string }[];
     }>(
       `WITH ended AS (
-         SELECT t.status, t.completed_at
-         FROM ota_deployments d JOIN ota_deployment_devices t ON t.deployment_id = d.id
-         WHERE ${deploymentScope(scope)} AND t.completed_at IS NOT NULL
-           AND t.status IN ('completed', 'failed', 'rolled_back')
+         SELECT e.* FROM ota_deployments d JOIN ota_deployment_ends e ON e.deployment_id = d.id
+         WHERE ${deploymentScope(scope)} ${scope.deploymentId === null ? RECENTLY : ''}
        ), span AS (
-         SELECT min(completed_at) AS first,
-                greatest(extract(epoch FROM max(completed_at) - min(completed_at)) / ${BUCKETS}, 1)
-                  AS seconds
+         SELECT min(at) AS first, greatest(extract(epoch FROM max(at) - min(at)) / ${BUCKETS}, 1) AS seconds
          FROM ended
+       ), placed AS (
+         SELECT date_bin(make_interval(secs => span.seconds::double precision), at, span.first) AS at,
+                sum(completed) AS completed, sum(failed) AS failed, sum(rolled_back) AS rolled_back
+         FROM ended, span GROUP BY 1
        )
-       SELECT date_bin(make_interval(secs => span.seconds::double precision), completed_at, span.first) AS at,
-              count(*) FILTER (WHERE status = 'completed') AS completed,
-              count(*) FILTER (WHERE status = 'failed') AS failed,
-              count(*) FILTER (WHERE status = 'rolled_back') AS rolled_back
-       FROM ended, span GROUP BY 1 ORDER BY 1`,
+       SELECT * FROM placed WHERE completed > 0 OR failed > 0 OR rolled_back > 0 ORDER BY at`,
       bindings(scope),
     );
     return rows.map((row) => ({

@@ -4,6 +4,8 @@ import type { DeploymentRepository } from '../deployments/deployment.ports.ts';
 import { notFound } from '../kernel/errors.ts';
 import { percent } from '../kernel/percent.ts';
 import { TOKENS } from '../tokens.ts';
+import { CensusService } from './census.service.ts';
+import { complianceOf, versionsOf } from './census.ts';
 import type { MetricsRepository } from './metrics.ports.ts';
 
 /** The figures of CONTRACT section 5. */
@@ -11,26 +13,36 @@ import type { MetricsRepository } from './metrics.ports.ts';
 export class MetricsService {
   readonly #metrics: MetricsRepository;
   readonly #deployments: DeploymentRepository;
+  readonly #census: CensusService;
 
   constructor(
     @inject(TOKENS.MetricsRepository) metrics: MetricsRepository,
     @inject(TOKENS.DeploymentRepository) deployments: DeploymentRepository,
+    @inject(CensusService) census: CensusService,
   ) {
     this.#metrics = metrics;
     this.#deployments = deployments;
+    this.#census = census;
   }
 
   async read(organizationId: string, deploymentId: string | null): Promise<OtaMetrics> {
-    if (deploymentId !== null && !(await this.#deployments.find(organizationId, deploymentId))) {
-      throw notFound('This deployment');
-    }
-    const figures = await this.#metrics.figures(organizationId, deploymentId);
-    const { completed, failed, rolled_back: rolledBack } = figures.breakdown;
+    const deployment =
+      deploymentId === null ? null : await this.#deployments.find(organizationId, deploymentId);
+    if (deploymentId !== null && !deployment) throw notFound('This deployment');
+    const [figures, census] = await Promise.all([
+      this.#metrics.figures(organizationId, deploymentId),
+      this.#census.of({ organizationId, deployment }),
+    ]);
+    const { completed, failed } = figures.breakdown;
+    const rolledBack = figures.breakdown.rolled_back - figures.rolledBackOnRequest;
     const ended = completed + failed + rolledBack;
+    const groups = census?.groups ?? [];
+    const { wanted, compliant } = complianceOf(groups);
     return {
       success_rate: percent(completed, ended),
       rollback_rate: percent(rolledBack, ended),
-      compliance: percent(figures.compliantTargets, figures.totalTargets),
+      // Targets whose device is gone do not run the version of their deployment either.
+      compliance: census && percent(compliant, deployment ? figures.totalTargets : wanted),
       average_duration_seconds:
         figures.averageDurationSeconds === null
           ? null
@@ -38,8 +50,9 @@ export class MetricsService {
       total_deployments: figures.totalDeployments,
       active_deployments: figures.activeDeployments,
       total_targets: figures.totalTargets,
-      versions: figures.versions,
+      versions: versionsOf(groups),
       ended_over_time: figures.endedOverTime,
+      as_of: census?.countedAt.toISOString() ?? null,
     };
   }
 }

@@ -18,14 +18,14 @@ import { PARTS, ROOT, type Part, type PartName } from './parts.ts';
 
 const DIST = path.join(ROOT, 'dist');
 const STAMPS = path.join(DIST, '.built');
-/** A page that was opened before a build still asks for its chunks; nobody's is open for longer. */
-const CHUNKS_KEPT_MS = 24 * 3_600_000;
 
 interface Stamp {
   /** Of the inputs that the part was made from. */
   fingerprint: string;
   /** Relative to `dist`. */
   files: string[];
+  /** Of earlier builds, and still there. */
+  old: string[];
 }
 
 /** @returns whether anything had to be made */
@@ -52,8 +52,12 @@ export async function buildPart(name: PartName): Promise<boolean> {
     for (const [index, file] of made.entries()) {
       await putInPlace(path.join(draft, file), path.join(DIST, files[index] ?? ''));
     }
-    await removeOld(name, before?.files ?? [], new Set(files));
-    await writeFile(`${draft}/stamp`, JSON.stringify({ fingerprint, files } satisfies Stamp));
+    const earlier = [...(before?.files ?? []), ...(before?.old ?? [])];
+    const old = await removeOld(
+      earlier.filter((file) => !files.includes(file)),
+      part.keepsOldFor ?? 0,
+    );
+    await writeFile(`${draft}/stamp`, JSON.stringify({ fingerprint, files, old } satisfies Stamp));
     await rename(`${draft}/stamp`, stampFile);
   } finally {
     await rm(draft, { recursive: true, force: true });
@@ -95,15 +99,17 @@ async function putInPlace(made: string, place: string): Promise<void> {
   await rename(made, place);
 }
 
-/** What the last build made and this one did not: gone with its source, or a chunk of an older page. */
-async function removeOld(name: PartName, before: string[], now: Set<string>): Promise<void> {
-  if (name !== 'page') {
-    for (const file of before) if (!now.has(file)) await rm(path.join(DIST, file), { force: true });
-    return;
+/**
+ * What earlier builds made and this one did not. The stamp remembers it until it is removed, so that it is
+ * removed some time, too, where a part keeps it for a while.
+ */
+async function removeOld(old: string[], keepMs: number): Promise<string[]> {
+  const kept: string[] = [];
+  for (const file of old) {
+    const place = path.join(DIST, file);
+    const found = await lstat(place).catch(() => null);
+    if (found && Date.now() - found.mtimeMs < keepMs) kept.push(file);
+    else await rm(place, { force: true });
   }
-  for (const file of await filesBelow(path.join(DIST, PARTS.page.into))) {
-    const place = path.join(DIST, PARTS.page.into, file);
-    const isOld = Date.now() - (await lstat(place)).mtimeMs > CHUNKS_KEPT_MS;
-    if (isOld && !now.has(path.join(PARTS.page.into, file))) await rm(place, { force: true });
-  }
+  return kept;
 }

@@ -7,6 +7,9 @@ import path from 'node:path';
 export const ROOT = path.resolve(import.meta.dirname, '../..');
 const TSX = createRequire(import.meta.url).resolve('tsx/cli');
 
+/** A page that was opened before a build still asks for its chunks; nobody's is open for longer. */
+const CHUNKS_KEPT_MS = 24 * 3_600_000;
+
 export interface Part {
   /** Files and folders, relative to {@link ROOT}, that the result depends on. */
   inputs: readonly string[];
@@ -14,6 +17,8 @@ export interface Part {
   into: string;
   /** A file that is put in place last, since it names the others; below {@link into}. */
   last?: string;
+  /** Milliseconds that files of earlier builds are kept; default: none. */
+  keepsOldFor?: number;
   /** Makes everything in `folder`. Rejects when the program fails; it has said why. */
   make(folder: string): Promise<void>;
 }
@@ -37,6 +42,7 @@ export const PARTS = {
     inputs: [...TOOLS, 'frontend', 'backend/contract'],
     into: 'frontend',
     last: 'page.js',
+    keepsOldFor: CHUNKS_KEPT_MS,
     make: (folder) =>
       run('node_modules/vite/bin/vite.js', [
         'build',

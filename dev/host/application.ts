@@ -63,7 +63,7 @@ export function createApplication(parts: ApplicationParts): Express {
   return app;
 }
 
-/** Whoever asks for what a plugin would answer shall come again: it is starting, or waits to be mended. */
+/** 503 for the paths of a plugin that is still starting or could not be loaded: clients try again later. */
 function withoutPlugin(pluginState: () => PluginState): RequestHandler {
   return (_request, _response, next) => {
     const state = pluginState();

@@ -27,6 +27,23 @@ const database = environment.databaseUrl
   : await embeddedDatabase(environment.dataDir);
 let hasStopped = true;
 try {
+  hasStopped = await Promise.race([
+    operate().then(() => true),
+    interrupts.insisted.then(() => false),
+    interrupts.asked.then(() => setTimeout(STOP_LIMIT_MS, false, { ref: false })),
+  ]);
+  logger.info(hasStopped ? 'Stopped' : 'Ended before everything had stopped');
+} catch (error) {
+  logger.fatal({ err: error }, 'Ops-Center could not start');
+  process.exitCode = 1;
+} finally {
+  await database.stop();
+}
+// Something that does not end must not keep the process.
+if (!hasStopped) process.exit(1);
+
+/** From the start to the stop that somebody asks for. */
+async function operate(): Promise<void> {
   const host = await startHost({
     ...environment,
     logger,
@@ -45,16 +62,8 @@ try {
     }),
   );
   logger.info({ signal: await interrupts.asked }, 'Stopping');
-  hasStopped = await stops(host);
-  logger.info(hasStopped ? 'Stopped' : 'Ended before everything had stopped');
-} catch (error) {
-  logger.fatal({ err: error }, 'Ops-Center could not start');
-  process.exitCode = 1;
-} finally {
-  await database.stop();
+  await host.stop();
 }
-// Something that does not end must not keep the process.
-if (!hasStopped) process.exit(1);
 
 function environmentOrExit(): HostEnvironment {
   try {
@@ -63,19 +72,6 @@ function environmentOrExit(): HostEnvironment {
     console.error((error as Error).message);
     process.exit(1);
   }
-}
-
-/** Whether it did so within the limit and before anybody lost patience. */
-async function stops(host: { stop(): Promise<void> }): Promise<boolean> {
-  const impatience = new AbortController();
-  const late = setTimeout(STOP_LIMIT_MS, false, { signal: impatience.signal }).catch(() => false);
-  const stopped = await Promise.race([
-    host.stop().then(() => true),
-    interrupts.insisted.then(() => false),
-    late,
-  ]);
-  impatience.abort();
-  return stopped;
 }
 
 async function embeddedDatabase(

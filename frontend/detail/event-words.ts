@@ -23,6 +23,7 @@ export const EVENT_LOOK: Record<EventType, { tone: Tone; icon: IconName }> = {
   rollback_requested: { tone: 'warning', icon: 'undo' },
   rollback_failed: { tone: 'danger', icon: 'alert' },
   rollback_withdrawn: { tone: 'neutral', icon: 'undo' },
+  version_changed_outside: { tone: 'warning', icon: 'alert' },
 };
 
 /**

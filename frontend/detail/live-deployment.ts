@@ -36,6 +36,13 @@ export function useLiveDeployment(
   const headLater = useThrottled(() => store.load(), HEAD_WAIT_MS);
   const figuresLater = useThrottled(loadFigures, FIGURES_WAIT_MS);
 
+  // Devices of a large deployment are counted in the background; the first time, there is something to wait for.
+  watch(
+    () => store.metrics,
+    (metrics) => {
+      if (metrics?.as_of === null) figuresLater();
+    },
+  );
   watch(
     deploymentId,
     (id) => {

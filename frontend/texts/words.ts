@@ -82,6 +82,7 @@ export const eventTitle: Record<EventType, string> = {
   rollback_requested: 'Rollback requested',
   rollback_failed: 'Rollback failed',
   rollback_withdrawn: 'Rollback withdrawn',
+  version_changed_outside: 'Version changed by something else',
 };
 
 /** Words for the facts an event carries, where the raw value would be cryptic. */

@@ -104,14 +104,4 @@ describe('cancelling a deployment', () => {
     expect(await fleet.installedVersion(fleet.device)).to.equal('v2.1.0');
     expect((await fleet.detail(id)).progress).to.include({ completed: 1, skipped: 3 });
   });
-
-  it('a device at work under a cancelled deployment gets no other update until it ends', async () => {
-    const id = await fleet.roll();
-    await fleet.reports(fleet.device, id, 'installing');
-    await fleet.act(id, 'cancel');
-    const next = await fleet.roll({ target_version: 'v3.0.0' });
-    expect(await fleet.offered(fleet.device)).to.equal(null);
-    await fleet.reports(fleet.device, id, 'failed');
-    expect(await fleet.offered(fleet.device)).to.equal(next);
-  });
 });

@@ -204,6 +204,8 @@ describe('a connection that nobody answers on any more', function () {
       const id = await fleet.roll();
       const there = fleet.through(host);
       await there.reports(there.devices[0]!, id, 'downloading');
+      // A connection for each of the two that come next.
+      await Promise.all([1, 2].map(() => knex.raw('SELECT pg_sleep(0.1)')));
       proxy.stick();
       const stuck = await Promise.all([
         there.host

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 
-import type { TargetPage } from '../../backend/contract/admin-api.ts';
+import type { DevicePage, TargetPage } from '../../backend/contract/admin-api.ts';
 import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
 
 describe('a fleet of more than 20,000 devices', () => {
@@ -28,6 +28,23 @@ describe('a fleet of more than 20,000 devices', () => {
 
   it('shows the first hundred targets in the detail', async () => {
     expect((await fleet.detail(id)).devices).to.have.length(100);
+  });
+
+  it('G26 is searched for devices to pick from by the beginning of names, and by whole ids', async () => {
+    const found = async (text: string) => {
+      const query = `/devices?limit=500&search=${encodeURIComponent(text)}`;
+      return ((await fleet.get(query).expect(200)).body as DevicePage).devices.map(
+        ({ device_name: name }) => name,
+      );
+    };
+    expect(await found('device-1234')).to.have.members(
+      ['', 0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map((last) => `device-1234${last}`),
+    );
+    expect(await found('evice-1234')).to.deep.equal([]);
+    const device = fleet.devices[4_711]!;
+    expect(await found(device.id)).to.deep.equal([device.name]);
+    expect(await found(device.hardwareId)).to.deep.equal([device.name]);
+    expect(await found('device-')).to.have.length(500);
   });
 
   describe('is searched', () => {

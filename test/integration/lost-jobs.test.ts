@@ -10,6 +10,7 @@ import { locateQueue } from '../../jobs/queue-backend.ts';
 import { QUEUE_NAME } from '../../jobs/queue.ts';
 import { RolloutQueue } from '../../jobs/rollout-queue.ts';
 import { openFleet, openServer, openStage, type Stage } from '../support/ota-scenario.ts';
+import { untilWaitingForLock } from '../support/lock-waits.ts';
 import { waitFor } from '../../dev/wait-for.ts';
 
 describe('jobs that are lost, late, or come twice', () => {
@@ -130,16 +131,10 @@ describe('jobs that are lost, late, or come twice', () => {
     try {
       await hold('ota_deployments').where({ id }).forUpdate();
       killed = startWorker(stage.database.connectionString);
-      await waitFor(
-        async () => {
-          const { rows } = await stage.knex.raw<{ rows: unknown[] }>(
-            `SELECT 1 FROM pg_stat_activity WHERE datname = current_database()
-               AND wait_event_type = 'Lock' AND query ILIKE '%ota_deployments%'`,
-          );
-          return rows.length > 0;
-        },
-        { timeout: 15_000, describe: 'the worker is in the middle of its job' },
-      );
+      await untilWaitingForLock(stage.knex, {
+        query: '%ota_deployments%',
+        timeout: 15_000,
+      });
       const exit = once(killed, 'exit');
       killed.kill('SIGKILL');
       await exit;

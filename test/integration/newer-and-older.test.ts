@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Knex } from 'knex';
 
-import { waitFor } from '../../dev/wait-for.ts';
+import { untilWaitingForLock } from '../support/lock-waits.ts';
 import {
   openFleet,
   openServer,
@@ -22,17 +22,6 @@ describe('nothing old after new', () => {
   beforeEach(async () => {
     fleet = await openFleet(stage, 1);
   });
-
-  const waitsForLock = () =>
-    waitFor(
-      async () => {
-        const { rows } = await stage.knex.raw<{ rows: unknown[] }>(
-          `SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-        );
-        return rows.length > 0;
-      },
-      { describe: 'somebody waits for a lock' },
-    );
 
   async function holding<T>(
     id: string,
@@ -62,7 +51,7 @@ describe('nothing old after new', () => {
           const running = (first === 'retry' ? [retry, complete] : [complete, retry]).map(
             async (ask) => ask(),
           );
-          await waitsForLock();
+          await untilWaitingForLock(stage.knex);
           await free();
           await Promise.all(running);
         });
@@ -96,7 +85,7 @@ describe('nothing old after new', () => {
       const blocker = await stage.knex.transaction();
       await blocker.raw('LOCK TABLE ota_events IN ACCESS EXCLUSIVE MODE');
       const slow = fleet.create({ deployment_name: 'slow' });
-      await waitsForLock();
+      await untilWaitingForLock(stage.knex);
       await blocker.rollback();
       const [first, second, third] = await Promise.all([
         slow,

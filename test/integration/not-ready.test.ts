@@ -3,7 +3,7 @@ import type { Response } from 'supertest';
 
 import type { Problem } from '../../backend/contract/problem.ts';
 import { activate } from '../../backend/plugin.ts';
-import { waitFor } from '../../dev/wait-for.ts';
+import { untilWaitingForLock } from '../support/lock-waits.ts';
 import { ADMIN_API, DEVICE_API } from '../support/ota-scenario.ts';
 import {
   createFakeHost,
@@ -63,16 +63,7 @@ for (const door of DEVICE_DOORWAYS) {
       // Its periodic work waits for the database, and the stop for that.
       const blocker = await database.knex.transaction();
       await blocker.raw('LOCK TABLE ota_leases IN ACCESS EXCLUSIVE MODE');
-      await waitFor(
-        async () => {
-          const { rows } = await database.knex.raw<{ rows: unknown[] }>(
-            `SELECT 1 FROM pg_stat_activity WHERE datname = current_database()
-             AND wait_event_type = 'Lock' AND query ILIKE '%ota_leases%'`,
-          );
-          return rows.length > 0;
-        },
-        { describe: 'the periodic work waits' },
-      );
+      await untilWaitingForLock(database.knex, { query: '%ota_leases%' });
       const deactivation = plugin.deactivate();
       for (const path of PATHS.slice(0, 2)) expectNotReady(await busy.request.get(path));
       await blocker.rollback();

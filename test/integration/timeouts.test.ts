@@ -2,7 +2,7 @@ import { expect } from 'chai';
 
 import type { SeededDevice } from '../support/seed.ts';
 import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
-import { waitFor } from '../../dev/wait-for.ts';
+import { untilWaitingForLock } from '../support/lock-waits.ts';
 
 /** Time passes by making what is written older. */
 const MINUTE = '1 minute';
@@ -36,14 +36,6 @@ describe('time limits', () => {
        WHERE deployment_id = ? AND released_at IS NOT NULL`,
       [hours, id],
     );
-  }
-
-  async function isSomebodyWaiting(): Promise<boolean> {
-    const waiting = await stage
-      .knex('pg_stat_activity')
-      .whereRaw('datname = current_database()')
-      .andWhere('wait_event_type', 'Lock');
-    return waiting.length > 0;
   }
 
   /** Ends when a sweep has looked at all devices that are silent by now: one of them is a witness. */
@@ -116,7 +108,7 @@ describe('time limits', () => {
       await stage.knex.transaction(async (report) => {
         await report('ota_deployments').where({ id }).forUpdate().first('id');
         await letReportsAge(id, fleet.device, 61);
-        await waitFor(isSomebodyWaiting, { describe: 'the sweep waits for the deployment' });
+        await untilWaitingForLock(stage.knex);
         await report('ota_deployment_devices')
           .where({ deployment_id: id, device_id: fleet.device.id })
           .update({ last_report_at: report.fn.now() });

@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 
 import { expect } from 'chai';
-import type { Knex } from 'knex';
+import knexFactory, { type Knex } from 'knex';
 
 import { migrateDown, migrateUp } from '../../migrations/migrator.ts';
 import {
@@ -13,7 +13,7 @@ import {
   type SeededDevice,
 } from '../support/seed.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
-import { waitFor } from '../../dev/wait-for.ts';
+import { untilWaitingForLock } from '../support/lock-waits.ts';
 import { VARIANTS, createEarlierTables, insertEarlierRows } from './earlier-release.ts';
 import { snapshotRows, snapshotSchema } from './schema-snapshot.ts';
 
@@ -41,6 +41,9 @@ const EARLIER_COLUMNS = {
     'error_message',
   ],
 };
+
+/** What processes that migrate take turns on. */
+const MIGRATORS_LOCK = 7_200_721;
 
 describe('migrations', () => {
   let database: TestDatabase;
@@ -101,6 +104,38 @@ describe('migrations', () => {
       expect(await snapshotRows(knex, EARLIER_COLUMNS)).to.deep.equal(rows);
     });
   }
+
+  it('G12 come on and off over a pool of one connection, whatever time limits the database has', async () => {
+    const before = await snapshotSchema(knex);
+    const name = new URL(database.connectionString).pathname.slice(1);
+    for (const limit of ['idle_in_transaction_session_timeout', 'statement_timeout']) {
+      await knex.raw(`ALTER DATABASE ?? SET ${limit} = '400ms'`, [name]);
+    }
+    const single = knexFactory({
+      client: 'pg',
+      connection: database.connectionString,
+      pool: { min: 0, max: 1 },
+      acquireConnectionTimeout: 5_000,
+    });
+    const holder = await knex.transaction();
+    try {
+      await holder.raw('SET LOCAL idle_in_transaction_session_timeout = 0');
+      await holder.raw('SET LOCAL statement_timeout = 0');
+      await holder.raw('SELECT pg_advisory_xact_lock(?)', [MIGRATORS_LOCK]);
+      const migrated = migrateUp(single);
+      await untilWaitingForLock(knex, { sessions: 1, timeout: 15_000 });
+      // Longer than each of the limits, shorter than what is waited for a lock.
+      await holder.raw('SELECT pg_sleep(0.7)');
+      await holder.rollback();
+      await migrated;
+      const applied = await single('ota_migrations').pluck<string[]>('name');
+      expect(applied).to.have.length.above(5);
+      await migrateDown(single);
+      expect(await snapshotSchema(knex)).to.deep.equal(before);
+    } finally {
+      await single.destroy();
+    }
+  });
 
   it('do not let batches go out that were never released, taken off and put on again', async () => {
     await createEarlierTables(knex, 'earlier-release.sql');
@@ -203,26 +238,13 @@ describe('migrations', () => {
       return child;
     }
 
-    async function waitUntilHeldUp(sessions: number): Promise<void> {
-      await waitFor(
-        async () => {
-          const { rows } = await knex.raw<{ rows: unknown[] }>(
-            `SELECT 1 FROM pg_stat_activity
-             WHERE datname = current_database() AND wait_event_type = 'Lock'`,
-          );
-          return rows.length >= sessions;
-        },
-        { describe: `${sessions} sessions wait for a lock`, timeout: 15_000 },
-      );
-    }
-
     it('take turns, and migrate once', async () => {
       const holder = await knex.transaction();
       // Both come to where the first thing is created, and are let go at the same time.
       await holder.raw('CREATE TABLE ota_migrations (id integer)');
       const processes = [startMigrating(), startMigrating()];
       const exits = processes.map((child) => once(child, 'exit'));
-      await waitUntilHeldUp(2);
+      await untilWaitingForLock(knex, { sessions: 2, timeout: 15_000 });
       await holder.rollback();
       expect(await Promise.all(exits)).to.deep.equal([
         [0, null],
@@ -240,7 +262,7 @@ describe('migrations', () => {
       await holder.raw('LOCK TABLE ota_deployments IN ACCESS EXCLUSIVE MODE');
       const child = startMigrating();
       const exit = once(child, 'exit');
-      await waitUntilHeldUp(1);
+      await untilWaitingForLock(knex, { sessions: 1, timeout: 15_000 });
       child.kill('SIGKILL');
       await exit;
       await holder.rollback();

@@ -14,7 +14,7 @@ import {
   type Fleet,
   type Stage,
 } from '../support/ota-scenario.ts';
-import { waitFor } from '../../dev/wait-for.ts';
+import { untilWaitingForLock } from '../support/lock-waits.ts';
 import { recordStatements, refusedStatements } from './statements.ts';
 
 const LAST_MIGRATION = '20261124000000_event_address';
@@ -159,23 +159,13 @@ describe('two releases on one database', function () {
       await stage.knex('ota_migrations').where({ name: LAST_MIGRATION }).delete();
     }
 
-    const waitingForLock = () =>
-      stage
-        .knex('pg_stat_activity')
-        .where({ wait_event_type: 'Lock' })
-        .andWhereRaw('datname = current_database()')
-        .andWhereRaw(`query LIKE 'ALTER TABLE%'`);
-
     it('stop nobody: devices poll and report, and events of the release before are written', async () => {
       const id = await fleet.roll();
       await takeBackTheLast();
       const reader = await stage.knex.transaction();
       await reader('ota_events').first();
       const migrated = migrateElsewhere();
-      await waitFor(async () => (await waitingForLock()).length > 0, {
-        timeout: 20_000,
-        describe: 'the migration waits for a reader that takes its time',
-      });
+      await untilWaitingForLock(stage.knex, { query: 'ALTER TABLE%', timeout: 20_000 });
 
       // As the release before wrote them; queued behind the migration, they must get through.
       let written = 0;

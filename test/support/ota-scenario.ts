@@ -223,11 +223,12 @@ export class Fleet {
     return this.host.notices.filter(({ payload }) => payload['deployment_id'] === id);
   }
 
-  async poll(device: SeededDevice): Promise<CheckUpdateResponse> {
+  /** @param version what the device says it runs, if it says */
+  async poll(device: SeededDevice, version?: string): Promise<CheckUpdateResponse> {
     const answer = await this.host
       .as(device)
       .get(`${DEVICE_API}/check-update`)
-      .query({ device_id: device.id })
+      .query({ device_id: device.id, ...(version !== undefined && { current_version: version }) })
       .expect(200);
     return answer.body as CheckUpdateResponse;
   }

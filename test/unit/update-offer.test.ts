@@ -40,16 +40,23 @@ describe('what a device gets when it asks', () => {
     ['an update it has begun, again', [target(1, { status: 'installing' })], 'update', 1],
     ['begun comes before newer', [target(1, { status: 'downloading' }), target(2)], 'update', 1],
     ['paused: nothing new', [target(1, paused)], 'nothing'],
-    ['paused: nothing begun', [target(1, { ...paused, status: 'downloading' })], 'nothing'],
     [
-      'begun and paused keeps a newer one away',
-      [target(1, { ...paused, status: 'installing' }), target(2)],
-      'nothing',
+      'paused: what it has begun, again',
+      [target(1, { ...paused, status: 'downloading' })],
+      'update',
+      1,
     ],
     [
-      'begun and cancelled keeps a newer one away until it ends',
+      'begun and paused comes before newer',
+      [target(1, { ...paused, status: 'installing' }), target(2)],
+      'update',
+      1,
+    ],
+    [
+      'begun and cancelled ends first',
       [target(1, { deploymentStatus: 'cancelled', status: 'installing' }), target(2)],
-      'nothing',
+      'idle',
+      1,
     ],
     ['not started', [target(1, { deploymentStatus: 'pending', releasedDevices: 0 })], 'nothing'],
     ['a rollback', [target(1, { status: 'completed', rollbackVersion: 'v1' })], 'rollback', 1],
@@ -101,12 +108,15 @@ describe('what a device gets when it asks', () => {
   });
   const openTargets = fc.array(openTarget, { maxLength: 5 });
 
-  it('is only ever an update of a running deployment that was released to it', () => {
+  it('is only ever an update that was released to it, of a running deployment or one that it has begun', () => {
     fc.assert(
       fc.property(openTargets, (targets) => {
         const answer = choosePollAnswer(targets);
         if (answer.kind !== 'update') return;
-        expect(answer.target.deploymentStatus).to.equal('in_progress');
+        const begun = answer.target.status !== 'pending';
+        expect(answer.target.deploymentStatus).to.be.oneOf(
+          begun ? ['in_progress', 'paused'] : ['in_progress'],
+        );
         expect(answer.target.position).to.be.below(answer.target.releasedDevices);
         expect(answer.target.status).to.be.oneOf(['pending', ...WORKING_TARGET_STATUSES]);
         expect(targets.every((one) => one.rollbackVersion === null)).to.equal(true);

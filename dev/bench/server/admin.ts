@@ -3,8 +3,18 @@ import type {
   CreateDeploymentRequest,
   CreatedDeployment,
   DeploymentDetail,
+  DeploymentPreview,
 } from '../../../backend/contract/admin-api.ts';
 import { waitFor } from '../../wait-for.ts';
+
+const BENCH_DEPLOYMENT: CreateDeploymentRequest = {
+  deployment_name: 'Bench',
+  target_version: 'v9.0.0',
+  rollout_strategy: 'immediate',
+  update_package_url: 'https://updates.example.com/packages/v9.0.0.tar.gz',
+  checksum: `sha256:${'0'.repeat(64)}`,
+  release_notes: 'Made for the bench',
+};
 
 export class Admin {
   readonly #url: string;
@@ -20,15 +30,11 @@ export class Admin {
   }
 
   create(request: Partial<CreateDeploymentRequest>): Promise<CreatedDeployment> {
-    return this.#request('POST', '/deployments', {
-      deployment_name: 'Bench',
-      target_version: 'v9.0.0',
-      rollout_strategy: 'immediate',
-      update_package_url: 'https://updates.example.com/packages/v9.0.0.tar.gz',
-      checksum: `sha256:${'0'.repeat(64)}`,
-      release_notes: 'Made for the bench',
-      ...request,
-    });
+    return this.#request('POST', '/deployments', { ...BENCH_DEPLOYMENT, ...request });
+  }
+
+  preview(request: Partial<CreateDeploymentRequest>): Promise<DeploymentPreview> {
+    return this.#request('POST', '/deployments/preview', { ...BENCH_DEPLOYMENT, ...request });
   }
 
   act(id: string, action: string): Promise<DeploymentDetail> {

@@ -9,6 +9,7 @@ import { startLimits } from './limits.ts';
 import { measureMemory } from './memory.ts';
 import { profilingOptions, whereTimeWent } from './profile.ts';
 import { measureReading } from './reading.ts';
+import { measureFleetReads } from './reading-fleet.ts';
 import { measureCreation, measureSteering } from './rollout.ts';
 import { measureScaleOut } from './scale-out.ts';
 import { measureStorm } from './storm.ts';
@@ -71,7 +72,10 @@ export async function* measureServer(options: {
       }
       yield* releaseAll(admin, deployments, asked('steering') ? ahead.url : null);
       if (asked('polls')) yield* measurePolls('1,000,000 offers', 'offer', doors, limits);
-      if (asked('reading')) yield* measureReading(admin, deployments);
+      if (asked('reading')) {
+        yield* measureReading(admin, deployments);
+        yield* measureFleetReads(admin, stand.knex, large);
+      }
       if (asked('reports')) yield* measureReports(deployments, doors, limits);
       if (asked('scale-out')) yield* measureScaleOut(stand, large);
     }

@@ -7,7 +7,7 @@ import type { Deployments } from './device-api.ts';
 import { LARGE, PARTS, SMALL, type Part } from './fleet.ts';
 
 const REQUESTS = 200;
-const MAX_MS = 50;
+export const MAX_MS = 50;
 const MAX_GROWTH = 1.5;
 
 export async function* measureReading(
@@ -59,7 +59,11 @@ async function cursorInside(admin: Admin, id: string): Promise<string> {
   return cursor;
 }
 
-async function timesOf(admin: Admin, pathOf: (request: number) => string): Promise<number[]> {
+/** Milliseconds of each request, one after the other. */
+export async function timesOf(
+  admin: Admin,
+  pathOf: (request: number) => string,
+): Promise<number[]> {
   const times: number[] = [];
   for (let request = 0; request < REQUESTS; request += 1) {
     const begin = performance.now();

@@ -1,0 +1,123 @@
+import { expect } from 'chai';
+import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
+
+describe('a device that asks', () => {
+  let stage: Stage;
+  let fleet: Fleet;
+
+  before(async () => {
+    stage = await openStage();
+  });
+
+  after(() => stage.close());
+
+  describe('instead of going on with what it had begun', () => {
+    it('is offered it again under a paused deployment, and can finish it', async () => {
+      fleet = await openFleet(stage, 2);
+      const id = await fleet.roll();
+      await fleet.reports(fleet.device, id, 'downloading', 'installing');
+      await fleet.act(id, 'pause');
+      // The one that has not begun gets nothing.
+      expect(await fleet.offered(fleet.devices[1]!)).to.equal(null);
+      expect(await fleet.offered(fleet.device)).to.equal(id);
+      await fleet.reports(fleet.device, id, 'downloading', 'completed');
+      expect(await fleet.target(id, fleet.device)).to.include({ status: 'completed' });
+    });
+
+    it('ends it under a cancelled deployment, and gets the next one in the same answer', async () => {
+      fleet = await openFleet(stage, 3);
+      const [device, other] = fleet.devices;
+      const id = await fleet.roll();
+      await fleet.reports(device!, id, 'downloading', 'installing');
+      await fleet.reports(other!, id, 'downloading');
+      await fleet.act(id, 'cancel');
+      const next = await fleet.roll({ target_version: 'v3.0.0' });
+      expect(await fleet.offered(device!)).to.equal(next);
+      expect(await fleet.target(id, device!)).to.include({ status: 'skipped' });
+      // One that does not ask is at work.
+      expect(await fleet.target(id, other!)).to.include({ status: 'downloading' });
+      expect((await fleet.detail(id)).status_breakdown).to.include({ skipped: 2, downloading: 1 });
+    });
+
+    it('can still tell the real end of what was taken for lost', async () => {
+      fleet = await openFleet(stage, 1);
+      const id = await fleet.roll();
+      await fleet.reports(fleet.device, id, 'downloading', 'installing', 'verifying');
+      await fleet.act(id, 'cancel');
+      expect(await fleet.offered(fleet.device)).to.equal(null);
+      await fleet.reports(fleet.device, id, 'completed');
+      expect(await fleet.target(id, fleet.device)).to.include({ status: 'completed' });
+      expect(await fleet.installedVersion(fleet.device)).to.equal('v2.1.0');
+    });
+  });
+
+  describe('and says what it runs', () => {
+    const changes = async (id: string) =>
+      (await fleet.events(id)).filter(({ type }) => type === 'version_changed_outside');
+
+    it('is recorded with it, and told on the timeline of the last deployment it was in', async () => {
+      fleet = await openFleet(stage, 2);
+      const first = await fleet.roll({ device_ids: [fleet.device.id] });
+      await fleet.reports(fleet.device, first, 'completed');
+      const second = await fleet.roll({ target_version: 'v2.2.0', device_ids: [fleet.device.id] });
+      await fleet.reports(fleet.device, second, 'completed');
+      await fleet.poll(fleet.device, 'v9-by-hand');
+      await fleet.poll(fleet.device, 'v9-by-hand');
+      expect(await fleet.installedVersion(fleet.device)).to.equal('v9-by-hand');
+      expect(await changes(first)).to.deep.equal([]);
+      const [change, ...more] = await changes(second);
+      expect(more).to.deep.equal([]);
+      expect(change).to.deep.include({
+        device_id: fleet.device.id,
+        data: { version: 'v9-by-hand', recorded_version: 'v2.2.0' },
+      });
+      // A device without a history has no timeline, and its version is right all the same.
+      await fleet.poll(fleet.devices[1]!, 'v7');
+      expect(await fleet.installedVersion(fleet.devices[1]!)).to.equal('v7');
+    });
+
+    it('changes nothing by another spelling, during an update, or with what cannot be stored', async () => {
+      fleet = await openFleet(stage, 1);
+      const id = await fleet.roll();
+      await fleet.reports(fleet.device, id, 'downloading', 'installing', 'verifying');
+      await fleet.poll(fleet.device, 'v2.1.0');
+      expect(await fleet.installedVersion(fleet.device)).to.equal('v2.0.0');
+      await fleet.reports(fleet.device, id, 'completed');
+      for (const told of ['2.1', 'V2.1.0', '', 'x'.repeat(51), 'a\u0000b']) {
+        await fleet.poll(fleet.device, told);
+        expect(await fleet.installedVersion(fleet.device), told).to.equal('v2.1.0');
+      }
+      await fleet
+        .post(`/deployments/${id}/devices/${fleet.device.id}/rollback`)
+        .send({})
+        .expect(202);
+      await fleet.poll(fleet.device, 'v2.0.0');
+      expect(await fleet.installedVersion(fleet.device)).to.equal('v2.1.0');
+      expect(await changes(id)).to.deep.equal([]);
+    });
+
+    it('is recorded without an event where nothing was known', async () => {
+      fleet = await openFleet(stage, 1);
+      await stage
+        .knex('edge_devices')
+        .where({ id: fleet.device.id })
+        .update({ firmware_version: null });
+      await fleet.poll(fleet.device, 'v5');
+      expect(await fleet.installedVersion(fleet.device)).to.equal('v5');
+    });
+
+    it('is answered although what it says cannot be written', async () => {
+      fleet = await openFleet(stage, 1);
+      const id = await fleet.roll();
+      await stage.knex.raw(
+        `ALTER TABLE edge_devices ADD CONSTRAINT no_nines CHECK (firmware_version <> 'v99') NOT VALID`,
+      );
+      try {
+        const answer = await fleet.poll(fleet.device, 'v99');
+        expect(answer).to.include({ update_available: true, deployment_id: id });
+      } finally {
+        await stage.knex.raw('ALTER TABLE edge_devices DROP CONSTRAINT no_nines');
+      }
+    });
+  });
+});
