@@ -38,7 +38,13 @@ const OPENSSL: Program = {
   purpose: 'downloads with expired, foreign and self-signed certificates',
 };
 
-export const PROGRAMS = [REDIS_SERVER, CHROMIUM, CURL, OPENSSL];
+export const PGBOUNCER: Program = {
+  names: ['pgbouncer'],
+  debianPackage: 'pgbouncer',
+  purpose: 'databases behind a pooler',
+};
+
+export const PROGRAMS = [REDIS_SERVER, CHROMIUM, CURL, OPENSSL, PGBOUNCER];
 
 /** Absolute path of the program, or `null`: not on this machine. */
 export function findProgram(program: Program): string | null {

@@ -233,13 +233,16 @@ export class KnexDeploymentRepository implements DeploymentRepository {
 
   async splitBatch(tx: Transaction, id: string, batch: Batch, size: number): Promise<void> {
     const knex = asKnex(tx);
+    // Before its release nearly all of a batch waits: what does not is found by the index, and the rest waits.
+    const others = TARGET_STATUSES.filter((status) => status !== 'pending');
     await knex.raw(
-      `INSERT INTO ota_deployment_batches (deployment_id, number, first_position, size,
-         pending, downloading, installing, verifying, completed, failed, skipped, rolled_back)
-       SELECT :id, :number, :first, :size, ${TARGET_STATUSES.map(
-         (status) => `count(*) FILTER (WHERE status = '${status}')`,
-       ).join(', ')}
-       FROM ota_deployment_devices WHERE deployment_id = :id AND position >= :first`,
+      `INSERT INTO ota_deployment_batches (deployment_id, number, first_position, size, pending, ${others.join(', ')})
+       SELECT :id, :number, :first, :size, :size - count(*), ${others
+         .map((status) => `count(*) FILTER (WHERE status = '${status}')`)
+         .join(', ')}
+       FROM ota_deployment_devices
+       WHERE deployment_id = :id AND position >= :first
+         AND status IN (${others.map((status) => `'${status}'`).join(', ')})`,
       {
         id,
         number: batch.number + 1,

@@ -82,6 +82,7 @@ export function judgeReport(target: TargetSituation, report: ReportedState): Rep
   if (!target.released && !hasBegun(target.status)) return { kind: 'not_released' };
   if (tellsFailedRollback(target, report)) return { kind: 'rollback_failed' };
   if (report.status === target.status && !endsTheWaiting(target)) return { kind: 'repeat' };
+  if (isAtWorkNevertheless(target, report.status)) return { kind: 'repeat' };
   if (isLegal(target, report.status)) {
     return { kind: 'apply', status: report.status };
   }
@@ -131,6 +132,11 @@ function endsTheWaiting(target: TargetSituation): boolean {
   return target.status === 'failed' && target.timedOut;
 }
 
+/** Taken for idle when it asked for updates, it works on: it is told to stop, or its end is waited for. */
+function isAtWorkNevertheless(target: TargetSituation, reported: ReportedStatus): boolean {
+  return target.status === 'skipped' && target.skipReason === 'aborted' && isWorking(reported);
+}
+
 function isRealEnd(reported: ReportedStatus): boolean {
   return reported === 'completed' || reported === 'failed' || reported === 'rolled_back';
 }
@@ -142,7 +148,9 @@ function isRealEnd(reported: ReportedStatus): boolean {
 export function shouldAbort(target: TargetSituation, reported: ReportedStatus): boolean {
   return (
     target.deploymentStatus === 'cancelled' &&
-    (target.status === 'pending' || target.status === 'downloading') &&
+    (target.status === 'pending' ||
+      target.status === 'downloading' ||
+      isAtWorkNevertheless(target, reported)) &&
     (reported === 'downloading' || reported === 'installing')
   );
 }

@@ -68,8 +68,9 @@ export class KnexDeviceRepository implements DeviceRepository {
        LEFT JOIN ota_deployments d ON d.id = t.deployment_id
        LEFT JOIN LATERAL (
          SELECT id, firmware_version FROM edge_devices
-         WHERE id = asking.device_id AND firmware_version IS DISTINCT FROM asking.version OFFSET 0
-       ) differs ON asking.version IS NOT NULL
+         WHERE asking.version IS NOT NULL
+           AND id = asking.device_id AND firmware_version IS DISTINCT FROM asking.version OFFSET 0
+       ) differs ON true
        WHERE t.deployment_id IS NOT NULL OR differs.id IS NOT NULL`,
       [asking.map((one) => one.deviceId), asking.map((one) => one.version)],
       BRIEF_MS,

@@ -65,7 +65,7 @@ export class DeviceService {
   readonly #events: EventRepository;
   readonly #logger: Logger;
   readonly #lookUp: (asking: AskingDevice) => Promise<KnownDevice>;
-  readonly #endIdle: (target: OfferedTarget) => Promise<void>;
+  readonly #noteIdle: (target: OfferedTarget) => Promise<void>;
   readonly #takeVersion: (news: VersionNews) => Promise<void>;
   readonly #report: (call: ReportCall) => Promise<StatusAnswer>;
 
@@ -90,7 +90,7 @@ export class DeviceService {
       maxInFlight: POLL_STATEMENTS,
       onBatch: (size) => telemetry.coalesced('polls', size),
     });
-    this.#endIdle = coalesce<OfferedTarget, void>((targets) => this.#endAllIdle(targets), ASIDE);
+    this.#noteIdle = coalesce<OfferedTarget, void>((targets) => this.#noteAllIdle(targets), ASIDE);
     this.#takeVersion = coalesce<VersionNews, void>((news) => this.#takeVersions(news), ASIDE);
     this.#report = coalesceInLanes<ReportCall, StatusAnswer>((calls) => this.#applyReports(calls), {
       laneOf: (call) => call.deploymentId,
@@ -150,32 +150,31 @@ export class DeviceService {
     return asking.map(({ deviceId }) => known.get(deviceId) ?? { open: [] });
   }
 
-  /** Ends what stands in the way first. */
+  /** First what the poll tells of the update that the device had begun. */
   async #answerTo(
     open: OfferedTarget[],
-  ): Promise<Exclude<PollAnswer<OfferedTarget>, { kind: 'idle' }>> {
+  ): Promise<Extract<PollAnswer<OfferedTarget>, { kind: 'nothing' | 'update' | 'rollback' }>> {
     const answer = choosePollAnswer(open);
-    if (answer.kind !== 'idle') return answer;
+    if (answer.kind !== 'idle' && answer.kind !== 'held') return answer;
     try {
-      await this.#endIdle(answer.target);
+      await this.#noteIdle(answer.target);
     } catch (err) {
       const { deviceId, deploymentId } = answer.target;
-      this.#logger.warn({ err, deviceId, deploymentId }, 'cancelled update of a device not ended');
+      this.#logger.warn({ err, deviceId, deploymentId }, 'idle device not recorded');
       return { kind: 'nothing' };
     }
+    if (answer.kind === 'held') return { kind: 'nothing' };
     return this.#answerTo(open.filter((target) => target !== answer.target));
   }
 
-  async #endAllIdle(targets: readonly OfferedTarget[]): Promise<void[]> {
+  async #noteAllIdle(targets: readonly OfferedTarget[]): Promise<void[]> {
     return this.#transitions.apply<void>(
       targets.map((key) => ({
         key,
-        decide: (target, deployment, now) => ({
-          ...(target && deployment?.status === 'cancelled' && isWorking(target.status)
-            ? { next: stopped(target, now) }
-            : {}),
-          result: undefined,
-        }),
+        decide: (target, deployment, now) => {
+          const next = target && deployment && whenIdle(target, deployment, now);
+          return { ...(next && { next }), result: undefined };
+        },
       })),
       LIMITS.reports,
     );
@@ -284,9 +283,23 @@ function record(
   };
 }
 
-/** The device was told to stop, or lost the update in another way; a real end may still follow. */
-function stopped(target: Target, now: Date): Target {
-  return { ...target, status: 'skipped', progress: null, completedAt: now, skipReason: 'aborted' };
+/** A device asks that has begun an update; `null`: that changes nothing. */
+function whenIdle(target: Target, deployment: Deployment, now: Date): Target | null {
+  if (!isWorking(target.status)) return null;
+  switch (deployment.status) {
+    case 'cancelled': // a real end may still follow
+      return {
+        ...target,
+        status: 'skipped',
+        progress: null,
+        completedAt: now,
+        skipReason: 'aborted',
+      };
+    case 'paused': // it must not time out while it is us who hold it up
+      return { ...target, lastReportAt: now };
+    default:
+      return null;
+  }
 }
 
 function distinct(news: readonly VersionNews[]): VersionNews[] {

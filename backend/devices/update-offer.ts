@@ -19,13 +19,15 @@ export type PollAnswer<T extends OpenTarget> =
   | { kind: 'update'; target: T }
   /** The device asks instead of working: its update was cancelled, and ends here. */
   | { kind: 'idle'; target: T }
+  /** It asks for what is paused: it gets nothing until the deployment is resumed, and is waited for. */
+  | { kind: 'held'; target: T }
   | { kind: 'nothing' };
 
 /**
  * What a device gets when it asks (CONTRACT section 6): a rollback an admin asked for; else the
- * update it has begun, again; else the newest released one. Whoever asks is not at work: an update that it
- * had begun was lost on the way, in a power cut for instance. Under a paused deployment it is finished, as for
- * all devices at work; under a cancelled one it ends, and makes room for others.
+ * update it has begun, again; else the newest released one. A device has one update at a time. Whoever asks is not
+ * at work: an update that it had begun was lost on the way, in a power cut for instance. Under a paused
+ * deployment that keeps others away until it is resumed; under a cancelled one it ends, and makes room.
  */
 export function choosePollAnswer<T extends OpenTarget>(targets: readonly T[]): PollAnswer<T> {
   const newestFirst = [...targets].sort(
@@ -39,6 +41,7 @@ export function choosePollAnswer<T extends OpenTarget>(targets: readonly T[]): P
   }
   const begun = newestFirst.find((target) => isBegun(target.status));
   if (begun?.deploymentStatus === 'cancelled') return { kind: 'idle', target: begun };
+  if (begun?.deploymentStatus === 'paused') return { kind: 'held', target: begun };
   if (begun) return isOffering(begun) ? { kind: 'update', target: begun } : { kind: 'nothing' };
   const released = newestFirst.find((target) => target.status === 'pending' && isOffering(target));
   return released ? { kind: 'update', target: released } : { kind: 'nothing' };
@@ -64,8 +67,5 @@ export function isChangedOutside(
 }
 
 function isOffering(target: OpenTarget): boolean {
-  const isOn =
-    target.deploymentStatus === 'in_progress' ||
-    (target.deploymentStatus === 'paused' && isBegun(target.status));
-  return isOn && target.position < target.releasedDevices;
+  return target.deploymentStatus === 'in_progress' && target.position < target.releasedDevices;
 }

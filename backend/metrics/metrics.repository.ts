@@ -34,13 +34,13 @@ export class KnexMetricsRepository implements MetricsRepository {
   async #counters(scope: Scope) {
     const sums = TARGET_STATUSES.map((status) => `sum(b.${status}) AS ${status}`).join(', ');
     const { rows } = await this.#knex.raw<{ rows: Record<string, string | null>[] }>(
-      `SELECT count(DISTINCT d.id) AS deployments,
-              count(DISTINCT d.id) FILTER (WHERE d.status IN ('in_progress', 'paused')) AS active,
+      `WITH d AS (SELECT d.id, d.status FROM ota_deployments d WHERE ${deploymentScope(scope)})
+       SELECT (SELECT count(*) FROM d) AS deployments,
+              (SELECT count(*) FROM d WHERE status IN ('in_progress', 'paused')) AS active,
               sum(b.rolled_back_on_request) AS on_request,
               sum(b.update_seconds) / nullif(sum(b.timed_updates), 0) AS duration,
               ${sums}
-       FROM ota_deployments d LEFT JOIN ota_deployment_batches b ON b.deployment_id = d.id
-       WHERE ${deploymentScope(scope)}`,
+       FROM d JOIN ota_deployment_batches b ON b.deployment_id = d.id`,
       bindings(scope),
     );
     const row = rows[0] ?? {};

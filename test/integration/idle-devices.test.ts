@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { waitFor } from '../../dev/wait-for.ts';
 import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
 
 describe('a device that asks', () => {
@@ -6,22 +7,35 @@ describe('a device that asks', () => {
   let fleet: Fleet;
 
   before(async () => {
-    stage = await openStage();
+    stage = await openStage({ config: { timeout_sweep_seconds: 1 } });
   });
 
   after(() => stage.close());
 
   describe('instead of going on with what it had begun', () => {
-    it('is offered it again under a paused deployment, and can finish it', async () => {
+    it('waits for it under a paused deployment, is not given up meanwhile, and gets it again after that', async () => {
       fleet = await openFleet(stage, 2);
-      const id = await fleet.roll();
-      await fleet.reports(fleet.device, id, 'downloading', 'installing');
+      const [device, other] = fleet.devices;
+      const id = await fleet.roll({
+        policy: { device_timeout_minutes: 1, failure_threshold_percent: null },
+      });
+      await fleet.all([device!, other!], id, 'downloading');
       await fleet.act(id, 'pause');
-      // The one that has not begun gets nothing.
-      expect(await fleet.offered(fleet.devices[1]!)).to.equal(null);
-      expect(await fleet.offered(fleet.device)).to.equal(id);
-      await fleet.reports(fleet.device, id, 'downloading', 'completed');
-      expect(await fleet.target(id, fleet.device)).to.include({ status: 'completed' });
+      await stage.knex.raw(
+        `UPDATE ota_deployment_devices SET last_report_at = last_report_at - interval '59 seconds'
+         WHERE deployment_id = ?`,
+        [id],
+      );
+      expect(await fleet.offered(device!)).to.equal(null);
+      // The one that does not ask is given up.
+      await waitFor(async () => (await fleet.target(id, other!)).status === 'failed', {
+        timeout: 20_000,
+        describe: 'the other one times out',
+      });
+      expect(await fleet.target(id, device!)).to.include({ status: 'downloading' });
+      await fleet.act(id, 'resume');
+      expect(await fleet.offered(device!)).to.equal(id);
+      await fleet.reports(device!, id, 'downloading', 'completed');
     });
 
     it('ends it under a cancelled deployment, and gets the next one in the same answer', async () => {
@@ -37,6 +51,17 @@ describe('a device that asks', () => {
       // One that does not ask is at work.
       expect(await fleet.target(id, other!)).to.include({ status: 'downloading' });
       expect((await fleet.detail(id)).status_breakdown).to.include({ skipped: 2, downloading: 1 });
+    });
+
+    it('is told to stop, should it be at work nevertheless', async () => {
+      fleet = await openFleet(stage, 1);
+      const id = await fleet.roll();
+      await fleet.reports(fleet.device, id, 'downloading');
+      await fleet.act(id, 'cancel');
+      expect(await fleet.offered(fleet.device)).to.equal(null);
+      const answer = await fleet.report(fleet.device, id, 'downloading').expect(200);
+      expect(answer.body).to.include({ directive: 'abort' });
+      expect(await fleet.target(id, fleet.device)).to.include({ status: 'skipped' });
     });
 
     it('can still tell the real end of what was taken for lost', async () => {

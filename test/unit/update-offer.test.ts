@@ -40,16 +40,11 @@ describe('what a device gets when it asks', () => {
     ['an update it has begun, again', [target(1, { status: 'installing' })], 'update', 1],
     ['begun comes before newer', [target(1, { status: 'downloading' }), target(2)], 'update', 1],
     ['paused: nothing new', [target(1, paused)], 'nothing'],
+    ['paused: nothing begun', [target(1, { ...paused, status: 'downloading' })], 'held', 1],
     [
-      'paused: what it has begun, again',
-      [target(1, { ...paused, status: 'downloading' })],
-      'update',
-      1,
-    ],
-    [
-      'begun and paused comes before newer',
+      'begun and paused keeps a newer one away',
       [target(1, { ...paused, status: 'installing' }), target(2)],
-      'update',
+      'held',
       1,
     ],
     [
@@ -108,15 +103,12 @@ describe('what a device gets when it asks', () => {
   });
   const openTargets = fc.array(openTarget, { maxLength: 5 });
 
-  it('is only ever an update that was released to it, of a running deployment or one that it has begun', () => {
+  it('is only ever an update of a running deployment that was released to it', () => {
     fc.assert(
       fc.property(openTargets, (targets) => {
         const answer = choosePollAnswer(targets);
         if (answer.kind !== 'update') return;
-        const begun = answer.target.status !== 'pending';
-        expect(answer.target.deploymentStatus).to.be.oneOf(
-          begun ? ['in_progress', 'paused'] : ['in_progress'],
-        );
+        expect(answer.target.deploymentStatus).to.equal('in_progress');
         expect(answer.target.position).to.be.below(answer.target.releasedDevices);
         expect(answer.target.status).to.be.oneOf(['pending', ...WORKING_TARGET_STATUSES]);
         expect(targets.every((one) => one.rollbackVersion === null)).to.equal(true);

@@ -68,12 +68,17 @@ async function* measureCensus(
   path: string,
   what: string,
 ): AsyncGenerator<Figure> {
-  await knex('ota_censuses').delete();
+  const ofDeployment = path.includes('deployment_id');
+  const counted = () =>
+    knex('ota_censuses').where((row) => {
+      void (ofDeployment ? row.whereNotNull('deployment_id') : row.whereNull('deployment_id'));
+    });
+  await counted().delete();
   await waitFor(async () => (await admin.get<OtaMetrics>(path)).as_of !== null, {
     timeout: 600_000,
     describe: 'the devices are counted',
   });
-  const [row] = await knex('ota_censuses').select<{ seconds: number }[]>(
+  const [row] = await counted().select<{ seconds: number }[]>(
     knex.raw('extract(epoch FROM counted_at - started_at)::double precision AS seconds'),
   );
   yield absoluteFigure(

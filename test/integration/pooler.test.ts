@@ -1,0 +1,81 @@
+import { expect } from 'chai';
+import knexFactory, { type Knex } from 'knex';
+import { activate } from '../../backend/plugin.ts';
+import { EventStreamReader } from '../support/event-stream.ts';
+import { createFakeHost } from '../support/fake-host.ts';
+import {
+  ADMIN_API,
+  openFleet,
+  openServer,
+  openStage,
+  type Stage,
+} from '../support/ota-scenario.ts';
+import { startPgbouncer, type Pooler } from '../support/pgbouncer.ts';
+import { testRedisUrl } from '../support/test-services.ts';
+
+/** Enough to share connections with others all the time. */
+const DEVICES = 48;
+
+describe('G06 a pooler in front of the database', function () {
+  this.timeout(60_000);
+  let stage: Stage;
+  let pooler: Pooler;
+  let knex: Knex;
+
+  async function connectBy(mode: 'session' | 'transaction'): Promise<boolean> {
+    const started = await startPgbouncer(stage.database.connectionString, mode);
+    if (!started) return false;
+    pooler = started;
+    knex = knexFactory({ client: 'pg', connection: pooler.url, pool: { min: 0, max: 8 } });
+    return true;
+  }
+
+  before(async () => {
+    stage = await openStage({ config: { queue_prefix: 'elsewhere' } });
+  });
+
+  afterEach(async () => {
+    await knex?.destroy();
+    await pooler?.stop();
+  });
+
+  after(() => stage.close());
+
+  it('that hands sessions out by the transaction: the plugin does not start, and says what to do', async function () {
+    if (!(await connectBy('transaction'))) return this.skip();
+    const redisUrl = await testRedisUrl();
+    const host = await createFakeHost({ knex, redisUrl });
+    try {
+      const refused = await activate(host.context).then(
+        () => null,
+        (error: unknown) => error as Error,
+      );
+      expect(refused?.message).to.match(/pooler .* session mode/s);
+    } finally {
+      await host.close();
+    }
+  });
+
+  it('that keeps a session for each: polls, reports and what pages hear of them go through it', async function () {
+    if (!(await connectBy('session'))) return this.skip();
+    const redisUrl = await testRedisUrl();
+    const server = await openServer(knex, { redisUrl });
+    let stream: EventStreamReader | undefined;
+    try {
+      const fleet = (await openFleet(stage, DEVICES)).through(server.host);
+      const id = await fleet.roll();
+      stream = await EventStreamReader.open(
+        `${server.host.baseUrl}${ADMIN_API}/deployments/${id}/stream`,
+        fleet.admin,
+      );
+      for (const status of ['downloading', 'installing', 'completed'] as const) {
+        await fleet.all(fleet.devices, id, status);
+      }
+      await stream.next('progress', ({ completed }) => completed === DEVICES);
+      expect((await fleet.detail(id)).status).to.equal('completed');
+    } finally {
+      await stream?.close();
+      await server.close();
+    }
+  });
+});
