@@ -41,6 +41,7 @@ export async function letTimePass(knex: Knex): Promise<void> {
                              ELSE least(placed.began + placed.took, now()) END
      FROM placed WHERE placed.deployment_id = t.deployment_id AND placed.device_id = t.device_id`,
   );
+  await countAgain(knex);
   await knex.raw(
     `UPDATE ota_install_logs l SET at = t.completed_at
      FROM ota_deployment_devices t
@@ -67,5 +68,26 @@ export async function letTimePass(knex: Knex): Promise<void> {
        ELSE coalesce(d.started_at, d.created_at)
      END
      FROM ota_deployments d WHERE d.id = e.deployment_id`,
+  );
+}
+
+/** What is counted with every change, of changes that nobody was told of. */
+async function countAgain(knex: Knex): Promise<void> {
+  await knex.raw('DELETE FROM ota_deployment_ends');
+  await knex.raw(
+    `INSERT INTO ota_deployment_ends (deployment_id, at, completed, failed, rolled_back)
+     SELECT d.id, ota_end_span(d.started_at, t.completed_at),
+            count(*) FILTER (WHERE t.status = 'completed'),
+            count(*) FILTER (WHERE t.status = 'failed'),
+            count(*) FILTER (WHERE t.status = 'rolled_back')
+     FROM ota_deployments d JOIN ota_deployment_devices t ON t.deployment_id = d.id
+     WHERE t.status IN ('completed', 'failed', 'rolled_back') GROUP BY 1, 2`,
+  );
+  await knex.raw(
+    `UPDATE ota_deployment_batches b SET update_seconds = (
+       SELECT coalesce(sum(extract(epoch FROM t.completed_at - t.started_at)), 0)
+       FROM ota_deployment_devices t
+       WHERE t.deployment_id = b.deployment_id AND t.status = 'completed'
+         AND t.position >= b.first_position AND t.position < b.first_position + b.size)`,
   );
 }

@@ -46,7 +46,7 @@ export const metrics = {
   rollbackRate: 'Rollback rate',
   rollbackRateHelp: 'Rolled back among all updates that ended',
   compliance: 'Compliance',
-  complianceHelp: 'Devices on the newest version wanted for them',
+  complianceHelp: 'Devices that run the version wanted for them',
   none: 'No update has ended yet',
   summary: (active: number, total: number, targets: number) =>
     `${number.format(active)} active · ${plural(total, 'deployment', 'deployments')} · ${plural(targets, 'update', 'updates')}`,
