@@ -2,7 +2,7 @@ import type { DevicePage } from '../contract/admin-api.ts';
 import type { Transaction } from '../kernel/unit-of-work.ts';
 import type { OpenTarget } from './update-offer.ts';
 
-/** An open target with everything an offer carries. */
+/** An open target with everything an offer carries: empty until the target is released. */
 export interface OfferedTarget extends OpenTarget {
   deviceId: string;
   organizationId: string;

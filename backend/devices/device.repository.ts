@@ -52,9 +52,7 @@ export class KnexDeviceRepository implements DeviceRepository {
       `SELECT asking.device_id, differs.id IS NOT NULL AS differs, differs.firmware_version,
               t.deployment_id, t.status, t.attempt, t.position, t.rollback_version,
               d.organization_id, d.status AS deployment_status, d.released_devices, d.created_at,
-              d.target_version, d.metadata->>'update_package_url' AS update_package_url,
-              d.metadata->>'checksum' AS checksum, d.metadata->>'release_notes' AS release_notes,
-              d.manifest, d.signature
+              d.target_version, offer.*
        FROM unnest($1::uuid[], $2::text[]) AS asking (device_id, version)
        -- One index lookup for each device: OFFSET 0 keeps the planner from reading the whole table
        -- when it has just grown by a million rows that nobody has counted yet.
@@ -66,6 +64,13 @@ export class KnexDeviceRepository implements DeviceRepository {
          OFFSET 0
        ) t ON true
        LEFT JOIN ota_deployments d ON d.id = t.deployment_id
+       -- Long texts only of what can be offered: most targets wait for their turn.
+       LEFT JOIN LATERAL (
+         SELECT d.metadata->>'update_package_url' AS update_package_url,
+                d.metadata->>'checksum' AS checksum, d.metadata->>'release_notes' AS release_notes,
+                d.manifest, d.signature
+         WHERE d.status = 'in_progress' AND t.position < d.released_devices
+       ) offer ON true
        LEFT JOIN LATERAL (
          SELECT id, firmware_version FROM edge_devices
          WHERE asking.version IS NOT NULL

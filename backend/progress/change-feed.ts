@@ -27,5 +27,7 @@ export interface ChangeFeed {
   publish(changes: DeploymentChanged[]): void;
   /** Resolves when changes reach the listener; the returned function ends the subscription. */
   subscribe(listener: (message: FeedMessage) => void): Promise<() => void>;
+  /** Whether it is known that changes still arrive; a connection can go deaf without an end. */
+  readonly isHearing: boolean;
   close(): Promise<void>;
 }

@@ -52,6 +52,11 @@ export class EventStreams {
   /** Ends with the last read that was asked for; never rejects. */
   #turns: Promise<void> = Promise.resolve();
 
+  /** Whether clients may believe that they are shown every change. */
+  get isLive(): boolean {
+    return this.#feed.isHearing;
+  }
+
   constructor(
     @inject(TOKENS.ChangeFeed) feed: ChangeFeed,
     @inject(TOKENS.DeploymentRepository) deployments: DeploymentRepository,

@@ -3,6 +3,9 @@ import { inject, injectable } from 'inversify';
 import type { Knex } from 'knex';
 import type { Client, Notification } from 'pg';
 import type { Logger } from 'pino';
+import { disconnect, guarded } from '../database/guarded-connection.ts';
+import { prepared } from '../database/prepared.ts';
+import { BRIEF_MS } from '../kernel/time-limits.ts';
 import { TOKENS } from '../tokens.ts';
 import { mergeChanges } from './change-log.ts';
 import {
@@ -19,6 +22,13 @@ const GATHER_MS = 40;
 const MAX_IDS_IN_PAYLOAD = 120;
 const MAX_DEPLOYMENTS_IN_PAYLOAD = 20;
 const RECONNECT_MS = 1_000;
+/** A notification to ourselves, so often; what does not come back in time was not heard. */
+const PROVE_MS = 10_000;
+const PROOF_LIMIT_MS = 5_000;
+/** Says nothing of any deployment; servers of every release take it for what it is. */
+const PROOF = '[]';
+/** One proof may be late. */
+const HEARING_MS = 2 * (PROVE_MS + PROOF_LIMIT_MS);
 const RESEND_MS = 1_000;
 
 /**
@@ -36,6 +46,8 @@ export class PostgresChangeFeed implements ChangeFeed {
   #sending: Promise<void> = Promise.resolve();
   #listening: Promise<Client | null> | undefined;
   #reconnecting: NodeJS.Timeout | undefined;
+  #proving: NodeJS.Timeout | undefined;
+  #heardAt = -Infinity;
   #closed = false;
 
   constructor(@inject(TOKENS.Knex) knex: Knex, @inject(TOKENS.Logger) logger: Logger) {
@@ -55,8 +67,13 @@ export class PostgresChangeFeed implements ChangeFeed {
     return () => this.#emitter.off('message', listener);
   }
 
+  get isHearing(): boolean {
+    return performance.now() - this.#heardAt < HEARING_MS;
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
+    clearTimeout(this.#proving);
     clearTimeout(this.#gathering);
     clearTimeout(this.#reconnecting);
     this.#send();
@@ -100,7 +117,9 @@ export class PostgresChangeFeed implements ChangeFeed {
       client.on('notification', (notification) => this.#receive(notification));
       client.on('error', (error) => this.#logger.warn({ err: error }, 'change feed disturbed'));
       client.on('end', () => this.#reconnect());
-      await client.query(`LISTEN ${CHANNEL}`);
+      await guarded(client, BRIEF_MS, () => client.query(`LISTEN ${CHANNEL}`));
+      this.#heardAt = performance.now();
+      this.#proveLater(client);
       return client;
     } catch (error) {
       this.#logger.warn({ err: error }, 'change feed cannot listen; trying again');
@@ -111,6 +130,7 @@ export class PostgresChangeFeed implements ChangeFeed {
 
   #reconnect(): void {
     if (this.#closed) return;
+    clearTimeout(this.#proving);
     this.#listening = undefined;
     clearTimeout(this.#reconnecting);
     this.#reconnecting = setTimeout(() => {
@@ -121,7 +141,32 @@ export class PostgresChangeFeed implements ChangeFeed {
     }, RECONNECT_MS);
   }
 
+  #proveLater(client: Client): void {
+    if (this.#closed) return;
+    clearTimeout(this.#proving);
+    this.#proving = setTimeout(() => void this.#prove(client), PROVE_MS);
+  }
+
+  /** The connection may be cut without an end, or its session be handed to somebody else. */
+  async #prove(client: Client): Promise<void> {
+    const asked = performance.now();
+    try {
+      const proof = [CHANNEL, PROOF];
+      await prepared(this.#knex, 'ota_prove_feed', 'SELECT pg_notify($1, $2)', proof, BRIEF_MS);
+    } catch (error) {
+      this.#logger.debug({ err: error }, 'change feed not proved: nothing could be sent');
+      this.#proveLater(client);
+      return;
+    }
+    this.#proving = setTimeout(() => {
+      if (this.#heardAt >= asked) return this.#proveLater(client);
+      this.#logger.warn('change feed hears nothing any more; listening anew');
+      disconnect(client);
+    }, PROOF_LIMIT_MS);
+  }
+
   #receive({ payload }: Notification): void {
+    this.#heardAt = performance.now();
     for (const change of JSON.parse(payload ?? '[]') as DeploymentChanged[]) {
       this.#emitter.emit('message', { kind: 'changed', change } satisfies FeedMessage);
     }

@@ -59,7 +59,10 @@ export class StreamController {
       return;
     }
     response.write(`retry: ${RECONNECT_MS}\n\n`);
-    const heartbeat = setInterval(() => sendHeartbeat(response), HEARTBEAT_MS);
+    // Whoever hears none looks for himself: better than to be told that nothing happens.
+    const heartbeat = setInterval(() => {
+      if (this.#streams.isLive) sendHeartbeat(response);
+    }, HEARTBEAT_MS);
     const lifetime = setTimeout(() => response.end(), LIFETIME_MS);
     let remove: () => void = () => undefined;
     const closed = new Promise<void>((resolve) => {

@@ -8,9 +8,11 @@ import type { Response } from 'supertest';
 
 import type { Problem } from '../../backend/contract/problem.ts';
 import { activate } from '../../backend/plugin.ts';
+import { EventStreamReader } from '../support/event-stream.ts';
 import { createFakeHost } from '../support/fake-host.ts';
 import { waitFor } from '../../dev/wait-for.ts';
 import {
+  ADMIN_API,
   deploymentRequest,
   openFleet,
   openServer,
@@ -225,6 +227,54 @@ describe('a connection that nobody answers on any more', function () {
       expect(await there.offered(there.devices[1]!)).to.equal(id);
     } finally {
       proxy.free();
+      await plugin.deactivate();
+      await host.close();
+      await knex.destroy();
+      await proxy.close();
+      await stage.close();
+    }
+  });
+});
+
+describe('a listening connection that has gone deaf', function () {
+  this.timeout(90_000);
+
+  it('G06 is noticed without an end, and replaced: pages are told what they have missed', async () => {
+    const stage = await openStage();
+    const proxy = await StuckProxy.open(stage.database.connectionString);
+    const knex: Knex = knexFactory({
+      client: 'pg',
+      connection: proxy.url,
+      pool: { min: 0, max: 4 },
+    });
+    const host = await createFakeHost({ knex: stage.knex, role: 'api' });
+    const plugin = await activate({
+      ...host.context,
+      database: { ...host.context.database, knex },
+    });
+    let stream: EventStreamReader | undefined;
+    try {
+      const fleet = await openFleet(stage, 2);
+      const id = await fleet.roll();
+      stream = await EventStreamReader.open(
+        `${host.baseUrl}${ADMIN_API}/deployments/${id}/stream`,
+        fleet.admin,
+      );
+      await stream.next('deployment');
+      proxy.stick();
+      await fleet.reports(fleet.device, id, 'completed');
+      const { messages } = stream;
+      await waitFor(
+        () =>
+          messages.some(
+            ({ event, data }) =>
+              event === 'reset' || (event === 'progress' && data['completed'] === 1),
+          ),
+        { timeout: 60_000, describe: 'the stream tells of what it has missed' },
+      );
+    } finally {
+      proxy.free();
+      await stream?.close();
       await plugin.deactivate();
       await host.close();
       await knex.destroy();

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { KnexDeviceRepository } from '../../backend/devices/device.repository.ts';
 import { waitFor } from '../../dev/wait-for.ts';
 import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
 
@@ -74,6 +75,24 @@ describe('a device that asks', () => {
       expect(await fleet.target(id, fleet.device)).to.include({ status: 'completed' });
       expect(await fleet.installedVersion(fleet.device)).to.equal('v2.1.0');
     });
+  });
+
+  it('G26 has the long texts of an update read for it only when they can be offered', async () => {
+    fleet = await openFleet(stage, 1);
+    const { deployment_id: id } = await fleet.create();
+    await stage.knex('ota_deployments').where({ id }).update({ manifest: 'long' });
+    const devices = new KnexDeviceRepository(stage.knex);
+    const read = async () => {
+      const { id: deviceId } = fleet.device;
+      const known = await devices.lookUp([{ deviceId, version: null }]);
+      return known
+        .get(deviceId)
+        ?.open.map(({ manifest, releaseNotes }) => [manifest, releaseNotes]);
+    };
+    expect(await read()).to.deep.equal([[null, '']]);
+    await fleet.act(id, 'start');
+    await fleet.untilReleased(id, 1);
+    expect(await read()).to.deep.equal([['long', 'Bug fixes and performance improvements']]);
   });
 
   describe('and says what it runs', () => {

@@ -54,6 +54,7 @@ describe('event streams', () => {
         tell = listener;
         return Promise.resolve(() => undefined);
       },
+      isHearing: true,
       close: () => Promise.resolve(),
     };
     streams = new EventStreams(
