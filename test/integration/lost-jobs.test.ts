@@ -123,6 +123,7 @@ describe('jobs that are lost, late, or come twice', () => {
   });
 
   it('F63 a worker killed in the middle of a release leaves nothing half done', async () => {
+    const config = { reconcile_seconds: 1 };
     const fleet = await openFleet(stage, 5);
     const { deployment_id: id } = await fleet.create();
     await fleet.act(id, 'start');
@@ -130,7 +131,7 @@ describe('jobs that are lost, late, or come twice', () => {
     let killed: ChildProcess;
     try {
       await hold('ota_deployments').where({ id }).forUpdate();
-      killed = startWorker(stage.database.connectionString);
+      killed = startWorker(stage.database.connectionString, config);
       await untilWaitingForLock(stage.knex, {
         query: '%ota_deployments%',
         timeout: 15_000,
@@ -142,10 +143,7 @@ describe('jobs that are lost, late, or come twice', () => {
       await hold.rollback();
     }
     expect((await fleet.detail(id)).released_devices).to.equal(0);
-    const worker = await openServer(stage.knex, {
-      role: 'worker',
-      config: { reconcile_seconds: 1 },
-    });
+    const worker = await openServer(stage.knex, { role: 'worker', config });
     try {
       const detail = await fleet.untilReleased(id, 5, { timeout: 10_000 });
       expect(detail.batches.map((batch) => batch.state)).to.deep.equal(['running']);
@@ -158,10 +156,11 @@ describe('jobs that are lost, late, or come twice', () => {
   }).timeout(40_000);
 });
 
-function startWorker(databaseUrl: string): ChildProcess {
+/** The turn of a killed worker lasts as long as its own configuration says: it has to be that of its successor. */
+function startWorker(databaseUrl: string, config: object): ChildProcess {
   const program = path.resolve(import.meta.dirname, '../support/worker-process.ts');
   const child = spawn(process.execPath, ['--import=tsx', program], {
-    env: { ...process.env, DATABASE_URL: databaseUrl },
+    env: { ...process.env, DATABASE_URL: databaseUrl, WORKER_CONFIG: JSON.stringify(config) },
     stdio: 'ignore',
   });
   const killWithUs = (): void => void child.kill('SIGKILL');
