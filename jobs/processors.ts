@@ -16,6 +16,7 @@ export function createProcessors(rollout: RolloutService): JobProcessors {
     'release-batch': (payload) => rollout.releaseBatch(deploymentOf('release-batch', payload)),
     'pass-gate': (payload) => rollout.passGate(deploymentOf('pass-gate', payload)),
     'skip-pending': (payload) => rollout.skipPending(deploymentOf('skip-pending', payload)),
+    'retry-failed': (payload) => rollout.retryFailed(deploymentOf('retry-failed', payload)),
     'scheduled-start': (payload) =>
       rollout.startScheduled(deploymentOf('scheduled-start', payload)),
   };

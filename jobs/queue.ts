@@ -7,6 +7,7 @@ export interface JobPayloads {
   'release-batch': { deployment_id: string; batch: number };
   'pass-gate': { deployment_id: string };
   'skip-pending': { deployment_id: string };
+  'retry-failed': { deployment_id: string };
   'scheduled-start': { deployment_id: string };
 }
 

@@ -94,6 +94,10 @@ export class RolloutQueue implements RolloutJobs {
     await this.#add('skip-pending', { deployment_id: deploymentId });
   }
 
+  async retryFailed(deploymentId: string): Promise<void> {
+    await this.#add('retry-failed', { deployment_id: deploymentId });
+  }
+
   async startAt(deploymentId: string, at: Date): Promise<void> {
     await this.#add(
       'scheduled-start',

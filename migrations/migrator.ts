@@ -11,6 +11,7 @@ import * as leases from './20261125020000_leases.ts';
 import * as idempotencyKeys from './20261125040000_idempotency_keys.ts';
 import * as targetDevices from './20261125050000_target_devices.ts';
 import * as figures from './20261125060000_figures.ts';
+import * as retryInPieces from './20261125070000_retry_in_pieces.ts';
 
 /** In order; a name, once landed, never changes. */
 const MIGRATIONS: Record<string, Knex.Migration> = {
@@ -25,6 +26,7 @@ const MIGRATIONS: Record<string, Knex.Migration> = {
   '20261125040000_idempotency_keys': idempotencyKeys,
   '20261125050000_target_devices': targetDevices,
   '20261125060000_figures': figures,
+  '20261125070000_retry_in_pieces': retryInPieces,
 };
 
 /** Names without file endings, so that compiled and source runs agree on what has been applied. */

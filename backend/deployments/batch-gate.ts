@@ -49,6 +49,8 @@ export interface RolloutFigures extends GateFigures {
   status: DeploymentStatus;
   strategy: RolloutStrategy;
   policy: Pick<RolloutPolicy, 'failure_threshold_percent' | 'failure_min_devices'>;
+  /** A retry is at work: some of what counts as failed waits to be taken up again. */
+  isRetrying: boolean;
   /** In order of their numbers. */
   batches: BatchProgress[];
 }
@@ -58,7 +60,7 @@ export interface RolloutFigures extends GateFigures {
  * - `pause`: the failure threshold is exceeded;
  * - `finish`: every target is at an end state;
  * - `release`: this batch is due (asked for, or a rolling one whose predecessor has ended);
- * - `wait`: for devices or for an admin.
+ * - `wait`: for devices, for an admin, or for a retry that has not taken up all it is to.
  */
 export type NextStep =
   | { kind: 'pause' }
@@ -69,6 +71,7 @@ export type NextStep =
 /** The one rule that reports, jobs and the reconciler all follow. */
 export function nextStep(rollout: RolloutFigures): NextStep {
   if (rollout.status !== 'in_progress' && rollout.status !== 'paused') return { kind: 'wait' };
+  if (rollout.isRetrying) return { kind: 'wait' };
   if (unfinishedTargets(rollout.breakdown) === 0) {
     const { failed, rolled_back: rolledBack } = rollout.breakdown;
     return { kind: 'finish', status: failed + rolledBack > 0 ? 'failed' : 'completed' };

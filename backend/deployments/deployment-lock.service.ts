@@ -72,8 +72,8 @@ export class DeploymentLock {
     { withNewer = false, limits }: { withNewer?: boolean; limits?: TransactionLimits } = {},
   ): Promise<T> {
     const done = await this.#work.run(async (tx) => {
-      if (withNewer && caller) {
-        await this.#deployments.lockWithNewer(tx, id, caller.organizationId);
+      if (withNewer) {
+        await this.#deployments.lockWithNewer(tx, id, caller?.organizationId ?? null);
       }
       const [deployment] = await this.#deployments.lock(tx, [id]);
       if (!deployment || (caller !== null && deployment.organizationId !== caller.organizationId)) {
@@ -141,9 +141,8 @@ function insteadOf(action: DeploymentAction, { status, strategy }: Deployment): 
     case 'start':
       return 'It has been started already.';
     case 'pause':
-      return status === 'pending'
-        ? 'Nothing has been sent yet: leave it, or cancel it.'
-        : 'Nothing new is offered.';
+      if (status === 'pending') return 'Nothing has been sent yet: leave it, or cancel it.';
+      return status === 'failed' ? 'It has ended.' : 'Nothing new is offered.';
     case 'resume':
       return status === 'pending' ? 'Start it.' : 'It is not paused.';
     case 'cancel':

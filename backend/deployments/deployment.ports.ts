@@ -31,9 +31,9 @@ export interface DeploymentRepository {
   lock(tx: Transaction, ids: string[]): Promise<Deployment[]>;
   /**
    * Locks a deployment and all newer ones of its organization, in the order of {@link lock}: no device
-   * completes one of them until the commit.
+   * completes one of them until the commit. `organizationId` null: the system itself asks.
    */
-  lockWithNewer(tx: Transaction, id: string, organizationId: string): Promise<void>;
+  lockWithNewer(tx: Transaction, id: string, organizationId: string | null): Promise<void>;
   update(tx: Transaction, id: string, change: DeploymentChange): Promise<void>;
   /** Of a deployment that the transaction has locked. */
   batchesOf(tx: Transaction, id: string): Promise<Batch[]>;
@@ -67,6 +67,7 @@ export interface DeploymentChange {
   acceptedFailures?: number;
   startedAt?: Date | null;
   resumedAt?: Date | null;
+  retryFailedBefore?: Date | null;
   completedAt?: Date | null;
 }
 
@@ -87,6 +88,8 @@ export interface CounterMove {
 export interface UnsettledDeployment {
   id: string;
   status: DeploymentStatus;
+  /** A retry of its failed targets has not come to its end. */
+  isRetrying: boolean;
 }
 
 /** A request that may be sent again, and must then be carried out once. */

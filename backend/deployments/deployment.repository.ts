@@ -184,15 +184,19 @@ export class KnexDeploymentRepository implements DeploymentRepository {
       ...(change.acceptedFailures !== undefined && { accepted_failures: change.acceptedFailures }),
       ...(change.startedAt !== undefined && { started_at: change.startedAt }),
       ...(change.resumedAt !== undefined && { resumed_at: change.resumedAt }),
+      ...(change.retryFailedBefore !== undefined && {
+        retry_failed_before: change.retryFailedBefore,
+      }),
       ...(change.completedAt !== undefined && { completed_at: change.completedAt }),
     };
     await asKnex(tx)('ota_deployments').where({ id }).update(columns);
   }
 
-  async lockWithNewer(tx: Transaction, id: string, organizationId: string): Promise<void> {
+  async lockWithNewer(tx: Transaction, id: string, organizationId: string | null): Promise<void> {
     await asKnex(tx).raw(
       `SELECT d.id FROM ota_deployments d JOIN ota_deployments own ON own.id = ?
-       WHERE d.organization_id = ? AND own.organization_id = d.organization_id
+       WHERE own.organization_id = coalesce(?, own.organization_id)
+         AND d.organization_id = own.organization_id
          AND (d.created_at, d.id) >= (own.created_at, own.id)
        ORDER BY d.id FOR NO KEY UPDATE OF d`,
       [id, organizationId],
@@ -310,7 +314,11 @@ export class KnexDeploymentRepository implements DeploymentRepository {
 
   async findUnsettled(): Promise<UnsettledDeployment[]> {
     return this.#knex('ota_deployments as d')
-      .select<UnsettledDeployment[]>('d.id', 'd.status')
+      .select<UnsettledDeployment[]>(
+        'd.id',
+        'd.status',
+        this.#knex.raw('d.retry_failed_before IS NOT NULL AS "isRetrying"'),
+      )
       .where((any) => {
         void any
           .whereIn('d.status', ['in_progress', 'paused'])

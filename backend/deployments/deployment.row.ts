@@ -30,6 +30,7 @@ export interface DeploymentRow {
   scheduled_at: Date | null;
   started_at: Date | null;
   resumed_at: Date | null;
+  retry_failed_before: Date | null;
   completed_at: Date | null;
   created_at: Date;
   created_by: string | null;
@@ -76,6 +77,7 @@ export const DEPLOYMENT_COLUMNS = [
   'scheduled_at',
   'started_at',
   'resumed_at',
+  'retry_failed_before',
   'completed_at',
   'created_at',
   'created_by',
@@ -120,6 +122,7 @@ export function toDeployment(row: DeploymentRow): Deployment {
     scheduledAt: row.scheduled_at,
     startedAt: row.started_at,
     resumedAt: row.resumed_at,
+    retryFailedBefore: row.retry_failed_before,
     completedAt: row.completed_at,
     createdAt: row.created_at,
     createdBy: row.author ?? (row.created_by === null ? null : String(row.created_by)),

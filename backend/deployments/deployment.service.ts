@@ -99,6 +99,7 @@ export class DeploymentService {
       await this.#deployments.update(tx, deployment.id, {
         status: stateAfter('cancel', deployment.status),
         pausedReason: null,
+        retryFailedBefore: null,
         completedAt: tx.now,
       });
       const { pending } = sumBreakdowns(batches);

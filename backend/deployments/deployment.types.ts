@@ -36,6 +36,8 @@ export interface Deployment {
   startedAt: Date | null;
   /** The latest resume or retry; pickup times count from here at the earliest. */
   resumedAt: Date | null;
+  /** What had failed by then is being taken up again, in pieces; `null`: no retry is at work. */
+  retryFailedBefore: Date | null;
   completedAt: Date | null;
   createdAt: Date;
   createdBy: string | null;

@@ -175,6 +175,7 @@ export function figuresOf(
     strategy: deployment.strategy,
     policy: deployment.policy,
     acceptedFailures: deployment.acceptedFailures,
+    isRetrying: deployment.retryFailedBefore !== null,
     breakdown: sumBreakdowns(batches),
     rolledBackOnRequest: batches.reduce((sum, batch) => sum + batch.rolledBackOnRequest, 0),
     batches: batches.map((batch) => ({

@@ -19,6 +19,7 @@ import {
   type TargetKey,
 } from './deployment.types.ts';
 import { RolloutSteps, figuresOf } from './rollout-steps.ts';
+import { TargetRecovery } from './target-recovery.service.ts';
 import { TargetTransitions, type TargetRequest } from './target-transition.service.ts';
 import type { FoundTarget, TargetRepository } from './target.ports.ts';
 import { GONE_WORDS, isEnded, isWorking, type GoneReason } from './target.states.ts';
@@ -43,6 +44,7 @@ export class RolloutService {
   readonly #steps: RolloutSteps;
   readonly #transitions: TargetTransitions;
   readonly #service: DeploymentService;
+  readonly #recovery: TargetRecovery;
   readonly #telemetry: Telemetry;
   readonly #logger: Logger;
   readonly #keys: IdempotencyKeys;
@@ -57,6 +59,7 @@ export class RolloutService {
     @inject(RolloutSteps) steps: RolloutSteps,
     @inject(TargetTransitions) transitions: TargetTransitions,
     @inject(DeploymentService) service: DeploymentService,
+    @inject(TargetRecovery) recovery: TargetRecovery,
     @inject(TOKENS.Telemetry) telemetry: Telemetry,
     @inject(TOKENS.Logger) logger: Logger,
     @inject(TOKENS.IdempotencyKeys) keys: IdempotencyKeys,
@@ -68,6 +71,7 @@ export class RolloutService {
     this.#steps = steps;
     this.#transitions = transitions;
     this.#service = service;
+    this.#recovery = recovery;
     this.#telemetry = telemetry;
     this.#logger = logger;
     this.#keys = keys;
@@ -119,6 +123,11 @@ export class RolloutService {
     }
   }
 
+  /** Goes on with a retry of many. */
+  retryFailed(deploymentId: string): Promise<void> {
+    return this.#recovery.continueRetry(deploymentId);
+  }
+
   /**
    * Ends targets whose device is gone (CONTRACT section 2), went silent or never came (section 3,
    * timeouts). What became of a device is asked first: one that is gone has not failed.
@@ -156,8 +165,9 @@ export class RolloutService {
    * stands alone: one that is locked, or fails, holds no other up and comes again.
    */
   async reconcile(): Promise<void> {
-    for (const { id, status } of await this.#deployments.findUnsettled()) {
+    for (const { id, status, isRetrying } of await this.#deployments.findUnsettled()) {
       try {
+        if (isRetrying) await this.retryFailed(id);
         if (status === 'pending') await this.startScheduled(id);
         else if (status === 'cancelled') await this.skipPending(id);
         else await this.releaseBatch(id);

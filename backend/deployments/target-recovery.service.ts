@@ -1,6 +1,7 @@
 import { inject, injectable } from 'inversify';
 import type { AdminCaller } from '../audit/admin-caller.ts';
 import { DomainError, notFound } from '../kernel/errors.ts';
+import { LIMITS } from '../kernel/time-limits.ts';
 import type { Transaction } from '../kernel/unit-of-work.ts';
 import { MANY_DEVICES } from '../progress/change-feed.ts';
 import { TOKENS } from '../tokens.ts';
@@ -18,8 +19,16 @@ import { sumBreakdowns, type Deployment, type Target } from './deployment.types.
 import { situationOf } from './deployment.views.ts';
 import type { RolloutJobs } from './rollout-jobs.ts';
 import { RolloutSteps, figuresOf } from './rollout-steps.ts';
-import type { NewerDeployment, TargetRepository } from './target.ports.ts';
+import {
+  RETRY_START,
+  type NewerDeployment,
+  type RetryPlace,
+  type TargetRepository,
+} from './target.ports.ts';
 import { GONE_WORDS, type GoneReason } from './target.states.ts';
+
+/** Targets that one transaction of a retry takes up: reports and other deployments wait for it. */
+const RETRIED_AT_ONCE = 10_000;
 
 /** What an admin does about single devices: trying the failed ones again, and asking one to go back. */
 @injectable()
@@ -48,7 +57,7 @@ export class TargetRecovery {
    * Takes failed targets and those that went back by themselves up again with a new attempt: all of
    * them, or the named ones (which an admin may also have asked to go back). Devices that completed a
    * newer deployment since are left alone: a new version is never followed by an old one. Answers how
-   * many. Throws `not_found`, `invalid_state` when none can be retried.
+   * many; of all of a large fleet, some are taken up later, by {@link continueRetry}. Throws `not_found`, `invalid_state` when none can be retried.
    */
   async retry(admin: AdminCaller, id: string, deviceIds: string[] | null): Promise<number> {
     await this.#jobs.assertAvailable();
@@ -65,28 +74,83 @@ export class TargetRecovery {
         if (!isAllowed('retry', { ...situation, failed: retryable })) {
           throw notPossible('retry', locked);
         }
-        const retried = deviceIds
-          ? await this.#retryDevices(tx, deployment, deviceIds)
-          : await this.#targets.retryFailed(tx, deployment.id);
+        const { retried, rest } = deviceIds
+          ? { retried: await this.#retryDevices(tx, deployment, deviceIds), rest: 0 }
+          : await this.#retryFailed(tx, deployment);
         if (retried === 0) throw nothingToRetry(locked);
 
-        const batches = await this.#deployments.batchesOf(tx, deployment.id);
         deployment.status = stateAfter('retry', deployment.status);
-        const failures = countFailures(figuresOf(deployment, batches));
-        deployment.acceptedFailures = Math.min(deployment.acceptedFailures, failures);
+        if (rest > 0) deployment.retryFailedBefore = tx.now;
         await this.#deployments.update(tx, deployment.id, {
           status: deployment.status,
           completedAt: null,
           // Time to be picked up counts anew.
           resumedAt: tx.now,
-          acceptedFailures: deployment.acceptedFailures,
+          retryFailedBefore: deployment.retryFailedBefore,
         });
-        await this.#lock.tell(locked, 'retried', actorOf(admin), { devices: retried });
-        await this.#steps.takeNext(tx, deployment, afterCommit);
-        return retried;
+        await this.#lock.tell(locked, 'retried', actorOf(admin), { devices: retried + rest });
+        if (deployment.retryFailedBefore === null) {
+          await this.#settleRetry(locked);
+        } else {
+          this.#steps.handOver(afterCommit, id, (jobs) => jobs.retryFailed(id));
+        }
+        return retried + rest;
       },
       { withNewer: true },
     );
+  }
+
+  /**
+   * Takes up what a retry of all left, in pieces that leave room for reports in between. Until it is
+   * through, the deployment takes no step: what still waits to be taken up counts as failed.
+   */
+  async continueRetry(id: string): Promise<void> {
+    for (let from: RetryPlace | null = RETRY_START; from;) {
+      const place: RetryPlace = from;
+      from = await this.#lock.hold(
+        id,
+        null,
+        async (locked) => {
+          const { tx, deployment, touched } = locked;
+          const before = deployment.retryFailedBefore;
+          if (before === null) return null;
+          touched.devices = MANY_DEVICES;
+          const { next } = await this.#targets.retryFailed(tx, id, before, place, RETRIED_AT_ONCE);
+          if (next) return next;
+          deployment.retryFailedBefore = null;
+          await this.#deployments.update(tx, id, { retryFailedBefore: null });
+          await this.#settleRetry(locked);
+          return null;
+        },
+        { withNewer: true, limits: LIMITS.jobs },
+      );
+    }
+  }
+
+  /** As many as one transaction takes up, and how many it leaves. */
+  async #retryFailed(
+    tx: Transaction,
+    { id }: Deployment,
+  ): Promise<{ retried: number; rest: number }> {
+    const { retried, next } = await this.#targets.retryFailed(
+      tx,
+      id,
+      tx.now,
+      RETRY_START,
+      RETRIED_AT_ONCE,
+    );
+    return { retried, rest: next ? await this.#targets.countRetryable(tx, id, tx.now, next) : 0 };
+  }
+
+  /** What is taken up again has not failed, and is not accepted as such any more; the rollout goes on. */
+  async #settleRetry({ tx, deployment, afterCommit }: LockedDeployment): Promise<void> {
+    const batches = await this.#deployments.batchesOf(tx, deployment.id);
+    const failures = countFailures(figuresOf(deployment, batches));
+    deployment.acceptedFailures = Math.min(deployment.acceptedFailures, failures);
+    await this.#deployments.update(tx, deployment.id, {
+      acceptedFailures: deployment.acceptedFailures,
+    });
+    await this.#steps.takeNext(tx, deployment, afterCommit);
   }
 
   /**

@@ -17,8 +17,7 @@ export interface TargetSelection {
   ): Promise<number>;
   /** Lets the planner know of a table that has just grown; it would find out only minutes later. */
   refreshStatistics(): Promise<void>;
-  /** By type and version; nobody is left out. */
-  /** Devices that pass every filter but that of the version. */
+  /** Devices that pass every filter but that of the version, by type and version. */
   countInScope(organizationId: string, filters: DeviceFilters): Promise<DeviceGroup[]>;
 }
 
@@ -45,9 +44,23 @@ export interface TargetRepository {
   ): Promise<number>;
   /**
    * Failed targets and those that went back by themselves become pending again, but for devices that
-   * completed a newer deployment, are asked to go back, or are none any more.
+   * completed a newer deployment, are asked to go back, or are none any more: up to `limit` of those that
+   * had ended by `before`, from `from` on.
    */
-  retryFailed(tx: Transaction, deploymentId: string): Promise<number>;
+  retryFailed(
+    tx: Transaction,
+    deploymentId: string,
+    before: Date,
+    from: RetryPlace,
+    limit: number,
+  ): Promise<{ retried: number; next: RetryPlace | null }>;
+  /** How many such targets there are from `from` on. */
+  countRetryable(
+    tx: Transaction,
+    deploymentId: string,
+    before: Date,
+    from: RetryPlace,
+  ): Promise<number>;
   /** Those of the devices that a retry by name takes up again. */
   findRetryable(tx: Transaction, deploymentId: string, deviceIds: string[]): Promise<string[]>;
   /** The newest deployment that the device completed after this one. */
@@ -64,6 +77,15 @@ export interface TargetRepository {
   /** `null`: the device is there, and of the deployment's organization. */
   whyGone(tx: Transaction, key: TargetKey): Promise<GoneReason | null>;
 }
+
+/** A retry takes up targets of one status after the other, each in the order of their positions. */
+export interface RetryPlace {
+  status: 'failed' | 'rolled_back';
+  /** Targets behind this position are still to be looked at. */
+  after: number;
+}
+
+export const RETRY_START: RetryPlace = { status: 'failed', after: -1 };
 
 export interface FoundTarget {
   key: TargetKey;

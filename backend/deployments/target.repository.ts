@@ -9,6 +9,7 @@ import type { Target, TargetKey } from './deployment.types.ts';
 import type {
   FoundTarget,
   NewerDeployment,
+  RetryPlace,
   TargetRepository,
   WalkedTargets,
 } from './target.ports.ts';
@@ -37,6 +38,10 @@ const SAVED_COLUMNS = {
 /** Has an end before it, or a rollback: the condition of an index. */
 const IS_OPEN = `(t.status IN ('pending', 'downloading', 'installing', 'verifying')
            OR t.rollback_version IS NOT NULL)`;
+
+/** Which targets `t` a retry of all takes up that was asked for at `:before`. */
+const IS_TO_BE_RETRIED = `t.position > :after AND NOT t.rolled_back_on_request
+           AND (t.completed_at <= :before OR t.completed_at IS NULL) AND ${MAY_BE_RETRIED}`;
 
 /** Pending targets `t` with their batch `b` and their deployment `d`. */
 const WAITING_TARGETS = `ota_deployments d
@@ -121,21 +126,56 @@ export class KnexTargetRepository implements TargetRepository {
     at: Date,
     limit: number,
   ): Promise<number> {
-    return this.#moveMany(tx, deploymentId, 'pending', 'skipped', {
+    const { moved } = await this.#moveMany(tx, deploymentId, 'pending', 'skipped', {
       set: 'skip_reason = :reason, completed_at = :at',
       bindings: { reason, at, limit },
     });
+    return moved;
   }
 
-  async retryFailed(tx: Transaction, deploymentId: string): Promise<number> {
-    const change = {
+  async retryFailed(
+    tx: Transaction,
+    deploymentId: string,
+    before: Date,
+    from: RetryPlace,
+    limit: number,
+  ): Promise<{ retried: number; next: RetryPlace | null }> {
+    const { moved, last } = await this.#moveMany(tx, deploymentId, from.status, 'pending', {
       set: `attempt = t.attempt + 1, progress = NULL, started_at = NULL, completed_at = NULL,
             last_report_at = NULL, error_message = NULL, timed_out = false, skip_reason = NULL`,
-      onlyIf: `NOT t.rolled_back_on_request AND ${MAY_BE_RETRIED}`,
-      bindings: { limit: null },
+      onlyIf: IS_TO_BE_RETRIED,
+      bindings: { before, after: from.after, limit },
+    });
+    if (moved === limit) return { retried: moved, next: { ...from, after: last } };
+    if (from.status === 'rolled_back') return { retried: moved, next: null };
+    const rest = await this.retryFailed(
+      tx,
+      deploymentId,
+      before,
+      { status: 'rolled_back', after: -1 },
+      limit - moved,
+    );
+    return { ...rest, retried: moved + rest.retried };
+  }
+
+  async countRetryable(
+    tx: Transaction,
+    deploymentId: string,
+    before: Date,
+    from: RetryPlace,
+  ): Promise<number> {
+    const count = async (place: RetryPlace): Promise<number> => {
+      const { rows } = await asKnex(tx).raw<{ rows: { targets: number }[] }>(
+        `SELECT count(*)::int AS targets FROM ota_deployment_devices t
+         WHERE t.deployment_id = :deployment_id AND t.status = :status AND ${IS_TO_BE_RETRIED}`,
+        { deployment_id: deploymentId, before, ...place },
+      );
+      return rows[0]?.targets ?? 0;
     };
-    const failed = await this.#moveMany(tx, deploymentId, 'failed', 'pending', change);
-    return failed + (await this.#moveMany(tx, deploymentId, 'rolled_back', 'pending', change));
+    const rest = await count(from);
+    return from.status === 'rolled_back'
+      ? rest
+      : rest + (await count({ status: 'rolled_back', after: -1 }));
   }
 
   async findRetryable(
@@ -171,7 +211,10 @@ export class KnexTargetRepository implements TargetRepository {
     return row ? { id: row.id, name: row.name, targetVersion: row.version } : null;
   }
 
-  /** Moves targets of one deployment between two statuses, with their batches' counters. */
+  /**
+   * Moves up to `limit` targets of one deployment between two statuses, in the order of their positions, with
+   * what is counted of them. Answers how many, and the position of the last.
+   */
   async #moveMany(
     tx: Transaction,
     deploymentId: string,
@@ -180,10 +223,10 @@ export class KnexTargetRepository implements TargetRepository {
     change: {
       set: string;
       onlyIf?: string;
-      bindings: Record<string, string | number | Date | null>;
+      bindings: { limit: number } & Record<string, string | number | Date>;
     },
-  ): Promise<number> {
-    const { rows } = await asKnex(tx).raw<{ rows: { moved: string }[] }>(
+  ): Promise<{ moved: number; last: number }> {
+    const { rows } = await asKnex(tx).raw<{ rows: { moved: number; last: number | null }[] }>(
       `WITH chosen AS (
          SELECT t.device_id, t.completed_at FROM ota_deployment_devices t
          WHERE t.deployment_id = :deployment_id AND t.status = :from AND ${change.onlyIf ?? 'true'}
@@ -205,10 +248,10 @@ export class KnexTargetRepository implements TargetRepository {
          FROM per_batch
          WHERE b.deployment_id = :deployment_id AND b.number = per_batch.number
        )
-       SELECT count(*) AS moved FROM moved`,
+       SELECT count(*)::int AS moved, max(position) AS last FROM moved`,
       { ...change.bindings, deployment_id: deploymentId, from, to },
     );
-    return Number(rows[0]?.moved ?? 0);
+    return { moved: rows[0]?.moved ?? 0, last: rows[0]?.last ?? -1 };
   }
 
   async findOverdue(limit: number): Promise<FoundTarget[]> {

@@ -96,7 +96,7 @@ export async function registerDevice(
        )
        UPDATE edge_devices d
           SET device_id = :hardwareId, firmware_version = :version, updated_at = now(),
-              status = CASE WHEN d.status = 'pending' THEN 'offline' ELSE d.status END,
+              status = 'online', last_seen = now(),
               metadata = coalesce(d.metadata, '{}') || :metadata::jsonb
          FROM token WHERE d.id = token.device_id
        RETURNING d.id, d.device_name AS name, d.organization_id AS "organizationId"`,

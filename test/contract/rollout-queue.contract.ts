@@ -70,6 +70,7 @@ class Recorder {
       'release-batch': note('release-batch'),
       'pass-gate': note('pass-gate'),
       'skip-pending': note('skip-pending'),
+      'retry-failed': note('retry-failed'),
       'scheduled-start': note('scheduled-start'),
     };
   }
@@ -140,13 +141,15 @@ export function rolloutQueueContract(
       await work(recorder.processors);
       await queue.passGate(id);
       await queue.skipPending(id);
+      await queue.retryFailed(id);
       await queue.startAt(id, new Date());
       await recorder.begun('release-batch');
       await recorder.begun('pass-gate');
       await recorder.begun('skip-pending');
+      await recorder.begun('retry-failed');
       await recorder.begun('scheduled-start');
       expect(recorder.of('release-batch')[0]?.payload).to.include({ deployment_id: id, batch: 2 });
-      for (const job of ['pass-gate', 'skip-pending', 'scheduled-start'] as const) {
+      for (const job of ['pass-gate', 'skip-pending', 'retry-failed', 'scheduled-start'] as const) {
         expect(recorder.of(job)[0]?.payload, job).to.include({ deployment_id: id });
       }
     });

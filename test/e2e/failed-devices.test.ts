@@ -69,4 +69,38 @@ describe('page: devices that failed', function () {
     await page.getByText(`Rollback of ${kept} withdrawn`).waitFor();
     await drawer.getByText('Goes back to v2.0.0').waitFor({ state: 'hidden' });
   });
+
+  it('is rolled back over a newer deployment only when that is said and wanted', async () => {
+    const [device] = await ops.addDevices(1, { namePrefix: 'overtaken' });
+    const ids: string[] = [];
+    for (const version of ['v2.1.0', 'v2.2.0']) {
+      const { deployment_id: id } = await createDeployment(ops, {
+        deployment_name: `Update to ${version}`,
+        target_version: version,
+        device_ids: [device!.id],
+      });
+      await ops.api('POST', `/deployments/${id}/start`);
+      await offered([device!], id, 1);
+      await complete(device!, id);
+      ids.push(id);
+    }
+    const [older] = ids;
+    const page = await ops.signIn(`${PAGE_ROOT}/${older}`);
+    await page.getByRole('button', { name: `Details of ${device!.name}` }).click();
+    await page.getByRole('button', { name: 'Roll back', exact: true }).last().click();
+    const question = page.getByRole('dialog', { name: `Roll back ${device!.name}?` });
+    await question.getByRole('button', { name: 'Roll back 1 device' }).click();
+    await question.getByText('would undo that').waitFor();
+    expect(await question.innerText()).to.include('Update to v2.2.0');
+    expect(await requested(older!)).to.equal(null);
+
+    await question.getByRole('button', { name: 'Roll back anyway' }).click();
+    await question.waitFor({ state: 'hidden' });
+    expect(await requested(older!)).to.equal('v2.0.0');
+  });
+
+  async function requested(id: string): Promise<string | null | undefined> {
+    const { devices } = await ops.api<TargetPage>('GET', `/deployments/${id}/devices`);
+    return devices[0]?.rollback_requested;
+  }
 });

@@ -72,7 +72,7 @@ describe('devices of the host', () => {
         device_type: 'raspberry_pi',
         firmware_version: 'v2.0.0',
         metadata: { platform: 'linux' },
-        status: 'offline',
+        status: 'online',
       });
     });
 
@@ -191,8 +191,9 @@ describe('devices of the host', () => {
 
     it('F54 of one device for another is refused', async () => {
       const [one, other] = [await registered('one'), await registered('other')];
-      await host.as(one.token).post(`${DEVICES}/${other.id}/heartbeat`).send({}).expect(403);
-      expect(await row(other.id)).to.include({ status: 'offline' });
+      const beat = { ip_address: '192.0.2.9' };
+      await host.as(one.token).post(`${DEVICES}/${other.id}/heartbeat`).send(beat).expect(403);
+      expect(await row(other.id)).to.include({ ip_address: null });
     });
 
     it('missed three times takes the device offline', async () => {

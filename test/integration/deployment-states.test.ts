@@ -158,6 +158,33 @@ describe('states of a deployment', () => {
     });
   }
 
+  describe('G22 says what to do instead', () => {
+    const INSTEAD: [situation: string, action: DeploymentAction, hint: RegExp][] = [
+      ['cancelled', 'retry', /create a new deployment .*device_ids/],
+      ['cancelled', 'expand', /create a new deployment/],
+      ['completed', 'start', /create a new deployment/],
+      ['completed', 'cancel', /has ended/],
+      ['failed', 'cancel', /has ended/],
+      ['failed', 'pause', /has ended/],
+      ['pending', 'pause', /leave it, or cancel it/],
+      ['pending', 'resume', /Start it/],
+      ['pending', 'expand', /canary/],
+      ['pending', 'retry', /No device of it has failed/],
+      ['paused with a failed device', 'expand', /Resume it first/],
+      ['in_progress, everything released', 'start', /started already/],
+      ['in_progress, everything released', 'resume', /not paused/],
+    ];
+
+    for (const [name, action, hint] of INSTEAD) {
+      it(`of ${action} when ${name}`, async () => {
+        const fleet = await openFleet(stage, 10);
+        const id = await SITUATIONS.find((situation) => situation.name === name)!.bring(fleet);
+        const answer = await fleet.post(`/deployments/${id}/${action}`).expect(409);
+        expect((answer.body as Problem).detail).to.match(hint);
+      });
+    }
+  });
+
   describe('ends', () => {
     it('completed when no target failed, with the time of the last report', async () => {
       const fleet = await openFleet(stage, 2);

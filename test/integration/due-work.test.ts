@@ -1,15 +1,13 @@
 /** What is due is done, whatever the state of the queue. */
 import { randomUUID } from 'node:crypto';
 
-import { createPostgresBackend, withBackend, type Queue } from 'bullmq';
 import { expect } from 'chai';
 import { pino } from 'pino';
 
 import { KnexLeases } from '../../backend/database/leases.ts';
 import { waitFor } from '../../dev/wait-for.ts';
 import { PeriodicWork } from '../../jobs/periodic-work.ts';
-import { locateQueue } from '../../jobs/queue-backend.ts';
-import { QUEUE_NAME } from '../../jobs/queue.ts';
+import { openQueue } from '../support/job-queue.ts';
 import { openFleet, openServer, openStage, type Stage } from '../support/ota-scenario.ts';
 
 const SOON = { reconcile_seconds: 1, timeout_sweep_seconds: 1 };
@@ -22,14 +20,6 @@ describe('what is due', function () {
     stage = await openStage({ role: 'api', redisUrl: null });
   });
   afterEach(() => stage.close());
-
-  async function queue(): Promise<Queue> {
-    const location = await locateQueue(undefined, stage.knex, 'ota_queue');
-    if (location.kind !== 'postgres') throw new Error('the queue is in PostgreSQL here');
-    const { Queue: PostgresQueue } = withBackend(createPostgresBackend);
-    const { connection } = location;
-    return new PostgresQueue(QUEUE_NAME, { connection }) as unknown as Queue;
-  }
 
   async function withWorker<T>(work: () => Promise<T>): Promise<T> {
     const worker = await openServer(stage.knex, { role: 'worker', redisUrl: null, config: SOON });
@@ -44,7 +34,7 @@ describe('what is due', function () {
     const fleet = await openFleet(stage, 1);
     const at = new Date(Date.now() + 1_500).toISOString();
     const { deployment_id: id } = await fleet.create({ scheduled_at: at });
-    const jobs = await queue();
+    const jobs = await openQueue(stage.knex);
     await jobs.obliterate({ force: true });
     // As the release before left it: an id that is taken for a day.
     await jobs.add(
@@ -63,7 +53,7 @@ describe('what is due', function () {
     const fleet = await openFleet(stage, 4);
     const started = await fleet.create({ rollout_strategy: 'rolling', batch_size: 2 });
     const cancelled = await fleet.create();
-    const jobs = await queue();
+    const jobs = await openQueue(stage.knex);
     await jobs.pause();
     await fleet.act(started.deployment_id, 'start');
     await fleet.act(cancelled.deployment_id, 'cancel');
@@ -88,7 +78,7 @@ describe('what is due', function () {
 
   it('G02 nothing piles up in the queue while deployments go on', async () => {
     const fleet = await openFleet(stage, 2);
-    const jobs = await queue();
+    const jobs = await openQueue(stage.knex);
     await withWorker(async () => {
       const ids = await Promise.all([1, 2, 3].map(() => fleet.roll()));
       const before = await leaseDone('reconcile');

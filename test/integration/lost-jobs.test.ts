@@ -2,14 +2,13 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 
-import { type Queue, createPostgresBackend, withBackend } from 'bullmq';
 import { expect } from 'chai';
 import { pino } from 'pino';
 
 import { locateQueue } from '../../jobs/queue-backend.ts';
-import { QUEUE_NAME } from '../../jobs/queue.ts';
 import { RolloutQueue } from '../../jobs/rollout-queue.ts';
 import { openFleet, openServer, openStage, type Stage } from '../support/ota-scenario.ts';
+import { withQueue } from '../support/job-queue.ts';
 import { untilWaitingForLock } from '../support/lock-waits.ts';
 import { waitFor } from '../../dev/wait-for.ts';
 
@@ -22,22 +21,11 @@ describe('jobs that are lost, late, or come twice', () => {
 
   afterEach(() => stage.close());
 
-  async function withQueue(use: (queue: Queue) => Promise<void>): Promise<void> {
-    const location = await locateQueue(undefined, stage.knex, 'ota_queue');
-    if (location.kind !== 'postgres') throw new Error('this suite has no Redis');
-    const { Queue: PostgresQueue } = withBackend(createPostgresBackend);
-    const queue = new PostgresQueue(QUEUE_NAME, {
-      connection: location.connection,
-    }) as unknown as Queue;
-    await queue.waitUntilReady();
-    await use(queue).finally(() => queue.close());
-  }
-
   it('F64 a deployment whose release job was lost is released anyway', async () => {
     const fleet = await openFleet(stage, 3);
     const { deployment_id: id } = await fleet.create();
     await fleet.act(id, 'start');
-    await withQueue(async (queue) => {
+    await withQueue(stage.knex, async (queue) => {
       expect(await queue.getWaitingCount()).to.equal(1);
       await queue.drain(true);
       expect(await queue.getWaitingCount()).to.equal(0);
@@ -59,7 +47,7 @@ describe('jobs that are lost, late, or come twice', () => {
     const { deployment_id: id } = await fleet.create({
       scheduled_at: new Date(Date.now() + 200).toISOString(),
     });
-    await withQueue(async (queue) => {
+    await withQueue(stage.knex, async (queue) => {
       expect(await queue.getDelayedCount()).to.equal(1);
       await queue.drain(true);
       expect(await queue.getDelayedCount()).to.equal(0);
@@ -91,7 +79,7 @@ describe('jobs that are lost, late, or come twice', () => {
     await queue.close();
     const worker = await openServer(stage.knex, { role: 'worker' });
     try {
-      await withQueue(async (jobs) => {
+      await withQueue(stage.knex, async (jobs) => {
         await waitFor(
           async () => (await jobs.getWaitingCount()) + (await jobs.getActiveCount()) === 0,
           { describe: 'all jobs are worked off' },
@@ -109,7 +97,7 @@ describe('jobs that are lost, late, or come twice', () => {
 
   it('F57 a job that makes no sense keeps no other from its work', async () => {
     const fleet = await openFleet(stage, 1);
-    await withQueue(async (queue) => {
+    await withQueue(stage.knex, async (queue) => {
       await queue.add('release-batch', { deployment_id: 'nonsense' });
       await queue.add('release-batch', { deployment_id: '11111111-1111-4111-8111-111111111111' });
       await queue.add('from-a-later-release', {});

@@ -1,4 +1,5 @@
 /** The whole stand-in, on a database of its own, with a plugin that the test brings. */
+import type { Knex } from 'knex';
 import { pino } from 'pino';
 import supertest from 'supertest';
 
@@ -20,10 +21,13 @@ export interface TestHost extends RunningHost {
 const ADMIN_TOKEN = 'admin-token-for-tests';
 const SECOND_ADMIN_TOKEN = 'second-admin-token-for-tests';
 
+/** @param prepare brings the database to what the host is to find, before it starts */
 export async function startTestHost(
   settings: Pick<HostSettings, 'pluginRoot'> & Partial<HostSettings>,
+  prepare: (knex: Knex) => Promise<void> = () => Promise.resolve(),
 ): Promise<TestHost> {
   const database = await createTestDatabase({ schema: 'host' });
+  await prepare(database.knex);
   const warnings: string[] = [];
   const host = await startHost({
     role: 'all',

@@ -134,6 +134,7 @@ describe('next step of a deployment', () => {
       policy: POLICY,
       rolledBackOnRequest: 0,
       acceptedFailures: 0,
+      isRetrying: false,
       batches,
       breakdown: sumBreakdowns(batches),
       ...some,
@@ -212,6 +213,18 @@ describe('next step of a deployment', () => {
       'paused: ends with its last target',
       figures([batch(1, 'released', { completed: 5 })], { status: 'paused' }),
       { kind: 'finish', status: 'completed' },
+    ],
+    [
+      'a retry at work: failures that it has not taken up yet pause nothing',
+      figures([batch(1, 'released', { completed: 3, failed: 2, pending: 15 })], {
+        isRetrying: true,
+      }),
+      { kind: 'wait' },
+    ],
+    [
+      'a retry at work: no end',
+      figures([batch(1, 'released', { failed: 5 })], { isRetrying: true }),
+      { kind: 'wait' },
     ],
     [
       'canary: the rest waits for an admin',

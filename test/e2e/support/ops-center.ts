@@ -1,6 +1,7 @@
 /** The stand-in with the built page, and a browser to open it with. */
 import path from 'node:path';
 import { existsSync } from 'node:fs';
+import type { Knex } from 'knex';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { launchChromium } from '../../../dev/screenshots/browser.ts';
 import { DeviceClient } from '../../../dev/fleet/device-client.ts';
@@ -36,7 +37,11 @@ export class OpsCenter {
    * Skips the suite where there is no Chromium, and fails it in continuous integration: there it must
    * not pass because nothing was looked at.
    */
-  static async open(suite: Mocha.Context, config: object = {}): Promise<OpsCenter> {
+  static async open(
+    suite: Mocha.Context,
+    config: object = {},
+    prepare?: (knex: Knex) => Promise<void>,
+  ): Promise<OpsCenter> {
     const chromium = findProgram(CHROMIUM);
     if (chromium === null) {
       if (process.env['CI'] === 'true') {
@@ -49,12 +54,13 @@ export class OpsCenter {
         throw new Error(`${built} is missing: run "npm run build" before the browser tests.`);
       }
     }
-    const host = await startTestHost({
+    const settings = {
       pluginRoot: PACKAGE_ROOT,
       pluginConfig: { poll_interval_seconds: 1, allow_insecure_loopback_packages: true, ...config },
       // Devices of a test send no heartbeats; they stay online for its time.
       heartbeatSeconds: 3_600,
-    });
+    };
+    const host = await startTestHost(settings, prepare);
     return new OpsCenter(host, await launchChromium(chromium));
   }
 
