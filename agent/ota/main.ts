@@ -43,7 +43,7 @@ program
   .action((folder: string, options: PackOptions) =>
     run(async () => {
       const { packFolder } = await import('./pack.ts');
-      const { archive, manifestFile, manifest } = await packFolder({
+      const { archive, manifestFile, manifest, leftOut } = await packFolder({
         folder,
         name: options.name,
         version: options.version,
@@ -55,6 +55,9 @@ program
         out: options.out,
         replace: options.replace ?? false,
       });
+      if (leftOut.length > 0) {
+        console.error(`Left out what macOS keeps for itself: ${leftOut.join(', ')}`);
+      }
       console.log(
         `${archive}: ${manifest.size} bytes, ${manifest.file_count} files of ${manifest.unpacked_size} bytes\n` +
           `SHA-256 ${manifest.sha256}\n` +

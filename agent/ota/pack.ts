@@ -28,6 +28,8 @@ export interface Packed {
   archive: string;
   manifestFile: string;
   manifest: Manifest;
+  /** Files of macOS, which no device needs. */
+  leftOut: string[];
 }
 
 /**
@@ -42,7 +44,7 @@ export async function packFolder(request: PackRequest): Promise<Packed> {
     throw new UsageError(`--out ${archive} lies in the folder that is packed.`, EXIT.usage);
   }
   if (!replace) for (const file of [archive, manifestFile]) await requireAbsent(file);
-  const { entries, faults } = await listFolder(folder);
+  const { entries, faults, leftOut } = await listFolder(folder);
   if (faults.length > 0) {
     throw new UsageError(
       `${folder} cannot become a package:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`,
@@ -62,7 +64,7 @@ export async function packFolder(request: PackRequest): Promise<Packed> {
     const manifest = manifestOf(request, measured, content);
     await writeNew(manifestFile, JSON.stringify(manifest), { replace });
     await rename(part, archive);
-    return { archive, manifestFile, manifest };
+    return { archive, manifestFile, manifest, leftOut };
   } finally {
     await rm(part, { force: true });
   }

@@ -6,12 +6,15 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { createReadStream } from 'node:fs';
-import { lstat, mkdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir, stat } from 'node:fs/promises';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { type ReadEntry, Unpack } from 'tar';
+import { requireGzip } from '../archive/formats.ts';
+import { headerFault } from '../archive/headers.ts';
+import { requireInstallScript } from '../archive/install-script.ts';
+import { ArchiveRules, kindFault, refusal } from '../archive/rules.ts';
 import type { AgentConfig } from '../config.ts';
 import { errorCode } from '../state/durable-file.ts';
 import { removeTree, requireRemoved } from '../state/remove-tree.ts';
@@ -21,11 +24,11 @@ import { StepFailure, messageOf } from '../errors.ts';
 
 /** Small packages of very repetitive content are no bombs. */
 const RATIO_FLOOR_BYTES = 16 * 1024 * 1024;
-const MAX_PATH_BYTES = 1024;
-const KEPT_MODE_BITS = 0o777;
 /** gzip and zstd. */
 const COMPRESSED = ['1f8b', '28b52ffd'].map((hex) => Buffer.from(hex, 'hex'));
 const MAGIC_BYTES = 4;
+/** Header blocks that lie across two pieces are decoded by halves. */
+const PIECE_BYTES = 256 * 1024;
 
 export interface ExtractRequest {
   file: string;
@@ -44,6 +47,7 @@ export async function extractPackage(job: ExtractRequest): Promise<void> {
   try {
     await requireRemoved(job.target);
     await mkdir(job.target, { recursive: true, mode: 0o700 });
+    await requireGzip(job.file);
     await unpack(job);
     await requireInstallScript(job.target);
   } catch (error) {
@@ -84,11 +88,16 @@ async function unpack(job: ExtractRequest): Promise<void> {
   finished.catch(() => undefined);
   unpacker.on('error', () => undefined);
   unpacker.on('ignoredEntry', (entry: ReadEntry) =>
-    unpacker.emit('error', new StepFailure(`The package holds ${entry.type} entries.`)),
+    unpacker.emit('error', refusal(entry.path, kindFault(entry.type))),
   );
+  unpacker.on('meta', (header: string) => {
+    const fault = headerFault(header);
+    if (fault !== null)
+      unpacker.emit('error', new StepFailure(`The package is refused: ${fault}.`));
+  });
 
   const hash = createHash('sha256');
-  const gunzip = createGunzip();
+  const gunzip = createGunzip({ chunkSize: PIECE_BYTES });
   let unpacked = 0;
   let head: Buffer = Buffer.alloc(0);
   // What pipeline() itself reports may be only the abort that followed.
@@ -125,7 +134,9 @@ async function unpack(job: ExtractRequest): Promise<void> {
   unpacker.end();
   await Promise.race([finished, failed]);
   if (gunzip.bytesWritten !== packed) {
-    throw new StepFailure('The package has data behind its end.');
+    throw new StepFailure(
+      'The package has data behind its end. Build it again; it must be a single gzip file.',
+    );
   }
   if (hash.digest('hex') !== job.checksum) {
     throw new StepFailure('The package file changed after it was checked. Nothing was installed.');
@@ -143,96 +154,12 @@ function refuseCompressed(head: Buffer): Buffer {
   return head.subarray(0, MAGIC_BYTES);
 }
 
-/** What an archive may hold; `admit` is asked for each entry before anything of it is written. */
-class ArchiveRules {
-  readonly #limits: AgentConfig['extract'];
-  readonly #files = new Set<string>();
-  readonly #folders = new Set<string>();
-  #entries = 0;
-  #bytes = 0;
-
-  readonly #maxBytes: number;
-  readonly #room: number;
-
-  /** @param room bytes the disk has for it */
-  constructor(limits: AgentConfig['extract'], maxBytes: number, room: number) {
-    this.#limits = limits;
-    this.#maxBytes = maxBytes;
-    this.#room = room;
-  }
-
-  /** @throws {StepFailure} */
-  admit(path: string, entry: ReadEntry): true {
-    if (++this.#entries > this.#limits.max_entries) {
-      throw new StepFailure(`The package has more than ${this.#limits.max_entries} entries.`);
-    }
-    const refuse = (why: string): never => {
-      throw new StepFailure(
-        `The package is refused: ${JSON.stringify(path.slice(0, 200))} ${why}.`,
-      );
-    };
-    const isFolder = entry.type === 'Directory';
-    if (!isFolder && entry.type !== 'File' && entry.type !== 'OldFile') {
-      refuse(`is a ${entry.type}; only files and folders are allowed`);
-    }
-    if (path.startsWith('/')) refuse('is an absolute path');
-    // eslint-disable-next-line no-control-regex -- exactly these must not become file names
-    if (/[\u0000-\u001f\u007f\\]/.test(path)) refuse('has control characters or backslashes');
-    if (Buffer.byteLength(path) > MAX_PATH_BYTES) refuse('is too long');
-    const parts = path.split('/').filter((part) => part !== '' && part !== '.');
-    if (parts.includes('..')) refuse('leads out of the package');
-    if (parts.length > this.#limits.max_depth) refuse('is too deep');
-    const name = parts.join('/');
-    if (!isFolder) {
-      if (name === '') refuse('has no name');
-      if (this.#files.has(name) || this.#folders.has(name)) refuse('occurs twice');
-      this.#files.add(name);
-      this.#bytes += entry.size;
-      if (this.#bytes > this.#maxBytes) {
-        refuse(`takes the files to more than ${this.#maxBytes} bytes: a decompression bomb`);
-      }
-      if (this.#bytes > this.#room) {
-        throw new NoSpace(
-          `Not enough space: the unpacked package needs more than the ${this.#room} bytes the disk has for it.`,
-        );
-      }
-    } else if (this.#files.has(name)) refuse('is a file and a folder');
-    else this.#folders.add(name);
-    for (let depth = 1; depth < parts.length; depth++) {
-      const parent = parts.slice(0, depth).join('/');
-      if (this.#files.has(parent)) refuse('lies below a file');
-      this.#folders.add(parent);
-    }
-    entry.mode = (entry.mode ?? 0o644) & KEPT_MODE_BITS;
-    return true;
-  }
-
-  requireExactly({ unpackedSize, fileCount }: { unpackedSize: number; fileCount: number }): void {
-    if (this.#bytes !== unpackedSize || this.#files.size !== fileCount) {
-      throw new StepFailure(
-        `The package holds ${this.#files.size} files of ${this.#bytes} bytes, but its manifest says ${fileCount} files of ${unpackedSize} bytes.`,
-      );
-    }
-  }
-}
-
-async function requireInstallScript(target: string): Promise<void> {
-  try {
-    const found = await lstat(join(target, 'install.sh'));
-    if (!found.isFile()) throw new StepFailure('install.sh is not a regular file.');
-    if (found.size === 0) throw new StepFailure('install.sh is empty.');
-  } catch (error) {
-    if (errorCode(error) !== 'ENOENT') throw error;
-    throw new StepFailure('The package has no install.sh at its root.');
-  }
-}
-
 function describe(error: unknown): string {
   switch (errorCode(error)) {
     case 'Z_BUF_ERROR':
-      return 'the gzip data ends too early';
+      return 'the gzip data ends too early. It was cut before its checksum was taken: build it again';
     case 'Z_DATA_ERROR':
-      return 'the gzip data is damaged or followed by other data';
+      return 'the gzip data is damaged or followed by other data, as its checksum was taken of it. Build it again, and compare "gzip -t" before it is uploaded';
     case 'ENOSPC':
       return 'the disk is full';
     default:

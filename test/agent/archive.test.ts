@@ -1,6 +1,9 @@
 import { expect } from 'chai';
 import { existsSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { createGzip, gzipSync } from 'node:zlib';
@@ -10,6 +13,7 @@ import {
   type Package,
   makePackage,
   packEntries,
+  paxHeader,
   packageOf,
   tarOf,
 } from './support/package-builder.ts';
@@ -38,21 +42,21 @@ const ATTACKS: Record<string, { entries: ArchiveEntry[]; says: string }> = {
       { path: 'out', type: 'SymbolicLink', linkpath: '../../../../root' },
       { path: 'out/escaped', content: 'x' },
     ],
-    says: 'SymbolicLink',
+    says: 'a symbolic link; only files and folders are allowed. Leave it out, and make it in install.sh',
   },
   'F15 a hard link out of the folder': {
     entries: [SCRIPT, { path: 'passwd', type: 'Link', linkpath: '/etc/passwd' }],
-    says: 'Link',
+    says: 'hard link, a second name of a file; only files and folders are allowed. Build the package with "ota pack"',
   },
   'F16 a character device': {
     entries: [SCRIPT, { path: 'null', type: 'CharacterDevice' }],
-    says: 'CharacterDevice',
+    says: 'is a device',
   },
   'F16 a block device': {
     entries: [SCRIPT, { path: 'disk', type: 'BlockDevice' }],
-    says: 'BlockDevice',
+    says: 'is a device',
   },
-  'F16 a FIFO': { entries: [SCRIPT, { path: 'pipe', type: 'FIFO' }], says: 'FIFO' },
+  'F16 a FIFO': { entries: [SCRIPT, { path: 'pipe', type: 'FIFO' }], says: 'is a pipe' },
   'F19 a very deep path': {
     entries: [SCRIPT, { path: deep(80), content: 'x' }],
     says: 'too deep',
@@ -71,7 +75,7 @@ const ATTACKS: Record<string, { entries: ArchiveEntry[]; says: string }> = {
       { path: 'config/', type: 'Directory' },
       { path: 'config', type: 'SymbolicLink', linkpath: '/etc' },
     ],
-    says: 'SymbolicLink',
+    says: 'a symbolic link',
   },
   'F21 a folder replaced by a file': {
     entries: [SCRIPT, { path: 'config/', type: 'Directory' }, { path: 'config', content: 'x' }],
@@ -89,7 +93,7 @@ const ATTACKS: Record<string, { entries: ArchiveEntry[]; says: string }> = {
   },
   'F11 a symlink install.sh': {
     entries: [{ path: 'install.sh', type: 'SymbolicLink', linkpath: '/bin/true' }],
-    says: 'SymbolicLink',
+    says: 'a symbolic link',
   },
   'a name with a line break': {
     entries: [SCRIPT, { path: 'a\nb', content: 'x' }],
@@ -194,6 +198,145 @@ describe('agent: archives that attack', () => {
       packageOf(Buffer.concat([makePackage('true').bytes, Buffer.alloc(100)])),
       'data behind its end',
     ));
+
+  describe('G33 of other tools', () => {
+    const LATIN1 = Buffer.from('gr\u00fc\u00dfe', 'latin1');
+    const REFUSED: Record<string, { entries: ArchiveEntry[]; says: string }> = {
+      'a file with holes, as GNU tar describes it in pax records': {
+        entries: [
+          SCRIPT,
+          paxHeader({ 'GNU.sparse.major': '1', 'GNU.sparse.minor': '0', 'GNU.sparse.name': 'f' }),
+          { path: 'GNUSparseFile.0/f', content: '0\n' },
+        ],
+        says: 'without --sparse',
+      },
+      'a file with holes, as Solaris describes it': {
+        entries: [SCRIPT, paxHeader({ 'SUN.holesdata': ' 0 10' }), { path: 'f', content: 'x' }],
+        says: 'holes',
+      },
+      'an extension that nobody here knows': {
+        entries: [SCRIPT, paxHeader({ 'ACME.encrypted': '1' }), { path: 'f', content: 'x' }],
+        says: '"ACME.encrypted"',
+      },
+      'an extension for all entries that nobody here knows': {
+        entries: [paxHeader({ 'ACME.packed': '1' }, 'GlobalExtendedHeader'), SCRIPT],
+        says: '"ACME.packed"',
+      },
+      'a name in another character set that says so': {
+        entries: [
+          SCRIPT,
+          paxHeader({ hdrcharset: 'BINARY', path: LATIN1 }),
+          { path: 'f', content: 'x' },
+        ],
+        says: 'UTF-8',
+      },
+      'a long name in another character set': {
+        entries: [SCRIPT, paxHeader({ path: LATIN1 }), { path: 'f', content: 'x' }],
+        says: 'not UTF-8',
+      },
+      'a name with a line feed in a pax record': {
+        entries: [SCRIPT, paxHeader({ path: 'a\nb' }), { path: 'f', content: 'x' }],
+        says: 'control characters',
+      },
+      'pax records that do not add up': {
+        entries: [
+          SCRIPT,
+          { path: 'PaxHeader', type: 'ExtendedHeader', content: '99 path=other\n' },
+          { path: 'f', content: 'x' },
+        ],
+        says: 'damaged',
+      },
+      'a package in a folder of its own': {
+        entries: [
+          { path: 'pump-2.1.0/', type: 'Directory' },
+          { path: 'pump-2.1.0/install.sh', content: 'true' },
+        ],
+        says: 'it has pump-2.1.0/install.sh',
+      },
+    };
+    for (const [title, { entries, says }] of Object.entries(REFUSED)) {
+      it(`${title} is refused`, () => expectRefused(packEntries(entries), says));
+    }
+
+    it('a plain name in another character set is refused', () => {
+      const tar = tarOf([SCRIPT, { path: 'gr__e', content: 'x' }]);
+      const at = tar.indexOf('gr__e');
+      LATIN1.copy(tar, at);
+      const header = tar.subarray(at, at + 512);
+      header.fill(' ', 148, 156);
+      const sum = header.reduce((total, byte) => total + byte, 0);
+      header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
+      return expectRefused(packageOf(gzipSync(tar)), 'not UTF-8');
+    });
+
+    const SCRIPTS: Record<string, { script: string | Buffer; says: string }> = {
+      'Windows line endings': {
+        script: 'set -e\r\nfalse\r\n',
+        says: 'Windows line endings (line 1)',
+      },
+      'one Windows line ending': { script: '#!/bin/bash\nset -e\r\nfalse\n', says: '(line 2)' },
+      'the line endings of old Macs': { script: 'set -e\rfalse\r', says: 'line 1' },
+      'a byte order mark': { script: '\uFEFFset -e\nfalse\n', says: 'byte order mark' },
+      'two bytes a character': { script: Buffer.from('\uFEFFset -e\n', 'utf16le'), says: 'UTF-16' },
+      'a program instead of a script': {
+        script: Buffer.from('7f454c4602010100', 'hex'),
+        says: 'binary',
+      },
+    };
+    for (const [what, { script, says }] of Object.entries(SCRIPTS)) {
+      it(`an install.sh with ${what} is refused`, () =>
+        expectRefused(packEntries([{ path: 'install.sh', content: script }]), says));
+    }
+
+    for (const [what, { bytes, says }] of Object.entries({
+      'a zip archive': { bytes: Buffer.from('PK\u0003\u0004 and more'), says: 'a zip archive' },
+      'a tar archive without compression': { bytes: tarOf([SCRIPT]), says: 'without compression' },
+    })) {
+      it(`${what} is called by its name`, () => expectRefused(packageOf(bytes), says));
+    }
+
+    describe('as GNU tar makes them', () => {
+      let folder: string;
+      beforeEach(async () => {
+        folder = await mkdtemp(path.join(tmpdir(), 'ota-tree-'));
+        await writeFile(path.join(folder, 'install.sh'), 'cp -r . "$OTA_ROOT/app/copy"\n');
+      });
+      afterEach(() => rm(folder, { recursive: true }));
+      const tar = (...options: string[]) =>
+        packageOf(execFileSync('tar', ['-C', folder, ...options, '-cz', '.']));
+
+      for (const format of ['gnu', 'oldgnu', 'posix']) {
+        it(`files with holes in the format ${format} are refused`, async () => {
+          await writeFile(path.join(folder, 'disk.img'), 'x');
+          await truncate(path.join(folder, 'disk.img'), 10_000_000);
+          await expectRefused(tar(`--format=${format}`, '--sparse'), 'sparse');
+        });
+
+        if (format === 'oldgnu') continue;
+        it(`long names in any script are unpacked as they are, in the format ${format}`, async () => {
+          const long = `${'\u00fc'.repeat(100)}/${'\u65e5'.repeat(80)}`;
+          await mkdir(path.join(folder, path.dirname(long)));
+          await writeFile(path.join(folder, long), 'content');
+          server.offerPackage(tar(`--format=${format}`, '--xattrs', '--acls'));
+          const exit = await device.once();
+          expect(exit.code, exit.stderr).to.equal(0);
+          expect(await device.read(path.join('app/copy', long))).to.equal('content');
+        });
+      }
+    });
+
+    it('what git archive says of its commit does no harm', async () => {
+      const comment = paxHeader({ comment: 'a'.repeat(40) }, 'GlobalExtendedHeader');
+      server.offerPackage(packEntries([comment, SCRIPT]));
+      expect((await device.once()).code).to.equal(0);
+    });
+
+    it('a script may carry data behind its text', async () => {
+      const script = Buffer.concat([Buffer.from('exit 0\n'), Buffer.from([0x1f, 0, 0x0d, 0x0a])]);
+      server.offerPackage(packEntries([{ path: 'install.sh', content: script }]));
+      expect((await device.once()).code).to.equal(0);
+    });
+  });
 
   it('something that is no archive is refused', () =>
     expectRefused(packageOf(gzipSync('hello '.repeat(1000))), 'cannot be unpacked'));

@@ -7,6 +7,7 @@ import {
   mkdir,
   readFile,
   readdir,
+  rename,
   rm,
   stat,
   symlink,
@@ -138,6 +139,19 @@ describe('ota pack', () => {
     expect(changed.equals(await readFile(folder.at('one.tar.gz')))).to.equal(false);
   });
 
+  it('G33 leaves out what macOS keeps for itself, and says so', async () => {
+    const tree = await makeTree('tree');
+    for (const name of ['._install.sh', 'bin/._tool', '.DS_Store']) {
+      await writeFile(path.join(tree, name), 'of the Finder');
+    }
+    await mkdir(path.join(tree, '__MACOSX'));
+    const exit = await pack(tree);
+    expect(exit.code, exit.stderr).to.equal(0);
+    expect(exit.stderr).to.include('.DS_Store, ._install.sh, __MACOSX, bin/._tool');
+    const listing = execFileSync('tar', ['tzf', folder.at('pump-v2.1.0.tar.gz')]).toString();
+    expect(listing).not.to.match(/\._|DS_Store|MACOSX/);
+  });
+
   const UNFIT: [string, (tree: string) => Promise<unknown>, string][] = [
     ['F11 no install.sh', (tree) => rm(path.join(tree, 'install.sh')), 'install.sh'],
     ['F11 an empty install.sh', (tree) => writeFile(path.join(tree, 'install.sh'), ''), 'is empty'],
@@ -148,6 +162,24 @@ describe('ota pack', () => {
         await mkdir(path.join(tree, 'install.sh'));
       },
       'is missing',
+    ],
+    [
+      'G33 Windows line endings',
+      (tree) => writeFile(path.join(tree, 'install.sh'), 'set -e\r\nfalse\r\n'),
+      'Windows line endings (line 1)',
+    ],
+    [
+      'G33 the folder above',
+      async (tree) => {
+        await mkdir(path.join(tree, 'pump-2.1.0'));
+        await rename(path.join(tree, 'install.sh'), path.join(tree, 'pump-2.1.0/install.sh'));
+      },
+      'pump-2.1.0/ has one: pack that folder',
+    ],
+    [
+      'G33 a name that is not UTF-8',
+      (tree) => writeFile(Buffer.concat([Buffer.from(`${tree}/`), Buffer.from([0xfc])]), 'x'),
+      'not UTF-8',
     ],
     ['F14 a symbolic link', (tree) => symlink('/etc', path.join(tree, 'link')), 'symbolic link'],
     [

@@ -17,7 +17,9 @@ export interface ArchiveEntry {
     | 'FIFO'
     | 'CharacterDevice'
     | 'BlockDevice'
-    | 'ContiguousFile';
+    | 'ContiguousFile'
+    | 'ExtendedHeader'
+    | 'GlobalExtendedHeader';
   linkpath?: string;
   /** A size the header claims. */
   claimedSize?: number;
@@ -77,6 +79,24 @@ export function tarOf(entries: ArchiveEntry[]): Buffer {
   }
   blocks.push(Buffer.alloc(1024));
   return Buffer.concat(blocks);
+}
+
+/** What the pax format says about the next entry, or about all of them. */
+export function paxHeader(
+  records: Record<string, string | Buffer>,
+  type: 'ExtendedHeader' | 'GlobalExtendedHeader' = 'ExtendedHeader',
+): ArchiveEntry {
+  const content = Object.entries(records).map(([keyword, value]) => {
+    const rest = Buffer.concat([
+      Buffer.from(` ${keyword}=`),
+      Buffer.from(value),
+      Buffer.from('\n'),
+    ]);
+    let length = rest.length;
+    while (String(length).length + rest.length !== length) length += 1;
+    return Buffer.concat([Buffer.from(String(length)), rest]);
+  });
+  return { path: 'PaxHeader', type, content: Buffer.concat(content) };
 }
 
 function padded(content: Buffer): Buffer {
