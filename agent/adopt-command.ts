@@ -12,6 +12,7 @@ import { ServerUnreachable, createHttpClient } from './network/http-client.ts';
 import { readPollAnswer } from './network/offer.ts';
 import { describeAnswer, isJsonObject } from './network/answers.ts';
 import { createServerApi } from './network/server-api.ts';
+import { parseJsonText } from './json-text.ts';
 import { serverOf } from './server-option.ts';
 import { CYCLE_FILE } from './session.ts';
 import {
@@ -87,7 +88,7 @@ async function credentialsIn(
 ): Promise<Credentials> {
   let answer: unknown;
   try {
-    answer = JSON.parse(await readFile(file, 'utf8'));
+    answer = parseJsonText(await readFile(file, 'utf8'));
   } catch (error) {
     throw new UsageError(`${file} cannot be read: ${messageOf(error)}`, EXIT.usage);
   }
@@ -112,7 +113,7 @@ async function askServer(
   const http = await createHttpClient(config);
   try {
     const { signal } = new AbortController();
-    const answer = await createServerApi(http, credentials).checkUpdate(null, signal);
+    const answer = await createServerApi(http, () => credentials).checkUpdate(null, signal);
     const foreign = (what: string): ServerUnreachable =>
       new ServerUnreachable(
         `Something else than Ops-Center answered at ${credentials.server_url}: ${what}`,

@@ -8,6 +8,7 @@ import { withRoom } from './state/room.ts';
 import type { HttpClient } from './network/http-client.ts';
 import type { Journal } from './state/journal.ts';
 import type { Outbox } from './reports/outbox.ts';
+import type { LiveCredentials } from './state/live-credentials.ts';
 import type { ServerApi } from './network/server-api.ts';
 
 export interface AgentParts {
@@ -17,8 +18,7 @@ export interface AgentParts {
   api: ServerApi;
   http: HttpClient;
   logger: Logger;
-  /** As registered; signed packages may be for one organization only. */
-  organizationId: string | null;
+  registration: LiveCredentials;
   /** `null` when no launcher started this agent. */
   launch: LaunchedAs | null;
   /** Aborted with `AgentStopping` when the agent has to stop. */

@@ -10,6 +10,7 @@ import {
 import { errorCode } from './state/durable-file.ts';
 import { UsageError, messageOf } from './errors.ts';
 import { EXIT } from './exit-codes.ts';
+import { parseJsonText } from './json-text.ts';
 import { serverUrlFault } from './network/package-url.ts';
 import { type TrustedKey, trustedKeysSchema } from '../backend/contract/signing/trusted-keys.ts';
 import type { PollRules } from './timing.ts';
@@ -239,7 +240,7 @@ function isInside(path: string, folder: string): boolean {
 export function parseConfig(text: string, source: string): AgentConfig {
   let input: unknown;
   try {
-    input = JSON.parse(text);
+    input = parseJsonText(text);
   } catch (error) {
     throw new UsageError(`${source} is not JSON: ${messageOf(error)}`, EXIT.usage);
   }

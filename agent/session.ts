@@ -12,6 +12,7 @@ import { sendHeartbeats } from './network/heartbeat.ts';
 import { createHttpClient } from './network/http-client.ts';
 import { Journal } from './state/journal.ts';
 import { takeLock } from './state/lock.ts';
+import { LiveCredentials } from './state/live-credentials.ts';
 import { Outbox } from './reports/outbox.ts';
 import { onceLauncherIsGone, readLaunch } from './launcher/launched-as.ts';
 import { refuseTrialWithoutUpdate } from './updates/agent-trial.ts';
@@ -90,15 +91,21 @@ async function withAgent(
   }
   const http = await createHttpClient(config);
   const background = new AbortController();
+  const registration = new LiveCredentials(
+    config.state_dir,
+    credentials,
+    () => requireCredentials(config),
+    logger,
+  );
   const { journal, damaged } = await Journal.load(config.state_dir);
   const parts: AgentParts = {
     config,
     journal,
     outbox: await Outbox.open(config.state_dir, logger),
-    api: createServerApi(http, credentials),
+    api: createServerApi(http, () => registration.current),
     http,
     logger,
-    organizationId: credentials.organization_id,
+    registration,
     launch,
     stopping: stop.signal,
   };
@@ -108,7 +115,8 @@ async function withAgent(
     await refuseTrialWithoutUpdate(parts);
     tasks.push(parts.outbox.deliver(parts.api, config.reports, logger, background.signal));
     if (config.heartbeat.enabled) {
-      const interval = config.heartbeat.interval_seconds ?? credentials.heartbeat_interval;
+      const interval = (): number =>
+        config.heartbeat.interval_seconds ?? registration.current.heartbeat_interval;
       tasks.push(sendHeartbeats(parts.api, interval, logger, background.signal));
     }
     logger.info({ device: credentials.device_id, server: credentials.server_url }, 'agent started');
@@ -118,6 +126,7 @@ async function withAgent(
     if (error instanceof AgentStopping) return EXIT.ok;
     throw error;
   } finally {
+    registration.close();
     background.abort(new AgentStopping());
     await Promise.all(tasks);
     await http.close();

@@ -9,7 +9,7 @@ import { pause } from '../timing.ts';
 /** Runs until the signal; never rejects. */
 export async function sendHeartbeats(
   api: ServerApi,
-  intervalSeconds: number,
+  intervalSeconds: () => number,
   logger: Logger,
   signal: AbortSignal,
 ): Promise<void> {
@@ -26,7 +26,7 @@ export async function sendHeartbeats(
       if (reachable) logger.warn(`a heartbeat was not taken: ${messageOf(error)}`);
       reachable = false;
     }
-    await pause(intervalSeconds * 1000, signal).catch(() => undefined);
+    await pause(intervalSeconds() * 1000, signal).catch(() => undefined);
   }
 }
 

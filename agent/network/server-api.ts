@@ -24,43 +24,53 @@ export interface ServerApi {
   heartbeat(body: Heartbeat, signal: AbortSignal): Promise<HttpAnswer>;
 }
 
-export function createServerApi(http: HttpClient, who: Credentials): ServerApi {
+/** @param who the device as it is registered when a call is made */
+export function createServerApi(http: HttpClient, who: () => Credentials): ServerApi {
   const at = (path: string, query: Record<string, string> = {}): URL => {
-    const url = new URL(`${who.server_url}${path}`);
+    const url = new URL(`${who().server_url}${path}`);
     for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
     return url;
   };
-  const device = { device_id: who.device_id };
-  const token = who.auth_token;
+  const device = () => ({ device_id: who().device_id });
   const deployment = (id: string): string => `/api/v1/ota/deployments/${encodeURIComponent(id)}`;
   return {
-    origin: new URL(who.server_url).origin,
-    token,
+    get origin() {
+      return new URL(who().server_url).origin;
+    },
+    get token() {
+      return who().auth_token;
+    },
     checkUpdate: (version, signal) =>
       http.json({
         method: 'GET',
         url: at('/api/v1/ota/check-update', {
-          ...device,
+          ...device(),
           ...(version === null ? {} : { current_version: version }),
         }),
-        token,
+        token: who().auth_token,
         signal,
       }),
     report: (id, body, signal) =>
       http.json({
         method: 'POST',
-        url: at(`${deployment(id)}/status`, device),
-        token,
+        url: at(`${deployment(id)}/status`, device()),
+        token: who().auth_token,
         body,
         signal,
       }),
     uploadLog: (id, body, signal) =>
-      http.json({ method: 'POST', url: at(`${deployment(id)}/logs`, device), token, body, signal }),
+      http.json({
+        method: 'POST',
+        url: at(`${deployment(id)}/logs`, device()),
+        token: who().auth_token,
+        body,
+        signal,
+      }),
     heartbeat: (body, signal) =>
       http.json({
         method: 'POST',
-        url: at(`/api/v1/edge/devices/${encodeURIComponent(who.device_id)}/heartbeat`),
-        token,
+        url: at(`/api/v1/edge/devices/${encodeURIComponent(who().device_id)}/heartbeat`),
+        token: who().auth_token,
         body,
         signal,
       }),

@@ -5,6 +5,7 @@ import Joi from 'joi';
 import { readIfPresent, writeDurable } from './durable-file.ts';
 import { UsageError } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
+import { parseJsonText } from '../json-text.ts';
 
 export interface Credentials {
   server_url: string;
@@ -35,6 +36,14 @@ const registrationAnswer = Joi.object({
   .required()
   .label('the registration');
 
+/** A file that somebody wrote by hand may lack what every call needs. */
+const storedCredentials = registrationAnswer.keys({
+  server_url: Joi.string()
+    .uri({ scheme: ['http', 'https'] })
+    .required(),
+  hardware_id: Joi.string().allow(''),
+});
+
 /** What the server says of a device that it registers. */
 type Registration = Omit<Credentials, 'server_url' | 'hardware_id'>;
 
@@ -60,7 +69,7 @@ export async function readCredentials(stateDir: string): Promise<Credentials | n
   const text = await readIfPresent(credentialsPath(stateDir));
   if (text === null) return null;
   try {
-    return JSON.parse(text) as Credentials;
+    return Joi.attempt(parseJsonText(text), storedCredentials, { convert: false }) as Credentials;
   } catch {
     throw new UsageError(
       `${credentialsPath(stateDir)} cannot be read; register the device again with --force.`,
@@ -75,6 +84,6 @@ export async function writeCredentials(stateDir: string, credentials: Credential
   await writeDurable(credentialsPath(stateDir), JSON.stringify(credentials, null, 2), 0o600);
 }
 
-function credentialsPath(stateDir: string): string {
+export function credentialsPath(stateDir: string): string {
   return join(stateDir, 'credentials.json');
 }

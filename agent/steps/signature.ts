@@ -10,7 +10,7 @@ import type { ActiveUpdate } from '../state/journal.ts';
  * @throws {StepFailure} when keys are configured and the package is not properly signed for this device
  */
 export async function requireSigned(
-  { config, organizationId }: AgentParts,
+  { config, registration }: AgentParts,
   work: ActiveUpdate,
 ): Promise<Manifest | null> {
   const { keys, root_keys: rootKeys, device_type: deviceType } = config.signatures;
@@ -20,6 +20,7 @@ export async function requireSigned(
       'Refused: the package is not signed, and this device takes signed ones only.',
     );
   }
+  const organizationId = registration.current.organization_id;
   const trusted = await trustedKeys(config, organizationId);
   const verdict = verifyManifest(work.manifest, work.signature, trusted, {
     version: work.target_version,
@@ -44,6 +45,10 @@ export async function followCarriedKeyring(
   work: ActiveUpdate,
   unpacked: string,
 ): Promise<void> {
-  const changed = await takeInCarriedKeyring(parts.config, parts.organizationId, unpacked);
+  const changed = await takeInCarriedKeyring(
+    parts.config,
+    parts.registration.current.organization_id,
+    unpacked,
+  );
   if (changed) await requireSigned(parts, work);
 }

@@ -28,7 +28,7 @@ import {
 import { GONE_WORDS, type GoneReason } from './target.states.ts';
 
 /** Targets that one transaction of a retry takes up: reports and other deployments wait for it. */
-const RETRIED_AT_ONCE = 10_000;
+const RETRIED_AT_ONCE = 5_000;
 
 /** What an admin does about single devices: trying the failed ones again, and asking one to go back. */
 @injectable()
@@ -57,7 +57,8 @@ export class TargetRecovery {
    * Takes failed targets and those that went back by themselves up again with a new attempt: all of
    * them, or the named ones (which an admin may also have asked to go back). Devices that completed a
    * newer deployment since are left alone: a new version is never followed by an old one. Answers how
-   * many; of all of a large fleet, some are taken up later, by {@link continueRetry}. Throws `not_found`, `invalid_state` when none can be retried.
+   * many; of a large fleet some are taken up later, by {@link continueRetry}, and devices that are then left
+   * alone are counted, too. Throws `not_found`, `invalid_state` when none can be retried.
    */
   async retry(admin: AdminCaller, id: string, deviceIds: string[] | null): Promise<number> {
     await this.#jobs.assertAvailable();
@@ -127,19 +128,21 @@ export class TargetRecovery {
     }
   }
 
-  /** As many as one transaction takes up, and how many it leaves. */
+  /** As many as one transaction takes up, and how many it leaves: as many as are counted as failed then. */
   async #retryFailed(
     tx: Transaction,
-    { id }: Deployment,
+    deployment: Deployment,
   ): Promise<{ retried: number; rest: number }> {
     const { retried, next } = await this.#targets.retryFailed(
       tx,
-      id,
+      deployment.id,
       tx.now,
       RETRY_START,
       RETRIED_AT_ONCE,
     );
-    return { retried, rest: next ? await this.#targets.countRetryable(tx, id, tx.now, next) : 0 };
+    if (!next) return { retried, rest: 0 };
+    const batches = await this.#deployments.batchesOf(tx, deployment.id);
+    return { retried, rest: situationOf(deployment, batches).failed };
   }
 
   /** What is taken up again has not failed, and is not accepted as such any more; the rollout goes on. */

@@ -54,13 +54,6 @@ export interface TargetRepository {
     from: RetryPlace,
     limit: number,
   ): Promise<{ retried: number; next: RetryPlace | null }>;
-  /** How many such targets there are from `from` on. */
-  countRetryable(
-    tx: Transaction,
-    deploymentId: string,
-    before: Date,
-    from: RetryPlace,
-  ): Promise<number>;
   /** Those of the devices that a retry by name takes up again. */
   findRetryable(tx: Transaction, deploymentId: string, deviceIds: string[]): Promise<string[]>;
   /** The newest deployment that the device completed after this one. */

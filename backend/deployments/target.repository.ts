@@ -158,26 +158,6 @@ export class KnexTargetRepository implements TargetRepository {
     return { ...rest, retried: moved + rest.retried };
   }
 
-  async countRetryable(
-    tx: Transaction,
-    deploymentId: string,
-    before: Date,
-    from: RetryPlace,
-  ): Promise<number> {
-    const count = async (place: RetryPlace): Promise<number> => {
-      const { rows } = await asKnex(tx).raw<{ rows: { targets: number }[] }>(
-        `SELECT count(*)::int AS targets FROM ota_deployment_devices t
-         WHERE t.deployment_id = :deployment_id AND t.status = :status AND ${IS_TO_BE_RETRIED}`,
-        { deployment_id: deploymentId, before, ...place },
-      );
-      return rows[0]?.targets ?? 0;
-    };
-    const rest = await count(from);
-    return from.status === 'rolled_back'
-      ? rest
-      : rest + (await count({ status: 'rolled_back', after: -1 }));
-  }
-
   async findRetryable(
     tx: Transaction,
     deploymentId: string,

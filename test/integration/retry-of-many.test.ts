@@ -11,9 +11,9 @@ import {
 } from '../support/ota-scenario.ts';
 import type { SeededDevice } from '../support/seed.ts';
 
-/** A retry takes up 10,000 targets in one transaction; the rest is the work of a job. */
+/** A retry takes up 5,000 targets in one transaction; the rest is the work of a job. */
 describe('a retry of more than one transaction takes up', () => {
-  const AT_ONCE = 10_000;
+  const AT_ONCE = 5_000;
   const REST = 10;
   const WORKER = { role: 'worker', config: { reconcile_seconds: 1 } } as const;
   let stage: Stage;
@@ -41,7 +41,7 @@ describe('a retry of more than one transaction takes up', () => {
 
   after(() => stage.close());
 
-  /** As ten thousand reports would, without sending them. */
+  /** As thousands of reports would, without sending them. */
   async function failAllBut(spared: SeededDevice): Promise<void> {
     await stage
       .knex('ota_deployment_devices')

@@ -3,6 +3,7 @@ import { UsageError, messageOf } from '../../errors.ts';
 import type { CreateDeploymentRequest } from '../../../backend/contract/admin-api.ts';
 import { MANIFEST } from '../../../backend/contract/signing/manifest.ts';
 import { readStrictly } from '../../../backend/contract/signing/strict-document.ts';
+import { parseJsonText } from '../../json-text.ts';
 import { EXIT } from '../exit-codes.ts';
 
 export interface DeploymentFiles {
@@ -23,7 +24,7 @@ export interface DeploymentFiles {
 export function deploymentRequest(files: DeploymentFiles): CreateDeploymentRequest {
   let given: unknown;
   try {
-    given = JSON.parse(files.deployment);
+    given = parseJsonText(files.deployment);
   } catch (error) {
     throw new UsageError(`The deployment is not JSON: ${messageOf(error)}`, EXIT.usage);
   }

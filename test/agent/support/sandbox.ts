@@ -33,6 +33,8 @@ export interface RunningAgent {
   process: ChildProcess;
   /** Resolves when the agent has logged something: it is at work. */
   firstLine: Promise<void>;
+  /** Resolves when its log has this in it. */
+  said(text: string): Promise<void>;
   exit: Promise<AgentExit>;
 }
 
@@ -164,7 +166,10 @@ export class Sandbox {
     });
     const firstLine = once(child.stderr, 'data').then(() => undefined);
     firstLine.catch(() => undefined);
-    return { process: child, firstLine, exit };
+    const said = async (text: string): Promise<void> => {
+      while (!stderr.includes(text)) await once(child.stderr, 'data');
+    };
+    return { process: child, firstLine, said, exit };
   }
 
   async run(args: string[], faults: Record<string, string> = {}): Promise<AgentExit> {
