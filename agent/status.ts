@@ -9,7 +9,12 @@ import { isTemporary, readIfPresent } from './state/durable-file.ts';
 import { peekJournal } from './state/journal.ts';
 import { lockHolder } from './state/lock.ts';
 import { launcherHome } from './launcher/launched-as.ts';
-import { INITIAL_STATE, readLauncherState } from './launcher/launcher-state.ts';
+import {
+  INITIAL_STATE,
+  readLauncherState,
+  readRequests,
+  settle,
+} from './launcher/launcher-state.ts';
 import { CYCLE_FILE, type CycleNote } from './session.ts';
 
 export interface AgentStatus {
@@ -151,8 +156,12 @@ export function describeStatus(status: AgentStatus): string {
 }
 
 async function readLauncher(stateDir: string): Promise<AgentStatus['launcher']> {
-  const state = await readLauncherState(launcherHome(stateDir));
-  if (!state || state === INITIAL_STATE) return null;
+  const home = launcherHome(stateDir);
+  const written = await readLauncherState(home);
+  if (!written) return null;
+  // The launcher writes a confirmation down only when that agent has ended.
+  const state = settle(written, await readRequests(home));
+  if (state === INITIAL_STATE) return null;
   const { current, trial, rejected } = state;
   return {
     current,

@@ -1,17 +1,18 @@
 /**
- * Removes a folder of the agent with everything in it, as far as that is possible. Scripts leave more behind
+ * Removes a folder or file with everything in it, as far as that is possible. Scripts leave more behind
  * than files: folders without write permission, immutable files, mounts. What is mounted below is somebody
  * else's and is never entered.
  */
-import { chmod, lstat, readFile, readdir, rm, rmdir } from 'node:fs/promises';
+import { chmod, lstat, readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { messageOf } from '../errors.ts';
 import { errorCode } from './durable-file.ts';
+import { mountPoints, placeOf } from './mounts.ts';
 
 /** @returns what could not be removed, and why; empty when all is gone */
 export async function removeTree(path: string): Promise<string[]> {
   const faults: string[] = [];
-  await remove(path, await mountPoints(), faults);
+  await remove(await placeOf(path), await mountPoints(), faults);
   return faults;
 }
 
@@ -46,24 +47,4 @@ async function remove(path: string, mounts: string[], faults: string[]): Promise
   } catch (error) {
     if (errorCode(error) !== 'ENOENT') faults.push(messageOf(error));
   }
-}
-
-/** Empty where the kernel does not tell. */
-async function mountPoints(): Promise<string[]> {
-  const text = await readFile('/proc/self/mountinfo', 'utf8').catch(() => '');
-  return mountPointsIn(text);
-}
-
-/**
- * Pure.
- * @param mountinfo see proc_pid_mountinfo(5): the fifth field, with blanks and the like as `\\040`
- */
-export function mountPointsIn(mountinfo: string): string[] {
-  return mountinfo.split('\n').flatMap((line) => {
-    const point = line.split(' ')[4];
-    const plain = point?.replace(/\\([0-7]{3})/g, (_all, octal: string) =>
-      String.fromCharCode(Number.parseInt(octal, 8)),
-    );
-    return plain ? [plain] : [];
-  });
 }

@@ -1,7 +1,7 @@
 /**
  * Puts the declared paths back as a snapshot holds them. Each file is built beside its place and
  * renamed over it; what is right already is not touched. Doing it again continues where a power cut
- * ended it.
+ * ended it. What is mounted somewhere since the snapshot is left alone.
  */
 import { createHash } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
@@ -20,6 +20,8 @@ import {
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errorCode, syncDirectory } from '../state/durable-file.ts';
+import { mountPoints, placeOf } from '../state/mounts.ts';
+import { requireRemoved } from '../state/remove-tree.ts';
 import { StepFailure, messageOf } from '../errors.ts';
 import { type Attributes, type SnapshotIndex, type TreeEntry, attributesOf } from './snapshot.ts';
 
@@ -34,7 +36,7 @@ const MAX_FAULTS_NAMED = 5;
  */
 export async function restoreSnapshot(dir: string, index: SnapshotIndex): Promise<void> {
   const faults: string[] = [];
-  const restorer = new TreeRestorer(join(dir, 'files'), faults);
+  const restorer = new TreeRestorer(join(dir, 'files'), await mountPoints(), faults);
   for (const { path, entry } of index.roots) await restorer.restoreRoot(path, entry);
   if (faults.length > 0) {
     const more =
@@ -47,21 +49,24 @@ export async function restoreSnapshot(dir: string, index: SnapshotIndex): Promis
 
 class TreeRestorer {
   readonly #blobs: string;
+  readonly #mounts: string[];
   readonly #faults: string[];
 
-  constructor(blobs: string, faults: string[]) {
+  constructor(blobs: string, mounts: string[], faults: string[]) {
     this.#blobs = blobs;
+    this.#mounts = mounts;
     this.#faults = faults;
   }
 
-  async restoreRoot(path: string, entry: TreeEntry): Promise<void> {
-    await this.#guard(path, async () => {
+  async restoreRoot(named: string, entry: TreeEntry): Promise<void> {
+    await this.#guard(named, async () => {
+      if (entry.type !== 'absent') await mkdir(dirname(named), { recursive: true });
+      const path = await placeOf(named);
       const parent = dirname(path);
       if (entry.type === 'absent') {
         if ((await statOf(path)) === null) return;
-        await rm(path, { recursive: true, force: true });
+        await requireRemoved(path);
       } else {
-        await mkdir(parent, { recursive: true });
         await this.#restore(path, entry);
       }
       await rm(siblingOf(path), { recursive: true, force: true });
@@ -104,6 +109,7 @@ class TreeRestorer {
     entry: Extract<TreeEntry, { type: 'file' | 'symlink' }>,
     build: (beside: string) => Promise<void>,
   ): Promise<void> {
+    if (this.#mounts.includes(path)) return this.#rewrite(path, found, entry);
     const beside = siblingOf(path);
     await rm(beside, { recursive: true, force: true });
     await build(beside);
@@ -112,8 +118,20 @@ class TreeRestorer {
       await lchown(beside, entry.uid, entry.gid);
       await lutimes(beside, entry.mtime / 1000, entry.mtime / 1000);
     }
-    if (found?.isDirectory()) await rm(path, { recursive: true, force: true });
+    if (found?.isDirectory()) await requireRemoved(path);
     await rename(beside, path);
+  }
+
+  /**
+   * A mount point cannot be renamed over, so the mounted file gets its contents back in place. Cut off
+   * in the middle, it differs from its copy, and is written again.
+   */
+  async #rewrite(path: string, found: Stats | null, entry: TreeEntry): Promise<void> {
+    if (entry.type !== 'file' || !entry.mounted || !found?.isFile()) {
+      throw new Error('something has been mounted over it since; unmount it');
+    }
+    await copyFile(join(this.#blobs, entry.blob), path);
+    await applyAttributes(path, entry);
   }
 
   async #restoreFolder(
@@ -125,9 +143,7 @@ class TreeRestorer {
     if (!found?.isDirectory()) await mkdir(path, { mode: 0o700 });
     for (const name of await readdir(path)) {
       if (!Object.hasOwn(entry.children, name)) {
-        await this.#guard(join(path, name), () =>
-          rm(join(path, name), { recursive: true, force: true }),
-        );
+        await this.#guard(join(path, name), () => requireRemoved(join(path, name)));
       }
     }
     for (const [name, child] of Object.entries(entry.children)) {

@@ -12,6 +12,7 @@ import {
   syncDirectory,
   writeDurable,
 } from '../state/durable-file.ts';
+import { mountPoints, placeOf } from '../state/mounts.ts';
 import { removeTree, requireRemoved } from '../state/remove-tree.ts';
 import { isDiskFull } from '../state/reserve.ts';
 import { NoSpace, requireRoom } from '../state/room.ts';
@@ -19,7 +20,13 @@ import { StepFailure, messageOf } from '../errors.ts';
 
 export type TreeEntry =
   | { type: 'absent' }
-  | ({ type: 'file'; blob: string; size: number } & Attributes)
+  | ({
+      type: 'file';
+      blob: string;
+      size: number;
+      /** A file that is mounted there, which nothing can take the place of. */
+      mounted?: true;
+    } & Attributes)
   | ({ type: 'symlink'; target: string } & Attributes)
   | ({ type: 'folder'; children: Record<string, TreeEntry> } & Attributes)
   /** Sockets, pipes, devices: left alone. */
@@ -67,9 +74,11 @@ export async function takeSnapshot(
     await requireRemoved(dir);
     const blobs = join(dir, 'files');
     await mkdir(blobs, { recursive: true, mode: 0o700 });
-    const copier = new TreeCopier(blobs, signal);
+    const copier = new TreeCopier(blobs, await mountPoints(), signal);
     const roots: SnapshotIndex['roots'] = [];
-    for (const path of paths) roots.push({ path, entry: await copier.copy(path) });
+    for (const path of paths) {
+      roots.push({ path, entry: await copier.copy(await placeOf(path)) });
+    }
     await syncDirectory(blobs);
     const index: SnapshotIndex = { format: 1, owner, roots };
     await writeDurable(join(dir, INDEX), JSON.stringify(index));
@@ -133,11 +142,13 @@ export function attributesOf(found: {
 
 class TreeCopier {
   readonly #blobs: string;
+  readonly #mounts: string[];
   readonly #signal: AbortSignal;
   #next = 1;
 
-  constructor(blobs: string, signal: AbortSignal) {
+  constructor(blobs: string, mounts: string[], signal: AbortSignal) {
     this.#blobs = blobs;
+    this.#mounts = mounts;
     this.#signal = signal;
   }
 
@@ -172,7 +183,9 @@ class TreeCopier {
     try {
       await handle.chmod(0o600);
       await handle.sync();
-      return { type: 'file', blob, size: (await handle.stat()).size, ...attributes };
+      const { size } = await handle.stat();
+      const mounted = this.#mounts.includes(path) ? { mounted: true as const } : {};
+      return { type: 'file', blob, size, ...mounted, ...attributes };
     } finally {
       await handle.close();
     }

@@ -2,13 +2,14 @@ import { expect } from 'chai';
 import { execFileSync } from 'node:child_process';
 import { createServer } from 'node:http';
 import { once } from 'node:events';
-import { chmod, mkdir, readFile, rmdir, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rmdir, stat, symlink, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { makeControlGroup, removeEmptyControlGroups } from '../../agent/process/control-group.ts';
 import { installationMark } from '../../agent/process/installation-mark.ts';
 import { waitFor } from '../../dev/wait-for.ts';
 import { agentProgram } from './support/agent-program.ts';
 import { DeviceServer } from './support/device-server.ts';
+import { canMountPrivately } from './support/mount-namespace.ts';
 import { makePackage } from './support/package-builder.ts';
 import { Sandbox } from './support/sandbox.ts';
 
@@ -17,12 +18,12 @@ const GOOD = makePackage('echo new > "$OTA_ROOT/app/version.txt"');
 describe('agent: scripts, health and going back', () => {
   let server: DeviceServer;
   let device: Sandbox;
-  let before: string;
+  let pictureBefore: string;
 
   beforeEach(async () => {
     server = await DeviceServer.start();
     device = await Sandbox.create(server.url);
-    before = await device.picture();
+    pictureBefore = await device.picture();
   });
   afterEach(async () => {
     await device.remove();
@@ -34,7 +35,7 @@ describe('agent: scripts, health and going back', () => {
     const offer = server.offerPackage(makePackage(script));
     const exit = await device.once();
     expect(exit.code, exit.stderr).to.equal(11);
-    expect(await device.picture()).to.equal(before);
+    expect(await device.picture()).to.equal(pictureBefore);
     expect(await device.currentVersion()).to.equal('1.0.0');
     expect(server.statuses.at(-1)).to.equal('rolled_back');
     expect(server.lastReport.installed_version).to.equal('1.0.0');
@@ -59,7 +60,7 @@ describe('agent: scripts, health and going back', () => {
     );
     const processes = execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' });
     expect(processes).to.not.include(`echo late > "$OTA_ROOT`);
-    expect(await device.picture()).to.equal(before);
+    expect(await device.picture()).to.equal(pictureBefore);
   });
 
   it('F43 a background child that also cleaned its environment is found in its control group', async function () {
@@ -71,7 +72,7 @@ describe('agent: scripts, health and going back', () => {
       'exited with code 1',
     );
     expect(server.log('deployment-1')).to.match(/[1-9]\d* processes of the installation/);
-    expect(await device.picture()).to.equal(before);
+    expect(await device.picture()).to.equal(pictureBefore);
   });
 
   it('F43 going back ends nothing of another device on the same machine', async () => {
@@ -127,7 +128,7 @@ describe('agent: scripts, health and going back', () => {
     server.offerPackage(makePackage(`${spoil} kill -9 $PPID; sleep 5`));
     expect((await device.once()).signal).to.equal('SIGKILL');
     expect((await device.once()).code).to.equal(11);
-    expect(await device.picture()).to.equal(before);
+    expect(await device.picture()).to.equal(pictureBefore);
   });
 
   it('F46 a script that kills the agent and starts it anew: the new one goes back', async () => {
@@ -141,7 +142,7 @@ describe('agent: scripts, health and going back', () => {
       timeout: 15_000,
       describe: 'the end of the agent that the script started',
     });
-    expect(await device.picture()).to.equal(before);
+    expect(await device.picture()).to.equal(pictureBefore);
     expect((await device.open()).active).to.equal(null);
   });
 
@@ -273,7 +274,7 @@ describe('agent: scripts, health and going back', () => {
     expect(await device.read('app/version.txt'), 'what can be restored is').to.equal('old\n');
     execFileSync('chattr', ['-i', immutable]);
     expect((await device.once()).code).to.equal(11);
-    expect(await device.picture()).to.equal(before);
+    expect(await device.picture()).to.equal(pictureBefore);
     expect(server.lastReport.status).to.equal('rolled_back');
   });
 
@@ -290,7 +291,7 @@ describe('agent: scripts, health and going back', () => {
     }
     try {
       device = await Sandbox.create(server.url, {}, disk);
-      before = await device.picture();
+      pictureBefore = await device.picture();
       await expectRolledBack(
         `${spoil} dd if=/dev/zero of="$OTA_ROOT/app/huge" bs=64k 2>/dev/null; echo more > "$OTA_ROOT/app/more"; exit 1`,
         'code 1',
@@ -318,7 +319,7 @@ describe('agent: scripts, health and going back', () => {
     await symlink('/nowhere', device.root('app/dangling'));
     await chmod(device.root('app/bin/tool'), 0o4750);
     await device.settle();
-    before = await device.picture('app');
+    pictureBefore = await device.picture('app');
     await expectRolledBack(`
       cd "$OTA_ROOT"; ln -sfn /etc app/current; rm app/dangling; mkdir app/dangling
       rm -r app/bin; echo file > app/bin; rm app/version.txt; mkdir -p app/version.txt/deep
@@ -355,5 +356,56 @@ describe('agent: scripts, health and going back', () => {
       auth_token: string;
     };
     expect(exit.stderr).to.not.include(auth_token);
+  });
+
+  describe('where files are mounted', () => {
+    const PRIVATELY = ['unshare', '--mount', '--propagation', 'private', 'sh', '-c'];
+
+    before(function () {
+      if (!canMountPrivately()) this.skip();
+    });
+
+    for (const [what, paths] of [
+      ['as a snapshot path', ['app/data/settings.json']],
+      ['in a snapshot path', ['app']],
+    ] as const) {
+      it(`G37 a file that is mounted ${what} gets its contents back in place`, async () => {
+        const mounted = device.root('../mounted.json');
+        await writeFile(mounted, '{"keep":"me"}');
+        await chmod(mounted, 0o640);
+        await device.configure({ snapshot_paths: paths });
+        const settings = device.root('app/data/settings.json');
+        device.prefix = [
+          ...PRIVATELY,
+          `mount --bind "${mounted}" "${settings}" && exec "$@"`,
+          'sh',
+        ];
+        await expectRolledBack(`echo spoilt > "${settings}"; chmod 600 "${settings}"; exit 1`);
+        expect(await readFile(mounted, 'utf8')).to.equal('{"keep":"me"}');
+        expect((await stat(mounted)).mode & 0o777).to.equal(0o640);
+      });
+    }
+
+    for (const [what, script] of Object.entries({
+      'over a file': 'mount --bind "$OTA_ROOT/data/precious" "$OTA_ROOT/app/version.txt"',
+      'in a new folder':
+        'mkdir "$OTA_ROOT/app/new"; mount --bind "$OTA_ROOT/data" "$OTA_ROOT/app/new"',
+    })) {
+      it(`G37 what the script mounted ${what} is not touched, named, and waited for`, async () => {
+        await mkdir(device.root('data'));
+        await writeFile(device.root('data/precious'), 'precious');
+        device.prefix = [...PRIVATELY, 'exec "$@"', 'sh'];
+        server.offerPackage(makePackage(`${spoil} ${script}; exit 1`));
+        const exit = await device.once();
+        expect(exit.code, exit.stderr).to.equal(10);
+        expect(server.lastReport.error_message).to.match(/mounted over it|is a mount point/);
+        expect(await readFile(device.root('data/precious'), 'utf8')).to.equal('precious');
+
+        // With the agent's processes its mounts are gone.
+        expect((await device.once()).code).to.equal(11);
+        expect(await device.picture()).to.equal(pictureBefore);
+        expect(await readFile(device.root('data/precious'), 'utf8')).to.equal('precious');
+      });
+    }
   });
 });

@@ -40,6 +40,8 @@ describe('agent: its own update', () => {
     expect(await device.sandbox.read('app/version.txt')).to.equal('new\n');
     const line = `the new agent ${sha256(sources.good).slice(0, 12)} works`;
     await server.until(() => server.log(scenario.deployment(1)).includes(line));
+    const { launcher: shown } = await device.sandbox.status();
+    expect(shown).to.include({ current: sha256(sources.good), trial: null });
     await stop(launcher);
   });
 
