@@ -2,6 +2,7 @@
 import { type AgentParts, readCurrentVersion } from './agent-parts.ts';
 import { acceptRollback, carryOutRollback } from './updates/commanded-rollback.ts';
 import { AgentHandingOver, AgentStopping, NotNow, messageOf } from './errors.ts';
+import { logFault } from './log.ts';
 import { RestoreIncomplete } from './updates/going-back.ts';
 import type { HttpAnswer } from './network/http-client.ts';
 import type { ActiveUpdate, EndReport } from './state/journal.ts';
@@ -83,7 +84,7 @@ async function runCycleSafely(parts: AgentParts): Promise<CycleResult> {
     return await runCycle(parts);
   } catch (error) {
     if (error instanceof AgentStopping) throw error;
-    parts.logger.error({ err: error }, 'the cycle could not be finished');
+    logFault(parts.logger, error, 'the cycle could not be finished');
     return { kind: 'unfinished', why: messageOf(error) };
   }
 }

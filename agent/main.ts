@@ -2,7 +2,7 @@
 /** The command `ota-agent`. */
 import { arch, hostname, platform, release } from 'node:os';
 import { Command, InvalidArgumentError, Option } from 'commander';
-import { type Logger, destination, pino } from 'pino';
+import type { Logger } from 'pino';
 import { type AdoptOptions, adopt } from './adopt-command.ts';
 import { readCurrentVersion, writeCurrentVersion } from './agent-parts.ts';
 import { type AgentConfig, DEFAULT_CONFIG_PATH, loadConfig } from './config.ts';
@@ -13,6 +13,7 @@ import { StepFailure, UsageError, messageOf } from './errors.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { findHardwareId } from './hardware-id.ts';
 import { showOrTakeInKeyring } from './keyring-command.ts';
+import { createLogger, logFault } from './log.ts';
 import { ServerUnreachable, createHttpClient } from './network/http-client.ts';
 import { registerDevice } from './network/server-api.ts';
 import { BUILD_VERSION } from './build-version.ts';
@@ -123,12 +124,14 @@ async function command(
   action: (config: AgentConfig, logger: Logger) => Promise<ExitCode>,
 ): Promise<void> {
   const { config: path } = program.opts<{ config: string }>();
+  let logger = createLogger('info');
+  process.on('uncaughtException', (error) => {
+    logFault(logger, error, 'unexpected fault');
+    process.exit(EXIT.unexpected);
+  });
   try {
     const config = await loadConfig(path);
-    const logger = pino(
-      { name: 'ota-agent', level: config.log_level },
-      destination({ fd: 2, sync: true }),
-    );
+    logger = createLogger(config.log_level);
     process.exitCode = await action(config, logger);
   } catch (error) {
     if (error instanceof UsageError) {
@@ -144,7 +147,7 @@ async function command(
       console.error(messageOf(error));
       process.exitCode = EXIT.unexpected;
     } else {
-      console.error(error);
+      logFault(logger, error, 'unexpected fault');
       process.exitCode = EXIT.unexpected;
     }
   }

@@ -3,6 +3,7 @@ import { constants } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { EXIT } from '../exit-codes.ts';
+import { isJournal, priorityMark } from '../process/journal-stream.ts';
 import { LockHeld } from '../state/lock.ts';
 import type { Program } from './agent-versions.ts';
 import { type AgentEnd, Launcher } from './launcher.ts';
@@ -90,5 +91,6 @@ function log(message: string): void {
     name: 'ota-launcher',
     msg: message,
   };
-  process.stderr.write(`${JSON.stringify(line)}\n`);
+  const mark = isJournal() ? priorityMark(line.level) : '';
+  process.stderr.write(`${mark}${JSON.stringify(line)}\n`);
 }

@@ -51,7 +51,8 @@ export function isJsonObject(body: unknown): body is Record<string, unknown> {
 /** Status and explanation: `409 stale_attempt: …`; of a foreign answer, what it is. */
 export function describeAnswer(answer: HttpAnswer): string {
   if (answer.status < 400 || !isJsonObject(answer.body)) {
-    return `${answer.status} with ${answer.mediaType ?? 'no content'}, which is not an answer of Ops-Center`;
+    const target = answer.location === null ? '' : ` and a redirect to ${answer.location}`;
+    return `${answer.status} with ${answer.mediaType ?? 'no content'}${target}, which is not an answer of Ops-Center`;
   }
   const code = fieldOf(answer, 'code');
   const why = [fieldOf(answer, 'detail'), fieldOf(answer, 'message')].find(

@@ -26,6 +26,8 @@ export interface HttpAnswer {
   body: unknown;
   /** Milliseconds. */
   retryAfter: number | null;
+  /** Where a redirect points to, without its query, which may be a secret; `null`: it is none. */
+  location: string | null;
 }
 
 export interface HttpClient {
@@ -92,6 +94,7 @@ export async function createHttpClient(config: AgentConfig): Promise<HttpClient>
             mediaType: mediaTypeOf(firstOf(answer.headers['content-type'])),
             body: parseJson(await readLimited(answer.body)),
             retryAfter: parseRetryAfter(firstOf(answer.headers['retry-after']), Date.now()),
+            location: placeWithoutQuery(firstOf(answer.headers.location), url),
           };
         });
       } catch (error) {
@@ -105,6 +108,12 @@ export async function createHttpClient(config: AgentConfig): Promise<HttpClient>
     },
   };
   return client;
+}
+
+export function placeWithoutQuery(location: string | undefined, base: URL): string | null {
+  if (location === undefined || !URL.canParse(location, base.href)) return null;
+  const { protocol, host, pathname } = new URL(location, base);
+  return `${protocol}//${host}${pathname}`;
 }
 
 export function firstOf(header: string | string[] | undefined): string | undefined {

@@ -1,9 +1,10 @@
 /** Asks for a package: redirects, who gets the token, certificates. */
+import type { Logger } from 'pino';
 import { type Dispatcher, request } from 'undici';
 import type { AgentConfig } from '../config.ts';
 import { errorCode } from '../state/durable-file.ts';
 import { StepFailure, messageOf } from '../errors.ts';
-import { type HttpClient, firstOf } from './http-client.ts';
+import { type HttpClient, firstOf, placeWithoutQuery } from './http-client.ts';
 import { packageUrlFault } from './package-url.ts';
 
 const MAX_REDIRECTS = 5;
@@ -15,6 +16,7 @@ export interface PackageRequest {
   /** The token goes to this origin and to no other. */
   server: { origin: string; token: string };
   http: HttpClient;
+  logger: Logger;
   signal: AbortSignal;
 }
 
@@ -65,6 +67,7 @@ export async function requestPackage(
     if (!location) throw new StepFailure('Download failed: a redirect without an address');
     const fault = packageUrlFault(location, job.limits.allow_insecure_loopback, url);
     if (fault) throw new StepFailure(`Download refused: ${fault}`);
+    job.logger.info(`the package is elsewhere: redirected to ${placeWithoutQuery(location, url)}`);
     url = new URL(location, url);
   }
 }

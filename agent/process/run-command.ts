@@ -1,5 +1,6 @@
 /** Runs a command as a process group of its own, with a time limit and limited output. */
 import { spawn } from 'node:child_process';
+import { userInfo } from 'node:os';
 import { once } from 'node:events';
 import { LimitedOutput } from './limited-output.ts';
 
@@ -7,6 +8,12 @@ import { LimitedOutput } from './limited-output.ts';
 const LAST_OUTPUT_MS = 1000;
 /** What a script gets of the agent's own environment. */
 const INHERITED = ['PATH', 'HOME', 'USER', 'LOGNAME', 'SHELL', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR'];
+/**
+ * Files that a process may have open: the soft limit of kernel and service manager. Node raises its own to
+ * the hard one, and programs that use select() or close every possible file fail with that. A script may
+ * raise it again.
+ */
+const OPEN_FILES = 1024;
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 export interface CommandRequest {
@@ -95,9 +102,9 @@ export function describeResult(result: CommandResult, timeoutMs: number): string
 
 /** The command enters its group before it begins: nothing it starts can be outside. */
 function commandLine({ file, args, controlGroup }: CommandRequest): [string, string[]] {
-  if (!controlGroup) return [file, args];
-  const enter = '{ echo $$ > "$0/cgroup.procs"; } 2>/dev/null; exec "$@"';
-  return ['/bin/sh', ['-c', enter, controlGroup, file, ...args]];
+  const enter = controlGroup ? '{ echo $$ > "$0/cgroup.procs"; } 2>/dev/null; ' : '';
+  const limit = `ulimit -S -n ${OPEN_FILES} 2>/dev/null; `;
+  return ['/bin/sh', ['-c', `${enter}${limit}exec "$@"`, controlGroup ?? 'sh', file, ...args]];
 }
 
 function commandEnvironment(extra: Record<string, string>): Record<string, string> {
@@ -106,7 +113,18 @@ function commandEnvironment(extra: Record<string, string>): Record<string, strin
     const value = process.env[name];
     if (value) env[name] = value;
   }
-  return { ...env, ...extra };
+  return { ...env, ...ofUser(), ...extra };
+}
+
+/** As a login would set it; a service manager does not. */
+function ofUser(): Record<string, string> {
+  try {
+    const { username, homedir, shell } = userInfo();
+    return { USER: username, LOGNAME: username, HOME: homedir, ...(shell && { SHELL: shell }) };
+  } catch {
+    // A user without an entry in passwd keeps what the agent was started with.
+    return {};
+  }
 }
 
 function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {

@@ -10,6 +10,7 @@ import type { AgentConfig } from '../config.ts';
 import { isTemporary, readIfPresent, removeDurable, writeDurable } from '../state/durable-file.ts';
 import { withRoom } from '../state/room.ts';
 import { messageOf } from '../errors.ts';
+import { logFault } from '../log.ts';
 import type { HttpAnswer } from '../network/http-client.ts';
 import { describeAnswer, receptionOf } from '../network/answers.ts';
 import type { ServerApi } from '../network/server-api.ts';
@@ -170,7 +171,7 @@ export class Outbox {
       } catch (error) {
         if (signal.aborted) return;
         failures++;
-        logger.error({ err: error }, 'the outbox could not go on; trying again');
+        logFault(logger, error, 'the outbox could not go on; trying again');
         await pause(backoff(failures, 1000, 60_000, Math.random()), signal).catch(() => undefined);
       }
     }

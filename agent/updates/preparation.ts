@@ -123,7 +123,7 @@ async function download(update: RunningUpdate, manifest: Manifest | null): Promi
       checksum: update.work.checksum,
       limits: config.download,
       exactSize: manifest?.size ?? null,
-      server: { origin: api.origin, token: api.token },
+      server: api,
       http,
       logger,
       signal: update.reports.untouchedSignal,

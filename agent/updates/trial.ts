@@ -5,6 +5,7 @@
  */
 import { raiseSequence, writeCurrentVersion } from '../agent-parts.ts';
 import { AgentStopping, StepFailure, messageOf } from '../errors.ts';
+import { logFault } from '../log.ts';
 import type { Manifest } from '../../backend/contract/signing/manifest.ts';
 import { flushDisks } from '../process/flush.ts';
 import { installationMark } from '../process/installation-mark.ts';
@@ -157,7 +158,7 @@ export async function goBack(update: RunningUpdate, reason: string): Promise<voi
   } catch (error) {
     const { journal, logger } = update.parts;
     if ((await journal.stepOnDisk()) !== 'install') throw error;
-    logger.error({ err: error }, 'the journal cannot be written; going back anyway');
+    logFault(logger, error, 'the journal cannot be written; going back anyway');
     update.become({ ...update.work, ...change });
   }
 }

@@ -258,6 +258,7 @@ describe('agent: answers of something between device and server', () => {
       body,
       mediaType,
       retryAfter: null,
+      location: null,
     });
     const problem = (status: number, code: string): HttpAnswer =>
       answer(status, { code }, 'application/problem+json');
