@@ -44,7 +44,19 @@ export const PGBOUNCER: Program = {
   purpose: 'databases behind a pooler',
 };
 
-export const PROGRAMS = [REDIS_SERVER, CHROMIUM, CURL, OPENSSL, PGBOUNCER];
+export const SETFATTR: Program = {
+  names: ['setfattr'],
+  debianPackage: 'attr',
+  purpose: 'file capabilities and labels that an update changes',
+};
+
+export const SETFACL: Program = {
+  names: ['setfacl'],
+  debianPackage: 'acl',
+  purpose: 'access lists that an update changes',
+};
+
+export const PROGRAMS = [REDIS_SERVER, CHROMIUM, CURL, OPENSSL, PGBOUNCER, SETFATTR, SETFACL];
 
 /** Absolute path of the program, or `null`: not on this machine. */
 export function findProgram(program: Program): string | null {

@@ -12,6 +12,7 @@ const TIME_LIMIT_MS = 5 * 60_000;
 export async function flushDisks(): Promise<void> {
   const result = await runCommand({
     file: 'sync',
+    direct: true,
     args: [],
     cwd: '/',
     env: {},

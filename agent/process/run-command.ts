@@ -27,6 +27,8 @@ export interface CommandRequest {
   outputLimit: number;
   /** Folder of a control group to run in; a command that may not enter it runs without. */
   controlGroup?: string | null;
+  /** A program of the system, which is started as it is: without a group, and with the agent's own limits. */
+  direct?: true;
   /** Stops the command as the time limit would. */
   signal?: AbortSignal;
   onOutput?: (chunk: Buffer) => void;
@@ -101,7 +103,8 @@ export function describeResult(result: CommandResult, timeoutMs: number): string
 }
 
 /** The command enters its group before it begins: nothing it starts can be outside. */
-function commandLine({ file, args, controlGroup }: CommandRequest): [string, string[]] {
+function commandLine({ file, args, controlGroup, direct }: CommandRequest): [string, string[]] {
+  if (direct) return [file, args];
   const enter = controlGroup ? '{ echo $$ > "$0/cgroup.procs"; } 2>/dev/null; ' : '';
   const limit = `ulimit -S -n ${OPEN_FILES} 2>/dev/null; `;
   return ['/bin/sh', ['-c', `${enter}${limit}exec "$@"`, controlGroup ?? 'sh', file, ...args]];

@@ -27,3 +27,7 @@ export async function placeOf(path: string): Promise<string> {
   const parent = await realpath(dirname(path)).catch(() => dirname(path));
   return join(parent, basename(path));
 }
+
+export function placesOf(paths: string[]): Promise<string[]> {
+  return Promise.all(paths.map(placeOf));
+}

@@ -20,9 +20,10 @@ import {
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { errorCode, syncDirectory } from '../state/durable-file.ts';
-import { mountPoints, placeOf } from '../state/mounts.ts';
+import { mountPoints, placeOf, placesOf } from '../state/mounts.ts';
 import { requireRemoved } from '../state/remove-tree.ts';
 import { StepFailure, messageOf } from '../errors.ts';
+import { describeLost, restoreExtended } from './extended-attributes.ts';
 import { type Attributes, type SnapshotIndex, type TreeEntry, attributesOf } from './snapshot.ts';
 
 const READ_SIZE = 1024 * 1024;
@@ -38,6 +39,9 @@ export async function restoreSnapshot(dir: string, index: SnapshotIndex): Promis
   const faults: string[] = [];
   const restorer = new TreeRestorer(join(dir, 'files'), await mountPoints(), faults);
   for (const { path, entry } of index.roots) await restorer.restoreRoot(path, entry);
+  // After the modes: an ACL and the group's bits of a mode are one.
+  if (index.extended)
+    await restoreExtended(index.extended, await rootsOf(index)).catch(() => undefined);
   if (faults.length > 0) {
     const more =
       faults.length > MAX_FAULTS_NAMED ? ` and ${faults.length - MAX_FAULTS_NAMED} more` : '';
@@ -45,6 +49,15 @@ export async function restoreSnapshot(dir: string, index: SnapshotIndex): Promis
       `not everything could be restored: ${faults.slice(0, MAX_FAULTS_NAMED).join('; ')}${more}`,
     );
   }
+}
+
+/** What is not as the snapshot holds it, as a sentence for the report; empty when all is. */
+export async function describeNotRestored(index: SnapshotIndex): Promise<string> {
+  return index.extended === undefined ? '' : describeLost(index.extended, await rootsOf(index));
+}
+
+function rootsOf(index: SnapshotIndex): Promise<string[]> {
+  return placesOf(index.roots.map(({ path }) => path));
 }
 
 class TreeRestorer {

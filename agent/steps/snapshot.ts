@@ -12,11 +12,12 @@ import {
   syncDirectory,
   writeDurable,
 } from '../state/durable-file.ts';
-import { mountPoints, placeOf } from '../state/mounts.ts';
+import { mountPoints, placeOf, placesOf } from '../state/mounts.ts';
 import { removeTree, requireRemoved } from '../state/remove-tree.ts';
 import { isDiskFull } from '../state/reserve.ts';
 import { NoSpace, requireRoom } from '../state/room.ts';
 import { StepFailure, messageOf } from '../errors.ts';
+import { type ExtendedAttributes, readExtended } from './extended-attributes.ts';
 
 export type TreeEntry =
   | { type: 'absent' }
@@ -54,6 +55,8 @@ export interface SnapshotIndex {
   format: 1;
   owner: SnapshotOwner;
   roots: { path: string; entry: TreeEntry }[];
+  /** `null`: nothing on this device can read them; missing: of an agent that did not look. */
+  extended?: ExtendedAttributes | null;
 }
 
 const INDEX = 'index.json';
@@ -80,7 +83,8 @@ export async function takeSnapshot(
       roots.push({ path, entry: await copier.copy(await placeOf(path)) });
     }
     await syncDirectory(blobs);
-    const index: SnapshotIndex = { format: 1, owner, roots };
+    const extended = await readExtended(await placesOf(paths));
+    const index: SnapshotIndex = { format: 1, owner, roots, extended };
     await writeDurable(join(dir, INDEX), JSON.stringify(index));
     await syncDirectory(join(dir, '..'));
   } catch (error) {

@@ -21,7 +21,7 @@ import { endLeftovers } from '../process/leftovers.ts';
 import { describeResult, runCommand } from '../process/run-command.ts';
 import { requireHealth } from '../steps/health.ts';
 import { describeIrreversible } from '../steps/irreversible.ts';
-import { restoreSnapshot } from '../steps/restore.ts';
+import { describeNotRestored, restoreSnapshot } from '../steps/restore.ts';
 import { readSnapshot } from '../steps/snapshot.ts';
 
 /** The snapshot could not be put back this time; the work stays open and is tried again. */
@@ -77,8 +77,14 @@ export async function verifyRestored(
   log: InstallLog,
 ): Promise<EndReport> {
   const reason = work.reason ?? 'Rolled back.';
-  const lost = await describeIrreversible(snapshotDir(parts.config.state_dir, work.run_id));
-  if (lost) log.line(lost);
+  const snapshot = snapshotDir(parts.config.state_dir, work.run_id);
+  const index = await readSnapshot(snapshot);
+  const losses = [
+    await describeIrreversible(snapshot),
+    index ? await describeNotRestored(index) : '',
+  ].filter(Boolean);
+  for (const line of losses) log.line(line);
+  const lost = losses.join(' ');
   const end = (error_message: string): EndReport => ({
     status: 'rolled_back',
     error_message: lost ? `${error_message} ${lost}` : error_message,

@@ -6,6 +6,8 @@ import { chmod, mkdir, readFile, rmdir, stat, symlink, writeFile } from 'node:fs
 import type { AddressInfo } from 'node:net';
 import { makeControlGroup, removeEmptyControlGroups } from '../../agent/process/control-group.ts';
 import { installationMark } from '../../agent/process/installation-mark.ts';
+import { SETFACL, SETFATTR, findProgram } from '../../dev/programs.ts';
+import { parseDump } from '../../agent/steps/extended-attributes.ts';
 import { waitFor } from '../../dev/wait-for.ts';
 import { agentProgram } from './support/agent-program.ts';
 import { DeviceServer } from './support/device-server.ts';
@@ -407,5 +409,85 @@ describe('agent: scripts, health and going back', () => {
         expect(await readFile(device.root('data/precious'), 'utf8')).to.equal('precious');
       });
     }
+  });
+
+  it('G38 names and attributes are read as getfattr writes them', () => {
+    const text = [
+      '# file: /opt/app/a\\012b\\134c',
+      'user.one=0x31',
+      'trusted.overlay.opaque=0x79',
+      '',
+      '# file: /opt/app/gr\u00c3\u00b6\u00c3\u009fe',
+      'security.capability=0x01',
+      '',
+      '# file: /opt/app/none',
+      'security.evm=0x02',
+      '',
+    ].join('\n');
+    expect(parseDump(text)).to.deep.equal({
+      '/opt/app/a\nb\\c': { 'user.one': '0x31' },
+      '/opt/app/gr\u00f6\u00dfe': { 'security.capability': '0x01' },
+    });
+  });
+
+  describe('where files have more than a mode', () => {
+    /** cap_net_bind_service, effective and permitted: capabilities(7). */
+    const CAPABILITY = '0x0100000200040000000000000000000000000000';
+
+    beforeEach(function () {
+      const missing = [SETFATTR, SETFACL].some((program) => findProgram(program) === null);
+      if (missing || process.getuid?.() !== 0) return this.skip();
+      on('setfattr', '-n', 'security.capability', '-v', CAPABILITY, device.root('app/bin/tool'));
+      on('setfacl', '-m', 'u:4711:rw,g::r', device.root('app/version.txt'));
+      on('setfacl', '-d', '-m', 'g:4711:rx', device.root('app/data'));
+      on('setfattr', '-n', 'user.origin', '-v', 'factory', device.root('app/data/settings.json'));
+      attributes = on('getfattr', '-R', '-d', '-m', '-', device.root('app'));
+    });
+
+    let attributes: string;
+    const on = (program: string, ...args: string[]) =>
+      execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+
+    /** A program of that name, ahead of the real one, that does this. */
+    async function instead(name: string, script: string): Promise<void> {
+      const folder = device.root('../programs');
+      await mkdir(folder, { recursive: true });
+      await writeFile(`${folder}/${name}`, `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+      device.prefix = ['env', `PATH=${folder}:${process.env['PATH']}`];
+    }
+
+    const CHANGES = [
+      'setfattr -x security.capability bin/tool',
+      'echo other > version.txt; setfacl -b version.txt',
+      'setfacl -b data; setfattr -n user.added -v x data',
+      'setfattr -n user.origin -v spoilt data/settings.json',
+    ].join('; ');
+
+    async function rolledBackWith(): Promise<string> {
+      pictureBefore = await device.picture();
+      await expectRolledBack(`cd "$OTA_ROOT/app"; ${CHANGES}; exit 1`);
+      return server.lastReport.error_message ?? '';
+    }
+
+    it('G38 capabilities, ACLs and attributes come back, and those that were added go', async () => {
+      const message = await rolledBackWith();
+      expect(on('getfattr', '-R', '-d', '-m', '-', device.root('app'))).to.equal(attributes);
+      expect(message).not.to.match(/not restored/i);
+    });
+
+    it('G38 what cannot be set is named in the report', async () => {
+      await instead(
+        'setfattr',
+        'case "$*" in *-h*) exit 1;; *) exec /usr/bin/setfattr "$@";; esac',
+      );
+      const message = await rolledBackWith();
+      expect(message).to.match(/Not restored: .*security\.capability of .*app\/bin\/tool/);
+      expect(message).to.match(/user\.added of .*app\/data/);
+    });
+
+    it('G38 where nothing can read them the report says so', async () => {
+      await instead('getfattr', 'echo "BusyBox: unrecognized option" >&2; exit 1');
+      expect(await rolledBackWith()).to.include('getfattr (package attr) is not installed');
+    });
   });
 });
