@@ -1,7 +1,7 @@
 import { ref, type Ref } from 'vue';
 import type { StreamEvent } from '../../backend/contract/admin-api.ts';
 import { toApiError } from './api-error.ts';
-import { streamUrl } from './http.ts';
+import { openTabStream, type StreamEventName, type TabStream, type Watched } from './tab-stream.ts';
 
 /**
  * `live`: changes arrive by themselves. `stale`: the stream is open and silent, not even heartbeats
@@ -23,8 +23,7 @@ export interface LiveUpdates {
 }
 
 export interface LiveUpdatesOptions {
-  /** Path of the event stream below the API's base. */
-  path: string;
+  watched: Watched;
   /** All changes of one animation frame together, in order. */
   onEvents(events: ChangeEvent[]): void;
   /** Fetches everything anew: after missed events, and again and again while polling. */
@@ -37,18 +36,24 @@ const OPEN_TIMEOUT_MS = 4_000;
 /** The server sends a heartbeat every 15 seconds; two that are missing are no accident. */
 const SILENCE_MS = 35_000;
 const REOPEN_MS = [1_000, 2_000, 5_000, 10_000, 15_000];
-const EVENT_NAMES = ['deployment', 'progress', 'device'] as const;
+/** A tab that nobody looks at lets its stream go after this time. */
+const HIDDEN_MS = 10_000;
 
 /**
- * Keeps a view up to date by the event stream, and by polling where there is none. The browser
- * reconnects by itself with `Last-Event-ID`; when it gives up (an answer other than 200) a new stream
- * is opened, which knows nothing of the past, so everything is fetched anew.
+ * Keeps a view up to date by the event stream that all tabs share, and by polling where there is none. The
+ * browser reconnects by itself with `Last-Event-ID`; when it gives up (an answer other than 200) a new
+ * stream is opened, which knows nothing of the past, so everything is fetched anew.
  */
 export function openLiveUpdates(options: LiveUpdatesOptions): LiveUpdates {
   const state = ref<LiveState>('connecting');
   const freshAt = ref<Date | null>(null);
-  let source: EventSource | null = null;
-  let missedEvents = false;
+  let stream: TabStream | null = null;
+  /** The browser has given up, or the stream is silent. */
+  let isDown = false;
+  /** What the next stream does not tell has to be fetched. */
+  let hasMissed = false;
+  /** The browser goes on from the last event by itself. */
+  let resumes = false;
   let failures = 0;
   let closed = false;
   let pollTimer: ReturnType<typeof setTimeout> | undefined;
@@ -56,6 +61,7 @@ export function openLiveUpdates(options: LiveUpdatesOptions): LiveUpdates {
   let frame = 0;
   let waiting: ChangeEvent[] = [];
   let silenceTimer: ReturnType<typeof setTimeout> | undefined;
+  let hiddenTimer: ReturnType<typeof setTimeout> | undefined;
 
   const openTimer = setTimeout(() => {
     if (state.value === 'connecting') startPolling();
@@ -78,9 +84,10 @@ export function openLiveUpdates(options: LiveUpdatesOptions): LiveUpdates {
 
   /** A connection may be dead without an end: a server that stands still, a cut network. */
   function doubt(): void {
-    source?.close();
+    isDown = true;
     if (state.value === 'live') state.value = 'stale';
-    missedEvents = true;
+    resumes = false;
+    hasMissed = true;
     startPolling();
     reopenLater();
   }
@@ -89,7 +96,7 @@ export function openLiveUpdates(options: LiveUpdatesOptions): LiveUpdates {
     const wait = REOPEN_MS[Math.min(failures, REOPEN_MS.length - 1)];
     failures += 1;
     clearTimeout(reopenTimer);
-    reopenTimer = setTimeout(open, wait);
+    reopenTimer = setTimeout(reopen, wait);
   }
 
   async function refresh(): Promise<boolean> {
@@ -128,59 +135,96 @@ export function openLiveUpdates(options: LiveUpdatesOptions): LiveUpdates {
     if (!closed && events.length > 0) options.onEvents(events);
   }
 
-  function open(): void {
-    source = new EventSource(streamUrl(options.path));
-    awaitNext();
-    source.addEventListener('open', () => {
-      failures = 0;
-      stopPolling();
-      state.value = 'live';
-      heard();
-      if (missedEvents) void refresh();
-      missedEvents = false;
-    });
-    source.addEventListener('error', () => {
-      if (closed) return;
-      clearTimeout(silenceTimer);
-      startPolling();
-      if (source?.readyState !== EventSource.CLOSED) return;
-      missedEvents = true;
-      reopenLater();
-    });
-    source.addEventListener('heartbeat', heard);
-    source.addEventListener('reset', () => {
-      heard();
+  function onOpen(isOld: boolean): void {
+    isDown = false;
+    failures = 0;
+    stopPolling();
+    state.value = 'live';
+    heard();
+    if (isOld || (hasMissed && !resumes)) void refresh();
+    // Whatever opens the next one, for whichever tab: what happens in between is not heard.
+    hasMissed = true;
+    resumes = false;
+  }
+
+  function onError(final: boolean): void {
+    if (closed) return;
+    clearTimeout(silenceTimer);
+    resumes = !final && (resumes || state.value === 'live');
+    hasMissed = true;
+    startPolling();
+    if (!final) return;
+    isDown = true;
+    reopenLater();
+  }
+
+  function onEvent(name: StreamEventName, data: string): void {
+    heard();
+    if (name === 'heartbeat') return;
+    const event = { type: name, ...JSON.parse(data) } as Exclude<
+      StreamEvent,
+      { type: 'heartbeat' }
+    >;
+    const { everything, detailed } = options.watched;
+    const concerns = event.deployment_id === detailed || event.deployment_id === null;
+    if (!concerns && !(everything && event.type !== 'device')) return;
+    if (event.type === 'reset') {
       void refresh();
-    });
-    for (const name of EVENT_NAMES) {
-      source.addEventListener(name, (message: MessageEvent<string>) => {
-        heard();
-        waiting.push({ type: name, ...JSON.parse(message.data) });
-        // A hidden tab gets no frames; it must not hoard what it misses.
-        if (document.hidden) deliver();
-        else if (frame === 0) frame = requestAnimationFrame(deliver);
-      });
+      return;
     }
+    waiting.push(event);
+    // A hidden tab gets no frames; it must not hoard what it misses.
+    if (document.hidden) deliver();
+    else if (frame === 0) frame = requestAnimationFrame(deliver);
+  }
+
+  function open(): void {
+    stream = openTabStream(options.watched, { onOpen, onError, onEvent });
+    awaitNext();
+  }
+
+  function reopen(): void {
+    awaitNext();
+    if (stream) stream.reopen();
+    else open();
   }
 
   function onReachable(): void {
-    if (source?.readyState !== EventSource.CLOSED) return;
+    if (!isDown) return;
     clearTimeout(reopenTimer);
-    open();
+    reopen();
+  }
+
+  /** What happens behind a tab that nobody sees is fetched when somebody does. */
+  function onVisibility(): void {
+    clearTimeout(hiddenTimer);
+    if (document.hidden) hiddenTimer = setTimeout(letGo, HIDDEN_MS);
+    else if (!stream) {
+      hasMissed = true;
+      open();
+    }
+  }
+
+  function letGo(): void {
+    stream?.close();
+    stream = null;
+    stopPolling();
+    clearTimeout(reopenTimer);
+    clearTimeout(silenceTimer);
   }
 
   function close(): void {
     closed = true;
-    stopPolling();
+    letGo();
     clearTimeout(openTimer);
-    clearTimeout(reopenTimer);
-    clearTimeout(silenceTimer);
+    clearTimeout(hiddenTimer);
     cancelAnimationFrame(frame);
     window.removeEventListener('online', onReachable);
-    source?.close();
+    document.removeEventListener('visibilitychange', onVisibility);
   }
 
   window.addEventListener('online', onReachable);
+  document.addEventListener('visibilitychange', onVisibility);
   open();
   return { state, freshAt, markFresh, close };
 }

@@ -51,7 +51,7 @@ export function useLiveDeployment(
       load();
       void loadFigures();
       live.value = openLiveUpdates({
-        path: `/deployments/${encodeURIComponent(id)}/stream`,
+        watched: { everything: false, detailed: id },
         onEvents(events) {
           const headChanged = store.apply(events);
           if (headChanged) headLater();

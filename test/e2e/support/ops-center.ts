@@ -12,6 +12,8 @@ import { insertDevices, type DeviceSeed } from '../../support/seed.ts';
 export const PACKAGE_ROOT = path.resolve(import.meta.dirname, '../../..');
 export const PAGE_ROOT = '/admin/edge/ota';
 
+const METRICS_TOKEN = 'scraper-token-for-tests';
+
 export interface PageOptions {
   /** Default 1360 × 900. */
   width?: number;
@@ -59,6 +61,7 @@ export class OpsCenter {
       pluginConfig: { poll_interval_seconds: 1, allow_insecure_loopback_packages: true, ...config },
       // Devices of a test send no heartbeats; they stay online for its time.
       heartbeatSeconds: 3_600,
+      metricsToken: METRICS_TOKEN,
     };
     const host = await startTestHost(settings, prepare);
     return new OpsCenter(host, await launchChromium(chromium));
@@ -105,6 +108,12 @@ export class OpsCenter {
     const answer = method === 'GET' ? await agent.get(url) : await agent.post(url).send(body ?? {});
     if (answer.status >= 400) throw new Error(`${method} ${path} → ${answer.text}`);
     return answer.body as T;
+  }
+
+  /** A figure without labels, as a scraper reads it. */
+  async metric(name: string): Promise<number> {
+    const { text } = await this.host.as(METRICS_TOKEN).get('/metrics').expect(200);
+    return Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
   }
 
   /** Ends the profiles of the last test. */
