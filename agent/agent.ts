@@ -34,7 +34,7 @@ export async function runForEver(
   let failures = 0;
   while (!stopping.aborted) {
     try {
-      const { changes } = parts.registration;
+      const { replaced } = parts.registration;
       const result = await runCycleSafely(parts);
       const fine = !('why' in result) || result.kind === 'deferred';
       failures = fine ? 0 : failures + 1;
@@ -53,7 +53,7 @@ export async function runForEver(
       if ('why' in result) logger.warn(`${result.kind}: ${result.why}`);
       logger.debug({ result: result.kind, seconds: delay / 1000 }, 'waiting for the next poll');
       await onCycle(result, new Date(Date.now() + delay));
-      await untilNextPoll(delay, changes, parts);
+      await untilNextPoll(delay, replaced, parts);
     } catch (error) {
       if (!(error instanceof AgentStopping) || error instanceof AgentHandingOver) throw error;
     }
@@ -63,19 +63,14 @@ export async function runForEver(
 /** Waits, but not once the device has been registered again: what kept the server from answering may be over. */
 async function untilNextPoll(
   delay: number,
-  changes: number,
-  { registration, outbox, stopping }: AgentParts,
+  replaced: AbortSignal,
+  { outbox, stopping }: AgentParts,
 ): Promise<void> {
-  const changed = new AbortController();
-  const ignore = registration.onChange(() => changed.abort());
-  if (registration.changes !== changes) changed.abort();
   try {
-    await pause(delay, AbortSignal.any([stopping, changed.signal]));
+    await pause(delay, AbortSignal.any([stopping, replaced]));
   } catch (error) {
-    if (!changed.signal.aborted || stopping.aborted) throw error;
+    if (!replaced.aborted || stopping.aborted) throw error;
     outbox.hurry();
-  } finally {
-    ignore();
   }
 }
 

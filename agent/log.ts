@@ -3,9 +3,10 @@ import { type DestinationStream, type Logger, destination, pino } from 'pino';
 import { messageOf } from './errors.ts';
 import { isJournal, priorityMark } from './process/journal-stream.ts';
 
-export function createLogger(level: string): Logger {
+/** At `info` until the configuration is known. */
+export function createLogger(): Logger {
   const stderr = destination({ fd: 2, sync: true });
-  return pino({ name: 'ota-agent', level }, isJournal() ? withPriorities(stderr) : stderr);
+  return pino({ name: 'ota-agent' }, isJournal() ? withPriorities(stderr) : stderr);
 }
 
 /** What nobody expected, in one line; where it happened is for whoever looks for that. */

@@ -124,14 +124,14 @@ async function command(
   action: (config: AgentConfig, logger: Logger) => Promise<ExitCode>,
 ): Promise<void> {
   const { config: path } = program.opts<{ config: string }>();
-  let logger = createLogger('info');
+  const logger = createLogger();
   process.on('uncaughtException', (error) => {
     logFault(logger, error, 'unexpected fault');
     process.exit(EXIT.unexpected);
   });
   try {
     const config = await loadConfig(path);
-    logger = createLogger(config.log_level);
+    logger.level = config.log_level;
     process.exitCode = await action(config, logger);
   } catch (error) {
     if (error instanceof UsageError) {

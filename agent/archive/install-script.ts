@@ -3,7 +3,7 @@ import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StepFailure } from '../errors.ts';
 import { errorCode } from '../state/durable-file.ts';
-import { headOf } from './head.ts';
+import { headOf } from '../state/file-head.ts';
 
 const CARRIAGE_RETURN = 0x0d;
 const LINE_FEED = 0x0a;

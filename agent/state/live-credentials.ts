@@ -10,8 +10,7 @@ const LOOK_EVERY_MS = 2_000;
 
 export class LiveCredentials {
   #current: Credentials;
-  #changes = 0;
-  readonly #listeners = new Set<() => void>();
+  #replaced = new AbortController();
   readonly #path: string;
 
   /**
@@ -38,15 +37,9 @@ export class LiveCredentials {
     return this.#current;
   }
 
-  /** How often they have changed. */
-  get changes(): number {
-    return this.#changes;
-  }
-
-  /** @returns takes the listener away again */
-  onChange(listener: () => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+  /** Aborted when the current ones are replaced. */
+  get replaced(): AbortSignal {
+    return this.#replaced.signal;
   }
 
   close(): void {
@@ -56,9 +49,10 @@ export class LiveCredentials {
   #replace(next: Credentials, logger: Logger): void {
     if (isDeepStrictEqual(next, this.#current)) return;
     this.#current = next;
-    this.#changes += 1;
     const { device_id: device, server_url: server } = next;
     logger.info({ device, server }, 'the device was registered again; going on as that');
-    for (const listener of this.#listeners) listener();
+    const before = this.#replaced;
+    this.#replaced = new AbortController();
+    before.abort();
   }
 }

@@ -1,6 +1,7 @@
 /** Where something is mounted: what is below belongs to somebody else, and a mount point cannot be renamed over. */
 import { readFile, realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { withoutOctalEscapes } from '../octal-escapes.ts';
 
 /** Without symbolic links on the way; empty where the kernel does not tell. */
 export async function mountPoints(): Promise<string[]> {
@@ -15,10 +16,7 @@ export async function mountPoints(): Promise<string[]> {
 export function mountPointsIn(mountinfo: string): string[] {
   return mountinfo.split('\n').flatMap((line) => {
     const point = line.split(' ')[4];
-    const plain = point?.replace(/\\([0-7]{3})/g, (_all, octal: string) =>
-      String.fromCharCode(Number.parseInt(octal, 8)),
-    );
-    return plain ? [plain] : [];
+    return point ? [withoutOctalEscapes(point)] : [];
   });
 }
 

@@ -9,16 +9,19 @@ import { messageOf } from '../errors.ts';
 import { errorCode } from './durable-file.ts';
 import { mountPoints, placeOf } from './mounts.ts';
 
-/** @returns what could not be removed, and why; empty when all is gone */
-export async function removeTree(path: string): Promise<string[]> {
+/**
+ * @param mounts for whoever removes many and has read them already
+ * @returns what could not be removed, and why; empty when all is gone
+ */
+export async function removeTree(path: string, mounts?: string[]): Promise<string[]> {
   const faults: string[] = [];
-  await remove(await placeOf(path), await mountPoints(), faults);
+  await remove(await placeOf(path), mounts ?? (await mountPoints()), faults);
   return faults;
 }
 
 /** @throws Error naming what is in the way */
-export async function requireRemoved(path: string): Promise<void> {
-  const faults = await removeTree(path);
+export async function requireRemoved(path: string, mounts?: string[]): Promise<void> {
+  const faults = await removeTree(path, mounts);
   if (faults.length > 0) throw new Error(faults.slice(0, 3).join('; '));
 }
 

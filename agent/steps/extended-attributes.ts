@@ -5,6 +5,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { messageOf } from '../errors.ts';
+import { withoutOctalEscapes } from '../octal-escapes.ts';
 
 const run = promisify(execFile);
 const OUTPUT_LIMIT_BYTES = 256 * 1024 * 1024;
@@ -123,8 +124,5 @@ export function parseDump(text: string): ExtendedAttributes {
 }
 
 function plain(text: string): string {
-  const bytes = text.replace(/\\([0-7]{3})/g, (_all, octal: string) =>
-    String.fromCharCode(Number.parseInt(octal, 8)),
-  );
-  return Buffer.from(bytes, 'latin1').toString();
+  return Buffer.from(withoutOctalEscapes(text), 'latin1').toString();
 }

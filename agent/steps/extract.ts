@@ -11,7 +11,7 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { type ReadEntry, Unpack } from 'tar';
-import { requireGzip } from '../archive/formats.ts';
+import { isDecompressedByLibrary, refuseOtherFormats } from '../archive/formats.ts';
 import { headerFault } from '../archive/headers.ts';
 import { requireInstallScript } from '../archive/install-script.ts';
 import { ArchiveRules, kindFault, refusal } from '../archive/rules.ts';
@@ -24,8 +24,6 @@ import { StepFailure, messageOf } from '../errors.ts';
 
 /** Small packages of very repetitive content are no bombs. */
 const RATIO_FLOOR_BYTES = 16 * 1024 * 1024;
-/** gzip and zstd. */
-const COMPRESSED = ['1f8b', '28b52ffd'].map((hex) => Buffer.from(hex, 'hex'));
 const MAGIC_BYTES = 4;
 /** Header blocks that lie across two pieces are decoded by halves. */
 const PIECE_BYTES = 256 * 1024;
@@ -47,7 +45,7 @@ export async function extractPackage(job: ExtractRequest): Promise<void> {
   try {
     await requireRemoved(job.target);
     await mkdir(job.target, { recursive: true, mode: 0o700 });
-    await requireGzip(job.file);
+    await refuseOtherFormats(job.file);
     await unpack(job);
     await requireInstallScript(job.target);
   } catch (error) {
@@ -149,8 +147,8 @@ async function unpack(job: ExtractRequest): Promise<void> {
  * looks so reaches it: a tar archive begins with a file name, never with these bytes.
  */
 function refuseCompressed(head: Buffer): Buffer {
-  const twice = COMPRESSED.some((magic) => head.subarray(0, magic.length).equals(magic));
-  if (twice) throw new StepFailure('The package is compressed more than once: refused.');
+  if (isDecompressedByLibrary(head))
+    throw new StepFailure('The package is compressed more than once: refused.');
   return head.subarray(0, MAGIC_BYTES);
 }
 

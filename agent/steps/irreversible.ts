@@ -3,9 +3,10 @@
  * runs: a line each in the file named by `OTA_IRREVERSIBLE`. The file lies in the snapshot's folder and
  * lives exactly as long as the way back does.
  */
-import { lstat, open } from 'node:fs/promises';
+import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorCode } from '../state/durable-file.ts';
+import { headOf } from '../state/file-head.ts';
 import { plainText } from '../process/limited-output.ts';
 
 /** The environment variable that tells the script where to declare. */
@@ -30,13 +31,7 @@ async function firstBytes(path: string): Promise<string> {
   try {
     // A script may have put anything there; a pipe would never end.
     if (!(await lstat(path)).isFile()) return '';
-    const handle = await open(path, 'r');
-    try {
-      const { buffer, bytesRead } = await handle.read(Buffer.alloc(MAX_BYTES), 0, MAX_BYTES, 0);
-      return plainText(buffer.subarray(0, bytesRead));
-    } finally {
-      await handle.close();
-    }
+    return plainText(await headOf(path, MAX_BYTES));
   } catch (error) {
     if (errorCode(error) === 'ENOENT') return '';
     throw error;

@@ -78,7 +78,7 @@ class TreeRestorer {
       const parent = dirname(path);
       if (entry.type === 'absent') {
         if ((await statOf(path)) === null) return;
-        await requireRemoved(path);
+        await requireRemoved(path, this.#mounts);
       } else {
         await this.#restore(path, entry);
       }
@@ -131,7 +131,7 @@ class TreeRestorer {
       await lchown(beside, entry.uid, entry.gid);
       await lutimes(beside, entry.mtime / 1000, entry.mtime / 1000);
     }
-    if (found?.isDirectory()) await requireRemoved(path);
+    if (found?.isDirectory()) await requireRemoved(path, this.#mounts);
     await rename(beside, path);
   }
 
@@ -156,7 +156,7 @@ class TreeRestorer {
     if (!found?.isDirectory()) await mkdir(path, { mode: 0o700 });
     for (const name of await readdir(path)) {
       if (!Object.hasOwn(entry.children, name)) {
-        await this.#guard(join(path, name), () => requireRemoved(join(path, name)));
+        await this.#guard(join(path, name), () => requireRemoved(join(path, name), this.#mounts));
       }
     }
     for (const [name, child] of Object.entries(entry.children)) {

@@ -49,7 +49,7 @@ export interface RolloutFigures extends GateFigures {
   status: DeploymentStatus;
   strategy: RolloutStrategy;
   policy: Pick<RolloutPolicy, 'failure_threshold_percent' | 'failure_min_devices'>;
-  /** A retry is at work: some of what counts as failed waits to be taken up again. */
+  /** A retry is in progress: some targets that count as failed are still to be retried. */
   isRetrying: boolean;
   /** In order of their numbers. */
   batches: BatchProgress[];
@@ -60,7 +60,7 @@ export interface RolloutFigures extends GateFigures {
  * - `pause`: the failure threshold is exceeded;
  * - `finish`: every target is at an end state;
  * - `release`: this batch is due (asked for, or a rolling one whose predecessor has ended);
- * - `wait`: for devices, for an admin, or for a retry that has not taken up all it is to.
+ * - `wait`: for devices, for an admin, or for a retry that has not finished.
  */
 export type NextStep =
   | { kind: 'pause' }

@@ -36,7 +36,7 @@ export interface Deployment {
   startedAt: Date | null;
   /** The latest resume or retry; pickup times count from here at the earliest. */
   resumedAt: Date | null;
-  /** What had failed by then is being taken up again, in pieces; `null`: no retry is at work. */
+  /** Targets that had failed by then are being retried, in pieces; `null`: no retry is in progress. */
   retryFailedBefore: Date | null;
   completedAt: Date | null;
   createdAt: Date;

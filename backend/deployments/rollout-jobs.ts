@@ -11,7 +11,7 @@ export interface RolloutJobs {
   passGate(deploymentId: string): Promise<void>;
   /** Targets of a cancelled deployment are still to be skipped. */
   skipPending(deploymentId: string): Promise<void>;
-  /** A retry has failed targets left to take up again. */
+  /** Failed targets of a retry are still to be retried. */
   retryFailed(deploymentId: string): Promise<void>;
   startAt(deploymentId: string, at: Date): Promise<void>;
 }

@@ -123,9 +123,9 @@ export class RolloutService {
     }
   }
 
-  /** Goes on with a retry of many. */
+  /** Resumes a retry of many devices. */
   retryFailed(deploymentId: string): Promise<void> {
-    return this.#recovery.continueRetry(deploymentId);
+    return this.#recovery.resumeRetry(deploymentId);
   }
 
   /**

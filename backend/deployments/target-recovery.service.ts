@@ -13,7 +13,7 @@ import {
   type LockedDeployment,
 } from './deployment-lock.service.ts';
 import { counterMoves } from './counter-moves.ts';
-import type { DeploymentRepository } from './deployment.ports.ts';
+import type { DeploymentChange, DeploymentRepository } from './deployment.ports.ts';
 import { allowedActions, isAllowed, stateAfter } from './deployment.states.ts';
 import { sumBreakdowns, type Deployment, type Target } from './deployment.types.ts';
 import { situationOf } from './deployment.views.ts';
@@ -27,7 +27,7 @@ import {
 } from './target.ports.ts';
 import { GONE_WORDS, type GoneReason } from './target.states.ts';
 
-/** Targets that one transaction of a retry takes up: reports and other deployments wait for it. */
+/** Targets that one transaction retries: reports and other deployments wait for it. */
 const RETRIED_AT_ONCE = 5_000;
 
 /** What an admin does about single devices: trying the failed ones again, and asking one to go back. */
@@ -57,7 +57,7 @@ export class TargetRecovery {
    * Takes failed targets and those that went back by themselves up again with a new attempt: all of
    * them, or the named ones (which an admin may also have asked to go back). Devices that completed a
    * newer deployment since are left alone: a new version is never followed by an old one. Answers how
-   * many; of a large fleet some are taken up later, by {@link continueRetry}, and devices that are then left
+   * many; of a large fleet some are retried later, by {@link resumeRetry}, and devices that are then left
    * alone are counted, too. Throws `not_found`, `invalid_state` when none can be retried.
    */
   async retry(admin: AdminCaller, id: string, deviceIds: string[] | null): Promise<number> {
@@ -82,17 +82,18 @@ export class TargetRecovery {
 
         deployment.status = stateAfter('retry', deployment.status);
         if (rest > 0) deployment.retryFailedBefore = tx.now;
-        await this.#deployments.update(tx, deployment.id, {
+        const change = {
           status: deployment.status,
           completedAt: null,
           // Time to be picked up counts anew.
           resumedAt: tx.now,
           retryFailedBefore: deployment.retryFailedBefore,
-        });
+        };
         await this.#lock.tell(locked, 'retried', actorOf(admin), { devices: retried + rest });
         if (deployment.retryFailedBefore === null) {
-          await this.#settleRetry(locked);
+          await this.#finishRetry(locked, change);
         } else {
+          await this.#deployments.update(tx, id, change);
           this.#steps.handOver(afterCommit, id, (jobs) => jobs.retryFailed(id));
         }
         return retried + rest;
@@ -102,10 +103,10 @@ export class TargetRecovery {
   }
 
   /**
-   * Takes up what a retry of all left, in pieces that leave room for reports in between. Until it is
-   * through, the deployment takes no step: what still waits to be taken up counts as failed.
+   * Retries what a retry of all left, in pieces that leave room for reports in between. Until it has
+   * finished, the deployment takes no step: targets that are still to be retried count as failed.
    */
-  async continueRetry(id: string): Promise<void> {
+  async resumeRetry(id: string): Promise<void> {
     for (let from: RetryPlace | null = RETRY_START; from;) {
       const place: RetryPlace = from;
       from = await this.#lock.hold(
@@ -119,8 +120,7 @@ export class TargetRecovery {
           const { next } = await this.#targets.retryFailed(tx, id, before, place, RETRIED_AT_ONCE);
           if (next) return next;
           deployment.retryFailedBefore = null;
-          await this.#deployments.update(tx, id, { retryFailedBefore: null });
-          await this.#settleRetry(locked);
+          await this.#finishRetry(locked, { retryFailedBefore: null });
           return null;
         },
         { withNewer: true, limits: LIMITS.jobs },
@@ -128,7 +128,7 @@ export class TargetRecovery {
     }
   }
 
-  /** As many as one transaction takes up, and how many it leaves: as many as are counted as failed then. */
+  /** Retries as many as one transaction may; `rest` is what still counts as failed, if any are left. */
   async #retryFailed(
     tx: Transaction,
     deployment: Deployment,
@@ -141,19 +141,26 @@ export class TargetRecovery {
       RETRIED_AT_ONCE,
     );
     if (!next) return { retried, rest: 0 };
-    const batches = await this.#deployments.batchesOf(tx, deployment.id);
-    return { retried, rest: situationOf(deployment, batches).failed };
+    return { retried, rest: await this.#failuresOf(tx, deployment) };
   }
 
-  /** What is taken up again has not failed, and is not accepted as such any more; the rollout goes on. */
-  async #settleRetry({ tx, deployment, afterCommit }: LockedDeployment): Promise<void> {
-    const batches = await this.#deployments.batchesOf(tx, deployment.id);
-    const failures = countFailures(figuresOf(deployment, batches));
+  /** Retried targets are no accepted failures any more, and the rollout takes its next step. */
+  async #finishRetry(
+    { tx, deployment, afterCommit }: LockedDeployment,
+    change: DeploymentChange,
+  ): Promise<void> {
+    const failures = await this.#failuresOf(tx, deployment);
     deployment.acceptedFailures = Math.min(deployment.acceptedFailures, failures);
     await this.#deployments.update(tx, deployment.id, {
+      ...change,
       acceptedFailures: deployment.acceptedFailures,
     });
     await this.#steps.takeNext(tx, deployment, afterCommit);
+  }
+
+  async #failuresOf(tx: Transaction, deployment: Deployment): Promise<number> {
+    const batches = await this.#deployments.batchesOf(tx, deployment.id);
+    return countFailures(figuresOf(deployment, batches));
   }
 
   /**

@@ -71,7 +71,7 @@ export interface TargetRepository {
   whyGone(tx: Transaction, key: TargetKey): Promise<GoneReason | null>;
 }
 
-/** A retry takes up targets of one status after the other, each in the order of their positions. */
+/** A retry covers targets of one status after the other, each in the order of their positions. */
 export interface RetryPlace {
   status: 'failed' | 'rolled_back';
   /** Targets behind this position are still to be looked at. */

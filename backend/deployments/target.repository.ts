@@ -39,7 +39,7 @@ const SAVED_COLUMNS = {
 const IS_OPEN = `(t.status IN ('pending', 'downloading', 'installing', 'verifying')
            OR t.rollback_version IS NOT NULL)`;
 
-/** Which targets `t` a retry of all takes up that was asked for at `:before`. */
+/** Which targets `t` a retry of all covers that was requested at `:before`. */
 const IS_TO_BE_RETRIED = `t.position > :after AND NOT t.rolled_back_on_request
            AND (t.completed_at <= :before OR t.completed_at IS NULL) AND ${MAY_BE_RETRIED}`;
 

@@ -29,10 +29,10 @@ describe('agent: registered again while it runs', () => {
 
   /** An agent whose token the server has just refused. */
   async function refused() {
-    await put(JSON.stringify({ ...(await credentials()), auth_token: 'withdrawn' }));
+    await put(JSON.stringify({ ...(await credentials()), auth_token: 'revoked' }));
     let polls = 0;
     server.intercept = (request, response) => {
-      if (request.headers.authorization !== 'Bearer withdrawn') return false;
+      if (request.headers.authorization !== 'Bearer revoked') return false;
       if (request.url?.includes('/check-update')) polls += 1;
       return refuse(401, 'unauthenticated')(request, response);
     };

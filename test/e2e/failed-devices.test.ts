@@ -71,7 +71,7 @@ describe('page: devices that failed', function () {
   });
 
   it('is rolled back over a newer deployment only when that is said and wanted', async () => {
-    const [device] = await ops.addDevices(1, { namePrefix: 'overtaken' });
+    const [device] = await ops.addDevices(1, { namePrefix: 'superseded' });
     const ids: string[] = [];
     for (const version of ['v2.1.0', 'v2.2.0']) {
       const { deployment_id: id } = await createDeployment(ops, {

@@ -215,14 +215,14 @@ describe('next step of a deployment', () => {
       { kind: 'finish', status: 'completed' },
     ],
     [
-      'a retry at work: failures that it has not taken up yet pause nothing',
+      'a retry in progress: failures that are still to be retried pause nothing',
       figures([batch(1, 'released', { completed: 3, failed: 2, pending: 15 })], {
         isRetrying: true,
       }),
       { kind: 'wait' },
     ],
     [
-      'a retry at work: no end',
+      'a retry in progress: no end',
       figures([batch(1, 'released', { failed: 5 })], { isRetrying: true }),
       { kind: 'wait' },
     ],
