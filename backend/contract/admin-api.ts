@@ -143,10 +143,11 @@ export interface BatchView {
 }
 
 /**
- * Where a deployment stands: `not_started`, `rolling_out`, `awaiting_expansion` (a canary whose rest
- * waits for `expand`), `ended`.
+ * Where a deployment stands: `not_started`, `rolling_out`, `canary_running` (a canary whose released devices have
+ * not all finished), `awaiting_expansion` (they have, and the rest waits for `expand`), `ended`.
  */
-export type DeploymentPhase = 'not_started' | 'rolling_out' | 'awaiting_expansion' | 'ended';
+export type DeploymentPhase =
+  'not_started' | 'rolling_out' | 'canary_running' | 'awaiting_expansion' | 'ended';
 
 /** `GET /deployments/:id` and the answer of every action on a deployment. */
 export interface DeploymentDetail extends DeploymentSummary {

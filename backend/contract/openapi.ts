@@ -475,10 +475,11 @@ export interface components {
       pagination: components['schemas']['Pagination'];
     };
     /**
-     * @description Where a deployment stands: `not_started`, `rolling_out`, `awaiting_expansion` (a canary whose rest waits for `expand`), `ended`.
+     * @description Where a deployment stands: `not_started`, `rolling_out`, `canary_running` (a canary whose released devices have not all finished), `awaiting_expansion` (they have, and the rest waits for `expand`), `ended`.
      * @enum {string}
      */
-    DeploymentPhase: 'not_started' | 'rolling_out' | 'awaiting_expansion' | 'ended';
+    DeploymentPhase:
+      'not_started' | 'rolling_out' | 'canary_running' | 'awaiting_expansion' | 'ended';
     DeploymentPreview: {
       /** @description Devices that would get the update. */
       matching_devices: components['schemas']['Count'];

@@ -114,10 +114,15 @@ function batchState(batch: Batch): BatchState {
   return batch.releaseRequestedAt ? 'releasing' : 'planned';
 }
 
-/** A canary waits for its expansion as long as a rest is neither released nor asked for. */
+/**
+ * A canary that has a rest runs until every target of what was released, or is about to be, has finished, and
+ * then waits to be expanded (CONTRACT section 3).
+ */
 function phaseOf(deployment: Deployment, batches: Batch[]): DeploymentPhase {
   if (deployment.status === 'pending') return 'not_started';
   if (deployment.status !== 'in_progress' && deployment.status !== 'paused') return 'ended';
-  const restWaits = batches.some((batch) => batch.number > 1 && batch.releaseRequestedAt === null);
-  return deployment.strategy === 'canary' && restWaits ? 'awaiting_expansion' : 'rolling_out';
+  const requested = batches.filter((batch) => batch.releaseRequestedAt !== null);
+  if (deployment.strategy !== 'canary' || requested.length === batches.length) return 'rolling_out';
+  const hasFinished = requested.every((batch) => unfinishedTargets(batch.breakdown) === 0);
+  return hasFinished ? 'awaiting_expansion' : 'canary_running';
 }

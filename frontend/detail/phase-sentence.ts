@@ -17,7 +17,6 @@ export function phaseSentence(
 ): PhaseSentence {
   const t = texts.detail.now;
   const { progress, total_devices: total } = detail;
-  const unreleased = total - detail.released_devices;
   switch (detail.status) {
     case 'pending':
       return {
@@ -27,7 +26,12 @@ export function phaseSentence(
       };
     case 'in_progress':
       if (detail.phase === 'awaiting_expansion') {
-        return { tone: 'info', icon: 'expand', text: t.awaitingExpansion(unreleased) };
+        const { completed, failed, rolled_back: rolledBack } = progress;
+        return {
+          tone: canaryProved(detail) ? 'info' : 'warning',
+          icon: canaryProved(detail) ? 'expand' : 'alert',
+          text: t.awaitingExpansion(completed, failed + rolledBack, waitingFor(detail)),
+        };
       }
       return { tone: 'info', icon: 'progress', text: progressWords(detail) };
     case 'paused':
@@ -54,16 +58,27 @@ export function phaseSentence(
   }
 }
 
-function progressWords({
-  progress,
-  rollout_strategy,
-  batches,
-  ...detail
-}: DeploymentDetail): string {
+/** Whether a canary has shown that the update works: some devices completed, and none failed. */
+export function canaryProved({ progress }: Pick<DeploymentDetail, 'progress'>): boolean {
+  return progress.completed > 0 && progress.failed === 0 && progress.rolled_back === 0;
+}
+
+/** Devices that an expansion would still update; some of those not released may be skipped already. */
+function waitingFor({ batches }: Pick<DeploymentDetail, 'batches'>): number {
+  return batches
+    .filter(({ state }) => state === 'planned')
+    .reduce((sum, { status_breakdown: { pending } }) => sum + pending, 0);
+}
+
+function progressWords(detail: DeploymentDetail): string {
   const t = texts.detail.now;
-  const { pending: waiting, in_progress: working } = progress;
-  const unreleased = detail.total_devices - detail.released_devices;
-  if (rollout_strategy === 'canary' && unreleased > 0) return t.canaryRunning(unreleased);
+  const { progress, rollout_strategy, batches } = detail;
+  const { pending, in_progress: working } = progress;
+  if (detail.phase === 'canary_running') {
+    const rest = waitingFor(detail);
+    return t.canaryRunning(working, pending - rest, rest);
+  }
+  const waiting = pending;
   const running = batches.find(({ state }) => state === 'running' || state === 'releasing');
   return running && rollout_strategy === 'rolling' && batches.length > 1
     ? t.rollingBatch(running.number, batches.length, waiting, working)

@@ -53,13 +53,15 @@ export function describeAction(
       };
     case 'expand': {
       const unsuccessful = progress.failed + progress.rolled_back;
-      const unreleased = total - detail.released_devices;
-      const open = progress.in_progress + Math.max(0, progress.pending - unreleased);
+      const waiting = detail.batches
+        .filter(({ state }) => state !== 'planned')
+        .reduce((sum, { status_breakdown: { pending } }) => sum + pending, 0);
+      const open = progress.in_progress + waiting;
       return {
         sentences: [t.expand.body(detail.released_devices, total)],
         warnings: [
           ...(unsuccessful > 0 ? [t.expand.failed(unsuccessful)] : []),
-          ...(open > 0 ? [t.expand.working(open)] : []),
+          ...(open > 0 ? [t.expand.early(open)] : []),
         ],
         button: t.expand.button(adds),
       };

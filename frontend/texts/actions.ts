@@ -70,9 +70,9 @@ export const confirm = {
     adds: (count: number) =>
       `Releases the update to ${plural(count, 'more device', 'more devices')}.`,
     addsNone: 'This adds no device; choose a higher percentage.',
-    failed: (count: number) => `${devices(count)} of the canary failed or went back.`,
-    working: (count: number) =>
-      `${devices(count)} of the canary ${count === 1 ? 'is' : 'are'} not done yet.`,
+    failed: (count: number) => `${devices(count)} of the canary failed or rolled back.`,
+    early: (count: number) =>
+      `This is early: ${devices(count)} of the canary ${count === 1 ? 'has' : 'have'} not finished yet.`,
     button: (count: number) => `Expand to ${plural(count, 'more device', 'more devices')}`,
   },
   retry: {

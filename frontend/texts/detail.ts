@@ -22,10 +22,18 @@ export const detail = {
       `${devices(working)} at work, ${number.format(waiting)} waiting.`,
     rollingBatch: (index: number, batches: number, waiting: number, working: number) =>
       `Batch ${number.format(index)} of ${number.format(batches)} is running: ${devices(working)} at work, ${number.format(waiting)} waiting.`,
-    awaitingExpansion: (rest: number) =>
-      `The canary is done. Look at its results, then expand to the other ${devices(rest)}.`,
-    canaryRunning: (rest: number) =>
-      `The canary is running. ${plural(rest, 'device waits', 'devices wait')} until you expand.`,
+    awaitingExpansion: (completed: number, unsuccessful: number, rest: number) => {
+      const results = [
+        `${number.format(completed)} updated`,
+        ...(unsuccessful > 0 ? [`${number.format(unsuccessful)} failed or rolled back`] : []),
+      ].join(', ');
+      const advice = unsuccessful > 0 ? 'Look at the errors before you' : 'You can now';
+      return completed + unsuccessful === 0
+        ? `The canary has finished without updating a device, so it proves nothing yet. ${plural(rest, 'device waits', 'devices wait')} until you expand.`
+        : `The canary has finished: ${results}. ${advice} expand to the other ${devices(rest)}.`;
+    },
+    canaryRunning: (working: number, waiting: number, rest: number) =>
+      `The canary is running: ${devices(working)} updating, ${number.format(waiting)} waiting. The other ${devices(rest)} wait until you expand.`,
     pausedAdmin: 'Paused by hand. Devices at work finish; nothing new is offered until you resume.',
     pausedThreshold: (failed: number, percent: string) =>
       `Stopped by the failure threshold: ${devices(failed)} failed, more than ${percent} of those that ended. Look at the errors, then resume or cancel.`,

@@ -83,6 +83,32 @@ describe('rollout strategies', () => {
       }
     });
 
+    it('G40 is running until its last released device has finished, however that finished', async () => {
+      const fleet = await openFleet(stage, 10);
+      const { deployment_id: id } = await fleet.create({
+        rollout_strategy: 'canary',
+        rollout_percentage: 30,
+        policy: { failure_threshold_percent: null },
+      });
+      const phase = async () => (await fleet.detail(id)).phase;
+      expect(await phase()).to.equal('not_started');
+      const started = await fleet.act(id, 'start');
+      expect(started.phase).to.equal('canary_running');
+      await fleet.untilReleased(id, 3);
+      const [first, second, third] = await fleet.batch(id, 1);
+      expect(await phase()).to.equal('canary_running');
+      await fleet.reports(first!, id, 'completed');
+      await fleet.reports(second!, id, 'failed');
+      expect(await phase()).to.equal('canary_running');
+      await fleet.act(id, 'pause');
+      expect(await phase()).to.equal('canary_running');
+      await fleet.act(id, 'resume');
+      await fleet.reports(third!, id, 'downloading', 'rolled_back');
+      expect(await phase()).to.equal('awaiting_expansion');
+      await fleet.act(id, 'retry', { device_ids: [second!.id] });
+      expect(await phase()).to.equal('canary_running');
+    });
+
     it('grows to 50, then to 100 percent, and completes with the last device', async () => {
       const fleet = await openFleet(stage, 10);
       const id = await fleet.roll({ rollout_strategy: 'canary', rollout_percentage: 20 });
@@ -90,7 +116,7 @@ describe('rollout strategies', () => {
 
       await fleet.act(id, 'expand', { percentage: 50 });
       const half = await fleet.untilReleased(id, 5);
-      expect(half.phase).to.equal('awaiting_expansion');
+      expect(half.phase).to.equal('canary_running');
       expect(sizes(half.batches)).to.deep.equal([2, 3, 5]);
       expect(half.batches.map((batch) => batch.state)).to.deep.equal([
         'ended',
@@ -100,6 +126,7 @@ describe('rollout strategies', () => {
       const second = await fleet.batch(id, 2);
       expect(await fleet.offered(second[0]!)).to.equal(id);
       await fleet.all(second, id, 'completed');
+      expect((await fleet.detail(id)).phase).to.equal('awaiting_expansion');
 
       await fleet.act(id, 'expand');
       const whole = await fleet.untilReleased(id, 10);

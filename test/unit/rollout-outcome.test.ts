@@ -4,12 +4,11 @@ import { isHealthy, outcomeOf } from '../../agent/ota/deploy/rollout-outcome.ts'
 
 type Seen = Parameters<typeof outcomeOf>[0];
 
-function seen(change: Partial<DeploymentDetail>, states: string[] = ['ended']): Seen {
+function seen(change: Partial<DeploymentDetail>): Seen {
   return {
     status: 'in_progress',
     paused_reason: null,
     phase: 'rolling_out',
-    batches: states.map((state) => ({ state })),
     progress: { completed: 1, failed: 0, rolled_back: 0 },
     ...change,
   } as Seen;
@@ -29,16 +28,11 @@ describe('ota deploy: the outcome of what is seen', () => {
       seen({ status: 'paused', paused_reason: 'failure_threshold' }),
       'paused_by_failures',
     ],
-    ['a canary whose first share works', seen(waiting, ['running', 'planned']), null],
-    ['a canary whose first share is released', seen(waiting, ['releasing', 'planned']), null],
-    [
-      'a canary whose first share has ended',
-      seen(waiting, ['ended', 'planned']),
-      'awaiting_expansion',
-    ],
+    ['a canary whose first share is updating', seen({ phase: 'canary_running' }), null],
+    ['a canary whose first share has finished', seen(waiting), 'awaiting_expansion'],
     [
       'a canary that an admin paused',
-      seen({ ...waiting, status: 'paused', paused_reason: 'admin' }, ['ended', 'planned']),
+      seen({ ...waiting, status: 'paused', paused_reason: 'admin' }),
       null,
     ],
   ];

@@ -19,12 +19,9 @@ export const OUTCOME_EXIT: Record<Outcome, ExitCode> = {
   still_running: EXIT.stillRunning,
 };
 
-type Seen = Pick<DeploymentDetail, 'status' | 'paused_reason' | 'phase' | 'batches' | 'progress'>;
+type Seen = Pick<DeploymentDetail, 'status' | 'paused_reason' | 'phase' | 'progress'>;
 
-/**
- * `null`: it goes on, or an admin paused it and will decide. A canary is waiting only when every
- * released device has ended.
- */
+/** `null`: it goes on, or an admin paused it and will decide. */
 export function outcomeOf(deployment: Seen): Outcome | null {
   switch (deployment.status) {
     case 'completed':
@@ -35,12 +32,8 @@ export function outcomeOf(deployment: Seen): Outcome | null {
       return deployment.paused_reason === 'failure_threshold' ? 'paused_by_failures' : null;
     case 'pending':
       return null;
-    case 'in_progress': {
-      const rests = deployment.batches.every(
-        ({ state }) => state === 'ended' || state === 'planned',
-      );
-      return deployment.phase === 'awaiting_expansion' && rests ? 'awaiting_expansion' : null;
-    }
+    case 'in_progress':
+      return deployment.phase === 'awaiting_expansion' ? 'awaiting_expansion' : null;
   }
 }
 

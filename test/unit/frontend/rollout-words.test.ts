@@ -51,10 +51,10 @@ describe('what a confirmation says', () => {
     expect(describeAction('pause', canary, 0).sentences[0]).to.include('2 devices at work');
   });
 
-  it('warns when a canary is expanded that failed or is not done', () => {
+  it('G40 warns when a canary is expanded early, or after failures', () => {
     expect(describeAction('expand', canary, 36).warnings).to.deep.equal([
-      '1 device of the canary failed or went back.',
-      '2 devices of the canary are not done yet.',
+      '1 device of the canary failed or rolled back.',
+      'This is early: 2 devices of the canary have not finished yet.',
     ]);
   });
 
@@ -142,9 +142,26 @@ describe('where a deployment stands, in one sentence', () => {
     expect(said({ rollout_strategy: 'immediate' })).to.equal('2 devices at work, 36 waiting.');
   });
 
+  it('G40 tells the results of a canary that has finished', () => {
+    const finished = (progress: object) =>
+      said({
+        phase: 'awaiting_expansion',
+        progress: { ...rolling.progress, ...progress } as DeploymentDetail['progress'],
+      });
+    expect(finished({ completed: 9, failed: 0, rolled_back: 0 })).to.equal(
+      'The canary has finished: 9 updated. You can now expand to the other 36 devices.',
+    );
+    expect(finished({ completed: 7, failed: 1, rolled_back: 1 })).to.equal(
+      'The canary has finished: 7 updated, 2 failed or rolled back. ' +
+        'Look at the errors before you expand to the other 36 devices.',
+    );
+    expect(finished({ completed: 0, failed: 0, rolled_back: 0 })).to.include('proves nothing yet');
+  });
+
   it('says what the admin is waited for', () => {
-    expect(said({ rollout_strategy: 'canary' })).to.include('36 devices wait until you expand');
-    expect(said({ phase: 'awaiting_expansion' })).to.include('expand to the other 36 devices');
+    expect(said({ phase: 'canary_running' })).to.equal(
+      'The canary is running: 2 devices updating, 0 waiting. The other 36 devices wait until you expand.',
+    );
     expect(said({ status: 'paused' })).to.include('until you resume');
     expect(said({ status: 'paused', paused_reason: 'failure_threshold' })).to.include(
       '1 device failed, more than 25 %',
