@@ -12,6 +12,7 @@ import * as idempotencyKeys from './20261125040000_idempotency_keys.ts';
 import * as targetDevices from './20261125050000_target_devices.ts';
 import * as figures from './20261125060000_figures.ts';
 import * as retryInPieces from './20261125070000_retry_in_pieces.ts';
+import * as attempts from './20261126000000_attempts.ts';
 
 /** In order; a name, once landed, never changes. */
 const MIGRATIONS: Record<string, Knex.Migration> = {
@@ -27,6 +28,7 @@ const MIGRATIONS: Record<string, Knex.Migration> = {
   '20261125050000_target_devices': targetDevices,
   '20261125060000_figures': figures,
   '20261125070000_retry_in_pieces': retryInPieces,
+  '20261126000000_attempts': attempts,
 };
 
 /** Names without file endings, so that compiled and source runs agree on what has been applied. */

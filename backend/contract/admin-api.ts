@@ -189,9 +189,24 @@ export interface TargetView {
   started_at: Timestamp | null;
   completed_at: Timestamp | null;
   last_report_at: Timestamp | null;
+  /** From the start of the attempt to its end; rolling back later does not make it longer. */
+  duration_seconds: number | null;
   error_message: string | null;
+  /** The device did not report within the time limit, so what it runs is not certain. */
+  timed_out: boolean;
+  /** What retries followed, oldest first; the last 20 at most. */
+  earlier_attempts: EarlierAttempt[];
   /** The version an admin asked the device to go back to, until it did. */
   rollback_requested: string | null;
+}
+
+/** An attempt that was followed by a retry, as it finished. */
+export interface EarlierAttempt {
+  attempt: Ordinal;
+  status: TargetStatus;
+  error_message: string | null;
+  started_at: Timestamp | null;
+  completed_at: Timestamp | null;
 }
 
 /** `GET /deployments/:id/devices?status&batch&search&cursor&limit` */

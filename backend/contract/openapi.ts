@@ -572,6 +572,14 @@ export interface components {
       current_version: string | null;
       last_seen: components['schemas']['Timestamp'] | null;
     };
+    /** @description An attempt that was followed by a retry, as it finished. */
+    EarlierAttempt: {
+      attempt: components['schemas']['Ordinal'];
+      status: components['schemas']['TargetStatus'];
+      error_message: string | null;
+      started_at: components['schemas']['Timestamp'] | null;
+      completed_at: components['schemas']['Timestamp'] | null;
+    };
     /** @description `GET /deployments/:id/events?cursor`, newest first. */
     EventPage: {
       events: components['schemas']['DeploymentEvent'][];
@@ -845,7 +853,13 @@ export interface components {
       started_at: components['schemas']['Timestamp'] | null;
       completed_at: components['schemas']['Timestamp'] | null;
       last_report_at: components['schemas']['Timestamp'] | null;
+      /** @description From the start of the attempt to its end; rolling back later does not make it longer. */
+      duration_seconds: number | null;
       error_message: string | null;
+      /** @description The device did not report within the time limit, so what it runs is not certain. */
+      timed_out: boolean;
+      /** @description What retries followed, oldest first; the last 20 at most. */
+      earlier_attempts: components['schemas']['EarlierAttempt'][];
       /** @description The version an admin asked the device to go back to, until it did. */
       rollback_requested: string | null;
     };

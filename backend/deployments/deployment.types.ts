@@ -97,6 +97,8 @@ export interface Target {
   rollbackVersion: string | null;
   rollbackRequestedBy: string | null;
   rolledBackOnRequest: boolean;
+  /** When an update finished that was rolled back on request; else `completedAt` tells. */
+  updateEndedAt: Date | null;
 }
 
 export interface TargetKey {

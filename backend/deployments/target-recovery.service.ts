@@ -229,6 +229,7 @@ export class TargetRecovery {
     );
     const retryable = new Set(await this.#targets.findRetryable(tx, deployment.id, deviceIds));
     const retried = targets.filter((target) => retryable.has(target.deviceId));
+    await this.#targets.keepAttempts(tx, retried);
     await this.#targets.save(tx, retried.map(nextAttempt));
     await this.#deployments.moveCounters(
       tx,
@@ -251,6 +252,7 @@ function nextAttempt(target: Target): Target {
     timedOut: false,
     skipReason: null,
     rolledBackOnRequest: false,
+    updateEndedAt: null,
   };
 }
 

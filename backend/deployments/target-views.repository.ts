@@ -1,6 +1,6 @@
 import { inject, injectable } from 'inversify';
 import type { Knex } from 'knex';
-import type { TargetView } from '../contract/admin-api.ts';
+import type { EarlierAttempt, TargetView } from '../contract/admin-api.ts';
 import { TARGET_STATUSES } from '../contract/states.ts';
 import { TOKENS } from '../tokens.ts';
 import type { Deployment } from './deployment.types.ts';
@@ -17,6 +17,8 @@ interface TargetViewRow extends TargetRow {
   known_device: string | null;
   firmware_version: string | null;
   batch: number;
+  /** With times as PostgreSQL writes them. */
+  earlier_attempts: EarlierAttempt[] | null;
 }
 
 @injectable()
@@ -90,6 +92,16 @@ function lastVersion({ status, previous_version }: TargetRow, deployment: Deploy
   return status === 'completed' ? deployment.targetVersion : previous_version;
 }
 
+function durationOf(row: TargetViewRow): number | null {
+  const ended = row.update_ended_at ?? row.completed_at;
+  if (row.started_at === null || ended === null) return null;
+  return Math.max(0, ended.getTime() - row.started_at.getTime()) / 1_000;
+}
+
+function toTimestamp(time: string | null): string | null {
+  return time === null ? null : new Date(time).toISOString();
+}
+
 function toView(row: TargetViewRow, deployment: Deployment): TargetView {
   return {
     device_id: row.device_id,
@@ -106,7 +118,14 @@ function toView(row: TargetViewRow, deployment: Deployment): TargetView {
     started_at: row.started_at?.toISOString() ?? null,
     completed_at: row.completed_at?.toISOString() ?? null,
     last_report_at: row.last_report_at?.toISOString() ?? null,
+    duration_seconds: durationOf(row),
     error_message: row.error_message,
+    timed_out: row.timed_out,
+    earlier_attempts: (row.earlier_attempts ?? []).map((earlier) => ({
+      ...earlier,
+      started_at: toTimestamp(earlier.started_at),
+      completed_at: toTimestamp(earlier.completed_at),
+    })),
     rollback_requested: row.rollback_version,
   };
 }

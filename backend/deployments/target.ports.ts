@@ -54,6 +54,8 @@ export interface TargetRepository {
     from: RetryPlace,
     limit: number,
   ): Promise<{ retried: number; next: RetryPlace | null }>;
+  /** Adds the attempt that each of the targets is at to its earlier ones, before a retry clears its facts. */
+  keepAttempts(tx: Transaction, targets: TargetKey[]): Promise<void>;
   /** Those of the devices that a retry by name takes up again. */
   findRetryable(tx: Transaction, deploymentId: string, deviceIds: string[]): Promise<string[]>;
   /** The newest deployment that the device completed after this one. */

@@ -33,11 +33,22 @@ const SAVED_COLUMNS = {
   rollback_version: 'text',
   rollback_requested_by: 'text',
   rolled_back_on_request: 'boolean',
+  update_ended_at: 'timestamptz',
 } as const;
 
 /** Has an end before it, or a rollback: the condition of an index. */
 const IS_OPEN = `(t.status IN ('pending', 'downloading', 'installing', 'verifying')
            OR t.rollback_version IS NOT NULL)`;
+
+/** Attempts of a target that are kept; a script may retry for ever. */
+const KEPT_ATTEMPTS = 20;
+
+/** The earlier attempts of the target `t` with the one that has finished, whose facts a retry clears. */
+const WITH_FINISHED_ATTEMPT = `jsonb_path_query_array(
+        coalesce(t.earlier_attempts, '[]') || jsonb_build_object(
+          'attempt', t.attempt, 'status', t.status, 'error_message', t.error_message,
+          'started_at', t.started_at, 'completed_at', coalesce(t.update_ended_at, t.completed_at)),
+        '$[last - ${KEPT_ATTEMPTS - 1} to last]')`;
 
 /** Which targets `t` a retry of all covers that was requested at `:before`. */
 const IS_TO_BE_RETRIED = `t.position > :after AND NOT t.rolled_back_on_request
@@ -141,7 +152,8 @@ export class KnexTargetRepository implements TargetRepository {
     limit: number,
   ): Promise<{ retried: number; next: RetryPlace | null }> {
     const { moved, last } = await this.#moveMany(tx, deploymentId, from.status, 'pending', {
-      set: `attempt = t.attempt + 1, progress = NULL, started_at = NULL, completed_at = NULL,
+      set: `earlier_attempts = ${WITH_FINISHED_ATTEMPT}, update_ended_at = NULL,
+            attempt = t.attempt + 1, progress = NULL, started_at = NULL, completed_at = NULL,
             last_report_at = NULL, error_message = NULL, timed_out = false, skip_reason = NULL`,
       onlyIf: IS_TO_BE_RETRIED,
       bindings: { before, after: from.after, limit },
@@ -156,6 +168,18 @@ export class KnexTargetRepository implements TargetRepository {
       limit - moved,
     );
     return { ...rest, retried: moved + rest.retried };
+  }
+
+  async keepAttempts(tx: Transaction, targets: TargetKey[]): Promise<void> {
+    await asKnex(tx).raw(
+      `UPDATE ota_deployment_devices t SET earlier_attempts = ${WITH_FINISHED_ATTEMPT}
+       FROM unnest(CAST(:deployments AS uuid[]), CAST(:devices AS uuid[])) AS k (deployment_id, device_id)
+       WHERE t.deployment_id = k.deployment_id AND t.device_id = k.device_id`,
+      {
+        deployments: targets.map((key) => key.deploymentId),
+        devices: targets.map((key) => key.deviceId),
+      },
+    );
   }
 
   async findRetryable(

@@ -20,6 +20,7 @@ export interface TargetRow {
   rollback_version: string | null;
   rollback_requested_by: string | null;
   rolled_back_on_request: boolean;
+  update_ended_at: Date | null;
 }
 
 /** All columns of {@link TargetRow}. */
@@ -40,6 +41,7 @@ export const TARGET_COLUMNS = [
   'rollback_version',
   'rollback_requested_by',
   'rolled_back_on_request',
+  'update_ended_at',
 ] as const satisfies readonly (keyof TargetRow)[];
 
 export function toTarget(row: TargetRow): Target {
@@ -60,6 +62,7 @@ export function toTarget(row: TargetRow): Target {
     rollbackVersion: row.rollback_version,
     rollbackRequestedBy: row.rollback_requested_by,
     rolledBackOnRequest: row.rolled_back_on_request,
+    updateEndedAt: row.update_ended_at,
   };
 }
 
@@ -81,5 +84,6 @@ export function toRow(target: Target): TargetRow {
     rollback_version: target.rollbackVersion,
     rollback_requested_by: target.rollbackRequestedBy,
     rolled_back_on_request: target.rolledBackOnRequest,
+    update_ended_at: target.updateEndedAt,
   };
 }

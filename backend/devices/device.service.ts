@@ -262,6 +262,8 @@ function record(
 ): Pick<TargetDecision<Outcome>, 'next' | 'installedVersion' | 'events'> {
   const ended = isEnded(status);
   const onRequest = status === 'rolled_back' && target.rollbackVersion !== null;
+  // The update had finished before: it lasted until then, and why it failed is still what one wants to know.
+  const undone = onRequest && isEnded(target.status);
   const next: Target = {
     ...target,
     status,
@@ -269,7 +271,8 @@ function record(
     startedAt: target.startedAt ?? now,
     completedAt: ended ? now : null,
     lastReportAt: now,
-    errorMessage: report.error_message ?? null,
+    errorMessage: report.error_message ?? (undone ? target.errorMessage : null),
+    updateEndedAt: undone ? target.completedAt : null,
     timedOut: false,
     skipReason: status === 'skipped' ? 'aborted' : null,
     rolledBackOnRequest: onRequest,
@@ -375,18 +378,23 @@ function endEvents(target: Target, deployment: Deployment, version: string | nul
   ];
 }
 
+/** Between why a rollback failed and what had been wrong before. */
+const BEFORE_THAT = '; before that: ';
+
 function rollbackFailed(
   target: Target,
   deployment: Deployment,
   report: StatusReport,
 ): Pick<TargetDecision<Outcome>, 'next' | 'events'> {
   const reason = report.error_message ?? 'the device gave no reason';
+  const first = target.errorMessage?.split(BEFORE_THAT).at(-1);
+  const before = first === undefined ? '' : `${BEFORE_THAT}${first}`;
   return {
     next: {
       ...target,
       rollbackVersion: null,
       rollbackRequestedBy: null,
-      errorMessage: `rollback failed: ${reason}`,
+      errorMessage: `rollback failed: ${reason}${before}`,
     },
     events: [
       {

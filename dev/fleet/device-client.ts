@@ -19,8 +19,10 @@ export class DeviceClient {
     this.#token = device.token;
   }
 
-  checkUpdate(): Promise<CheckUpdateResponse> {
-    return this.#request('GET', '/check-update');
+  /** @param currentVersion what the device runs; agents of the earlier generation do not tell */
+  checkUpdate(currentVersion?: string): Promise<CheckUpdateResponse> {
+    const query = currentVersion === undefined ? '' : `&current_version=${currentVersion}`;
+    return this.#request('GET', '/check-update', undefined, query);
   }
 
   /** @returns the answer of the last report */
@@ -41,8 +43,8 @@ export class DeviceClient {
     return this.#request('POST', `/deployments/${deploymentId}/logs`, log);
   }
 
-  async #request<T>(method: string, path: string, body?: object): Promise<T> {
-    const response = await fetch(`${this.#url}/api/v1/ota${path}?device_id=${this.id}`, {
+  async #request<T>(method: string, path: string, body?: object, query = ''): Promise<T> {
+    const response = await fetch(`${this.#url}/api/v1/ota${path}?device_id=${this.id}${query}`, {
       method,
       headers: { Authorization: `Bearer ${this.#token}`, 'Content-Type': 'application/json' },
       ...(body ? { body: JSON.stringify(body) } : {}),

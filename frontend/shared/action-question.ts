@@ -68,7 +68,12 @@ export function describeAction(
     }
     case 'retry':
       return {
-        sentences: [t.retry.body(detail.retryable_devices)],
+        sentences: [
+          t.retry.body(
+            detail.status_breakdown.failed,
+            detail.retryable_devices - detail.status_breakdown.failed,
+          ),
+        ],
         warnings: [],
         button: t.retry.button(detail.retryable_devices),
       };

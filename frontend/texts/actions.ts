@@ -77,10 +77,17 @@ export const confirm = {
   },
   retry: {
     title: (count: number) => `Retry ${devices(count)}?`,
-    body: (count: number) =>
-      count === 1
-        ? 'The failed device is offered the update again, as a new attempt.'
-        : `All ${devices(count)} that failed are offered the update again, as a new attempt.`,
+    body: (failed: number, rolledBack: number) => {
+      const who = [
+        ...(failed > 0 ? [`${devices(failed)} that failed`] : []),
+        ...(rolledBack > 0
+          ? [
+              `${devices(rolledBack)} that rolled back by ${rolledBack === 1 ? 'itself' : 'themselves'}`,
+            ]
+          : []),
+      ].join(' and ');
+      return `${who} ${failed + rolledBack === 1 ? 'is' : 'are'} offered the update again, as a new attempt.`;
+    },
     one: (name: string) => `${name} is offered the update again, as a new attempt.`,
     button: (count: number) => `Retry ${devices(count)}`,
   },
@@ -100,10 +107,19 @@ export const confirm = {
     button: 'Roll back 1 device',
     force: 'Roll back anyway',
     manyTitle: (count: number) => `Roll back ${devices(count)}?`,
-    manyBody: (count: number) =>
-      count === 1
-        ? 'The failed device goes back to the version before this deployment when it next checks in.'
-        : `${devices(count)} that failed go back to the version before this deployment when they next check in.`,
+    manyBody: (count: number, untouched: number) =>
+      [
+        ...(count === 0
+          ? ['No device that failed has to be rolled back.']
+          : [
+              `${devices(count)} that failed ${count === 1 ? 'rolls back' : 'roll back'} to the version before this deployment when ${count === 1 ? 'it next checks in' : 'they next check in'}.`,
+            ]),
+        ...(untouched > 0
+          ? [
+              `${devices(untouched)} already ${untouched === 1 ? 'runs' : 'run'} that version, or ${untouched === 1 ? 'is' : 'are'} rolling back.`,
+            ]
+          : []),
+      ].join(' '),
     manyButton: (count: number) => `Roll back ${devices(count)}`,
     manyProgress: (done: number, total: number) =>
       `${number.format(done)} of ${number.format(total)} asked`,

@@ -116,6 +116,9 @@ export const device = {
   lastReport: 'Last report',
   duration: 'Duration',
   error: 'Error',
+  earlierError: (attempt: number, status: string) => `Attempt ${attempt}: ${status}`,
+  runsVersionBefore: (version: string) =>
+    `The device runs ${version}, as it did before this deployment: there is nothing to roll back.`,
   log: 'Installation log',
   logAttempt: (attempt: number) => `Attempt ${attempt}`,
   logNone: 'The device has sent no installation log for this deployment.',

@@ -13,7 +13,7 @@ describe('page: devices that failed', function () {
   });
   after(() => ops?.close());
 
-  it('is found by status and batch, one retried, the others rolled back', async () => {
+  it('G43 is found by status and batch, one retried, the others rolled back', async () => {
     const devices = await ops.addDevices(5);
     const { deployment_id: id } = await createDeployment(ops, {
       policy: { failure_threshold_percent: null },
@@ -48,6 +48,21 @@ describe('page: devices that failed', function () {
     await page.keyboard.press('Escape');
     await counts(page, 'Completed', 3);
 
+    await page.getByRole('button', { name: /^2\s*Failed$/ }).click();
+    await page.getByRole('button', { name: `Details of ${again.name}` }).click();
+    await page.getByText('Attempt 1: Failed').waitFor();
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: /^2\s*Failed$/ }).click();
+
+    // Of the two that still count as failed, one runs the new version.
+    const [, half] = at;
+    await half?.checkUpdate('v2.1.0');
+    await page.getByRole('button', { name: 'More actions' }).click();
+    await page.getByRole('menuitem', { name: 'Roll back all failed' }).click();
+    const one = page.getByRole('dialog', { name: 'Roll back 1 device?' });
+    await one.getByText('1 device already runs that version').waitFor();
+    await one.getByRole('button', { name: 'Keep as it is' }).click();
+    await at[2]?.checkUpdate('v2.1.0');
     await page.getByRole('button', { name: 'More actions' }).click();
     await page.getByRole('menuitem', { name: 'Roll back all failed' }).click();
     const question = page.getByRole('dialog', { name: 'Roll back 2 devices?' });

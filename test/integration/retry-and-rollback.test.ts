@@ -52,6 +52,45 @@ describe('second chances', () => {
       expect(await fleet.offered(fleet.devices[3]!)).to.equal(id);
     });
 
+    for (const named of [true, false]) {
+      it(`G43 keeps how earlier attempts finished, ${named ? 'of named devices' : 'of all'}`, async () => {
+        const id = await ended('failed', 'rolled_back');
+        const retry = async () => {
+          const ids = { device_ids: fleet.devices.map((device) => device.id) };
+          await fleet.act(id, 'retry', named ? ids : {});
+        };
+        await retry();
+        await fleet.untilReleased(id, 2);
+        await fleet.reports(fleet.device, id, { status: 'failed', error_message: 'again' });
+        const failed = await fleet.target(id, fleet.device);
+        expect(failed.error_message).to.equal('again');
+        const [first] = failed.earlier_attempts;
+        expect(first).to.include({ attempt: 1, status: 'failed', error_message: 'it failed' });
+        expect(Date.parse(first!.completed_at!)).to.be.at.least(Date.parse(first!.started_at!));
+        await fleet.act(id, 'retry', { device_ids: [fleet.device.id] });
+        const { earlier_attempts, error_message } = await fleet.target(id, fleet.device);
+        expect(error_message).to.equal(null);
+        expect(earlier_attempts.map((entry) => entry.error_message)).to.deep.equal([
+          'it failed',
+          'again',
+        ]);
+        const other = await fleet.target(id, fleet.devices[1]!);
+        expect(other.earlier_attempts.map(({ status }) => status)).to.deep.equal(['rolled_back']);
+      });
+    }
+
+    it('G43 keeps the last twenty attempts', async () => {
+      const id = await ended('failed');
+      for (let attempt = 2; attempt <= 24; attempt += 1) {
+        await fleet.act(id, 'retry');
+        await fleet.reports(fleet.device, id, { status: 'failed', attempt });
+      }
+      const { earlier_attempts: kept } = await fleet.target(id, fleet.device);
+      expect(kept.map(({ attempt }) => attempt)).to.deep.equal(
+        Array.from({ length: 20 }, (_, index) => index + 4),
+      );
+    });
+
     it('leaves alone what an admin asked to go back, unless it is named', async () => {
       const id = await ended('completed', 'failed');
       await fleet.post(`/deployments/${id}/devices/${fleet.device.id}/rollback`).expect(202);
@@ -155,6 +194,35 @@ describe('second chances', () => {
       expect([done.status, done.rollback_requested]).to.deep.equal(['rolled_back', null]);
       expect(await fleet.installedVersion(fleet.device)).to.equal('v2.0.0');
       expect(await fleet.poll(fleet.device)).not.to.have.property('rollback');
+    });
+
+    it('G43 does not lengthen the update, and leaves its error to be read', async () => {
+      fleet = await openFleet(stage, 1);
+      const id = await fleet.roll({ policy: { failure_threshold_percent: null } });
+      await fleet.reports(fleet.device, id, 'downloading', {
+        status: 'failed',
+        error_message: 'disk is full',
+      });
+      const { duration_seconds: lasted } = await fleet.target(id, fleet.device);
+      expect(lasted).to.be.a('number');
+      await stage
+        .knex('ota_deployment_devices')
+        .where({ deployment_id: id })
+        .update({
+          started_at: stage.knex.raw(`started_at - interval '1 hour'`),
+          completed_at: stage.knex.raw(`completed_at - interval '1 hour'`),
+        });
+      await fleet.post(`/deployments/${id}/devices/${fleet.device.id}/rollback`).expect(202);
+      await fleet.reports(fleet.device, id, { status: 'failed', error_message: 'no snapshot' });
+      expect((await fleet.target(id, fleet.device)).error_message).to.equal(
+        'rollback failed: no snapshot; before that: disk is full',
+      );
+      await fleet.post(`/deployments/${id}/devices/${fleet.device.id}/rollback`).expect(202);
+      await fleet.reports(fleet.device, id, 'rolled_back');
+      const target = await fleet.target(id, fleet.device);
+      expect(target.duration_seconds).to.equal(lasted);
+      expect(target.error_message).to.include('disk is full');
+      expect(Date.parse(target.completed_at!)).to.be.above(Date.parse(target.started_at!) + 1_000);
     });
 
     it('changes the counters of an ended deployment, never its state', async () => {

@@ -1,13 +1,24 @@
 import type { TargetView } from '../../../backend/contract/admin-api.ts';
+import { isSameVersion } from '../../../backend/contract/version.ts';
 
-/** Seconds from the device's start to its end; null while one of them is missing. */
-export function durationOf(target: Pick<TargetView, 'started_at' | 'completed_at'>): number | null {
-  if (target.started_at === null || target.completed_at === null) return null;
-  return (Date.parse(target.completed_at) - Date.parse(target.started_at)) / 1_000;
-}
+type Facts = Pick<
+  TargetView,
+  'status' | 'rollback_requested' | 'current_version' | 'previous_version' | 'timed_out'
+>;
 
 /** A rollback makes sense where the update may have changed the device and none is under way. */
-export function canRollBack(target: Pick<TargetView, 'status' | 'rollback_requested'>): boolean {
-  const changed = target.status === 'completed' || target.status === 'failed';
-  return changed && target.rollback_requested === null;
+export function canRollBack(target: Facts): boolean {
+  return hasFinished(target) && target.rollback_requested === null && !runsVersionBefore(target);
+}
+
+/** The update has finished and the device runs what it ran before: there is nothing to roll back. */
+export function runsVersionBefore(target: Facts): boolean {
+  const { current_version: current, previous_version: before } = target;
+  return (
+    hasFinished(target) && !target.timed_out && before !== null && isSameVersion(current, before)
+  );
+}
+
+function hasFinished({ status }: Facts): boolean {
+  return status === 'completed' || status === 'failed';
 }

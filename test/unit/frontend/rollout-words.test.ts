@@ -9,7 +9,7 @@ import { describeAction, expansionSize } from '../../../frontend/shared/action-q
 import { batchTrack } from '../../../frontend/detail/batch-track.ts';
 import { eventActor, eventFacts } from '../../../frontend/detail/event-words.ts';
 import { phaseSentence } from '../../../frontend/detail/phase-sentence.ts';
-import { canRollBack, durationOf } from '../../../frontend/detail/targets/target-facts.ts';
+import { canRollBack } from '../../../frontend/detail/targets/target-facts.ts';
 import { planWords } from '../../../frontend/wizard/plan-words.ts';
 import { runningTotals } from '../../../frontend/detail/chart/running-totals.ts';
 import { versionRows } from '../../../frontend/list/version-rows.ts';
@@ -49,6 +49,24 @@ describe('what a confirmation says', () => {
     expect(describeAction('retry', canary, 0).button).to.equal('Retry 1 device');
     expect(describeAction('expand', canary, 36).button).to.equal('Expand to 36 more devices');
     expect(describeAction('pause', canary, 0).sentences[0]).to.include('2 devices at work');
+  });
+
+  it('G43 names those that rolled back by themselves beside those that failed', () => {
+    const said = (failed: number, retryable: number) =>
+      describeAction(
+        'retry',
+        { ...canary, status_breakdown: breakdown({ failed }), retryable_devices: retryable },
+        0,
+      ).sentences[0];
+    expect(said(4, 6)).to.equal(
+      '4 devices that failed and 2 devices that rolled back by themselves are offered the update again, as a new attempt.',
+    );
+    expect(said(1, 1)).to.equal(
+      '1 device that failed is offered the update again, as a new attempt.',
+    );
+    expect(said(0, 1)).to.equal(
+      '1 device that rolled back by itself is offered the update again, as a new attempt.',
+    );
   });
 
   it('G40 warns when a canary is expanded early, or after failures', () => {
@@ -218,21 +236,38 @@ describe('timeline in words', () => {
 });
 
 describe('facts about one device', () => {
-  it('offers a rollback where the device may have changed and none is under way', () => {
-    const of = (status: 'completed' | 'failed' | 'pending' | 'skipped', asked: string | null) =>
-      canRollBack({ status, rollback_requested: asked });
-    expect(of('completed', null)).to.equal(true);
-    expect(of('failed', null)).to.equal(true);
-    expect(of('completed', 'v1')).to.equal(false);
-    expect(of('pending', null)).to.equal(false);
-    expect(of('skipped', null)).to.equal(false);
-  });
-
-  it('knows how long the device took, once it has ended', () => {
-    const started_at = '2026-01-01T00:00:00Z';
-    expect(durationOf({ started_at, completed_at: '2026-01-01T00:01:30Z' })).to.equal(90);
-    expect(durationOf({ started_at, completed_at: null })).to.equal(null);
-  });
+  const target = {
+    status: 'completed',
+    rollback_requested: null,
+    current_version: 'v2.1.0',
+    previous_version: 'v2.0.0',
+    timed_out: false,
+  } as const;
+  const CASES: [string, Partial<Parameters<typeof canRollBack>[0]>, boolean][] = [
+    ['an update that completed', {}, true],
+    ['one that failed, on the new version', { status: 'failed' }, true],
+    [
+      'one that failed, on the version before',
+      { status: 'failed', current_version: 'v2.0' },
+      false,
+    ],
+    ['one that completed, and runs the version before', { current_version: '2.0.0' }, false],
+    [
+      'one that timed out, whatever its device runs',
+      { status: 'failed', current_version: 'v2.0.0', timed_out: true },
+      true,
+    ],
+    ['one whose version before is unknown', { previous_version: null }, true],
+    ['one whose rollback was requested', { rollback_requested: 'v2.0.0' }, false],
+    ['one that is pending', { status: 'pending' }, false],
+    ['one that was skipped', { status: 'skipped' }, false],
+    ['one that rolled back', { status: 'rolled_back' }, false],
+  ];
+  for (const [what, facts, offered] of CASES) {
+    it(`G43 a rollback is ${offered ? 'offered' : 'not offered'} for ${what}`, () => {
+      expect(canRollBack({ ...target, ...facts })).to.equal(offered);
+    });
+  }
 });
 
 describe('figures of the charts', () => {

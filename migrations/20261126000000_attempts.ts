@@ -1,0 +1,19 @@
+import type { Knex } from 'knex';
+
+/**
+ * What a retry or a rollback used to overwrite: how earlier attempts finished, and when an update finished that was
+ * rolled back later. A server of the release before leaves both columns alone.
+ */
+export async function up(knex: Knex): Promise<void> {
+  await knex.raw(`
+    ALTER TABLE ota_deployment_devices
+      -- [{attempt, status, error_message, started_at, completed_at}], oldest first; null: there are none
+      ADD COLUMN earlier_attempts jsonb,
+      -- of an update that was rolled back because an admin requested it; else null: completed_at says it
+      ADD COLUMN update_ended_at timestamptz`);
+}
+
+export async function down(knex: Knex): Promise<void> {
+  await knex.raw(`
+    ALTER TABLE ota_deployment_devices DROP COLUMN earlier_attempts, DROP COLUMN update_ended_at`);
+}
