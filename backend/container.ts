@@ -17,6 +17,8 @@ import { RolloutService } from './deployments/rollout.service.ts';
 import { TargetRecovery } from './deployments/target-recovery.service.ts';
 import { TargetTransitions } from './deployments/target-transition.service.ts';
 import { KnexDeviceVersions } from './deployments/device-versions.repository.ts';
+import { KnexFleetImpact } from './deployments/fleet-impact.repository.ts';
+import { DeploymentImpacts } from './deployments/deployment-impact.service.ts';
 import { KnexTargetSelection } from './deployments/target-selection.repository.ts';
 import { KnexTargetViews } from './deployments/target-views.repository.ts';
 import { KnexTargetRepository } from './deployments/target.repository.ts';
@@ -63,6 +65,7 @@ export function createContainer(parts: ContainerParts): Container {
   container.bind(TOKENS.UnitOfWork).to(KnexUnitOfWork);
   container.bind(TOKENS.DeploymentRepository).to(KnexDeploymentRepository);
   container.bind(TOKENS.IdempotencyKeys).to(KnexIdempotencyKeys);
+  container.bind(TOKENS.FleetImpact).to(KnexFleetImpact);
   container.bind(TOKENS.TargetSelection).to(KnexTargetSelection);
   container.bind(TOKENS.TargetRepository).to(KnexTargetRepository);
   container.bind(TOKENS.TargetViews).to(KnexTargetViews);
@@ -77,6 +80,7 @@ export function createContainer(parts: ContainerParts): Container {
 
   for (const service of [
     DeploymentCreation,
+    DeploymentImpacts,
     DeploymentQueries,
     DeploymentLock,
     DeploymentService,

@@ -16,6 +16,7 @@ import type { RolloutJobs } from './deployments/rollout-jobs.ts';
 import type {
   DeviceVersions,
   TargetRepository,
+  FleetImpact,
   TargetSelection,
   TargetViews,
 } from './deployments/target.ports.ts';
@@ -33,6 +34,7 @@ export const TOKENS = {
   UnitOfWork: token<UnitOfWork>('UnitOfWork'),
   DeploymentRepository: token<DeploymentRepository>('DeploymentRepository'),
   IdempotencyKeys: token<IdempotencyKeys>('IdempotencyKeys'),
+  FleetImpact: token<FleetImpact>('FleetImpact'),
   TargetSelection: token<TargetSelection>('TargetSelection'),
   TargetRepository: token<TargetRepository>('TargetRepository'),
   TargetViews: token<TargetViews>('TargetViews'),

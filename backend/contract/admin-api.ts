@@ -4,6 +4,7 @@ import type {
   DeploymentAction,
   DeploymentStatus,
   DeviceConnectionFilter,
+  ImpactReason,
   PausedReason,
   RolloutStrategy,
   TargetStatus,
@@ -74,6 +75,44 @@ export interface DeploymentPreview {
   /** Devices left out because their version cannot be ordered. */
   not_comparable: { version: string | null; count: Count }[];
   batches: BatchPlanEntry[];
+}
+
+/** What an update changes, in devices. `unknown`: their version is not known, or cannot be compared. */
+export interface VersionChanges {
+  upgrade: Count;
+  downgrade: Count;
+  same: Count;
+  unknown: Count;
+}
+
+/** A deployment in progress that holds devices of another one. */
+export interface OverlappingDeployment {
+  deployment_id: Uuid;
+  deployment_name: string;
+  target_version: string;
+  status: DeploymentStatus;
+  /** Devices that both hold and that have not finished in this one. */
+  devices: Count;
+}
+
+/**
+ * `POST /deployments/impact` (body as for a preview) and `GET /deployments/:id/impact`: what the rollout would do to
+ * the fleet as it is now.
+ */
+export interface DeploymentImpact {
+  /** Devices that would get the update; of an existing deployment those that have not finished. */
+  devices: Count;
+  /** Registered devices of the organization. */
+  fleet_devices: Count;
+  changes: VersionChanges;
+  by_type: { device_type: string | null; count: Count }[];
+  /** The ten that share the most devices. */
+  overlapping: OverlappingDeployment[];
+  /**
+   * Why an operator should confirm the number of devices: some would get an older version, they are of several types,
+   * or more than a fifth of the fleet would get the update at once (`immediate`, and `manual` by filters).
+   */
+  confirm_because: ImpactReason[];
 }
 
 export interface DeploymentProgress {

@@ -35,6 +35,40 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/api/v1/admin/ota/deployments/impact': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    get?: never;
+    put?: never;
+    /** What a deployment would do to the fleet; creates nothing */
+    post: operations['getDraftImpact'];
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/admin/ota/deployments/{id}/impact': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** What starting or going on with the deployment would do to the fleet as it is now */
+    get: operations['getImpact'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/api/v1/admin/ota/deployments/{id}': {
     parameters: {
       query?: never;
@@ -469,6 +503,22 @@ export interface components {
         [key: string]: unknown;
       };
     };
+    /** @description `POST /deployments/impact` (body as for a preview) and `GET /deployments/:id/impact`: what the rollout would do to the fleet as it is now. */
+    DeploymentImpact: {
+      /** @description Devices that would get the update; of an existing deployment those that have not finished. */
+      devices: components['schemas']['Count'];
+      /** @description Registered devices of the organization. */
+      fleet_devices: components['schemas']['Count'];
+      changes: components['schemas']['VersionChanges'];
+      by_type: {
+        device_type: string | null;
+        count: components['schemas']['Count'];
+      }[];
+      /** @description The ten that share the most devices. */
+      overlapping: components['schemas']['OverlappingDeployment'][];
+      /** @description Why an operator should confirm the number of devices: some would get an older version, they are of several types, or more than a fifth of the fleet would get the update at once (`immediate`, and `manual` by filters). */
+      confirm_because: components['schemas']['ImpactReason'][];
+    };
     /** @description `GET /deployments` */
     DeploymentList: {
       deployments: components['schemas']['DeploymentSummary'][];
@@ -610,6 +660,8 @@ export interface components {
       path: string;
       message: string;
     };
+    /** @enum {string} */
+    ImpactReason: 'downgrade' | 'several_types' | 'large_share';
     /** @description `GET /deployments/:id/devices/:device_id/logs` */
     InstallLogs: {
       attempts: {
@@ -661,6 +713,15 @@ export interface components {
       }[];
       /** @description Of `versions` and `compliance`; the other figures are always those of now. */
       as_of: components['schemas']['CountedAt'];
+    };
+    /** @description A deployment in progress that holds devices of another one. */
+    OverlappingDeployment: {
+      deployment_id: components['schemas']['Uuid'];
+      deployment_name: string;
+      target_version: string;
+      status: components['schemas']['DeploymentStatus'];
+      /** @description Devices that both hold and that have not finished in this one. */
+      devices: components['schemas']['Count'];
     };
     Pagination: {
       page: components['schemas']['Ordinal'];
@@ -893,6 +954,13 @@ export interface components {
     };
     /** Format: uuid */
     Uuid: string;
+    /** @description What an update changes, in devices. `unknown`: their version is not known, or cannot be compared. */
+    VersionChanges: {
+      upgrade: components['schemas']['Count'];
+      downgrade: components['schemas']['Count'];
+      same: components['schemas']['Count'];
+      unknown: components['schemas']['Count'];
+    };
     /** @enum {string} */
     VersionOperator: '<' | '<=' | '!=' | '=' | '>' | '>=';
   };
@@ -1372,6 +1440,113 @@ export interface operations {
       413: components['responses']['payload_too_large'];
       415: components['responses']['unsupported_media_type'];
       422: components['responses']['too_many_batches'];
+      500: components['responses']['internal_error'];
+      503: components['responses']['database_unavailable_or_not_ready'];
+    };
+  };
+  getDraftImpact: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    requestBody: {
+      content: {
+        /**
+         * @example {
+         *       "deployment_name": "Firmware Update v2.1.0",
+         *       "target_version": "v2.1.0",
+         *       "rollout_strategy": "canary",
+         *       "rollout_percentage": 20,
+         *       "device_filters": {
+         *         "device_type": "raspberry_pi",
+         *         "current_version": "v2.0.0",
+         *         "version_operator": "!=",
+         *         "status": "online"
+         *       },
+         *       "update_package_url": "https://cdn.example.com/updates/v2.1.0.tar.gz",
+         *       "checksum": "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+         *       "release_notes": "Bug fixes and performance improvements"
+         *     }
+         */
+        'application/json': {
+          deployment_name?: unknown;
+          target_version?: string;
+          /** @enum {string} */
+          rollout_strategy: 'manual' | 'immediate' | 'canary' | 'rolling';
+          rollout_percentage?: number;
+          batch_size?: number;
+          device_filters?: {
+            device_type?: string;
+            current_version?: string;
+            version_operator?: '<' | '<=' | '!=' | '=' | '>' | '>=';
+            /** @enum {string} */
+            status?: '' | 'online' | 'offline';
+            device_ids?: string[];
+          };
+          device_ids?: string[];
+          skip_up_to_date?: boolean;
+          update_package_url?: unknown;
+          checksum?: unknown;
+          release_notes?: unknown;
+          policy?: {
+            failure_threshold_percent?: number | null;
+            failure_min_devices?: number;
+            device_timeout_minutes?: number;
+            pickup_timeout_hours?: number | null;
+          };
+          scheduled_at?: unknown;
+          manifest?: unknown;
+          signature?: unknown;
+        };
+      };
+    };
+    responses: {
+      /** @description What a deployment would do to the fleet; creates nothing */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['DeploymentImpact'];
+        };
+      };
+      400: components['responses']['invalid_request'];
+      401: components['responses']['unauthenticated'];
+      403: components['responses']['forbidden'];
+      413: components['responses']['payload_too_large'];
+      415: components['responses']['unsupported_media_type'];
+      500: components['responses']['internal_error'];
+      503: components['responses']['database_unavailable_or_not_ready'];
+    };
+  };
+  getImpact: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        id: components['schemas']['Uuid'];
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description What starting or going on with the deployment would do to the fleet as it is now */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['DeploymentImpact'];
+        };
+      };
+      400: components['responses']['invalid_request'];
+      401: components['responses']['unauthenticated'];
+      403: components['responses']['forbidden'];
+      404: components['responses']['not_found'];
+      413: components['responses']['payload_too_large'];
+      415: components['responses']['unsupported_media_type'];
       500: components['responses']['internal_error'];
       503: components['responses']['database_unavailable_or_not_ready'];
     };

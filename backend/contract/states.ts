@@ -26,6 +26,10 @@ export type DeploymentAction = (typeof DEPLOYMENT_ACTIONS)[number];
 export const PAUSED_REASONS = ['admin', 'failure_threshold'] as const;
 export type PausedReason = (typeof PAUSED_REASONS)[number];
 
+/** Why the page asks for the number of devices to be typed before a rollout. */
+export const IMPACT_REASONS = ['downgrade', 'several_types', 'large_share'] as const;
+export type ImpactReason = (typeof IMPACT_REASONS)[number];
+
 export const TARGET_STATUSES = [
   'pending',
   'downloading',

@@ -24,7 +24,7 @@ import { toSummary } from './deployment.views.ts';
 import { requireSignedPackage } from './package-signature.ts';
 import type { RolloutJobs } from './rollout-jobs.ts';
 import type { DeviceGroup, TargetSelection } from './target.ports.ts';
-import { isIncomparable, passesVersionFilter } from './version-filter.ts';
+import { chosenGroups, isIncomparable, passesVersionFilter } from './version-filter.ts';
 
 /** From so many new targets on, the planner is told of them. */
 const MANY_TARGETS = 1_000;
@@ -72,9 +72,7 @@ export class DeploymentCreation {
     const passing = inScope.filter(({ version }) => passesVersionFilter(version, filters));
     const notComparable = inScope.filter(({ version }) => isIncomparable(version, filters));
     const upToDate = passing.filter(({ version }) => isSameVersion(version, draft.targetVersion));
-    const groups = draft.skipUpToDate
-      ? passing.filter((group) => !upToDate.includes(group))
-      : passing;
+    const groups = chosenGroups(inScope, filters, draft.skipUpToDate ? draft.targetVersion : null);
     const total = sumOf(groups);
     return {
       matching_devices: total,

@@ -9,6 +9,7 @@ import { pathId } from '../http/path-id.ts';
 import { validate } from '../http/validate.ts';
 import { TOKENS } from '../tokens.ts';
 import { DeploymentCreation } from './deployment-creation.service.ts';
+import { DeploymentImpacts } from './deployment-impact.service.ts';
 import { DeploymentQueries } from './deployment.queries.ts';
 import {
   createDeploymentSchema,
@@ -34,6 +35,7 @@ export class DeploymentController {
   readonly #service: DeploymentService;
   readonly #recovery: TargetRecovery;
   readonly #queries: DeploymentQueries;
+  readonly #impacts: DeploymentImpacts;
   readonly #createSchema: ReturnType<typeof createDeploymentSchema>;
   readonly #previewSchema: ReturnType<typeof previewDeploymentSchema>;
 
@@ -42,12 +44,14 @@ export class DeploymentController {
     @inject(DeploymentService) service: DeploymentService,
     @inject(TargetRecovery) recovery: TargetRecovery,
     @inject(DeploymentQueries) queries: DeploymentQueries,
+    @inject(DeploymentImpacts) impacts: DeploymentImpacts,
     @inject(TOKENS.Config) config: PluginConfig,
   ) {
     this.#creation = creation;
     this.#service = service;
     this.#recovery = recovery;
     this.#queries = queries;
+    this.#impacts = impacts;
     this.#createSchema = createDeploymentSchema(config.allow_insecure_loopback_packages);
     this.#previewSchema = previewDeploymentSchema(config.allow_insecure_loopback_packages);
   }
@@ -63,6 +67,15 @@ export class DeploymentController {
   preview = async (request: Request, response: Response): Promise<void> => {
     const draft = toDraft(validate(this.#previewSchema, request.body));
     response.json(await this.#creation.preview(adminOf(request).organizationId, draft));
+  };
+
+  impactOfDraft = async (request: Request, response: Response): Promise<void> => {
+    const draft = toDraft(validate(this.#previewSchema, request.body));
+    response.json(await this.#impacts.ofDraft(adminOf(request).organizationId, draft));
+  };
+
+  impact = async (request: Request, response: Response): Promise<void> => {
+    response.json(await this.#impacts.of(adminOf(request).organizationId, deploymentId(request)));
   };
 
   list = async (request: Request, response: Response): Promise<void> => {

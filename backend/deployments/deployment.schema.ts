@@ -17,13 +17,13 @@ import {
   type TargetStatus,
 } from '../contract/states.ts';
 import { MAX_NAME_LENGTH, MAX_VERSION_LENGTH } from '../contract/lengths.ts';
+import { packageUrlFault } from '../contract/package-url.ts';
 import { asJsonSchema } from '../http/json-schema.meta.ts';
 import { queryCursor, queryInteger } from '../http/query.schema.ts';
 import { label, optionalLabel, searchText, storableText, uuid } from '../http/text.schema.ts';
 import { timestamp } from '../http/timestamp.schema.ts';
 import { DEFAULT_CANARY_PERCENTAGE, DEFAULT_ROLLING_PERCENTAGE } from './batch-plan.ts';
 import type { DeploymentDraft } from './deployment.types.ts';
-import { packageUrlFault } from './package-url.ts';
 import { defaultPolicy } from './rollout-policy.ts';
 
 const MAX_DEVICE_IDS = 10_000;

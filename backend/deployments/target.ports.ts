@@ -1,4 +1,4 @@
-import type { DeviceFilters, TargetView } from '../contract/admin-api.ts';
+import type { DeviceFilters, OverlappingDeployment, TargetView } from '../contract/admin-api.ts';
 import type { TargetStatus } from '../contract/states.ts';
 import type { Transaction } from '../kernel/unit-of-work.ts';
 import type { Deployment, Target, TargetKey } from './deployment.types.ts';
@@ -19,6 +19,21 @@ export interface TargetSelection {
   refreshStatistics(): Promise<void>;
   /** Devices that pass every filter but that of the version, by type and version. */
   countInScope(organizationId: string, filters: DeviceFilters): Promise<DeviceGroup[]>;
+}
+
+/** What a rollout would meet in the fleet as it is now. */
+export interface FleetImpact {
+  /** Registered devices of the organization. */
+  fleetSize(organizationId: string): Promise<number>;
+  /** Devices of the deployment that have not finished, by type and by the version they run now. */
+  unfinishedDevices(deployment: Deployment): Promise<DeviceGroup[]>;
+  /** Deployments in progress that still hold devices which match. */
+  overlappingWithChoice(
+    organizationId: string,
+    choice: DeviceChoice,
+  ): Promise<OverlappingDeployment[]>;
+  /** Other deployments in progress that still hold devices which this one has not finished. */
+  overlappingWith(deployment: Deployment): Promise<OverlappingDeployment[]>;
 }
 
 /** Targets as admins see them. */

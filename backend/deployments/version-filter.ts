@@ -1,6 +1,7 @@
 import type { DeviceFilters } from '../contract/admin-api.ts';
 import type { VersionOperator } from '../contract/states.ts';
-import { compareVersions, versionMatches } from '../contract/version.ts';
+import { compareVersions, isSameVersion, versionMatches } from '../contract/version.ts';
+import type { DeviceGroup } from './target.ports.ts';
 
 export const DEFAULT_VERSION_OPERATOR: VersionOperator = '!=';
 
@@ -9,6 +10,19 @@ export function passesVersionFilter(version: string | null, filters: DeviceFilte
   if (filters.current_version === undefined) return true;
   const operator = filters.version_operator ?? DEFAULT_VERSION_OPERATOR;
   return versionMatches(version, operator, filters.current_version);
+}
+
+/** Of the groups in scope those that the version filter and `leaveOut`, a version, let pass. */
+export function chosenGroups(
+  inScope: DeviceGroup[],
+  filters: DeviceFilters,
+  leaveOut: string | null,
+): DeviceGroup[] {
+  return inScope.filter(
+    ({ version }) =>
+      passesVersionFilter(version, filters) &&
+      (leaveOut === null || !isSameVersion(version, leaveOut)),
+  );
 }
 
 /** Whether an ordering leaves a device out because its version cannot be ordered. */

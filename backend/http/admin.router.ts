@@ -32,8 +32,10 @@ export function createAdminRouter(
   const routes: RouteTable = {
     '/deployments': { get: deployments.list, post: deployments.create },
     '/deployments/preview': { post: deployments.preview },
+    '/deployments/impact': { post: deployments.impactOfDraft },
     '/deployments/:id': { get: deployments.detail },
     '/deployments/:id/devices': { get: deployments.devices },
+    '/deployments/:id/impact': { get: deployments.impact },
     '/deployments/:id/start': { post: deployments.act('start') },
     '/deployments/:id/pause': { post: deployments.act('pause') },
     '/deployments/:id/resume': { post: deployments.act('resume') },

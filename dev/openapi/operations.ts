@@ -134,6 +134,20 @@ export const OPERATIONS: Record<Area, Record<string, Operation>> = {
       answer: 'DeploymentPreview',
       problems: ['too_many_batches'],
     },
+    'post /deployments/impact': {
+      id: 'getDraftImpact',
+      summary: 'What a deployment would do to the fleet; creates nothing',
+      body: previewDeploymentSchema(false),
+      example: NEW_DEPLOYMENT,
+      answer: 'DeploymentImpact',
+      problems: [],
+    },
+    'get /deployments/:id/impact': {
+      id: 'getImpact',
+      summary: 'What starting or going on with the deployment would do to the fleet as it is now',
+      answer: 'DeploymentImpact',
+      problems: ['not_found'],
+    },
     'get /deployments/:id': {
       id: 'getDeployment',
       summary: 'A deployment with its progress, batches, policy and first 100 devices',

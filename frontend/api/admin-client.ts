@@ -27,6 +27,12 @@ export const adminClient = {
   previewDeployment: (body: CreateDeploymentRequest, signal?: AbortSignal) =>
     answerOf(api.POST('/deployments/preview', { body, ...aborted(signal) })),
 
+  getDraftImpact: (body: CreateDeploymentRequest, signal?: AbortSignal) =>
+    answerOf(api.POST('/deployments/impact', { body, ...aborted(signal) })),
+
+  getImpact: (id: string, signal?: AbortSignal) =>
+    answerOf(api.GET('/deployments/{id}/impact', { params: ofDeployment(id), ...aborted(signal) })),
+
   getDeployment: (id: string, signal?: AbortSignal) =>
     answerOf(api.GET('/deployments/{id}', { params: ofDeployment(id), ...aborted(signal) })),
 

@@ -6,9 +6,10 @@
 import * as actions from './actions.ts';
 import * as common from './common.ts';
 import * as detail from './detail.ts';
+import * as impact from './impact.ts';
 import * as list from './list.ts';
 import * as wizard from './wizard.ts';
 import * as words from './words.ts';
 
 export { locale } from './numbers.ts';
-export const texts = { ...words, ...common, ...list, ...actions, ...detail, ...wizard };
+export const texts = { ...words, ...common, ...list, ...actions, ...detail, ...impact, ...wizard };

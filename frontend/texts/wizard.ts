@@ -55,7 +55,7 @@ export const wizard = {
     current_version: 'The version a device runs now. Leave empty for every version.',
     update_package_url:
       'Must begin with https:// and point to a .tar.gz with install.sh at its root.',
-    checksum: '64 hexadecimal digits, as printed by sha256sum; sha256: in front is fine.',
+    checksum: '64 hexadecimal digits. The whole line that sha256sum prints is fine, too.',
     release_notes: 'Shown to admins and sent to the devices.',
     failure_threshold_percent: 'Pauses the rollout when more of the ended devices failed.',
     failure_min_devices: 'Ended devices before the threshold counts.',
@@ -140,8 +140,8 @@ export const wizard = {
   },
   faults: {
     required: (field: string) => `${field} is required.`,
-    https: 'The address must begin with https://.',
-    url: 'This is not an address.',
+    address: (fault: string) => `The address ${fault}.`,
+    narrow: 'A manual deployment needs at least one filter, or devices picked by hand.',
     checksum: 'A SHA-256 checksum has 64 hexadecimal digits (0–9, a–f).',
     checksumLength: (length: number) =>
       `A SHA-256 checksum has 64 hexadecimal digits; this has ${length}.`,

@@ -1,6 +1,8 @@
 /** What is wrong with a draft: as far as the page can see, and as the server says. */
 import type { FieldFault } from '../../backend/contract/problem.ts';
+import { packageUrlFault } from '../../backend/contract/package-url.ts';
 import { texts } from '../texts/texts.ts';
+import { readChecksum } from './checksum.ts';
 import {
   isPickedByHand,
   STEP_FIELDS,
@@ -56,13 +58,15 @@ export function draftFaults(draft: Draft, now: Date): Faults {
     faults.scheduled_at = t.past;
   }
   if (isPickedByHand(draft) && draft.picked.length === 0) faults.device_ids = t.pick;
+  if (draft.rollout_strategy === 'manual' && !narrows(draft)) faults.device_type = t.narrow;
   const url = draft.update_package_url.trim();
   if (url !== '' && !faults.update_package_url) {
-    const fault = urlFault(url);
-    if (fault) faults.update_package_url = fault;
+    // A host may allow `http` to its own machine, which only the server knows.
+    const fault = packageUrlFault(url, true);
+    if (fault) faults.update_package_url = t.address(fault);
   }
-  const digits = draft.checksum.trim().replace(/^sha256:/i, '');
-  if (digits !== '' && !/^[0-9a-f]{64}$/i.test(digits)) {
+  if (draft.checksum.trim() !== '' && readChecksum(draft.checksum) === null) {
+    const digits = draft.checksum.trim().replace(/^sha256:/i, '');
     faults.checksum = /^[0-9a-f]+$/i.test(digits) ? t.checksumLength(digits.length) : t.checksum;
   }
   if ((draft.manifest.trim() === '') !== (draft.signature.trim() === '')) {
@@ -71,14 +75,10 @@ export function draftFaults(draft: Draft, now: Date): Faults {
   return faults;
 }
 
-/** `https` only; a host may allow `http` to its own machine, which only the server knows. */
-function urlFault(text: string): string | null {
-  const t = texts.wizard.faults;
-  if (!URL.canParse(text)) return /^https?:/i.test(text) ? t.url : t.https;
-  const { protocol, hostname } = new URL(text);
-  if (protocol === 'https:') return null;
-  const loopback = ['localhost', '127.0.0.1', '[::1]'].includes(hostname);
-  return protocol === 'http:' && loopback ? null : t.https;
+/** Manual deployments are for devices that somebody chose; without a filter they would go to all. */
+function narrows(draft: Draft): boolean {
+  const filters = [draft.device_type, draft.current_version, draft.status];
+  return isPickedByHand(draft) || filters.some((filter) => filter.trim() !== '');
 }
 
 /**

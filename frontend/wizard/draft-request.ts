@@ -4,6 +4,7 @@ import type {
   DeviceFilters,
   RolloutPolicy,
 } from '../../backend/contract/admin-api.ts';
+import { readChecksum } from './checksum.ts';
 import { isPickedByHand, type Draft, type Faults } from './draft.ts';
 
 export function toRequest(draft: Draft): CreateDeploymentRequest {
@@ -16,7 +17,7 @@ export function toRequest(draft: Draft): CreateDeploymentRequest {
     ...toTargets(draft),
     skip_up_to_date: draft.skip_up_to_date,
     update_package_url: draft.update_package_url.trim(),
-    checksum: draft.checksum.trim(),
+    checksum: readChecksum(draft.checksum) ?? draft.checksum.trim(),
     ...(notes !== '' && { release_notes: notes }),
     ...(Object.keys(policy).length > 0 && { policy }),
     ...(draft.scheduled_at !== '' && { scheduled_at: new Date(draft.scheduled_at).toISOString() }),

@@ -1,4 +1,6 @@
-import { computed, nextTick, ref, type ComputedRef, type Ref } from 'vue';
+import { computed, nextTick, ref, watch, type ComputedRef, type Ref } from 'vue';
+import { useRoute, useRouter, type LocationQuery } from 'vue-router';
+import { ROUTE } from '../route-names.ts';
 import type { useDraftStore } from './draft.store.ts';
 import { faultsIn, WIZARD_STEPS, type Faults, type WizardStep } from './draft.ts';
 
@@ -22,15 +24,44 @@ export function useWizardSteps(
   store: ReturnType<typeof useDraftStore>,
   form: Readonly<Ref<HTMLElement | null>>,
 ): WizardSteps {
+  const route = useRoute();
+  const router = useRouter();
   const checked = ref(new Set<WizardStep>(WIZARD_STEPS.slice(0, store.step)));
   const reached = ref(store.step);
 
   const step = computed<WizardStep>(() => WIZARD_STEPS[store.step] ?? 'basic');
   const isFaulty = (name: WizardStep) => faultsIn(name, store.faults).length > 0;
 
+  /** Steps stand in the address, so that the browser's Back leads to the step before. */
+  const addressOf = (index: number) => ({
+    query: index === 0 ? {} : { step: WIZARD_STEPS[index] },
+  });
+  const indexIn = (query: LocationQuery) =>
+    Math.max(0, WIZARD_STEPS.indexOf(query['step'] as WizardStep));
+
+  // A draft that was kept is gone on with where it was left; an address ahead of it is not followed.
+  if (indexIn(route.query) !== store.step) void router.replace(addressOf(store.step));
+  watch(
+    () => indexIn(route.query),
+    (index) => {
+      if (route.name === ROUTE.create && index <= reached.value) void show(index);
+    },
+  );
+
   async function goTo(index: number): Promise<void> {
-    store.step = index;
     reached.value = Math.max(reached.value, index);
+    if (index === indexIn(route.query)) return show(index);
+    const { href } = router.resolve(addressOf(index));
+    if (history.state?.back === href) {
+      router.back();
+      return;
+    }
+    await router.push(addressOf(index));
+    await show(index);
+  }
+
+  async function show(index: number): Promise<void> {
+    store.step = index;
     await nextTick();
     form.value?.focus({ preventScroll: true });
     form.value?.scrollIntoView({ block: 'nearest' });

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import type { Page, Route } from 'playwright-core';
 import type { DeploymentDetail } from '../../backend/contract/admin-api.ts';
 import type { DeviceClient } from '../../dev/fleet/device-client.ts';
+import { confirmButton } from './support/detail.ts';
 import { OpsCenter, PAGE_ROOT } from './support/ops-center.ts';
 import { complete, createDeployment, offered } from './support/rollout.ts';
 
@@ -60,9 +61,9 @@ describe('page: late answers and busy streams', function () {
     await page.getByRole('dialog').getByRole('button', { name: 'Keep as it is' }).click();
     await page.getByRole('button', { name: 'Start Second' }).click();
     const dialog = page.getByRole('dialog', { name: 'Start “Second”?' });
-    await dialog.locator('[data-confirm]:not([disabled])').waitFor();
+    const confirm = await confirmButton(page);
     await late.answer();
-    await dialog.locator('[data-confirm]').click();
+    await confirm.click();
     await dialog.waitFor({ state: 'hidden' });
     expect(await statusOf(second.deployment_id)).to.equal('in_progress');
     expect(await statusOf(first.deployment_id)).to.equal('pending');
@@ -86,7 +87,8 @@ describe('page: late answers and busy streams', function () {
     await page.getByRole('dialog').getByRole('button', { name: 'Keep as it is' }).click();
     await page.getByRole('button', { name: 'Start Second' }).click();
     const dialog = page.getByRole('dialog', { name: 'Start “Second”?' });
-    await dialog.locator('[data-confirm]:not([disabled])').waitFor();
+    await dialog.waitFor();
+    await confirmButton(page);
     const failed = page.waitForEvent('requestfailed');
     await fail();
     await failed;

@@ -81,7 +81,7 @@ describe('page: the steps of the quick start', function () {
     expect(await act(page, 'Start')).to.include('released to 9 devices now. 36 devices follow');
     await hasStatus(page, 'In progress');
     await completeAll(await offered(devices, id, 9), id);
-    await page.getByText('then expand to the other 36 devices').waitFor();
+    await page.getByText('expand to the other 36 devices').waitFor();
     expect(await act(page, 'Expand')).to.include('36 more devices');
     await completeAll(await offered(devices, id, 36), id);
     await hasStatus(page, 'Completed');

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Page } from 'playwright-core';
 import { waitFor } from '../../dev/wait-for.ts';
-import { hasStatus } from './support/detail.ts';
+import { confirmButton, hasStatus } from './support/detail.ts';
 import { OpsCenter, PAGE_ROOT } from './support/ops-center.ts';
 import { createDeployment, offered } from './support/rollout.ts';
 
@@ -60,7 +60,7 @@ describe('page: in many tabs', function () {
 
     const detail = tabs.at(-1)!;
     await detail.getByRole('button', { name: 'Start', exact: true }).click();
-    await detail.getByRole('dialog').locator('[data-confirm]:not([disabled])').click();
+    await (await confirmButton(detail)).click();
     for (const [index, page] of tabs.entries()) {
       if (index % 2 === 1) await hasStatus(page, 'In progress');
       else await page.locator(`[data-deployment="${id}"]`).getByText('In progress').waitFor();

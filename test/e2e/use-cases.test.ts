@@ -64,7 +64,7 @@ describe('page: the common use cases', function () {
       { status: 'downloading', attempt: 2 },
       { status: 'completed', attempt: 2 },
     );
-    await page.getByText('then expand to the other 16 devices').waitFor();
+    await page.getByText('expand to the other 16 devices').waitFor();
     await act(page, 'Expand');
     await completeAll(await offered(old, id, 16), id);
     await hasStatus(page, 'Completed');

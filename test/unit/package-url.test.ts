@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 
-import { packageUrlFault } from '../../backend/deployments/package-url.ts';
+import { packageUrlFault } from '../../backend/contract/package-url.ts';
 
 const ALWAYS = [
   'https://cdn.example.com/updates/v2.1.0.tar.gz',

@@ -1,12 +1,25 @@
 import { expect } from 'chai';
-import type { Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
+
+/** The button that confirms the open question; types the number of devices first where that is asked for. */
+export async function confirmButton(page: Page): Promise<Locator> {
+  const dialog = page.getByRole('dialog');
+  const ready = dialog.locator('[data-confirm]:not([disabled])');
+  const count = dialog.getByLabel('type the number of devices');
+  await ready.or(count).first().waitFor();
+  if (await count.isVisible()) {
+    const label = await dialog.locator('label', { has: page.locator('input') }).innerText();
+    await count.fill(/[\d,]+$/.exec(label.trim())?.[0] ?? '');
+  }
+  await ready.waitFor();
+  return ready;
+}
 
 /** Presses an action of the open deployment and confirms; answers what the question said. */
 export async function act(page: Page, action: string): Promise<string> {
   await page.getByRole('button', { name: action, exact: true }).click();
   const dialog = page.getByRole('dialog');
-  const confirm = dialog.locator('[data-confirm]:not([disabled])');
-  await confirm.waitFor();
+  const confirm = await confirmButton(page);
   const question = await dialog.innerText();
   await confirm.click();
   await dialog.waitFor({ state: 'hidden' });

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { readChecksum } from '../../../frontend/wizard/checksum.ts';
 import { draftFaults, placeFaults } from '../../../frontend/wizard/draft-faults.ts';
 import { toPreviewRequest, toRequest } from '../../../frontend/wizard/draft-request.ts';
 import {
@@ -44,12 +45,47 @@ describe('wizard draft', () => {
     [{ update_package_url: 'cdn.example.com/a.tar.gz' }, 'update_package_url'],
     [{ checksum: 'abc123' }, 'checksum'],
     [{ checksum: 'z'.repeat(64) }, 'checksum'],
+    [{ update_package_url: 'https://user:pw@cdn.example.com/a' }, 'update_package_url'],
+    [{ update_package_url: 'https://user@cdn.example.com/a' }, 'update_package_url'],
+    [{ update_package_url: 'https:\\\\cdn.example.com\\a' }, 'update_package_url'],
+    [{ update_package_url: 'https://cdn.example.com/a b' }, 'update_package_url'],
+    [{ rollout_strategy: 'manual' }, 'device_type'],
     [{ manifest: '{}' }, 'signature'],
     [{ signature: 'c2ln' }, 'manifest'],
   ];
   for (const [entries, field] of faulty) {
     it(`finds the fault in ${JSON.stringify(entries)} at ${field}`, () => {
       expect(Object.keys(draftFaults(draft(entries), NOW))).to.deep.equal([field]);
+    });
+  }
+
+  const DIGITS = 'a3'.repeat(32);
+  const LINES: [string, string | null][] = [
+    [DIGITS, DIGITS],
+    [` ${DIGITS.toUpperCase()}\n`, DIGITS.toUpperCase()],
+    [`sha256:${DIGITS}`, `sha256:${DIGITS}`],
+    [`${DIGITS}  firmware.tar.gz\n`, DIGITS],
+    [`${DIGITS} *firmware.tar.gz`, DIGITS],
+    [`${DIGITS}  ${DIGITS}.tar.gz`, DIGITS],
+    [`\\${DIGITS}  odd\\nname.tar.gz`, DIGITS],
+    [`${DIGITS}  -`, DIGITS],
+    [`SHA256 (firmware v2 (1).tar.gz) = ${DIGITS}`, DIGITS],
+    [`SHA256(firmware.tar.gz)= ${DIGITS}`, DIGITS],
+    [`SHA2-256(firmware.tar.gz)= ${DIGITS}`, DIGITS],
+    [`SHA256          ${DIGITS}       C:\\firmware.tar.gz`, DIGITS],
+    [`SHA512 (firmware.tar.gz) = ${DIGITS}`, null],
+    [`${DIGITS}a  firmware.tar.gz`, null],
+    [`${DIGITS.slice(1)}  firmware.tar.gz`, null],
+    [`firmware.tar.gz ${DIGITS}`, null],
+    ['', null],
+  ];
+  for (const [line, checksum] of LINES) {
+    it(`G44 reads the checksum in ${JSON.stringify(line)}`, () => {
+      expect(readChecksum(line)).to.equal(checksum);
+      if (line === '') return;
+      const entries = draft({ checksum: line });
+      expect(draftFaults(entries, NOW).checksum === undefined).to.equal(checksum !== null);
+      if (checksum !== null) expect(toRequest(entries).checksum).to.equal(checksum);
     });
   }
 

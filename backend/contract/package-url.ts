@@ -1,5 +1,5 @@
-import { isLoopback } from '../contract/loopback.ts';
-import { parseUrl } from '../contract/parse-url.ts';
+import { isLoopback } from './loopback.ts';
+import { parseUrl } from './parse-url.ts';
 
 // Devices get the address as it was written, and not all of them mend what URL() forgives: a missing
 // host, backslashes, line breaks.

@@ -1,0 +1,68 @@
+import type {
+  DeploymentImpact,
+  OverlappingDeployment,
+  VersionChanges,
+} from '../contract/admin-api.ts';
+import type { ImpactReason, RolloutStrategy } from '../contract/states.ts';
+import { compareVersions, isSameVersion } from '../contract/version.ts';
+import type { DeviceGroup } from './target.ports.ts';
+
+/** From more than this share of the fleet at once on, a slip of the hand costs too much. */
+const LARGE_SHARE = 1 / 5;
+
+export interface ImpactFacts {
+  strategy: RolloutStrategy;
+  targetVersion: string;
+  /** The devices were named one by one. */
+  isPicked: boolean;
+  /** Devices that would get the update, by type and by the version they run now. */
+  groups: DeviceGroup[];
+  /** Registered devices of the organization. */
+  fleetDevices: number;
+  overlapping: OverlappingDeployment[];
+}
+
+/** What a rollout would do to the fleet, and why an operator should think twice (CONTRACT section 5). */
+export function impactOf(facts: ImpactFacts): DeploymentImpact {
+  const { groups, fleetDevices, overlapping } = facts;
+  const types = new Map<string | null, number>();
+  for (const { deviceType, count } of groups) {
+    types.set(deviceType, (types.get(deviceType) ?? 0) + count);
+  }
+  const impact = {
+    devices: groups.reduce((sum, { count }) => sum + count, 0),
+    fleet_devices: fleetDevices,
+    changes: versionChanges(groups, facts.targetVersion),
+    by_type: [...types]
+      .map(([device_type, count]) => ({ device_type, count }))
+      .sort((a, b) => b.count - a.count),
+    overlapping,
+  };
+  return { ...impact, confirm_because: reasonsToConfirm(facts, impact) };
+}
+
+function versionChanges(groups: DeviceGroup[], targetVersion: string): VersionChanges {
+  const changes: VersionChanges = { upgrade: 0, downgrade: 0, same: 0, unknown: 0 };
+  for (const { version, count } of groups) changes[changeOf(version, targetVersion)] += count;
+  return changes;
+}
+
+function changeOf(version: string | null, targetVersion: string): keyof VersionChanges {
+  if (version === null) return 'unknown';
+  if (isSameVersion(version, targetVersion)) return 'same';
+  const order = compareVersions(version, targetVersion);
+  if (order === null) return 'unknown';
+  return order < 0 ? 'upgrade' : 'downgrade';
+}
+
+function reasonsToConfirm(
+  { strategy, isPicked }: ImpactFacts,
+  impact: Omit<DeploymentImpact, 'confirm_because'>,
+): ImpactReason[] {
+  const reasons: ImpactReason[] = [];
+  if (impact.changes.downgrade > 0) reasons.push('downgrade');
+  if (impact.by_type.length > 1) reasons.push('several_types');
+  const atOnce = strategy === 'immediate' || (strategy === 'manual' && !isPicked);
+  if (atOnce && impact.devices > impact.fleet_devices * LARGE_SHARE) reasons.push('large_share');
+  return reasons;
+}

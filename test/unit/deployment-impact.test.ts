@@ -1,0 +1,82 @@
+import { expect } from 'chai';
+import type { ImpactReason } from '../../backend/contract/states.ts';
+import { impactOf, type ImpactFacts } from '../../backend/deployments/deployment-impact.ts';
+import type { DeviceGroup } from '../../backend/deployments/target.ports.ts';
+import { isTheCount } from '../../frontend/shared/impact-words.ts';
+
+const group = (version: string | null, count: number, deviceType: string | null = 'pump') =>
+  ({ version, count, deviceType }) satisfies DeviceGroup;
+
+function impact(groups: DeviceGroup[], facts: Partial<ImpactFacts> = {}) {
+  return impactOf({
+    strategy: 'canary',
+    targetVersion: 'v2.1.0',
+    isPicked: false,
+    groups,
+    fleetDevices: 100,
+    overlapping: [],
+    ...facts,
+  });
+}
+
+describe('impact of a rollout', () => {
+  it('G42 tells upgrades, downgrades, what is re-installed and what cannot be told', () => {
+    const { devices, changes } = impact([
+      group('v2.0.9', 10),
+      group('2.1', 3),
+      group('v2.1.0-rc.1', 2),
+      group('v2.10.0', 5),
+      group('v2.1.1-rc.1', 1),
+      group('nightly', 4),
+      group(null, 6),
+    ]);
+    expect(devices).to.equal(31);
+    expect(changes).to.deep.equal({ upgrade: 12, downgrade: 6, same: 3, unknown: 10 });
+  });
+
+  it('G42 adds types up, the most frequent first; one without a type is one, too', () => {
+    const { by_type: types } = impact([
+      group('v1', 1, 'valve'),
+      group('v1', 2),
+      group('v2', 3),
+      group('v1', 4, null),
+    ]);
+    expect(types).to.deep.equal([
+      { device_type: 'pump', count: 5 },
+      { device_type: null, count: 4 },
+      { device_type: 'valve', count: 1 },
+    ]);
+  });
+
+  const CASES: [string, DeviceGroup[], Partial<ImpactFacts>, ImpactReason[]][] = [
+    ['an upgrade of one type, in stages', [group('v2.0.0', 90)], {}, []],
+    ['one device that is downgraded', [group('v2.0.0', 90), group('v3', 1)], {}, ['downgrade']],
+    ['two types', [group('v2.0.0', 1), group('v2.0.0', 1, 'valve')], {}, ['several_types']],
+    ['immediate to a fifth', [group('v2.0.0', 20)], { strategy: 'immediate' }, []],
+    ['immediate to more', [group('v2.0.0', 21)], { strategy: 'immediate' }, ['large_share']],
+    ['manual to more, by filters', [group('v2', 21)], { strategy: 'manual' }, ['large_share']],
+    ['manual to more, by hand', [group('v2', 21)], { strategy: 'manual', isPicked: true }, []],
+    ['rolling to more', [group('v2.0.0', 100)], { strategy: 'rolling' }, []],
+    [
+      'all at once',
+      [group('v3', 90), group('v2', 1, 'valve')],
+      { strategy: 'immediate' },
+      ['downgrade', 'several_types', 'large_share'],
+    ],
+    ['no device at all', [], { strategy: 'immediate', fleetDevices: 0 }, []],
+  ];
+  for (const [what, groups, facts, reasons] of CASES) {
+    it(`G42 ${what}: ${reasons.join(', ') || 'nothing to confirm'}`, () => {
+      expect(impact(groups, facts).confirm_because).to.deep.equal(reasons);
+    });
+  }
+
+  it('G42 the number may be typed as the page writes it, and no other', () => {
+    for (const typed of ['1200', '1,200', ' 1 200 ', '1.200', "1'200"]) {
+      expect(isTheCount(typed, 1_200), typed).to.equal(true);
+    }
+    for (const typed of ['', '0', '120', '12000', '1200 devices', '-1200']) {
+      expect(isTheCount(typed, 1_200), typed).to.equal(false);
+    }
+  });
+});
