@@ -3,6 +3,7 @@ import type {
   CreateDeploymentRequest,
   CreatedDeployment,
   DeploymentDetail,
+  DeploymentImpact,
   DeploymentPreview,
 } from '../../../backend/contract/admin-api.ts';
 import { waitFor } from '../../wait-for.ts';
@@ -35,6 +36,10 @@ export class Admin {
 
   preview(request: Partial<CreateDeploymentRequest>): Promise<DeploymentPreview> {
     return this.#request('POST', '/deployments/preview', { ...BENCH_DEPLOYMENT, ...request });
+  }
+
+  draftImpact(request: Partial<CreateDeploymentRequest>): Promise<DeploymentImpact> {
+    return this.#request('POST', '/deployments/impact', { ...BENCH_DEPLOYMENT, ...request });
   }
 
   act(id: string, action: string): Promise<DeploymentDetail> {

@@ -11,6 +11,9 @@ import { MAX_MS, timesOf } from './reading.ts';
 const HISTORY = 100;
 const PREVIEWS = 20;
 const MAX_PREVIEW_MS = 500;
+/** Asked for when somebody creates or starts a deployment, never while filters are typed. */
+const IMPACTS = 5;
+const MAX_IMPACT_MS = 5_000;
 
 /** @param large the deployment to a million devices */
 export async function* measureFleetReads(
@@ -38,6 +41,7 @@ export async function* measureFleetReads(
     current_version: 'v1.5.0',
     version_operator: '<',
   });
+  yield* measureImpact(admin, large);
   await addHistory(knex, large);
   yield* measureCensus(admin, knex, '/metrics', `the fleet after ${HISTORY} more deployments`);
   for (const name of ['figures of the fleet', 'a page of 200 devices']) {
@@ -99,6 +103,24 @@ async function* measurePreview(admin: Admin, by: string, filters: object): Async
   yield absoluteFigure(`preview over ${LARGE.size} devices ${by}, median`, median(times), 'ms', {
     below: MAX_PREVIEW_MS,
   });
+}
+
+/** A draft is compared with the deployment in progress, which holds every one of its devices: the worst case. */
+async function* measureImpact(admin: Admin, large: string): AsyncGenerator<Figure> {
+  const asked: [string, () => Promise<unknown>][] = [
+    ['a draft', () => admin.draftImpact({ device_filters: { device_type: LARGE.type } })],
+    ['a deployment', () => admin.get(`/deployments/${large}/impact`)],
+  ];
+  for (const [what, ask] of asked) {
+    const times: number[] = [];
+    for (let request = 0; request < IMPACTS; request += 1) {
+      const begin = performance.now();
+      await ask();
+      times.push(performance.now() - begin);
+    }
+    const name = `impact of ${what} to ${LARGE.size} devices, median`;
+    yield absoluteFigure(name, median(times), 'ms', { below: MAX_IMPACT_MS });
+  }
 }
 
 /**
