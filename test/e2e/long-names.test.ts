@@ -16,8 +16,8 @@ const DEPLOYMENT = `Firmware for ${'all gateways in the halls of the plant '.rep
 const NARROW = { width: 390, height: 844 };
 
 /** What a reader sees of a name on one line, by the boxes of its parts and the style sheet's contents. */
-const SEEN = `(node) => {
-  const root = node.closest('[title][dir=auto]');
+const SEEN = `(name) => {
+  const root = [...document.querySelectorAll('[title][dir=auto]')].find((one) => one.title === name);
   const frame = root.getBoundingClientRect();
   const inSight = (element) => {
     const box = element.getBoundingClientRect();
@@ -32,18 +32,19 @@ const SEEN = `(node) => {
     fits: frame.right <= root.parentElement.getBoundingClientRect().right + 1,
   };
 }`;
+/** How many lines the text with this title takes. */
+const LINES = `(title) => {
+  const node = [...document.querySelectorAll('[title]')].find(
+    (one) => one.title === title && one.getBoundingClientRect().height > 0,
+  );
+  return node.getBoundingClientRect().height / parseFloat(getComputedStyle(node).lineHeight);
+}`;
 interface Seen {
   cut: string | null;
   whole: string | null;
   lines: number;
   fits: boolean;
 }
-
-const linesOf = (element: Locator) =>
-  element.evaluate<number>(
-    // Functions are handed over as text: types of the browser are not known here.
-    `(node) => node.getBoundingClientRect().height / parseFloat(getComputedStyle(node).lineHeight)` as never,
-  );
 
 describe('page: long names', function () {
   this.timeout(60_000);
@@ -67,7 +68,11 @@ describe('page: long names', function () {
   afterEach(() => ops?.closePages());
   after(() => ops?.close());
 
-  const seen = (name: Locator) => name.evaluate<Seen>(SEEN as never);
+  /** @param name must be in the document, once, as it is read out */
+  async function seen(place: Locator, name: string): Promise<Seen> {
+    await place.getByText(name, { exact: true }).waitFor();
+    return place.page().evaluate<Seen>(`(${SEEN})(${JSON.stringify(name)})`);
+  }
 
   async function copied(page: Page, name: Locator): Promise<string> {
     await name.dblclick();
@@ -77,17 +82,15 @@ describe('page: long names', function () {
   for (const width of [1280, 390]) {
     it(`G46 of devices keep their ends in the table, at ${width} px`, async () => {
       const page = await ops.signIn(`${PAGE_ROOT}/${id}`, { width });
-      const name = page.getByRole('table').getByText(LAST, { exact: true });
-      await name.waitFor();
-      expect(await seen(name)).to.deep.equal({
+      const table = page.getByRole('table');
+      expect(await seen(table, LAST)).to.deep.equal({
         cut: 'g-000012',
         whole: null,
         lines: 1,
         fits: true,
       });
       await page.getByRole('button', { name: `Details of ${LAST}`, exact: true }).waitFor();
-      const short = page.getByRole('table').getByText('short', { exact: true });
-      expect(await seen(short)).to.include({ cut: null, whole: 'short', lines: 1 });
+      expect(await seen(table, 'short')).to.include({ cut: null, whole: 'short', lines: 1 });
       await expectNoSidewaysScroll(page, 'the detail page');
     });
   }
@@ -101,9 +104,14 @@ describe('page: long names', function () {
     await page.getByRole('radio', { name: 'Pick by hand' }).check();
     const row = page.locator('label').filter({ hasText: LAST });
     const name = row.getByText(LAST, { exact: true });
-    expect(await seen(name)).to.include({ cut: 'g-000012', whole: null, lines: 1, fits: true });
-    expect(await seen(row.getByText(TYPE, { exact: true }))).to.include({ cut: 'ation-07' });
-    expect(await seen(row.getByText(VERSION, { exact: true }))).to.include({ cut: '9.x86-64' });
+    expect(await seen(row, LAST)).to.include({
+      cut: 'g-000012',
+      whole: null,
+      lines: 1,
+      fits: true,
+    });
+    expect(await seen(row, TYPE)).to.include({ cut: 'ation-07' });
+    expect(await seen(row, VERSION)).to.include({ cut: '9.x86-64' });
     // Read out, found and copied is the whole name, once.
     expect(await row.innerText()).to.include(LAST);
     expect(await copied(page, name)).to.equal(LAST);
@@ -113,9 +121,8 @@ describe('page: long names', function () {
   it('G46 of types and versions keep their ends in the overview', async () => {
     const page = await ops.signIn(PAGE_ROOT, { width: 1280 });
     const chart = page.getByRole('list', { name: /^Versions within each device type/ });
-    expect(await seen(chart.getByText(TYPE, { exact: true }))).to.include({ cut: 'ation-07' });
-    const narrow = page.locator('td').getByText('v2.1.0', { exact: true });
-    expect(await seen(narrow)).to.include({ cut: null, whole: 'v2.1.0' });
+    expect(await seen(chart, TYPE)).to.include({ cut: 'ation-07' });
+    expect(await seen(page.locator('td'), 'v2.1.0')).to.include({ cut: null, whole: 'v2.1.0' });
   });
 
   for (const width of [1280, 390]) {
@@ -153,7 +160,8 @@ describe('page: long names', function () {
 
   async function expectTwoLines(element: Locator, whole = DEPLOYMENT): Promise<void> {
     await element.waitFor();
-    expect(await linesOf(element), 'lines').to.be.within(1, 2.1);
+    const lines = await element.page().evaluate(`(${LINES})(${JSON.stringify(whole)})`);
+    expect(lines, 'lines').to.be.within(1, 2.1);
     expect(await element.getAttribute('title')).to.equal(whole);
   }
 });
