@@ -32,12 +32,14 @@ const SEEN = `(name) => {
     fits: frame.right <= root.parentElement.getBoundingClientRect().right + 1,
   };
 }`;
-/** How many lines the text with this title takes. */
-const LINES = `(title) => {
-  const node = [...document.querySelectorAll('[title]')].find(
-    (one) => one.title === title && one.getBoundingClientRect().height > 0,
+/** How many lines a title, a link or a message takes. */
+const LINES = `(text) => {
+  const node = [...document.querySelectorAll('h1, a, [role=heading], [role=status] span')].find(
+    (one) => one.textContent.trim() === text && one.getBoundingClientRect().height > 0,
   );
-  return node.getBoundingClientRect().height / parseFloat(getComputedStyle(node).lineHeight);
+  const { lineHeight, fontSize } = getComputedStyle(node);
+  const height = parseFloat(lineHeight) || 1.2 * parseFloat(fontSize);
+  return node.getBoundingClientRect().height / height;
 }`;
 interface Seen {
   cut: string | null;

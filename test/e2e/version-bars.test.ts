@@ -17,7 +17,7 @@ describe('page: versions in the fleet', function () {
   for (const width of [1280, 390]) {
     it(`G46 shows each type on a scale of its own, at ${width} px`, async () => {
       const page = await ops.signIn(undefined, { width });
-      const list = page.getByRole('list', { name: /every bar is all devices of its type/ });
+      const list = page.getByRole('region', { name: 'Overview' }).getByRole('list');
       const rows = list.getByRole('listitem');
       await rows.filter({ hasText: 'gateway' }).waitFor();
       const barOf = async (type: string) => {
@@ -31,6 +31,7 @@ describe('page: versions in the fleet', function () {
       expect(gateways.width).to.be.closeTo(sensors.width / 2, sensors.width / 10);
       expect(sensors.text).to.include('1,500');
       expect(gateways.text).to.match(/^4$/m);
+      expect(await list.getAttribute('aria-label')).to.include('every bar is all devices of its');
     });
   }
 });
