@@ -9,6 +9,7 @@ import type { Knex } from 'knex';
 
 import type { HostContext, NavigationPage } from '../../backend/host-contract.ts';
 import type { NavigationPages } from './navigation-pages.ts';
+import { ASSET_OPTIONS, compressed, setCaching } from './page-assets.ts';
 import { HostProblem } from './problem.ts';
 
 const PAGE_FOLDER = path.join(import.meta.dirname, 'page');
@@ -29,13 +30,16 @@ export function importMapHash(): string {
 }
 
 export function pageRoutes(knex: Knex, host: HostContext, pages: NavigationPages): Router {
-  const router = Router();
+  const router = Router().use(['/vendor', '/shell', '/plugins'], compressed);
   for (const [name, file] of Object.entries(LIBRARIES)) {
     const location = libraryFile(name, file);
-    router.get(`/vendor/${name}.js`, (_request, response) => response.sendFile(location));
+    router.get(`/vendor/${name}.js`, (_request, response) => {
+      setCaching(response, location);
+      response.sendFile(location, ASSET_OPTIONS);
+    });
   }
   return router
-    .use('/shell', express.static(PAGE_FOLDER, { index: false }))
+    .use('/shell', pageFiles(PAGE_FOLDER))
     .use('/plugins/:id', pluginFiles(pages))
     .get('/api/v1/host/shell', shellData(knex, host, pages))
     .get(['/admin', '/admin/*rest'], async (request, response) => {
@@ -51,6 +55,10 @@ function libraryFile(name: string, file: string): string {
   return path.join(path.dirname(manifest), 'dist', file);
 }
 
+function pageFiles(folder: string): RequestHandler {
+  return express.static(folder, { ...ASSET_OPTIONS, index: false, setHeaders: setCaching });
+}
+
 /** The module of a page may bring chunks: its whole folder is served. */
 function pluginFiles(pages: NavigationPages): RequestHandler<{ id: string }> {
   const folders = new WeakMap<NavigationPage, RequestHandler>();
@@ -62,7 +70,7 @@ function pluginFiles(pages: NavigationPages): RequestHandler<{ id: string }> {
     }
     let serve = folders.get(page);
     if (!serve) {
-      serve = express.static(path.dirname(page.module), { index: false });
+      serve = pageFiles(path.dirname(page.module));
       folders.set(page, serve);
     }
     void serve(request as never, response, next);

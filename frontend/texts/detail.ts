@@ -57,8 +57,10 @@ export const detail = {
   batchSkipped: (count: number) => `${number.format(count)} skipped`,
   batchRolledBack: (count: number) => `${number.format(count)} rolled back`,
   batchShow: (index: number) => `Show the devices of batch ${number.format(index)}`,
-  folded: (count: number, size: number) =>
-    `${plural(count, 'batch', 'batches')} · ${devices(size)}`,
+  batchRange: (from: number, to: number) => `Batches ${number.format(from)}–${number.format(to)}`,
+  batchCount: (count: number) => plural(count, 'batch', 'batches'),
+  foldOpen: (count: number) => `Show the ${plural(count, 'batch', 'batches')}`,
+  foldClose: (count: number) => `Fold the ${plural(count, 'batch', 'batches')}`,
   waits: {
     start: 'Waits for the start',
     expand: 'Waits until you expand',
