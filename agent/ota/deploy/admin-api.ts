@@ -9,6 +9,7 @@ import type {
   CreateDeploymentRequest,
   CreatedDeployment,
   DeploymentDetail,
+  DeploymentImpact,
   TargetPage,
 } from '../../../backend/contract/admin-api.ts';
 import { isLoopback } from '../../../backend/contract/loopback.ts';
@@ -70,6 +71,8 @@ export interface AdminApi {
   /** Whether the server creates once, however often it is asked with one key. */
   knowsKeys(): Promise<boolean>;
   detail(id: string): Promise<DeploymentDetail>;
+  /** `null`: a server of an earlier release, which does not know. */
+  impact(id: string): Promise<DeploymentImpact | null>;
   start(id: string): Promise<DeploymentDetail>;
   expand(id: string, percentage: number): Promise<DeploymentDetail>;
   /** The first of the targets in this state. */
@@ -135,6 +138,13 @@ export function connect(server: string, token: string): AdminApi {
       return JSON.stringify(document).includes('"Idempotency-Key"');
     },
     detail: (id) => answerOf(client.GET(`${PATH}/deployments/{id}`, of(id)), false),
+    impact: (id) =>
+      answerOf(client.GET(`${PATH}/deployments/{id}/impact`, of(id)), false).catch(
+        (error: unknown) => {
+          if (error instanceof Refused && error.status === 404) return null;
+          throw error;
+        },
+      ),
     start: (id) =>
       answerOf(client.POST(`${PATH}/deployments/{id}/start`, { ...of(id), body: {} }), true),
     expand: (id, percentage) =>

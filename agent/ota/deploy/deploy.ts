@@ -40,6 +40,8 @@ export async function deploy(
     if (plan.stop.aborted) {
       throw new UsageError(`Stopped: deployment ${id} was not started.`, EXIT.stillRunning);
     }
+    const impact = await patient.call(() => api.impact(id));
+    if (impact) report.impact(id, impact);
     await patient.act(
       () => api.start(id),
       async () => (await api.detail(id)).status !== 'pending',

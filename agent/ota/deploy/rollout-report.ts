@@ -1,5 +1,11 @@
 /** What `ota deploy` prints: lines for people, or one JSON object a line for machines. */
-import type { DeploymentDetail, TargetView } from '../../../backend/contract/admin-api.ts';
+import type {
+  DeploymentDetail,
+  DeploymentImpact,
+  TargetView,
+  VersionChanges,
+} from '../../../backend/contract/admin-api.ts';
+import type { ImpactReason } from '../../../backend/contract/states.ts';
 import { type Outcome, OUTCOME_EXIT } from './rollout-outcome.ts';
 
 export class RolloutReport {
@@ -16,6 +22,26 @@ export class RolloutReport {
       { event: 'created', deployment_id, target_devices },
       `Created deployment ${deployment_id} for ${target_devices} devices.`,
     );
+  }
+
+  /** What the start is about to change; a pipeline has decided already, its log shall tell all the same. */
+  impact(deployment_id: string, impact: DeploymentImpact): void {
+    const { devices, fleet_devices, changes, by_type, overlapping } = impact;
+    const counts = Object.entries(changes)
+      .filter(([, count]) => count > 0)
+      .map(([change, count]) => `${count} ${CHANGE[change as keyof VersionChanges]}`);
+    const types = by_type.map(
+      ({ device_type, count }) => `${oneLine(device_type, 'unknown type')} (${count})`,
+    );
+    const lines = [
+      `${devices} of ${fleet_devices} devices in the fleet: ${[...counts, types.join(', ')].join('; ')}.`,
+      ...impact.confirm_because.map((reason) => `Warning: ${RISK[reason]}.`),
+      ...overlapping.map(
+        (other) =>
+          `Note: ${other.devices} of them also belong to ${oneLine(other.deployment_name)} (${oneLine(other.target_version)}, ${other.status}).`,
+      ),
+    ];
+    this.#tell({ event: 'impact', deployment_id, ...impact }, lines.join('\n'));
   }
 
   started(deployment_id: string): void {
@@ -85,6 +111,19 @@ export class RolloutReport {
   }
 }
 
+const CHANGE: Record<keyof VersionChanges, string> = {
+  upgrade: 'upgraded',
+  downgrade: 'downgraded',
+  same: 're-installed',
+  unknown: 'with a version that is unknown or cannot be compared',
+};
+
+const RISK: Record<ImpactReason, string> = {
+  downgrade: 'some devices would get an older version than they run',
+  several_types: 'one package goes to several device types',
+  large_share: 'more than a fifth of the fleet gets the update at once',
+};
+
 const SENTENCE: Record<Outcome, string> = {
   completed: 'Completed: deployment ID.',
   failed: 'Failed: deployment ID has ended, and these devices do not have the new version:',
@@ -97,7 +136,7 @@ const SENTENCE: Record<Outcome, string> = {
     'Still running: deployment ID goes on. Look at it again with ota deploy --watch ID.',
 };
 
-/** Messages come from devices: no control characters reach the terminal. */
-function oneLine(text: string | null): string {
-  return (text ?? 'no reason given').replace(/\p{Cc}+/gu, ' ').slice(0, 500);
+/** Names and messages come from devices and admins: no control characters reach the terminal. */
+function oneLine(text: string | null, otherwise = 'no reason given'): string {
+  return (text ?? otherwise).replace(/\p{Cc}+/gu, ' ').slice(0, 500);
 }
