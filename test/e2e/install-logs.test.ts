@@ -52,14 +52,13 @@ describe('page: installation logs', function () {
     waitFor(async () => (await toEnd(element)) < 8, { describe: 'the log is at its end' });
   /** What the box shows of its text, by place and not by what is in the document. */
   const seesCurrent = (element: Locator) =>
-    element.evaluate((node) => {
-      const [range] = [...(CSS.highlights.get('ota-log-current') ?? [])] as Range[];
+    element.evaluate(`(node) => {
+      const [range] = [...(CSS.highlights.get('ota-log-current') ?? [])];
       if (!range) return null;
       const place = range.getBoundingClientRect();
       const view = node.getBoundingClientRect();
-      const inside = place.top >= view.top && place.bottom <= view.bottom;
-      return inside ? range.toString() : null;
-    });
+      return place.top >= view.top && place.bottom <= view.bottom ? range.toString() : null;
+    }`);
 
   it('G45 opens each attempt at its end, and stays where the reader is on reload', async () => {
     const [device, id] = await deviceWith(LOG, 'reader');
@@ -100,10 +99,9 @@ describe('page: installation logs', function () {
     const [page, drawer] = await openDevice(id, device.name);
     const log = box(drawer);
     const alert = log.getByText('red alert');
-    const look = await alert.evaluate((node) => {
-      const { color, fontWeight } = getComputedStyle(node);
-      return [color, fontWeight];
-    });
+    const look = await alert.evaluate(
+      '(node) => [getComputedStyle(node).color, getComputedStyle(node).fontWeight]',
+    );
     expect(look).to.deep.equal(['rgb(244, 112, 103)', '700']);
     const text = await log.evaluate((node) => node.textContent ?? '');
     expect(text.split('\n').slice(0, 3)).to.deep.equal([
@@ -150,15 +148,15 @@ describe('page: installation logs', function () {
     const field = drawer.getByRole('textbox', { name: 'Search this log' });
     await field.fill('A');
     await drawer.getByText('1 of 131,072').waitFor();
-    const took = await page.evaluate(async () => {
+    const took = await page.evaluate(`(async () => {
       const began = performance.now();
       for (let press = 0; press < 10; press++) {
         const key = new KeyboardEvent('keydown', { key: 'Enter', bubbles: true });
-        document.activeElement?.dispatchEvent(key);
-        await new Promise((resolve) => requestAnimationFrame(() => resolve(null)));
+        document.activeElement.dispatchEvent(key);
+        await new Promise((resolve) => requestAnimationFrame(resolve));
       }
       return (performance.now() - began) / 10;
-    });
+    })()`);
     await drawer.getByText('11 of 131,072').waitFor();
     expect(took, 'milliseconds for each step').to.be.below(200);
   });
@@ -169,13 +167,11 @@ describe('page: installation logs', function () {
     const button = drawer.getByRole('button', { name: 'Copy log' });
     await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
     for (const secure of [true, false]) {
-      await page.evaluate(async (isSecure) => {
-        await navigator.clipboard.writeText('before');
-        Object.defineProperty(window, 'isSecureContext', { value: isSecure, configurable: true });
-      }, secure);
+      await page.evaluate(`navigator.clipboard.writeText('before').then(() =>
+        Object.defineProperty(window, 'isSecureContext', { value: ${secure}, configurable: true }))`);
       await button.click();
       await waitFor(
-        async () => (await page.evaluate(() => navigator.clipboard.readText())) === 'green\n20%\n',
+        async () => (await page.evaluate('navigator.clipboard.readText()')) === 'green\n20%\n',
         { describe: `the log is on the clipboard, secure: ${secure}` },
       );
       await drawer.getByText('Copied', { exact: true }).waitFor();
@@ -199,10 +195,9 @@ describe('page: installation logs', function () {
     const log = box(drawer);
     await isAtEnd(log);
     const download = drawer.getByRole('button', { name: 'Download log' });
-    await waitFor(
-      () => download.evaluate((node) => node.getBoundingClientRect().right <= window.innerWidth),
-      { describe: 'all buttons are within the window' },
-    );
+    await waitFor(async () => ((await download.boundingBox())?.x ?? 390) + 28 <= 390, {
+      describe: 'all buttons are within the window',
+    });
     expect(await page.evaluate('document.documentElement.scrollWidth')).to.equal(390);
   });
 });
