@@ -24,12 +24,14 @@ describe('page: chart of results', function () {
     const page = await ops.signIn(`${PAGE_ROOT}/${id}`);
     const chart = page.getByRole('slider', { name: 'Completed, failed and rolled back devices' });
     await chart.locator('[data-tick]').first().waitFor();
-    const labels = await chart.locator('[data-tick]').allInnerTexts();
+    const labels = await chart.locator('[data-tick]').allTextContents();
     expect(new Set(labels).size, labels.join(' | ')).to.equal(labels.length);
     const dashes = await chart
       .locator('path[class*="ot-line"]')
-      .evaluateAll('(lines) => lines.map((line) => getComputedStyle(line).strokeDasharray)');
-    expect(new Set(dashes as string[]).size).to.equal(3);
+      .evaluateAll((lines) =>
+        lines.map((line) => line.ownerDocument.defaultView?.getComputedStyle(line).strokeDasharray),
+      );
+    expect(new Set(dashes).size).to.equal(3);
 
     await chart.focus();
     await page.keyboard.press('End');

@@ -53,28 +53,26 @@ function nodeAt({ starts, nodes }: TextMap, place: number): { node: Text; start:
 
 /** The marks of one log; several logs share the names that the style sheet gives colours to. */
 export class LogHighlights {
-  #matches: Range[] = [];
-  #current: Range[] = [];
+  readonly #matches = highlightOf(MATCH, 0);
+  readonly #current = highlightOf(CURRENT, 1);
+  #shown: Range[] = [];
+  #shownCurrent: Range | null = null;
 
-  show(matches: Range[], current: Range | null): void {
-    this.clear();
-    this.#matches = matches;
-    this.#current = current ? [current] : [];
-    this.#each((highlight, range) => highlight.add(range));
+  show(matches: Range[]): void {
+    for (const range of this.#shown) this.#matches?.delete(range);
+    for (const range of matches) this.#matches?.add(range);
+    this.#shown = matches;
+  }
+
+  showCurrent(range: Range | null): void {
+    if (this.#shownCurrent) this.#current?.delete(this.#shownCurrent);
+    if (range) this.#current?.add(range);
+    this.#shownCurrent = range;
   }
 
   clear(): void {
-    this.#each((highlight, range) => highlight.delete(range));
-    this.#matches = [];
-    this.#current = [];
-  }
-
-  #each(action: (highlight: Highlight, range: Range) => void): void {
-    const matches = highlightOf(MATCH, 0);
-    const current = highlightOf(CURRENT, 1);
-    if (!matches || !current) return;
-    for (const range of this.#matches) action(matches, range);
-    for (const range of this.#current) action(current, range);
+    this.show([]);
+    this.showCurrent(null);
   }
 }
 

@@ -27,8 +27,7 @@ export function neighbour(current: number, step: 1 | -1, total: number): number 
   return (current + step + total) % total;
 }
 
-/** At most `limit` matches around the current one: drawing is what costs, not counting. */
-export function around<T>(matches: readonly T[], current: number, limit: number): readonly T[] {
-  const first = Math.max(0, Math.min(current - Math.floor(limit / 2), matches.length - limit));
-  return matches.slice(first, first + limit);
+/** Where `size` matches around the current one begin: drawing is what costs, not counting. */
+export function firstAround(current: number, size: number, total: number): number {
+  return Math.max(0, Math.min(current - Math.floor(size / 2), total - size));
 }
