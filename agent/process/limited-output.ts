@@ -4,6 +4,7 @@ import { stripVTControlCharacters } from 'node:util';
 /** Every control character but tab and line feed. */
 const CONTROL = /[^\P{Cc}\t\n]/gu;
 /** The same, but for those that colour and redraw the lines of a terminal: BEL, BS, CR and ESC. */
+// eslint-disable-next-line no-control-regex -- exactly these are kept
 const CONTROL_NOT_OF_TERMINALS = /[^\P{Cc}\t\n\u0007\b\r\u001b]/gu;
 const RESET_COLOURS = '\u001b[0m';
 /** How far a cut moves on to the next line, so that no half line or escape sequence comes after it. */

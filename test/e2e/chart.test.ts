@@ -29,7 +29,9 @@ describe('page: chart of results', function () {
     const dashes = await chart
       .locator('path[class*="ot-line"]')
       .evaluateAll((lines) =>
-        lines.map((line) => line.ownerDocument.defaultView?.getComputedStyle(line).strokeDasharray),
+        lines.map((line) =>
+          String(line.ownerDocument.defaultView?.getComputedStyle(line).strokeDasharray),
+        ),
       );
     expect(new Set(dashes).size).to.equal(3);
 

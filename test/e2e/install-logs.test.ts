@@ -71,7 +71,7 @@ describe('page: installation logs', function () {
     const log = box(drawer);
     await log.getByText('the last line').waitFor();
     await isAtEnd(log);
-    expect(await log.evaluate((node) => node.scrollTop)).to.be.above(1_000);
+    expect(await log.evaluate((node) => Number(node.scrollTop))).to.be.above(1_000);
 
     const reload = drawer.getByRole('button', { name: 'Reload log' });
     await device.sendLog(id, { attempt: 1, chunk: 'one more\n'.repeat(50) });
@@ -83,7 +83,7 @@ describe('page: installation logs', function () {
     await device.sendLog(id, { attempt: 1, chunk: 'and another\n'.repeat(50) });
     await reload.click();
     await log.getByText('and another').first().waitFor();
-    expect(await log.evaluate((node) => node.scrollTop)).to.equal(300);
+    expect(await log.evaluate((node) => Number(node.scrollTop))).to.equal(300);
 
     await ops.api('POST', `/deployments/${id}/retry`, { device_ids: [device.id] });
     await offered([device], id, 1);
@@ -91,7 +91,9 @@ describe('page: installation logs', function () {
     await device.sendLog(id, { attempt: 2, chunk: LOG });
     await reload.click();
     await isAtEnd(box(drawer, 2));
-    expect(await log.evaluate((node) => node.scrollTop), 'the first is kept open').to.equal(300);
+    expect(await log.evaluate((node) => Number(node.scrollTop)), 'the first is kept open').to.equal(
+      300,
+    );
     const first = drawer.locator('summary', { hasText: 'Attempt 1' });
     await first.click();
     await log.waitFor({ state: 'detached' });
@@ -106,10 +108,10 @@ describe('page: installation logs', function () {
     const alert = log.getByText('red alert');
     const look = await alert.evaluate((node) => {
       const style = node.ownerDocument.defaultView?.getComputedStyle(node);
-      return [style?.color, style?.fontWeight];
+      return [String(style?.color), String(style?.fontWeight)];
     });
     expect(look).to.deep.equal(['rgb(244, 112, 103)', '700']);
-    const text = await log.evaluate((node) => node.textContent ?? '');
+    const text = await log.evaluate((node) => String(node.textContent));
     expect(text.split('\n').slice(0, 3)).to.deep.equal([
       `red alert ${HOSTILE}`,
       '100%',

@@ -29,7 +29,7 @@ function copyBySelection(text: string, shown: Element): boolean {
   try {
     // Safari copies only when something is selected.
     selection?.selectAllChildren(shown);
-    // eslint-disable-next-line @typescript-eslint/no-deprecated -- the only way without a secure context
+    // Deprecated, and the only way where the context is not secure.
     return document.execCommand('copy') && copied;
   } finally {
     document.removeEventListener('copy', give, { capture: true });

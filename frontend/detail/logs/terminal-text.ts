@@ -21,6 +21,7 @@ const ESCAPES = new RegExp([CONTROL_STRING, CSI, OTHER_ESCAPE].join('|'), 'g');
 /** What a terminal does without leaving a mark: BEL, shift out, shift in. */
 const SILENT = new RegExp(['\\x07', '\\x0e', '\\x0f'].join('|'), 'g');
 /** Every control character but tab, line feed, and the three that are worked off later: BS, CR, ESC. */
+// eslint-disable-next-line no-control-regex -- exactly these are kept
 const CONTROL = /[^\P{Cc}\t\n\r\u0008\u001b]/gu;
 
 /** One that colours nothing. */
