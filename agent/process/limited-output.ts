@@ -3,18 +3,29 @@ import { stripVTControlCharacters } from 'node:util';
 
 /** Every control character but tab and line feed. */
 const CONTROL = /[^\P{Cc}\t\n]/gu;
+/** The same, but for those that colour and redraw the lines of a terminal: BEL, BS, CR and ESC. */
+// eslint-disable-next-line no-control-regex -- exactly these are kept
+const CONTROL_NOT_OF_TERMINALS = /[^\P{Cc}\t\n\u0007\b\r\u001b]/gu;
+const RESET_COLOURS = '\u001b[0m';
+/** How far a cut moves on to the next line, so that no half line or escape sequence comes after it. */
+const LINE_REACH = 1024;
 
 export class LimitedOutput {
   readonly #limit: number;
+  readonly #toText: (bytes: Buffer) => string;
   readonly #head: Buffer[] = [];
   #headBytes = 0;
   #tail: Buffer[] = [];
   #tailBytes = 0;
   #dropped = 0;
 
-  /** @param limit bytes kept in all, half for the beginning and half for the end */
-  constructor(limit: number) {
+  /**
+   * @param limit bytes kept in all, half for the beginning and half for the end
+   * @param toText what is kept of control characters: {@link plainText} or {@link terminalText}
+   */
+  constructor(limit: number, toText = plainText) {
     this.#limit = Math.floor(limit / 2);
+    this.#toText = toText;
   }
 
   write(chunk: Buffer): void {
@@ -37,13 +48,15 @@ export class LimitedOutput {
     }
   }
 
-  /** The text kept, as {@link plainText}. */
+  /** The text kept. */
   text(): string {
+    const head = this.#toText(Buffer.concat(this.#head));
+    const kept = Buffer.concat(this.#tail);
     const excess = Math.max(this.#tailBytes - this.#limit, 0);
-    const tail = Buffer.concat(this.#tail).subarray(excess);
-    const dropped = this.#dropped + excess;
-    const gap = dropped > 0 ? `\n… ${dropped} bytes left out …\n` : '';
-    return plainText(Buffer.concat(this.#head)) + gap + plainText(tail);
+    if (this.#dropped + excess === 0) return head + this.#toText(kept);
+    const start = nextLine(kept, excess);
+    const gap = gapAfter(head, `${this.#dropped + start} bytes left out`);
+    return head + gap + this.#toText(kept.subarray(start));
   }
 }
 
@@ -57,6 +70,14 @@ export function plainText(bytes: Buffer): string {
     .replace(CONTROL, '\uFFFD');
 }
 
+/**
+ * What a script printed for a terminal, for a reader that understands escape sequences: these, carriage
+ * returns and backspaces stay; other control characters and invalid UTF-8 become U+FFFD.
+ */
+export function terminalText(bytes: Buffer): string {
+  return bytes.toString('utf8').replace(/\r+\n/g, '\n').replace(CONTROL_NOT_OF_TERMINALS, '\uFFFD');
+}
+
 /** What was cut inside a character becomes U+FFFD there. */
 export function wellFormed(text: string): string {
   return plainText(Buffer.from(text, 'utf8'));
@@ -66,10 +87,10 @@ export function wellFormed(text: string): string {
 export function keepEnds(text: string, limit: number): string {
   const bytes = Buffer.from(text, 'utf8');
   if (bytes.length <= limit) return text;
-  const marker = `\n… ${bytes.length - limit} bytes or more left out …\n`;
+  const marker = gapAfter(text, `${bytes.length - limit} bytes or more left out`);
   const half = Math.floor((limit - Buffer.byteLength(marker)) / 2);
   const head = bytes.subarray(0, boundaryBefore(bytes, half));
-  const tail = bytes.subarray(boundaryAfter(bytes, bytes.length - half));
+  const tail = bytes.subarray(nextLine(bytes, boundaryAfter(bytes, bytes.length - half)));
   return head.toString('utf8') + marker + tail.toString('utf8');
 }
 
@@ -83,6 +104,17 @@ export function splitUtf8(text: string, limit: number): { offset: number; chunk:
     offset = end;
   }
   return pieces;
+}
+
+/** A line that stands for what is missing, in no colour that was left on before it. */
+function gapAfter(text: string, words: string): string {
+  return `\n${text.includes('\u001b') ? RESET_COLOURS : ''}… ${words} …\n`;
+}
+
+/** Where the next line begins, or `position` where none begins within reach. */
+function nextLine(bytes: Buffer, position: number): number {
+  const feed = bytes.subarray(0, position + LINE_REACH).indexOf('\n', position);
+  return feed === -1 || feed === bytes.length - 1 ? position : feed + 1;
 }
 
 const isContinuation = (byte: number | undefined): boolean =>

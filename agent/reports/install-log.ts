@@ -1,16 +1,17 @@
 /**
  * The log of one attempt: what the agent did and what the script said. Its beginning is on disk as
- * it comes, so that something is left to send when the agent is killed.
+ * it comes, so that something is left to send when the agent is killed. Colours and carriage returns are
+ * kept: the page shows them.
  */
 import { closeSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { MAX_INSTALL_LOG_BYTES } from '../../backend/contract/device-api.ts';
-import { LimitedOutput, keepEnds } from '../process/limited-output.ts';
+import { LimitedOutput, keepEnds, terminalText } from '../process/limited-output.ts';
 
 const ON_DISK_LIMIT = MAX_INSTALL_LOG_BYTES / 2;
 
 export class InstallLog {
-  readonly #output = new LimitedOutput(MAX_INSTALL_LOG_BYTES);
+  readonly #output = new LimitedOutput(MAX_INSTALL_LOG_BYTES, terminalText);
   #file: number | null = null;
   #onDisk = 0;
 

@@ -7,6 +7,7 @@ export const ICON_PATHS = {
   check: ['m4.5 12.5 5 5 10-11'],
   chevronDown: ['m6 9.5 6 6 6-6'],
   chevronRight: ['m9.5 6 6 6-6 6'],
+  chevronUp: ['m6 14.5 6-6 6 6'],
   clock: ['M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18Z', 'M12 7v5l3.5 2'],
   close: ['M6 6l12 12', 'M18 6 6 18'],
   cloudOff: [

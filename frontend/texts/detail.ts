@@ -125,6 +125,16 @@ export const device = {
   logAttempt: (attempt: number) => `Attempt ${attempt}`,
   logNone: 'The device has sent no installation log for this deployment.',
   logReload: 'Reload log',
+  logTools: (attempt: number) => `Search and save the log of attempt ${attempt}`,
+  logSearch: 'Search this log',
+  logMatch: (current: string, total: string) => `${current} of ${total}`,
+  logNoMatch: 'No match',
+  logNext: 'Next match (Enter)',
+  logPrevious: 'Previous match (Shift+Enter)',
+  logCopy: 'Copy log',
+  logCopied: 'Copied',
+  logNotCopied: 'The browser did not allow copying',
+  logDownload: 'Download log',
 };
 
 export const timeline = {

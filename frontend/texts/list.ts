@@ -66,5 +66,4 @@ export const metrics = {
   endedLabel: 'Completed, failed and rolled back devices over time',
   endedNone: 'Results appear here as soon as the first device ends.',
   time: 'Time',
-  chartFailed: 'The chart could not be loaded; the numbers above are complete.',
 };

@@ -5,6 +5,7 @@ import {
   keepEnds,
   plainText,
   splitUtf8,
+  terminalText,
 } from '../../agent/process/limited-output.ts';
 import { unifiedGroupFolder } from '../../agent/process/control-group.ts';
 import { isInWindow } from '../../agent/updates/permission.ts';
@@ -104,6 +105,25 @@ describe('agent: limited text', () => {
   it('F45 takes colours and progress bars out', () => {
     const text = 'a\u001b[1;31mred\u001b[0m 10%\r20%\r\nbell\u0007 \u001b]0;title\u0007end\ttab';
     expect(plainText(Buffer.from(text))).to.equal('ared 10%\n20%\nbell\uFFFD end\ttab');
+  });
+
+  it('G45 keeps colours and redrawn lines in an installation log, and nothing else of control', () => {
+    const text =
+      'a\u001b[1;31mred\u001b[0m 10%\r20%\r\n\u0000\u009b\u0007 \u001b]0;title\u0007end\ttab';
+    expect(terminalText(Buffer.from(text))).to.equal(
+      'a\u001b[1;31mred\u001b[0m 10%\r20%\n\uFFFD\uFFFD\u0007 \u001b]0;title\u0007end\ttab',
+    );
+  });
+
+  it('G45 leaves no half escape sequence and no colour behind where a log was cut', () => {
+    const output = new LimitedOutput(40, terminalText);
+    output.write(Buffer.from('\u001b[31mfirst\n' + '\u001b[1;31mred\u001b[0m line\n'.repeat(20)));
+    const text = output.text().replaceAll('\u001b', 'ESC');
+    expect(text).to.match(/\nESC\[0m… \d+ bytes left out …\nESC\[1;31mred/);
+    const long = '\u001b[31m' + 'x'.repeat(100) + '\u001b[32m\nlast\n';
+    expect(keepEnds(long, 70).replace(/.*m…/s, '…')).to.match(
+      /^… \d+ bytes or more left out …\nlast\n$/,
+    );
   });
 
   it('F45 keeps both ends of any flood in valid UTF-8 within the limit', () => {
