@@ -1,7 +1,6 @@
 import type { DeviceFilters } from '../contract/admin-api.ts';
 import type { VersionOperator } from '../contract/states.ts';
 import { compareVersions, isSameVersion, versionMatches } from '../contract/version.ts';
-import type { DeviceGroup } from './target.ports.ts';
 
 export const DEFAULT_VERSION_OPERATOR: VersionOperator = '!=';
 
@@ -13,11 +12,11 @@ export function passesVersionFilter(version: string | null, filters: DeviceFilte
 }
 
 /** Of the groups in scope those that the version filter and `leaveOut`, a version, let pass. */
-export function chosenGroups(
-  inScope: DeviceGroup[],
+export function chosenGroups<Group extends { version: string | null }>(
+  inScope: Group[],
   filters: DeviceFilters,
   leaveOut: string | null,
-): DeviceGroup[] {
+): Group[] {
   return inScope.filter(
     ({ version }) =>
       passesVersionFilter(version, filters) &&

@@ -102,6 +102,8 @@ export class SceneBuilder {
       error_message:
         "install.sh exited with status 1: cp: error writing '/boot/firmware/kernel.img': No space left on device",
     });
+    // It failed half-way: it runs the new version, and a rollback is possible.
+    await unlucky.checkUpdate('v2.1.0');
     return { canary, failedDevice: unlucky.name };
   }
 

@@ -17,8 +17,9 @@ export const impact = {
   types: (count: number, list: string) =>
     `${plural(count, 'device type', 'device types')}: ${list}`,
   moreTypes: (count: number) => `${number.format(count)} more`,
-  overlap: (count: number, version: string, status: string) =>
-    `${devices(count)} of it ${count === 1 ? 'is' : 'are'} among these (${version}, ${status})`,
+  overlap: (count: number) =>
+    `${number.format(count)} of these devices also ${count === 1 ? 'belongs' : 'belong'} to`,
+  overlapFacts: (version: string, status: string) => `(${version}, ${status})`,
   because: {
     downgrade: (count: number) =>
       `${devices(count)} would get an older version than ${count === 1 ? 'it runs' : 'they run'} now.`,
