@@ -6,7 +6,7 @@ import { parseUrl } from './parse-url.ts';
 const UNPRINTABLE = /[\s\p{Cc}\p{Surrogate}]/u;
 const ABSOLUTE = /^[a-z][a-z0-9+.-]*:\/\/[^/\\]/i;
 
-/** Why an address cannot be used for packages; `null` when it can (CONTRACT section 5). */
+/** Why an address cannot be used for packages; `null` when it can (docs/contract.md, Admin API). */
 export function packageUrlFault(text: string, allowInsecureLoopback: boolean): string | null {
   if (UNPRINTABLE.test(text)) return 'must not contain spaces or control characters';
   const url = ABSOLUTE.test(text) ? parseUrl(text) : null;

@@ -1,7 +1,7 @@
 import type { VersionOperator } from './states.ts';
 
 /**
- * Version order of CONTRACT section 4: numbers compare as numbers, a missing part counts as 0, a
+ * Version order of docs/contract.md, Filters: numbers compare as numbers, a missing part counts as 0, a
  * leading `v` does not matter, a pre-release comes before its release (identifiers as in Semantic
  * Versioning), build metadata is ignored. The SQL function `ota_compare_versions` is the same rule
  * for the database; a test holds the two together.

@@ -10,7 +10,7 @@ export interface GateFigures {
   acceptedFailures: number;
 }
 
-/** Failures that count for the threshold (CONTRACT section 3). */
+/** Failures that count for the threshold (docs/contract.md, Strategies). */
 export function countFailures(figures: GateFigures): number {
   const { failed, rolled_back: rolledBack } = figures.breakdown;
   return failed + rolledBack - figures.rolledBackOnRequest;

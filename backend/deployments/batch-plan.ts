@@ -1,7 +1,7 @@
 import type { BatchPlanEntry } from '../contract/admin-api.ts';
 import type { RolloutStrategy } from '../contract/states.ts';
 
-/** CONTRACT section 3. */
+/** docs/contract.md, Strategies. */
 export const DEFAULT_CANARY_PERCENTAGE = 10;
 export const DEFAULT_ROLLING_PERCENTAGE = 20;
 export const MIN_ROLLING_BATCH = 5;

@@ -22,7 +22,7 @@ export interface ImpactFacts {
   overlapping: OverlappingDeployment[];
 }
 
-/** What a rollout would do to the fleet, and why an operator should think twice (CONTRACT section 5). */
+/** What a rollout would do to the fleet, and why an operator should think twice (docs/contract.md, Admin API). */
 export function impactOf(facts: ImpactFacts): DeploymentImpact {
   const { groups, fleetDevices, overlapping } = facts;
   const types = new Map<string | null, number>();

@@ -1,6 +1,6 @@
 import type { DeploymentAction, DeploymentStatus, RolloutStrategy } from '../contract/states.ts';
 
-/** The state table of CONTRACT section 2: action → states it is possible in. */
+/** The state table of docs/contract.md, States: action → states it is possible in. */
 const POSSIBLE_IN: Record<DeploymentAction, readonly DeploymentStatus[]> = {
   start: ['pending'],
   pause: ['in_progress'],

@@ -116,7 +116,7 @@ function batchState(batch: Batch): BatchState {
 
 /**
  * A canary that has a rest runs until every target of what was released, or is about to be, has finished, and
- * then waits to be expanded (CONTRACT section 3).
+ * then waits to be expanded (docs/contract.md, Strategies).
  */
 function phaseOf(deployment: Deployment, batches: Batch[]): DeploymentPhase {
   if (deployment.status === 'pending') return 'not_started';

@@ -45,7 +45,7 @@ const DISTINCT_VERSIONS = `
         SELECT versions.firmware_version FROM versions`;
 
 /**
- * Conditions on `edge_devices d` for a target of a deployment: the filters of CONTRACT section 4, and
+ * Conditions on `edge_devices d` for a target of a deployment: the filters of docs/contract.md, Filters, and
  * where asked for that the device does not run the target version already. The version rule runs once
  * per distinct version of the organization, not once per device.
  */

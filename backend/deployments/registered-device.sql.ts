@@ -1,5 +1,5 @@
 /**
- * Whether a row of the host's devices is a device (CONTRACT section 3). One that was only announced has no
+ * Whether a row of the host's devices is a device (docs/contract.md, Words). One that was only announced has no
  * hardware id yet, or one that begins with `pending-`, or the status `pending`: it has never registered
  * and cannot poll.
  *

@@ -1,7 +1,7 @@
 import type { RolloutPolicy } from '../contract/admin-api.ts';
 import type { RolloutStrategy } from '../contract/states.ts';
 
-/** Defaults of CONTRACT section 3. */
+/** Defaults of docs/contract.md, Strategies. */
 export function defaultPolicy(strategy: RolloutStrategy): RolloutPolicy {
   return {
     failure_threshold_percent: 25,

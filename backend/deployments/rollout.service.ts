@@ -129,8 +129,8 @@ export class RolloutService {
   }
 
   /**
-   * Ends targets whose device is gone (CONTRACT section 2), went silent or never came (section 3,
-   * timeouts). What became of a device is asked first: one that is gone has not failed.
+   * Ends targets whose device is gone (docs/contract.md, States), went silent or never
+   * came (there, Strategies). What became of a device is asked first: one that is gone has not failed.
    */
   async sweepTimeouts(): Promise<void> {
     await this.#forgetKeys();

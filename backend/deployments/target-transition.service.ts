@@ -194,7 +194,7 @@ export class TargetTransitions {
 }
 
 /**
- * Finishing a new version must never be followed by an old one (CONTRACT section 2), whatever the device
+ * Finishing a new version must never be followed by an old one (docs/contract.md, States), whatever the device
  * was recorded to be doing with that.
  */
 function skipSuperseded(

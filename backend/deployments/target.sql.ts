@@ -29,8 +29,8 @@ const IS_OVERTAKEN = `EXISTS (
     WHERE own.id = t.deployment_id AND ${completedNewer('t.device_id', 'own')})`;
 
 /**
- * Why the device of a target is none of the deployment's organization any more, or null (CONTRACT section
- * 2). `device` is joined by its id alone, and may be missing.
+ * Why the device of a target is none of the deployment's organization any more, or null (docs/contract.md,
+ * States). `device` is joined by its id alone, and may be missing.
  */
 export const goneReason = (device: string, deployment: string): string => `CASE
     WHEN ${device}.id IS NULL THEN 'removed'

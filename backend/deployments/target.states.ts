@@ -74,7 +74,7 @@ export function isEnded(status: TargetStatus): boolean {
   return (ENDED_TARGET_STATUSES as readonly TargetStatus[]).includes(status);
 }
 
-/** What a device's report does to its target: the rules of CONTRACT section 2, in this order. */
+/** What a device's report does to its target: the rules of docs/contract.md, States, in this order. */
 export function judgeReport(target: TargetSituation, report: ReportedState): ReportVerdict {
   const attempt = report.attempt ?? target.attempt;
   if (attempt < target.attempt) return { kind: 'stale_attempt' };

@@ -4,7 +4,7 @@ import { compareVersions, isSameVersion, versionMatches } from '../contract/vers
 
 export const DEFAULT_VERSION_OPERATOR: VersionOperator = '!=';
 
-/** Whether a device with this version passes the version filter (CONTRACT section 4). */
+/** Whether a device with this version passes the version filter (docs/contract.md, Filters). */
 export function passesVersionFilter(version: string | null, filters: DeviceFilters): boolean {
   if (filters.current_version === undefined) return true;
   const operator = filters.version_operator ?? DEFAULT_VERSION_OPERATOR;

@@ -24,7 +24,7 @@ export type PollAnswer<T extends OpenTarget> =
   | { kind: 'nothing' };
 
 /**
- * What a device gets when it asks (CONTRACT section 6): a rollback an admin asked for; else the
+ * What a device gets when it asks (docs/contract.md, Device API): a rollback an admin asked for; else the
  * update it has begun, again; else the newest released one. A device has one update at a time. Whoever asks is not
  * at work: an update that it had begun was lost on the way, in a power cut for instance. Under a paused
  * deployment that keeps others away until it is resumed; under a cancelled one it ends, and makes room.

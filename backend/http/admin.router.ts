@@ -22,7 +22,7 @@ export interface AdminControllers {
   stream: StreamController;
 }
 
-/** The admin API, `/api/v1/admin/ota` (CONTRACT section 5). */
+/** The admin API, `/api/v1/admin/ota` (docs/contract.md, Admin API). */
 export function createAdminRouter(
   auth: HostContext['auth'],
   { deployments, fleet, metrics, stream }: AdminControllers,

@@ -10,7 +10,7 @@ const REPORT_LIMIT = 64 * 1024;
 /** A full log whose every byte is escaped in JSON. */
 const LOG_LIMIT = 2 * 1024 * 1024;
 
-/** The device API (CONTRACT section 6). */
+/** The device API (docs/contract.md, Device API). */
 export function deviceRoutes(devices: DeviceController): DeviceRoute[] {
   return [
     {

@@ -8,7 +8,7 @@ const RETRY_AFTER_SECONDS = 5;
 
 /**
  * Stands before everything else of the plugin for as long as it lives: while it starts and stops nobody is
- * told that a path does not exist, which a device would take for an answer (CONTRACT section 5).
+ * told that a path does not exist, which a device would take for an answer (docs/contract.md, Errors).
  */
 export class ReadinessGate {
   readonly #logger: Logger;

@@ -11,7 +11,7 @@ const SECONDS = String.raw`:[0-5]\d(?:\.\d{1,9})?`;
 const WRITTEN = new RegExp(`^${DAY}T${HOUR}:[0-5]\\d(?:${SECONDS})?${OFFSET}$`);
 
 /**
- * A moment as CONTRACT section 5 has it: ISO 8601 with an offset or `Z`, on a day that exists, from
+ * A moment as docs/contract.md, Admin API has it: ISO 8601 with an offset or `Z`, on a day that exists, from
  * the year 2000 to 8999. Validates to a `Date`, whose fraction ends at milliseconds.
  */
 export function timestamp(): Joi.StringSchema {

@@ -8,7 +8,7 @@ import { CensusService } from './census.service.ts';
 import { complianceOf, versionsOf } from './census.ts';
 import type { MetricsRepository } from './metrics.ports.ts';
 
-/** The figures of CONTRACT section 5. */
+/** The figures of docs/contract.md, Admin API. */
 @injectable()
 export class MetricsService {
   readonly #metrics: MetricsRepository;

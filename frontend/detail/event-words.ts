@@ -4,6 +4,7 @@ import { formatCount } from '../shared/format.ts';
 import type { IconName } from '../shared/icons.ts';
 import type { Tone } from '../shared/statuses.ts';
 import { texts } from '../texts/texts.ts';
+import { plainText } from './logs/terminal-text.ts';
 
 export const EVENT_LOOK: Record<EventType, { tone: Tone; icon: IconName }> = {
   created: { tone: 'neutral', icon: 'plus' },
@@ -53,7 +54,7 @@ export function eventFacts(event: Pick<DeploymentEvent, 'data'>): string {
   }
   for (const name of ['reason', 'error_message', 'message']) {
     const value = data[name];
-    if (typeof value === 'string' && value !== '') parts.push(t.fact[value] ?? value);
+    if (typeof value === 'string' && value !== '') parts.push(t.fact[value] ?? plainText(value));
   }
   return parts.join(' · ');
 }

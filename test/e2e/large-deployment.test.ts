@@ -1,6 +1,6 @@
 import { expect } from 'chai';
-import type { Page } from 'playwright-core';
 import { absoluteFigure, recordFigure } from '../../dev/bench/figure.ts';
+import { mainThreadWork } from './support/main-thread.ts';
 import { OpsCenter, PAGE_ROOT } from './support/ops-center.ts';
 import { createDeployment } from './support/rollout.ts';
 
@@ -22,18 +22,6 @@ const SCROLL = `(async () => {
   const all = frames.reduce((sum, one) => sum + one, 0);
   return { frames: frames.length, perSecond: frames.length / all * 1000, top: table.scrollTop };
 })()`;
-
-/** Begins to count; the answer tells the processor time of the page's main thread since then, in ms. */
-async function mainThreadWork(page: Page): Promise<() => Promise<number>> {
-  const session = await page.context().newCDPSession(page);
-  await session.send('Performance.enable', { timeDomain: 'threadTicks' });
-  const seconds = async () => {
-    const { metrics } = await session.send('Performance.getMetrics');
-    return metrics.find(({ name }) => name === 'TaskDuration')?.value ?? 0;
-  };
-  const before = await seconds();
-  return async () => ((await seconds()) - before) * 1_000;
-}
 
 describe('page: a deployment to 100,000 devices', function () {
   this.timeout(180_000);

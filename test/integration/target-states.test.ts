@@ -17,7 +17,7 @@ const WAY_TO: Partial<Record<TargetStatus, ReportedStatus[]>> = {
 
 const UNFINISHED = ['pending', 'downloading', 'installing', 'verifying'] as const;
 
-/** What a device may report next (CONTRACT section 2); what is not listed answers 409. */
+/** What a device may report next (docs/contract.md, States); what is not listed answers 409. */
 const LEGAL: [TargetStatus, ReportedStatus[]][] = [
   ['pending', ['downloading', 'installing', 'verifying', 'completed', 'failed', 'rolled_back']],
   ['downloading', ['installing', 'verifying', 'completed', 'failed', 'rolled_back']],

@@ -121,7 +121,7 @@ describe('ota deploy', function () {
     ]);
     const again = await run(['--watch', watching.id]);
     expect(again.code).to.equal(10);
-    expect(again.stdout).to.include(`${bad?.name}: failed: disk [2J is full`);
+    expect(again.stdout).to.include(`${bad?.name}: failed: disk is full`);
   });
 
   it('exit 11: paused because too many devices failed', async () => {

@@ -1,4 +1,5 @@
 /** What `ota deploy` prints: lines for people, or one JSON object a line for machines. */
+import { stripVTControlCharacters } from 'node:util';
 import type {
   DeploymentDetail,
   DeploymentImpact,
@@ -138,5 +139,7 @@ const SENTENCE: Record<Outcome, string> = {
 
 /** Names and messages come from devices and admins: no control characters reach the terminal. */
 function oneLine(text: string | null, otherwise = 'no reason given'): string {
-  return (text ?? otherwise).replace(/\p{Cc}+/gu, ' ').slice(0, 500);
+  return stripVTControlCharacters(text ?? otherwise)
+    .replace(/\p{Cc}+/gu, ' ')
+    .slice(0, 500);
 }

@@ -51,6 +51,11 @@ export function shownText(segments: readonly LogSegment[]): string {
   return segments.map(({ text }) => text).join('');
 }
 
+/** Text that a device meant for a terminal, without colours: agents of others send such error messages. */
+export function plainText(text: string): string {
+  return shownText(parseLog(text));
+}
+
 /** Leaves of all escape sequences only those that colour, in the one way of writing the parser reads. */
 function onlyColours(log: string): string {
   return log

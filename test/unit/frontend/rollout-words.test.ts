@@ -221,6 +221,11 @@ describe('timeline in words', () => {
     );
   });
 
+  it('G45 shows an error that was meant for a terminal without its escape sequences', () => {
+    const data = { error_message: '\u001b[31mE: disk\u001b[0m is full\r\n10%\r100%' };
+    expect(eventFacts({ data })).to.equal('E: disk is full\n100%');
+  });
+
   it('tells who did it, and to which device', () => {
     const names = new Map([['d1', 'edge-1']]);
     const actor = (
