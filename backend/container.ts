@@ -6,7 +6,7 @@ import type { PluginConfig } from './config.ts';
 import { KnexUnitOfWork } from './database/knex-unit-of-work.ts';
 import { DeploymentCreation } from './deployments/deployment-creation.service.ts';
 import { DeploymentController } from './deployments/deployment.controller.ts';
-import { DeploymentLock } from './deployments/deployment-lock.service.ts';
+import { DeploymentTransactions } from './deployments/deployment-transactions.service.ts';
 import { DeploymentQueries } from './deployments/deployment.queries.ts';
 import { KnexDeploymentRepository } from './deployments/deployment.repository.ts';
 import { KnexIdempotencyKeys } from './deployments/idempotency-key.repository.ts';
@@ -82,7 +82,7 @@ export function createContainer(parts: ContainerParts): Container {
     DeploymentCreation,
     DeploymentImpacts,
     DeploymentQueries,
-    DeploymentLock,
+    DeploymentTransactions,
     DeploymentService,
     TargetRecovery,
     RolloutSteps,

@@ -2,29 +2,28 @@ import { randomUUID } from 'node:crypto';
 import { inject, injectable } from 'inversify';
 import type { AdminCaller } from '../audit/admin-caller.ts';
 import type { Logger } from 'pino';
-import type { EventRepository } from '../audit/event.ports.ts';
 import type { PluginConfig } from '../config.ts';
 import type { CreatedDeployment, DeploymentPreview } from '../contract/admin-api.ts';
 import { isSameVersion } from '../contract/version.ts';
 import { DomainError, invalidRequest } from '../kernel/errors.ts';
 import { LIMITS } from '../kernel/time-limits.ts';
-import type { Transaction, UnitOfWork } from '../kernel/unit-of-work.ts';
-import { NO_DEVICES, type ChangeFeed } from '../progress/change-feed.ts';
 import { TOKENS } from '../tokens.ts';
-import { MAX_BATCHES, planBatches } from './batch-plan.ts';
-import { actorOf } from './deployment-lock.service.ts';
+import { MAX_BATCHES, planBatches } from './rules/batch-plan.ts';
+import type { DeploymentTransaction } from './deployment-transaction.ts';
+import { DeploymentTransactions } from './deployment-transactions.service.ts';
 import type {
   DeploymentRepository,
   IdempotencyKeys,
   KeptAnswer,
   RepeatableRequest,
 } from './deployment.ports.ts';
-import type { DeploymentDraft, DeploymentState } from './deployment.types.ts';
+import type { DeploymentDraft, DeploymentState, DeviceGroup } from './deployment.types.ts';
 import { toSummary } from './deployment.views.ts';
 import { requireSignedPackage } from './package-signature.ts';
 import type { RolloutJobs } from './rollout-jobs.ts';
-import type { DeviceGroup, TargetSelection } from './target.ports.ts';
-import { chosenGroups, isIncomparable, passesVersionFilter } from './version-filter.ts';
+import { actionEvents, actorOf } from './rules/timeline-events.ts';
+import type { TargetSelection } from './target.ports.ts';
+import { chosenGroups, isIncomparable, passesVersionFilter } from './rules/version-filter.ts';
 
 /** From so many new targets on, the planner is told of them. */
 const MANY_TARGETS = 1_000;
@@ -32,33 +31,27 @@ const MANY_TARGETS = 1_000;
 /** Planning and creating deployments: who would get it, in which batches; then all of it or nothing. */
 @injectable()
 export class DeploymentCreation {
-  readonly #work: UnitOfWork;
+  readonly #transactions: DeploymentTransactions;
   readonly #deployments: DeploymentRepository;
   readonly #selection: TargetSelection;
-  readonly #events: EventRepository;
   readonly #jobs: RolloutJobs;
-  readonly #feed: ChangeFeed;
   readonly #config: PluginConfig;
   readonly #keys: IdempotencyKeys;
   readonly #logger: Logger;
 
   constructor(
-    @inject(TOKENS.UnitOfWork) work: UnitOfWork,
+    @inject(DeploymentTransactions) transactions: DeploymentTransactions,
     @inject(TOKENS.DeploymentRepository) deployments: DeploymentRepository,
     @inject(TOKENS.TargetSelection) selection: TargetSelection,
-    @inject(TOKENS.EventRepository) events: EventRepository,
     @inject(TOKENS.RolloutJobs) jobs: RolloutJobs,
-    @inject(TOKENS.ChangeFeed) feed: ChangeFeed,
     @inject(TOKENS.Config) config: PluginConfig,
     @inject(TOKENS.IdempotencyKeys) keys: IdempotencyKeys,
     @inject(TOKENS.Logger) logger: Logger,
   ) {
-    this.#work = work;
+    this.#transactions = transactions;
     this.#deployments = deployments;
     this.#selection = selection;
-    this.#events = events;
     this.#jobs = jobs;
-    this.#feed = feed;
     this.#config = config;
     this.#keys = keys;
     this.#logger = logger;
@@ -100,31 +93,35 @@ export class DeploymentCreation {
     if (draft.scheduledAt) await this.#jobs.assertAvailable();
     const { organizationId } = admin;
     const id = randomUUID();
-    const created = await this.#work.run(async (tx) => {
-      if (repeatable) {
-        const before = await this.#keys.claim(tx, organizationId, repeatable);
-        if (before) return answerOf(before, repeatable);
-      }
-      const answer = await this.#createIn(tx, id, admin, draft);
-      if (repeatable) await this.#keys.keep(tx, organizationId, repeatable.key, answer);
-      return answer;
-    }, LIMITS.creation);
-    // Somebody else's creation was answered again: all of this has been done for it.
-    if (created.deployment_id !== id) return created;
-    this.#feed.publish([{ deploymentId: id, organizationId, devices: NO_DEVICES }]);
     const trace = { deployment_id: id, request_id: admin.requestId };
-    if (draft.scheduledAt) await this.#schedule(id, draft.scheduledAt, trace);
-    if (created.target_devices >= MANY_TARGETS) await this.#refreshStatistics(trace);
+    const created = await this.#transactions.run(
+      async (transaction) => {
+        const { tx } = transaction;
+        if (repeatable) {
+          const before = await this.#keys.claim(tx, organizationId, repeatable);
+          if (before) return answerOf(before, repeatable);
+        }
+        const answer = await this.#createIn(transaction, id, admin, draft);
+        if (repeatable) await this.#keys.keep(tx, organizationId, repeatable.key, answer);
+        return answer;
+      },
+      LIMITS.creation,
+      trace,
+    );
+    // Otherwise somebody else's creation was answered again.
+    const isNew = created.deployment_id === id;
+    if (isNew && created.target_devices >= MANY_TARGETS) await this.#refreshStatistics(trace);
     return created;
   }
 
   async #createIn(
-    tx: Transaction,
+    transaction: DeploymentTransaction,
     id: string,
     admin: AdminCaller,
     draft: DeploymentDraft,
   ): Promise<CreatedDeployment> {
     const { organizationId } = admin;
+    const { tx } = transaction;
     requireFuture(draft.scheduledAt, tx.now);
     requireSignedPackage(draft, organizationId, this.#config.signature_keys, tx.now);
     await this.#deployments.insert(tx, id, organizationId, draft, admin.userId);
@@ -140,15 +137,12 @@ export class DeploymentCreation {
     );
     if (total === 0) throw noMatchingDevices(draft);
     await this.#deployments.insertPlan(tx, id, total, this.#plan(draft, total));
-    await this.#events.append(tx, [
-      {
-        organizationId,
-        deploymentId: id,
-        type: 'created',
-        actor: actorOf(admin),
-        data: { devices: total, target_version: draft.targetVersion },
-      },
-    ]);
+    const owner = { id, organizationId };
+    transaction.record(actionEvents.created(owner, actorOf(admin), total, draft.targetVersion));
+    transaction.changed(owner);
+    if (draft.scheduledAt) {
+      transaction.enqueue({ kind: 'start', deploymentId: id, at: draft.scheduledAt });
+    }
     await this.#deployments.stampCreated(tx, id);
     const { deployment, batches } = (await this.#deployments.findState(
       organizationId,
@@ -184,15 +178,6 @@ export class DeploymentCreation {
       this.#logger.warn(
         { err: error, ...trace },
         'statistics of the targets could not be refreshed',
-      );
-    });
-  }
-
-  async #schedule(id: string, at: Date, trace: object): Promise<void> {
-    await this.#jobs.startAt(id, at).catch((error: unknown) => {
-      this.#logger.warn(
-        { err: error, ...trace },
-        'scheduled start could not be queued; the reconciler will make up for it',
       );
     });
   }

@@ -3,9 +3,9 @@ import type { DeploymentImpact } from '../contract/admin-api.ts';
 import { TOKENS } from '../tokens.ts';
 import { DeploymentQueries } from './deployment.queries.ts';
 import type { DeploymentDraft } from './deployment.types.ts';
-import { impactOf } from './deployment-impact.ts';
+import { impactOf } from './rules/impact.ts';
 import type { FleetImpact, TargetSelection } from './target.ports.ts';
-import { chosenGroups } from './version-filter.ts';
+import { chosenGroups } from './rules/version-filter.ts';
 
 /** What is read before a deployment is created or started: what it would do to the fleet as it is now. */
 @injectable()

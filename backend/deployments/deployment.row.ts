@@ -1,7 +1,7 @@
 import type { DeviceFilters, RolloutPolicy } from '../contract/admin-api.ts';
 import { TARGET_STATUSES } from '../contract/states.ts';
 import type { Batch, Deployment, DeploymentState } from './deployment.types.ts';
-import { defaultPolicy } from './rollout-policy.ts';
+import { defaultPolicy } from './rules/rollout-policy.ts';
 
 /** A row of `ota_deployments`. */
 export interface DeploymentRow {

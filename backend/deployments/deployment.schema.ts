@@ -22,9 +22,9 @@ import { asJsonSchema } from '../http/json-schema.meta.ts';
 import { queryCursor, queryInteger } from '../http/query.schema.ts';
 import { label, optionalLabel, searchText, storableText, uuid } from '../http/text.schema.ts';
 import { timestamp } from '../http/timestamp.schema.ts';
-import { DEFAULT_CANARY_PERCENTAGE, DEFAULT_ROLLING_PERCENTAGE } from './batch-plan.ts';
+import { DEFAULT_CANARY_PERCENTAGE, DEFAULT_ROLLING_PERCENTAGE } from './rules/batch-plan.ts';
 import type { DeploymentDraft } from './deployment.types.ts';
-import { defaultPolicy } from './rollout-policy.ts';
+import { defaultPolicy } from './rules/rollout-policy.ts';
 
 const MAX_DEVICE_IDS = 10_000;
 

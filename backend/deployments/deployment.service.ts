@@ -4,14 +4,19 @@ import { DomainError } from '../kernel/errors.ts';
 import { MANY_DEVICES } from '../progress/change-feed.ts';
 import { LIMITS } from '../kernel/time-limits.ts';
 import { TOKENS } from '../tokens.ts';
-import { countFailures } from './batch-gate.ts';
-import { shareOf } from './batch-plan.ts';
-import { DeploymentLock, actorOf, type LockedDeployment } from './deployment-lock.service.ts';
+import { countFailures } from './rules/batch-gate.ts';
+import { shareOf } from './rules/batch-plan.ts';
+import {
+  DeploymentTransactions,
+  type LockedDeployment,
+} from './deployment-transactions.service.ts';
 import type { DeploymentRepository } from './deployment.ports.ts';
-import { stateAfter } from './deployment.states.ts';
+import { stateAfter } from './rules/deployment-states.ts';
 import { SYSTEM, sumBreakdowns, type Actor } from './deployment.types.ts';
 import type { RolloutJobs } from './rollout-jobs.ts';
-import { RolloutSteps, figuresOf } from './rollout-steps.ts';
+import { RolloutSteps } from './rollout-steps.ts';
+import { figuresOf } from './rules/figures.ts';
+import { actionEvents, actorOf } from './rules/timeline-events.ts';
 import type { TargetRepository } from './target.ports.ts';
 
 /** Pending targets that a cancel skips before it answers; the rest is a job's work. */
@@ -20,20 +25,20 @@ const SKIPPED_AT_ONCE = 10_000;
 /** Steering a deployment: the actions of the state table. */
 @injectable()
 export class DeploymentService {
-  readonly #lock: DeploymentLock;
+  readonly #transactions: DeploymentTransactions;
   readonly #deployments: DeploymentRepository;
   readonly #targets: TargetRepository;
   readonly #jobs: RolloutJobs;
   readonly #steps: RolloutSteps;
 
   constructor(
-    @inject(DeploymentLock) lock: DeploymentLock,
+    @inject(DeploymentTransactions) transactions: DeploymentTransactions,
     @inject(TOKENS.DeploymentRepository) deployments: DeploymentRepository,
     @inject(TOKENS.TargetRepository) targets: TargetRepository,
     @inject(TOKENS.RolloutJobs) jobs: RolloutJobs,
     @inject(RolloutSteps) steps: RolloutSteps,
   ) {
-    this.#lock = lock;
+    this.#transactions = transactions;
     this.#deployments = deployments;
     this.#targets = targets;
     this.#jobs = jobs;
@@ -42,16 +47,19 @@ export class DeploymentService {
 
   async start(admin: AdminCaller, id: string): Promise<void> {
     await this.#jobs.assertAvailable();
-    await this.#lock.act('start', admin, id, (locked) => this.#begin(locked, actorOf(admin)));
+    await this.#transactions.act('start', admin, id, (locked) =>
+      this.#begin(locked, actorOf(admin)),
+    );
   }
 
   /** A scheduled start; does nothing when an admin started or cancelled it before. */
   async startScheduled(id: string): Promise<void> {
-    await this.#lock.hold(
+    await this.#transactions.hold(
       id,
       null,
       async (locked) => {
-        const { tx, deployment } = locked;
+        const { transaction, deployment } = locked;
+        const { tx } = transaction;
         const isDue = deployment.scheduledAt !== null && deployment.scheduledAt <= tx.now;
         if (deployment.status !== 'pending' || !isDue) return;
         await this.#begin(locked, SYSTEM);
@@ -61,21 +69,23 @@ export class DeploymentService {
   }
 
   async pause(admin: AdminCaller, id: string): Promise<void> {
-    await this.#lock.act('pause', admin, id, async (locked) => {
-      const { tx, deployment } = locked;
+    await this.#transactions.act('pause', admin, id, async (locked) => {
+      const { transaction, deployment } = locked;
+      const { tx } = transaction;
       await this.#deployments.update(tx, deployment.id, {
         status: stateAfter('pause', deployment.status),
         pausedReason: 'admin',
       });
-      await this.#lock.tell(locked, 'paused', actorOf(admin), { reason: 'admin' });
+      transaction.record(actionEvents.paused(deployment, actorOf(admin)));
     });
   }
 
   /** Goes on where it stopped, and accepts the failures so far. */
   async resume(admin: AdminCaller, id: string): Promise<void> {
     await this.#jobs.assertAvailable();
-    await this.#lock.act('resume', admin, id, async (locked) => {
-      const { tx, deployment, batches, afterCommit } = locked;
+    await this.#transactions.act('resume', admin, id, async (locked) => {
+      const { transaction, deployment, batches } = locked;
+      const { tx } = transaction;
       deployment.status = stateAfter('resume', deployment.status);
       deployment.pausedReason = null;
       deployment.acceptedFailures = countFailures(figuresOf(deployment, batches));
@@ -85,17 +95,18 @@ export class DeploymentService {
         acceptedFailures: deployment.acceptedFailures,
         resumedAt: tx.now,
       });
-      await this.#lock.tell(locked, 'resumed', actorOf(admin), {
-        accepted_failures: deployment.acceptedFailures,
-      });
-      await this.#steps.takeNext(tx, deployment, afterCommit);
+      transaction.record(
+        actionEvents.resumed(deployment, actorOf(admin), deployment.acceptedFailures),
+      );
+      await this.#steps.takeNext(transaction, deployment);
     });
   }
 
   async cancel(admin: AdminCaller, id: string): Promise<void> {
-    await this.#lock.act('cancel', admin, id, async (locked) => {
-      const { tx, deployment, batches, afterCommit } = locked;
-      locked.touched.devices = MANY_DEVICES;
+    await this.#transactions.act('cancel', admin, id, async (locked) => {
+      const { transaction, deployment, batches } = locked;
+      const { tx } = transaction;
+      transaction.changed(deployment, MANY_DEVICES);
       await this.#deployments.update(tx, deployment.id, {
         status: stateAfter('cancel', deployment.status),
         pausedReason: null,
@@ -103,10 +114,10 @@ export class DeploymentService {
         completedAt: tx.now,
       });
       const { pending } = sumBreakdowns(batches);
-      await this.#lock.tell(locked, 'cancelled', actorOf(admin), { skipped_devices: pending });
+      transaction.record(actionEvents.cancelled(deployment, actorOf(admin), pending));
       await this.#targets.skipPending(tx, deployment.id, 'cancelled', tx.now, SKIPPED_AT_ONCE);
       if (pending > SKIPPED_AT_ONCE) {
-        this.#steps.handOver(afterCommit, deployment.id, (jobs) => jobs.skipPending(deployment.id));
+        transaction.enqueue({ kind: 'skip-pending', deploymentId: deployment.id });
       }
     });
   }
@@ -117,8 +128,9 @@ export class DeploymentService {
    */
   async expand(admin: AdminCaller, id: string, percentage: number): Promise<void> {
     await this.#jobs.assertAvailable();
-    await this.#lock.act('expand', admin, id, async (locked) => {
-      const { tx, deployment, batches, afterCommit } = locked;
+    await this.#transactions.act('expand', admin, id, async (locked) => {
+      const { transaction, deployment, batches } = locked;
+      const { tx } = transaction;
       const rest = batches.find((batch) => batch.releaseRequestedAt === null);
       const upTo = shareOf(deployment.totalDevices, percentage);
       if (!rest || upTo <= rest.firstPosition) {
@@ -128,24 +140,23 @@ export class DeploymentService {
       const size = upTo - rest.firstPosition;
       if (size < rest.size) await this.#deployments.splitBatch(tx, deployment.id, rest, size);
       await this.#deployments.requestRelease(tx, deployment.id, rest.number, tx.now);
-      await this.#lock.tell(locked, 'expanded', actorOf(admin), {
-        percentage,
-        devices: Math.min(size, rest.size),
-      });
-      await this.#steps.takeNext(tx, deployment, afterCommit);
+      const added = Math.min(size, rest.size);
+      transaction.record(actionEvents.expanded(deployment, actorOf(admin), percentage, added));
+      await this.#steps.takeNext(transaction, deployment);
     });
   }
 
   async #begin(locked: LockedDeployment, actor: Actor): Promise<void> {
-    const { tx, deployment, afterCommit } = locked;
+    const { transaction, deployment } = locked;
+    const { tx } = transaction;
     deployment.status = stateAfter('start', deployment.status);
     await this.#deployments.update(tx, deployment.id, {
       status: deployment.status,
       startedAt: tx.now,
     });
     await this.#deployments.requestRelease(tx, deployment.id, 1, tx.now);
-    await this.#lock.tell(locked, 'started', actor, {});
-    await this.#steps.takeNext(tx, deployment, afterCommit);
+    transaction.record(actionEvents.started(deployment, actor));
+    await this.#steps.takeNext(transaction, deployment);
   }
 }
 

@@ -6,7 +6,7 @@ import {
   type RolloutStrategy,
   type TargetStatus,
 } from '../contract/states.ts';
-import type { SkipReason } from './target.states.ts';
+import type { SkipReason } from './rules/target-reports.ts';
 
 export interface Deployment {
   id: string;
@@ -99,6 +99,13 @@ export interface Target {
   rolledBackOnRequest: boolean;
   /** When an update finished that was rolled back on request; else `completedAt` tells. */
   updateEndedAt: Date | null;
+}
+
+/** Devices of one type that run one version. */
+export interface DeviceGroup {
+  deviceType: string | null;
+  version: string | null;
+  count: number;
 }
 
 export interface TargetKey {

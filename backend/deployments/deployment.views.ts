@@ -9,30 +9,10 @@ import type {
   TargetView,
 } from '../contract/admin-api.ts';
 import { percent } from '../kernel/percent.ts';
-import { unfinishedTargets } from './batch-gate.ts';
-import { allowedActions, type DeploymentSituation } from './deployment.states.ts';
+import { unfinishedTargets } from './rules/batch-gate.ts';
+import { allowedActions } from './rules/deployment-states.ts';
+import { situationOf } from './rules/figures.ts';
 import { sumBreakdowns, type Batch, type Deployment } from './deployment.types.ts';
-
-/** A batch that was asked for counts as released: asking again would add nothing. */
-export function situationOf(deployment: Deployment, batches: Batch[]): DeploymentSituation {
-  return {
-    status: deployment.status,
-    strategy: deployment.strategy,
-    unreleased: batches
-      .filter((batch) => batch.releaseRequestedAt === null)
-      .reduce((sum, batch) => sum + batch.size, 0),
-    failed: retryableTargets(batches),
-  };
-}
-
-/** What counts as a failure can be retried: failed targets, and those that went back by themselves. */
-function retryableTargets(batches: Batch[]): number {
-  return batches.reduce(
-    (sum, { breakdown, rolledBackOnRequest }) =>
-      sum + breakdown.failed + breakdown.rolled_back - rolledBackOnRequest,
-    0,
-  );
-}
 
 export function toProgress(deployment: Deployment, breakdown: StatusBreakdown): DeploymentProgress {
   return {
@@ -93,7 +73,7 @@ export function toDetail(
     status_breakdown: breakdown,
     batches: batches.map(toBatchView),
     released_devices: deployment.releasedDevices,
-    retryable_devices: retryableTargets(batches),
+    retryable_devices: situationOf(deployment, batches).failed,
     devices,
   };
 }

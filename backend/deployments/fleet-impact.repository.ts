@@ -2,10 +2,10 @@ import { inject, injectable } from 'inversify';
 import type { Knex } from 'knex';
 import type { OverlappingDeployment } from '../contract/admin-api.ts';
 import { TOKENS } from '../tokens.ts';
-import type { Deployment } from './deployment.types.ts';
+import type { Deployment, DeviceGroup } from './deployment.types.ts';
 import { matchingDevices, type DeviceChoice, type SqlPart } from './matching-devices.sql.ts';
 import { isRegistered } from './registered-device.sql.ts';
-import type { DeviceGroup, FleetImpact } from './target.ports.ts';
+import type { FleetImpact } from './target.ports.ts';
 
 /** Deployments that are named; the ones that share the most devices come first. */
 const NAMED_OVERLAPS = 10;

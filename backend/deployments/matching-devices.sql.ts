@@ -1,6 +1,6 @@
 import type { DeviceFilters } from '../contract/admin-api.ts';
 import { isRegistered } from './registered-device.sql.ts';
-import { DEFAULT_VERSION_OPERATOR } from './version-filter.ts';
+import { DEFAULT_VERSION_OPERATOR } from './rules/version-filter.ts';
 
 export interface SqlPart {
   sql: string;

@@ -1,28 +1,22 @@
 import { inject, injectable } from 'inversify';
 import type { Logger } from 'pino';
-import type { EventRepository, NewEvent } from '../audit/event.ports.ts';
 import { LIMITS } from '../kernel/time-limits.ts';
-import type { Transaction, UnitOfWork } from '../kernel/unit-of-work.ts';
-import type { EventType } from '../contract/admin-api.ts';
-import type { Telemetry } from '../observability/telemetry.ports.ts';
+import type { UnitOfWork } from '../kernel/unit-of-work.ts';
 import { MANY_DEVICES } from '../progress/change-feed.ts';
 import { TOKENS } from '../tokens.ts';
-import { AfterCommit } from './after-commit.ts';
-import { nextStep } from './batch-gate.ts';
+import { DeploymentTransactions } from './deployment-transactions.service.ts';
+import { nextStep } from './rules/batch-gate.ts';
 import type { DeploymentRepository, IdempotencyKeys } from './deployment.ports.ts';
 import { DeploymentService } from './deployment.service.ts';
-import {
-  SYSTEM,
-  type Batch,
-  type Deployment,
-  type Target,
-  type TargetKey,
-} from './deployment.types.ts';
-import { RolloutSteps, figuresOf } from './rollout-steps.ts';
+import type { Deployment, Target, TargetKey } from './deployment.types.ts';
+import { RolloutSteps } from './rollout-steps.ts';
+import { figuresOf } from './rules/figures.ts';
 import { TargetRecovery } from './target-recovery.service.ts';
 import { TargetTransitions, type TargetRequest } from './target-transition.service.ts';
 import type { FoundTarget, TargetRepository } from './target.ports.ts';
-import { GONE_WORDS, isEnded, isWorking, type GoneReason } from './target.states.ts';
+import { gone, notPickedUp, timedOut, type TargetChange } from './rules/target-changes.ts';
+import type { GoneReason } from './rules/target-reports.ts';
+import { rolloutEvents } from './rules/timeline-events.ts';
 
 /** Targets handled by one transaction of a sweep. */
 const CHUNK = 1_000;
@@ -40,12 +34,11 @@ export class RolloutService {
   readonly #work: UnitOfWork;
   readonly #deployments: DeploymentRepository;
   readonly #targets: TargetRepository;
-  readonly #events: EventRepository;
+  readonly #frames: DeploymentTransactions;
   readonly #steps: RolloutSteps;
   readonly #transitions: TargetTransitions;
   readonly #service: DeploymentService;
   readonly #recovery: TargetRecovery;
-  readonly #telemetry: Telemetry;
   readonly #logger: Logger;
   readonly #keys: IdempotencyKeys;
   /** Where the walk over open targets stands; a new process begins anew. */
@@ -55,49 +48,47 @@ export class RolloutService {
     @inject(TOKENS.UnitOfWork) work: UnitOfWork,
     @inject(TOKENS.DeploymentRepository) deployments: DeploymentRepository,
     @inject(TOKENS.TargetRepository) targets: TargetRepository,
-    @inject(TOKENS.EventRepository) events: EventRepository,
+    @inject(DeploymentTransactions) frames: DeploymentTransactions,
     @inject(RolloutSteps) steps: RolloutSteps,
     @inject(TargetTransitions) transitions: TargetTransitions,
     @inject(DeploymentService) service: DeploymentService,
     @inject(TargetRecovery) recovery: TargetRecovery,
-    @inject(TOKENS.Telemetry) telemetry: Telemetry,
     @inject(TOKENS.Logger) logger: Logger,
     @inject(TOKENS.IdempotencyKeys) keys: IdempotencyKeys,
   ) {
     this.#work = work;
     this.#deployments = deployments;
     this.#targets = targets;
-    this.#events = events;
+    this.#frames = frames;
     this.#steps = steps;
     this.#transitions = transitions;
     this.#service = service;
     this.#recovery = recovery;
-    this.#telemetry = telemetry;
     this.#logger = logger;
     this.#keys = keys;
   }
 
   /** Releases the batch that is due, if one is; never one ahead of its gate. */
   async releaseBatch(deploymentId: string): Promise<void> {
-    await this.#settle(deploymentId, async (tx, deployment, afterCommit) => {
-      const batches = await this.#deployments.batchesOf(tx, deploymentId);
+    await this.#frames.settle(deploymentId, async ({ transaction, deployment, batches }) => {
+      const { tx } = transaction;
       const step = nextStep(figuresOf(deployment, batches));
       const due = step.kind === 'release' && batches.find(({ number }) => number === step.batch);
       if (due) {
         await this.#deployments.release(tx, deploymentId, due);
-        await this.#events.append(tx, [batchReleased(deployment, due)]);
-        this.#steps.announce(afterCommit, deployment, MANY_DEVICES);
-        afterCommit.add(() => Promise.resolve(this.#telemetry.batchReleased(due.size)));
+        transaction.record(rolloutEvents.batchReleased(deployment, due));
+        transaction.changed(deployment, MANY_DEVICES);
+        transaction.batchReleased(due.size);
       }
       // Targets of the batch may have ended before it was released; then the next one is due.
-      await this.#steps.takeNext(tx, deployment, afterCommit);
+      await this.#steps.takeNext(transaction, deployment);
     });
   }
 
   /** Looks at the gate: pauses, finishes, or makes the next batch due. */
   async passGate(deploymentId: string): Promise<void> {
-    await this.#settle(deploymentId, async (tx, deployment, afterCommit) => {
-      await this.#steps.takeNext(tx, deployment, afterCommit);
+    await this.#frames.settle(deploymentId, async ({ transaction, deployment }) => {
+      await this.#steps.takeNext(transaction, deployment);
     });
   }
 
@@ -109,7 +100,8 @@ export class RolloutService {
   async skipPending(deploymentId: string): Promise<void> {
     for (let skipped = SKIP_CHUNK; skipped === SKIP_CHUNK;) {
       skipped = 0;
-      await this.#settle(deploymentId, async (tx, deployment, afterCommit) => {
+      await this.#frames.settle(deploymentId, async ({ transaction, deployment }) => {
+        const { tx } = transaction;
         if (deployment.status !== 'cancelled') return;
         skipped = await this.#targets.skipPending(
           tx,
@@ -118,7 +110,7 @@ export class RolloutService {
           tx.now,
           SKIP_CHUNK,
         );
-        this.#steps.announce(afterCommit, deployment, MANY_DEVICES);
+        transaction.changed(deployment, MANY_DEVICES);
       });
     }
   }
@@ -135,8 +127,8 @@ export class RolloutService {
   async sweepTimeouts(): Promise<void> {
     await this.#forgetKeys();
     await this.#sweepGone();
-    await this.#sweep(() => this.#targets.findOverdue(CHUNK), timeOut);
-    await this.#sweep(() => this.#targets.findNotPickedUp(CHUNK), giveUp);
+    await this.#sweep(() => this.#targets.findOverdue(CHUNK), decideBy(timedOut));
+    await this.#sweep(() => this.#targets.findNotPickedUp(CHUNK), decideBy(notPickedUp));
   }
 
   /** Forgets the keys of creations that nobody may repeat any more. */
@@ -208,123 +200,19 @@ export class RolloutService {
     }
     return allEnded;
   }
-
-  /** Runs `change` with the deployment locked; does nothing when there is no such deployment. */
-  async #settle(
-    deploymentId: string,
-    change: (tx: Transaction, deployment: Deployment, afterCommit: AfterCommit) => Promise<void>,
-  ): Promise<void> {
-    const afterCommit = await this.#work.run(async (tx) => {
-      const collected = new AfterCommit();
-      const [deployment] = await this.#deployments.lock(tx, [deploymentId]);
-      if (deployment) await change(tx, deployment, collected);
-      return collected;
-    }, LIMITS.jobs);
-    await afterCommit.run();
-  }
-}
-
-function batchReleased(deployment: Deployment, batch: Batch): NewEvent {
-  return {
-    organizationId: deployment.organizationId,
-    deploymentId: deployment.id,
-    type: 'batch_released',
-    actor: SYSTEM,
-    data: { batch: batch.number, devices: batch.size },
-  };
 }
 
 type Decide = TargetRequest<boolean>['decide'];
 
-/** Whatever the device was doing: it is not a failure, and no rollback can be asked of it any more. */
-function endGone(reason: GoneReason): Decide {
+/** Makes a rule about a target that exists a decision; `null` from the rule: nothing changes. */
+function decideBy(
+  rule: (target: Target, deployment: Deployment, now: Date) => TargetChange | null,
+): Decide {
   return (target, deployment, now) => {
-    if (!target || !deployment) return { result: false };
-    const { rollbackVersion } = target;
-    const isUnfinished = !isEnded(target.status);
-    if (!isUnfinished && rollbackVersion === null) return { result: false };
-    const event = (type: EventType, data: Record<string, unknown>): NewEvent => ({
-      organizationId: deployment.organizationId,
-      deploymentId: deployment.id,
-      type,
-      actor: SYSTEM,
-      deviceId: target.deviceId,
-      data,
-    });
-    return {
-      result: true,
-      next: {
-        ...target,
-        rollbackVersion: null,
-        rollbackRequestedBy: null,
-        ...(isUnfinished && {
-          status: 'skipped',
-          skipReason: reason,
-          progress: null,
-          completedAt: now,
-          errorMessage: `the device ${GONE_WORDS[reason]}`,
-        }),
-      },
-      events: [
-        ...(isUnfinished ? [event('devices_skipped', { reason, devices: 1 })] : []),
-        ...(rollbackVersion === null
-          ? []
-          : [event('rollback_withdrawn', { version: rollbackVersion, reason })]),
-      ],
-    };
+    const change = target && deployment && rule(target, deployment, now);
+    return change ? { ...change, result: true } : { result: false };
   };
 }
 
-function giveUp(target: Target | null, deployment: Deployment | null, now: Date) {
-  if (!target || deployment?.status !== 'in_progress' || target.status !== 'pending') {
-    return { result: false };
-  }
-  return {
-    result: true,
-    next: {
-      ...target,
-      status: 'skipped' as const,
-      skipReason: 'not_checked_in' as const,
-      completedAt: now,
-      errorMessage: `did not check in within ${deployment.policy.pickup_timeout_hours} hours`,
-    },
-    events: [
-      {
-        organizationId: deployment.organizationId,
-        deploymentId: deployment.id,
-        type: 'devices_skipped' as const,
-        actor: SYSTEM,
-        deviceId: target.deviceId,
-        data: { reason: 'not_checked_in', devices: 1 },
-      },
-    ],
-  };
-}
-
-function timeOut(target: Target | null, deployment: Deployment | null, now: Date) {
-  if (!target || !deployment || !isWorking(target.status)) return { result: false };
-  const minutes = deployment.policy.device_timeout_minutes;
-  const limit = new Date(now.getTime() - minutes * 60_000);
-  if (target.lastReportAt && target.lastReportAt > limit) return { result: false };
-  const errorMessage = `no report for ${minutes} minutes; last known step: ${target.status}`;
-  return {
-    result: true,
-    next: {
-      ...target,
-      status: 'failed' as const,
-      timedOut: true,
-      completedAt: now,
-      errorMessage,
-    },
-    events: [
-      {
-        organizationId: deployment.organizationId,
-        deploymentId: deployment.id,
-        type: 'device_timed_out' as const,
-        actor: SYSTEM,
-        deviceId: target.deviceId,
-        data: { last_status: target.status, minutes, attempt: target.attempt },
-      },
-    ],
-  };
-}
+const endGone = (reason: GoneReason): Decide =>
+  decideBy((target, deployment, now) => gone(target, deployment, now, reason));

@@ -5,27 +5,28 @@ import { LIMITS } from '../kernel/time-limits.ts';
 import type { Transaction } from '../kernel/unit-of-work.ts';
 import { MANY_DEVICES } from '../progress/change-feed.ts';
 import { TOKENS } from '../tokens.ts';
-import { countFailures } from './batch-gate.ts';
+import { countFailures } from './rules/batch-gate.ts';
 import {
-  DeploymentLock,
-  actorOf,
-  notPossible,
+  DeploymentTransactions,
   type LockedDeployment,
-} from './deployment-lock.service.ts';
+} from './deployment-transactions.service.ts';
 import { counterMoves } from './counter-moves.ts';
 import type { DeploymentChange, DeploymentRepository } from './deployment.ports.ts';
-import { allowedActions, isAllowed, stateAfter } from './deployment.states.ts';
+import { allowedActions, isAllowed, stateAfter } from './rules/deployment-states.ts';
 import { sumBreakdowns, type Deployment, type Target } from './deployment.types.ts';
-import { situationOf } from './deployment.views.ts';
+import { situationOf, figuresOf } from './rules/figures.ts';
 import type { RolloutJobs } from './rollout-jobs.ts';
-import { RolloutSteps, figuresOf } from './rollout-steps.ts';
+import { RolloutSteps } from './rollout-steps.ts';
 import {
   RETRY_START,
   type NewerDeployment,
   type RetryPlace,
   type TargetRepository,
 } from './target.ports.ts';
-import { GONE_WORDS, type GoneReason } from './target.states.ts';
+import { retried, rollbackRequested } from './rules/target-changes.ts';
+import { GONE_WORDS, type GoneReason } from './rules/target-reports.ts';
+import { notPossible } from './rules/not-possible.ts';
+import { actionEvents, actorOf } from './rules/timeline-events.ts';
 
 /** Targets that one transaction retries: reports and other deployments wait for it. */
 const RETRIED_AT_ONCE = 5_000;
@@ -33,20 +34,20 @@ const RETRIED_AT_ONCE = 5_000;
 /** What an admin does about single devices: trying the failed ones again, and asking one to go back. */
 @injectable()
 export class TargetRecovery {
-  readonly #lock: DeploymentLock;
+  readonly #transactions: DeploymentTransactions;
   readonly #deployments: DeploymentRepository;
   readonly #targets: TargetRepository;
   readonly #jobs: RolloutJobs;
   readonly #steps: RolloutSteps;
 
   constructor(
-    @inject(DeploymentLock) lock: DeploymentLock,
+    @inject(DeploymentTransactions) transactions: DeploymentTransactions,
     @inject(TOKENS.DeploymentRepository) deployments: DeploymentRepository,
     @inject(TOKENS.TargetRepository) targets: TargetRepository,
     @inject(TOKENS.RolloutJobs) jobs: RolloutJobs,
     @inject(RolloutSteps) steps: RolloutSteps,
   ) {
-    this.#lock = lock;
+    this.#transactions = transactions;
     this.#deployments = deployments;
     this.#targets = targets;
     this.#jobs = jobs;
@@ -63,17 +64,21 @@ export class TargetRecovery {
   async retry(admin: AdminCaller, id: string, deviceIds: string[] | null): Promise<number> {
     await this.#jobs.assertAvailable();
     // A completion of a newer deployment and this must see each other.
-    return this.#lock.hold(
+    return this.#transactions.hold(
       id,
       admin,
       async (locked) => {
-        const { tx, deployment, afterCommit } = locked;
-        locked.touched.devices = deviceIds ? { named: deviceIds, others: false } : MANY_DEVICES;
+        const { transaction, deployment, batches } = locked;
+        const { tx } = transaction;
+        transaction.changed(
+          deployment,
+          deviceIds ? { named: deviceIds, others: false } : MANY_DEVICES,
+        );
         const situation = situationOf(deployment, locked.batches);
         const { failed, rolled_back: rolledBack } = sumBreakdowns(locked.batches);
         const retryable = deviceIds ? failed + rolledBack : situation.failed;
         if (!isAllowed('retry', { ...situation, failed: retryable })) {
-          throw notPossible('retry', locked);
+          throw notPossible('retry', deployment, batches);
         }
         const { retried, rest } = deviceIds
           ? { retried: await this.#retryDevices(tx, deployment, deviceIds), rest: 0 }
@@ -89,12 +94,12 @@ export class TargetRecovery {
           resumedAt: tx.now,
           retryFailedBefore: deployment.retryFailedBefore,
         };
-        await this.#lock.tell(locked, 'retried', actorOf(admin), { devices: retried + rest });
+        transaction.record(actionEvents.retried(deployment, actorOf(admin), retried + rest));
         if (deployment.retryFailedBefore === null) {
           await this.#finishRetry(locked, change);
         } else {
           await this.#deployments.update(tx, id, change);
-          this.#steps.handOver(afterCommit, id, (jobs) => jobs.retryFailed(id));
+          transaction.enqueue({ kind: 'retry-failed', deploymentId: id });
         }
         return retried + rest;
       },
@@ -109,14 +114,15 @@ export class TargetRecovery {
   async resumeRetry(id: string): Promise<void> {
     for (let from: RetryPlace | null = RETRY_START; from;) {
       const place: RetryPlace = from;
-      from = await this.#lock.hold(
+      from = await this.#transactions.hold(
         id,
         null,
         async (locked) => {
-          const { tx, deployment, touched } = locked;
+          const { transaction, deployment } = locked;
+          const { tx } = transaction;
           const before = deployment.retryFailedBefore;
           if (before === null) return null;
-          touched.devices = MANY_DEVICES;
+          transaction.changed(deployment, MANY_DEVICES);
           const { next } = await this.#targets.retryFailed(tx, id, before, place, RETRIED_AT_ONCE);
           if (next) return next;
           deployment.retryFailedBefore = null;
@@ -146,16 +152,17 @@ export class TargetRecovery {
 
   /** Retried targets are no accepted failures any more, and the rollout takes its next step. */
   async #finishRetry(
-    { tx, deployment, afterCommit }: LockedDeployment,
+    { transaction, deployment }: LockedDeployment,
     change: DeploymentChange,
   ): Promise<void> {
+    const { tx } = transaction;
     const failures = await this.#failuresOf(tx, deployment);
     deployment.acceptedFailures = Math.min(deployment.acceptedFailures, failures);
     await this.#deployments.update(tx, deployment.id, {
       ...change,
       acceptedFailures: deployment.acceptedFailures,
     });
-    await this.#steps.takeNext(tx, deployment, afterCommit);
+    await this.#steps.takeNext(transaction, deployment);
   }
 
   async #failuresOf(tx: Transaction, deployment: Deployment): Promise<number> {
@@ -174,9 +181,10 @@ export class TargetRecovery {
     deviceId: string,
     { previousVersion, force }: { previousVersion: string | null; force: boolean },
   ): Promise<string> {
-    return this.#lock.hold(id, admin, async (locked) => {
-      const { tx, touched } = locked;
-      touched.devices = { named: [deviceId], others: false };
+    return this.#transactions.hold(id, admin, async (locked) => {
+      const { transaction, deployment } = locked;
+      const { tx } = transaction;
+      transaction.changed(deployment, { named: [deviceId], others: false });
       const key = { deploymentId: id, deviceId };
       const [target] = await this.#targets.lock(tx, [key]);
       if (!target) throw notFound('This device in this deployment');
@@ -185,10 +193,10 @@ export class TargetRecovery {
       const version = rollbackVersion(target, previousVersion);
       const newer = force ? null : await this.#targets.findNewer(tx, key);
       if (newer) throw wouldUndo(newer, version);
-      await this.#targets.save(tx, [
-        { ...target, rollbackVersion: version, rollbackRequestedBy: admin.userId },
-      ]);
-      await this.#lock.tell(locked, 'rollback_requested', actorOf(admin), { version }, deviceId);
+      await this.#targets.save(tx, [rollbackRequested(target, { version, by: admin.userId })]);
+      transaction.record(
+        actionEvents.rollbackRequested(deployment, actorOf(admin), deviceId, version),
+      );
       return version;
     });
   }
@@ -198,9 +206,10 @@ export class TargetRecovery {
    * rollbacks would get no other update meanwhile. Throws `not_found`, `invalid_state` when there is none.
    */
   async withdrawRollback(admin: AdminCaller, id: string, deviceId: string): Promise<void> {
-    await this.#lock.hold(id, admin, async (locked) => {
-      const { tx, touched } = locked;
-      touched.devices = { named: [deviceId], others: false };
+    await this.#transactions.hold(id, admin, async (locked) => {
+      const { transaction, deployment } = locked;
+      const { tx } = transaction;
+      transaction.changed(deployment, { named: [deviceId], others: false });
       const [target] = await this.#targets.lock(tx, [{ deploymentId: id, deviceId }]);
       if (!target) throw notFound('This device in this deployment');
       const { rollbackVersion: version } = target;
@@ -211,10 +220,10 @@ export class TargetRecovery {
           { current_status: target.status, allowed_actions: [] },
         );
       }
-      await this.#targets.save(tx, [
-        { ...target, rollbackVersion: null, rollbackRequestedBy: null },
-      ]);
-      await this.#lock.tell(locked, 'rollback_withdrawn', actorOf(admin), { version }, deviceId);
+      await this.#targets.save(tx, [rollbackRequested(target, null)]);
+      transaction.record(
+        actionEvents.rollbackCancelled(deployment, actorOf(admin), deviceId, version),
+      );
     });
   }
 
@@ -228,32 +237,15 @@ export class TargetRecovery {
       deviceIds.map((deviceId) => ({ deploymentId: deployment.id, deviceId })),
     );
     const retryable = new Set(await this.#targets.findRetryable(tx, deployment.id, deviceIds));
-    const retried = targets.filter((target) => retryable.has(target.deviceId));
-    await this.#targets.keepAttempts(tx, retried);
-    await this.#targets.save(tx, retried.map(nextAttempt));
+    const toRetry = targets.filter((target) => retryable.has(target.deviceId));
+    await this.#targets.keepAttempts(tx, toRetry);
+    await this.#targets.save(tx, toRetry.map(retried));
     await this.#deployments.moveCounters(
       tx,
-      retried.flatMap((target) => counterMoves(target, nextAttempt(target))),
+      toRetry.flatMap((target) => counterMoves(target, retried(target))),
     );
-    return retried.length;
+    return toRetry.length;
   }
-}
-
-function nextAttempt(target: Target): Target {
-  return {
-    ...target,
-    status: 'pending',
-    attempt: target.attempt + 1,
-    progress: null,
-    startedAt: null,
-    completedAt: null,
-    lastReportAt: null,
-    errorMessage: null,
-    timedOut: false,
-    skipReason: null,
-    rolledBackOnRequest: false,
-    updateEndedAt: null,
-  };
 }
 
 function cannotBeAsked({ status }: Target, reason: GoneReason): DomainError {

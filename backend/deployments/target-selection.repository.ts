@@ -5,7 +5,8 @@ import { asKnex } from '../database/knex-unit-of-work.ts';
 import type { Transaction } from '../kernel/unit-of-work.ts';
 import { TOKENS } from '../tokens.ts';
 import { deviceScope, matchingDevices, type DeviceChoice } from './matching-devices.sql.ts';
-import type { DeviceGroup, TargetSelection } from './target.ports.ts';
+import type { TargetSelection } from './target.ports.ts';
+import type { DeviceGroup } from './deployment.types.ts';
 
 /** Enough to bring a million devices in order without a detour over the disk; freed at the commit. */
 const SORTING_MEMORY = '128MB';

@@ -1,17 +1,17 @@
 import { inject, injectable } from 'inversify';
-import type { EventRepository, NewEvent } from '../audit/event.ports.ts';
-import type { TargetStatus } from '../contract/states.ts';
-import type { Transaction, TransactionLimits, UnitOfWork } from '../kernel/unit-of-work.ts';
-import type { ChangeFeed, DeploymentChanged } from '../progress/change-feed.ts';
-import type { Telemetry } from '../observability/telemetry.ports.ts';
+import type { NewEvent } from '../audit/event.ports.ts';
+import type { Transaction, TransactionLimits } from '../kernel/unit-of-work.ts';
 import { TOKENS } from '../tokens.ts';
 import { counterMoves } from './counter-moves.ts';
 import type { DeploymentRepository } from './deployment.ports.ts';
-import { SYSTEM, type Deployment, type Target, type TargetKey } from './deployment.types.ts';
-import { AfterCommit } from './after-commit.ts';
+import type { Deployment, Target, TargetKey } from './deployment.types.ts';
+import type { DeploymentTransaction } from './deployment-transaction.ts';
+import { DeploymentTransactions } from './deployment-transactions.service.ts';
 import { RolloutSteps } from './rollout-steps.ts';
 import type { DeviceVersions, InstalledVersion, TargetRepository } from './target.ports.ts';
-import { isEnded } from './target.states.ts';
+import { superseded } from './rules/target-changes.ts';
+import { isEnded } from './rules/target-reports.ts';
+import { rolloutEvents } from './rules/timeline-events.ts';
 
 /** What a decision does to one target. */
 export interface TargetDecision<Result> {
@@ -48,33 +48,24 @@ interface Changed {
  */
 @injectable()
 export class TargetTransitions {
-  readonly #work: UnitOfWork;
+  readonly #transactions: DeploymentTransactions;
   readonly #deployments: DeploymentRepository;
   readonly #targets: TargetRepository;
   readonly #versions: DeviceVersions;
-  readonly #events: EventRepository;
   readonly #steps: RolloutSteps;
-  readonly #feed: ChangeFeed;
-  readonly #telemetry: Telemetry;
 
   constructor(
-    @inject(TOKENS.UnitOfWork) work: UnitOfWork,
+    @inject(DeploymentTransactions) transactions: DeploymentTransactions,
     @inject(TOKENS.DeploymentRepository) deployments: DeploymentRepository,
     @inject(TOKENS.TargetRepository) targets: TargetRepository,
     @inject(TOKENS.DeviceVersions) versions: DeviceVersions,
-    @inject(TOKENS.EventRepository) events: EventRepository,
     @inject(RolloutSteps) steps: RolloutSteps,
-    @inject(TOKENS.ChangeFeed) feed: ChangeFeed,
-    @inject(TOKENS.Telemetry) telemetry: Telemetry,
   ) {
-    this.#work = work;
+    this.#transactions = transactions;
     this.#deployments = deployments;
     this.#targets = targets;
     this.#versions = versions;
-    this.#events = events;
     this.#steps = steps;
-    this.#feed = feed;
-    this.#telemetry = telemetry;
   }
 
   /** Answers in the order of the requests, after the commit. `limits`: default none. */
@@ -83,11 +74,7 @@ export class TargetTransitions {
     limits?: TransactionLimits,
   ): Promise<Result[]> {
     if (requests.length === 0) return [];
-    const { results, changes, ends, afterCommit } = await this.#applyLocked(requests, [], limits);
-    this.#telemetry.targetsEnded(ends);
-    this.#feed.publish(changes);
-    await afterCommit.run();
-    return results;
+    return this.#applyLocked(requests, [], limits);
   }
 
   /** Begins anew while targets appear that a completion supersedes and that were not locked in order. */
@@ -95,9 +82,12 @@ export class TargetTransitions {
     requests: TargetRequest<Result>[],
     expected: TargetKey[],
     limits: TransactionLimits | undefined,
-  ): Promise<Applied<Result>> {
+  ): Promise<Result[]> {
     try {
-      return await this.#work.run((tx) => this.#applyIn(tx, requests, expected), limits);
+      return await this.#transactions.run(
+        (transaction) => this.#applyIn(transaction, requests, expected),
+        limits,
+      );
     } catch (error) {
       if (!(error instanceof MoreToLock)) throw error;
       return this.#applyLocked(requests, error.keys, limits);
@@ -105,10 +95,11 @@ export class TargetTransitions {
   }
 
   async #applyIn<Result>(
-    tx: Transaction,
+    transaction: DeploymentTransaction,
     requests: TargetRequest<Result>[],
     expected: TargetKey[],
-  ): Promise<Applied<Result>> {
+  ): Promise<Result[]> {
+    const { tx } = transaction;
     const keys = requests.map((request) => request.key);
     // Locks are taken in one order everywhere, so what a completion could supersede is looked up
     // first, and once more under the locks: a retry that had them before has made waiting targets.
@@ -131,7 +122,6 @@ export class TargetTransitions {
     }
     const before = new Map(targets);
 
-    const events: NewEvent[] = [];
     const versions: InstalledVersion[] = [];
     const results = requests.map(({ key, decide }) => {
       const deployment = deployments.get(key.deploymentId) ?? null;
@@ -141,10 +131,10 @@ export class TargetTransitions {
         const onRequest = decision.next?.rolledBackOnRequest ?? false;
         versions.push({ ...key, version: decision.installedVersion, onRequest });
       }
-      events.push(...(decision.events ?? []));
+      transaction.record(...(decision.events ?? []));
       return decision.result;
     });
-    skipSuperseded(tx.now, targets, before, candidates, deployments, events);
+    transaction.record(...skipSuperseded(tx.now, targets, before, candidates, deployments));
 
     const changed = [...targets.entries()].flatMap(([id, after]) => {
       const was = before.get(id);
@@ -160,15 +150,14 @@ export class TargetTransitions {
       changed.flatMap(({ before, after }) => counterMoves(before, after)),
     );
     await this.#versions.record(tx, lastVersions(versions));
-    await this.#events.append(tx, events);
-    const afterCommit = new AfterCommit();
+    tellChanges(transaction, changed, deployments);
     const endedNow = changed.filter(hasEndedNow).map(({ after }) => after);
     const ended = new Set(endedNow.map(({ deploymentId }) => deploymentId));
     for (const id of [...ended].sort()) {
-      await this.#steps.takeNext(tx, deployments.get(id) as Deployment, afterCommit);
+      await this.#steps.takeNext(transaction, deployments.get(id) as Deployment);
     }
-    const ends = endedNow.map(({ status }) => status);
-    return { results, changes: describeChanges(changed, deployments), ends, afterCommit };
+    transaction.targetsEnded(endedNow.map(({ status }) => status));
+    return results;
   }
 
   async #lockDeployments(tx: Transaction, keys: TargetKey[]): Promise<Map<string, Deployment>> {
@@ -203,8 +192,7 @@ function skipSuperseded(
   before: Map<string, Target>,
   candidates: TargetKey[],
   deployments: Map<string, Deployment>,
-  events: NewEvent[],
-): void {
+): NewEvent[] {
   const skipped = new Map<string, { older: Deployment; newer: Deployment; devices: number }>();
   for (const completed of [...targets.values()]) {
     if (completed.status !== 'completed') continue;
@@ -216,37 +204,15 @@ function skipSuperseded(
       if (key.deviceId !== completed.deviceId || !older || !target || isEnded(target.status))
         continue;
       if (!isOlder(older, newer)) continue;
-      targets.set(keyOf(key), {
-        ...target,
-        status: 'skipped',
-        progress: null,
-        skipReason: 'superseded',
-        rollbackVersion: null,
-        rollbackRequestedBy: null,
-        completedAt: now,
-        errorMessage: `superseded by ${newer.name} (${newer.targetVersion})`,
-      });
+      targets.set(keyOf(key), superseded(target, newer, now));
       const pair = `${older.id} ${newer.id}`;
       const devices = (skipped.get(pair)?.devices ?? 0) + 1;
       skipped.set(pair, { older, newer, devices });
     }
   }
-  for (const { older, newer, devices } of skipped.values()) {
-    events.push({
-      organizationId: older.organizationId,
-      deploymentId: older.id,
-      type: 'devices_skipped',
-      actor: SYSTEM,
-      data: { reason: 'superseded', by_deployment_id: newer.id, devices },
-    });
-  }
-}
-
-interface Applied<Result> {
-  results: Result[];
-  changes: DeploymentChanged[];
-  ends: TargetStatus[];
-  afterCommit: AfterCommit;
+  return [...skipped.values()].map(({ older, newer, devices }) =>
+    rolloutEvents.superseded(older, newer, devices),
+  );
 }
 
 /** Thrown to leave a transaction that would have to lock out of order. */
@@ -281,19 +247,18 @@ function lastVersions(versions: InstalledVersion[]): InstalledVersion[] {
   return [...new Map(versions.map((entry) => [entry.deviceId, entry])).values()];
 }
 
-function describeChanges(
+function tellChanges(
+  transaction: DeploymentTransaction,
   changed: Changed[],
   deployments: Map<string, Deployment>,
-): DeploymentChanged[] {
+): void {
   const devices = new Map<string, string[]>();
   for (const { after } of changed) {
     const named = devices.get(after.deploymentId);
     if (named) named.push(after.deviceId);
     else devices.set(after.deploymentId, [after.deviceId]);
   }
-  return [...devices].map(([deploymentId, named]) => ({
-    deploymentId,
-    organizationId: (deployments.get(deploymentId) as Deployment).organizationId,
-    devices: { named, others: false },
-  }));
+  for (const [id, named] of devices) {
+    transaction.changed(deployments.get(id) as Deployment, { named, others: false });
+  }
 }

@@ -1,9 +1,9 @@
 import type { DeviceFilters, OverlappingDeployment, TargetView } from '../contract/admin-api.ts';
 import type { TargetStatus } from '../contract/states.ts';
 import type { Transaction } from '../kernel/unit-of-work.ts';
-import type { Deployment, Target, TargetKey } from './deployment.types.ts';
+import type { Deployment, DeviceGroup, Target, TargetKey } from './deployment.types.ts';
 import type { DeviceChoice } from './matching-devices.sql.ts';
-import type { GoneReason, SkipReason } from './target.states.ts';
+import type { GoneReason, SkipReason } from './rules/target-reports.ts';
 
 /** Which devices become targets of a deployment. */
 export interface TargetSelection {
@@ -120,12 +120,6 @@ export interface DeviceVersions {
   /** Writes what devices run now. */
   record(tx: Transaction, versions: InstalledVersion[]): Promise<void>;
   current(tx: Transaction, deviceIds: string[]): Promise<Map<string, string | null>>;
-}
-
-export interface DeviceGroup {
-  deviceType: string | null;
-  version: string | null;
-  count: number;
 }
 
 export interface TargetQuery {

@@ -16,7 +16,7 @@ import type {
 import { moveEnds } from './ended-over-time.sql.ts';
 import { TARGET_COLUMNS, toRow, toTarget, type TargetRow } from './target.row.ts';
 import { BATCH_OF_TARGET, MAY_BE_RETRIED, goneReason } from './target.sql.ts';
-import type { GoneReason, SkipReason } from './target.states.ts';
+import type { GoneReason, SkipReason } from './rules/target-reports.ts';
 
 /** Columns of a target, in the order of {@link KnexTargetRepository.save}'s parameters. */
 const SAVED_COLUMNS = {

@@ -1,6 +1,6 @@
 import type { TargetStatus } from '../contract/states.ts';
 import type { Target } from './deployment.types.ts';
-import type { SkipReason } from './target.states.ts';
+import type { SkipReason } from './rules/target-reports.ts';
 
 /** A row of `ota_deployment_devices`. */
 export interface TargetRow {

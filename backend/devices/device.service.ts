@@ -4,22 +4,12 @@ import type { PluginConfig } from '../config.ts';
 import { isDataRefused } from '../database/database-errors.ts';
 import type { CheckUpdateResponse, StatusAnswer, StatusReport } from '../contract/device-api.ts';
 import type { EventRepository, NewEvent } from '../audit/event.ports.ts';
-import type { Deployment, Target } from '../deployments/deployment.types.ts';
-import {
-  TargetTransitions,
-  type TargetDecision,
-} from '../deployments/target-transition.service.ts';
-import {
-  isEnded,
-  isWorking,
-  judgeReport,
-  shouldAbort,
-  type TargetSituation,
-} from '../deployments/target.states.ts';
+import { idle } from '../deployments/rules/target-changes.ts';
+import { deviceEvents } from '../deployments/rules/timeline-events.ts';
+import { TargetTransitions } from '../deployments/target-transition.service.ts';
 import type { DeviceIdentity } from '../host-contract.ts';
 import { coalesce, coalesceInLanes } from '../kernel/coalesce.ts';
 import { LIMITS } from '../kernel/time-limits.ts';
-import { DomainError, invalidRequest, notFound } from '../kernel/errors.ts';
 import type { UnitOfWork } from '../kernel/unit-of-work.ts';
 import type { Telemetry } from '../observability/telemetry.ports.ts';
 import { TOKENS } from '../tokens.ts';
@@ -31,6 +21,7 @@ import type {
   VersionNews,
 } from './device.ports.ts';
 import { spreadPoll } from './poll-interval.ts';
+import { decideReport, type ReportCall, type ReportOutcome } from './report-decision.ts';
 import { choosePollAnswer, isChangedOutside, type PollAnswer } from './update-offer.ts';
 
 const MAX_POLLS_PER_STATEMENT = 1_000;
@@ -45,14 +36,6 @@ const REPORT_LANES = 3;
 
 /** What a poll brings about besides its answer: seldom, and not at the cost of other polls. */
 const ASIDE = { maxBatchSize: 100, maxInFlight: 1 };
-
-type Outcome = StatusAnswer | Error;
-
-interface ReportCall {
-  device: DeviceIdentity;
-  deploymentId: string;
-  report: StatusReport;
-}
 
 /** What devices ask and tell. Calls that arrive together share one round trip to the database. */
 @injectable()
@@ -172,7 +155,7 @@ export class DeviceService {
       targets.map((key) => ({
         key,
         decide: (target, deployment, now) => {
-          const next = target && deployment && whenIdle(target, deployment, now);
+          const next = target && deployment && idle(target, deployment, now);
           return { ...(next && { next }), result: undefined };
         },
       })),
@@ -190,13 +173,13 @@ export class DeviceService {
   }
 
   /** A report that PostgreSQL refuses is found by halves, so that it fails alone. */
-  async #applyReports(calls: readonly ReportCall[]): Promise<Outcome[]> {
+  async #applyReports(calls: readonly ReportCall[]): Promise<ReportOutcome[]> {
     try {
       return await this.#transitions.apply(
         calls.map((call) => ({
           key: { deploymentId: call.deploymentId, deviceId: call.device.deviceId },
           mayComplete: call.report.status === 'completed',
-          decide: (target, deployment, now) => decide(call, target, deployment, now),
+          decide: (target, deployment, now) => decideReport(call, target, deployment, now),
         })),
         LIMITS.reports,
       );
@@ -210,101 +193,6 @@ export class DeviceService {
   }
 }
 
-function decide(
-  { device, report }: ReportCall,
-  target: Target | null,
-  deployment: Deployment | null,
-  now: Date,
-): TargetDecision<Outcome> {
-  if (!target || deployment?.organizationId !== device.organizationId) {
-    return { result: notFound('This device in this deployment') };
-  }
-  const situation = situationOf(target, deployment);
-  const verdict = judgeReport(situation, {
-    status: report.status,
-    attempt: report.attempt,
-    errorMessage: report.error_message,
-  });
-  const answer: StatusAnswer = {
-    status: 'success',
-    message: `Recorded: ${report.status}`,
-    directive: shouldAbort(situation, report.status) ? 'abort' : 'continue',
-  };
-  switch (verdict.kind) {
-    case 'apply':
-      return {
-        result: answer,
-        ...record(target, deployment, report, verdict.status, now),
-      };
-    case 'repeat':
-      return isWorking(target.status)
-        ? { result: answer, next: signOfLife(target, report, now) }
-        : { result: answer };
-    case 'rollback_failed':
-      return { result: answer, ...rollbackFailed(target, deployment, report) };
-    case 'future_attempt':
-      return {
-        result: invalidRequest([
-          { path: 'attempt', message: `the device is at attempt ${target.attempt}` },
-        ]),
-      };
-    default:
-      return { result: rejected(verdict.kind, target, report) };
-  }
-}
-
-function record(
-  target: Target,
-  deployment: Deployment,
-  report: StatusReport,
-  status: Exclude<Target['status'], 'pending'>,
-  now: Date,
-): Pick<TargetDecision<Outcome>, 'next' | 'installedVersion' | 'events'> {
-  const ended = isEnded(status);
-  const onRequest = status === 'rolled_back' && target.rollbackVersion !== null;
-  // The update had finished before: it lasted until then, and why it failed is still what one wants to know.
-  const undone = onRequest && isEnded(target.status);
-  const next: Target = {
-    ...target,
-    status,
-    progress: ended ? null : (report.progress ?? null),
-    startedAt: target.startedAt ?? now,
-    completedAt: ended ? now : null,
-    lastReportAt: now,
-    errorMessage: report.error_message ?? (undone ? target.errorMessage : null),
-    updateEndedAt: undone ? target.completedAt : null,
-    timedOut: false,
-    skipReason: status === 'skipped' ? 'aborted' : null,
-    rolledBackOnRequest: onRequest,
-    ...(status === 'rolled_back' && { rollbackVersion: null, rollbackRequestedBy: null }),
-  };
-  const installedVersion = versionAfter(target, deployment, report, status);
-  return {
-    next,
-    ...(installedVersion !== null && { installedVersion }),
-    events: endEvents(next, deployment, installedVersion),
-  };
-}
-
-/** A device asks that has begun an update; `null`: that changes nothing. */
-function whenIdle(target: Target, deployment: Deployment, now: Date): Target | null {
-  if (!isWorking(target.status)) return null;
-  switch (deployment.status) {
-    case 'cancelled': // a real end may still follow
-      return {
-        ...target,
-        status: 'skipped',
-        progress: null,
-        completedAt: now,
-        skipReason: 'aborted',
-      };
-    case 'paused': // it must not time out while it is us who hold it up
-      return { ...target, lastReportAt: now };
-    default:
-      return null;
-  }
-}
-
 function distinct(news: readonly VersionNews[]): VersionNews[] {
   return [...new Map(news.map((one) => [one.deviceId, one])).values()];
 }
@@ -313,129 +201,8 @@ function distinct(news: readonly VersionNews[]): VersionNews[] {
 function versionEvent(news: VersionNews & { deploymentId: string | null }): NewEvent[] {
   const { organizationId, deploymentId, deviceId, recorded, told } = news;
   if (deploymentId === null || recorded === null) return [];
-  return [
-    {
-      organizationId,
-      deploymentId,
-      type: 'version_changed_outside',
-      actor: { type: 'device', id: deviceId, name: null },
-      deviceId,
-      data: { version: told, recorded_version: recorded },
-    },
-  ];
-}
-
-function signOfLife(target: Target, report: StatusReport, now: Date): Target {
-  return {
-    ...target,
-    lastReportAt: now,
-    progress: report.progress ?? target.progress,
-  };
-}
-
-function situationOf(target: Target, deployment: Deployment): TargetSituation {
-  return {
-    status: target.status,
-    attempt: target.attempt,
-    timedOut: target.timedOut,
-    skipReason: target.skipReason,
-    released: target.position < deployment.releasedDevices,
-    rollbackRequested: target.rollbackVersion !== null,
-    errorMessage: target.errorMessage,
-    deploymentStatus: deployment.status,
-  };
-}
-
-/** What the device runs after this report, when the report tells. */
-function versionAfter(
-  target: Target,
-  deployment: Deployment,
-  report: StatusReport,
-  status: Target['status'],
-): string | null {
-  if (status === 'completed') return deployment.targetVersion;
-  if (status !== 'rolled_back') return null;
-  return report.installed_version ?? target.rollbackVersion ?? target.previousVersion;
-}
-
-/** The timeline names devices that did not make it; a million completions would drown it. */
-function endEvents(target: Target, deployment: Deployment, version: string | null): NewEvent[] {
-  if (target.status !== 'failed' && target.status !== 'rolled_back') return [];
-  return [
-    {
-      organizationId: deployment.organizationId,
-      deploymentId: deployment.id,
-      type: target.status === 'failed' ? 'device_failed' : 'device_rolled_back',
-      actor: { type: 'device', id: target.deviceId, name: null },
-      deviceId: target.deviceId,
-      data: {
-        attempt: target.attempt,
-        error_message: target.errorMessage,
-        ...(version !== null && { version }),
-        ...(target.status === 'rolled_back' && { on_request: target.rolledBackOnRequest }),
-      },
-    },
-  ];
-}
-
-/** Between why a rollback failed and what had been wrong before. */
-const BEFORE_THAT = '; before that: ';
-
-function rollbackFailed(
-  target: Target,
-  deployment: Deployment,
-  report: StatusReport,
-): Pick<TargetDecision<Outcome>, 'next' | 'events'> {
-  const reason = report.error_message ?? 'the device gave no reason';
-  const first = target.errorMessage?.split(BEFORE_THAT).at(-1);
-  const before = first === undefined ? '' : `${BEFORE_THAT}${first}`;
-  return {
-    next: {
-      ...target,
-      rollbackVersion: null,
-      rollbackRequestedBy: null,
-      errorMessage: `rollback failed: ${reason}${before}`,
-    },
-    events: [
-      {
-        organizationId: deployment.organizationId,
-        deploymentId: deployment.id,
-        type: 'rollback_failed',
-        actor: { type: 'device', id: target.deviceId, name: null },
-        deviceId: target.deviceId,
-        data: { version: target.rollbackVersion, error_message: reason },
-      },
-    ],
-  };
-}
-
-function rejected(
-  kind: 'stale_attempt' | 'not_released' | 'stale_status',
-  target: Target,
-  report: StatusReport,
-): DomainError {
-  switch (kind) {
-    case 'stale_attempt':
-      return new DomainError(
-        'stale_attempt',
-        `The report is for attempt ${report.attempt}, and attempt ${target.attempt} has begun. ` +
-          'Ask for updates again.',
-      );
-    case 'not_released':
-      return new DomainError(
-        'invalid_state',
-        'This update has not been released to the device. Ask for updates first.',
-        { current_status: target.status, allowed_actions: [] },
-      );
-    case 'stale_status':
-      return new DomainError(
-        'stale_status',
-        `The device is recorded as ${target.status}` +
-          `${target.errorMessage ? ` (${target.errorMessage})` : ''}; ` +
-          `${report.status} does not follow from that.`,
-        { current_status: target.status },
-      );
-  }
+  const owner = { id: deploymentId, organizationId };
+  return [deviceEvents.versionChangedOutside(owner, deviceId, told, recorded)];
 }
 
 function toOffer(target: OfferedTarget, pollAfterSeconds: number): CheckUpdateResponse {

@@ -44,7 +44,7 @@ const PLANTED: Planted[] = [
   {
     rule: 'pure-rules',
     files: {
-      'backend/deployments/batch-gate.ts': `import { h } from './helper.service.ts'; export const g = h;`,
+      'backend/deployments/rules/batch-gate.ts': `import { h } from '../helper.service.ts'; export const g = h;`,
       'backend/deployments/helper.service.ts': `export const h = 1;`,
     },
   },

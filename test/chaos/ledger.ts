@@ -5,7 +5,7 @@
 import type { Knex } from 'knex';
 
 import { TARGET_STATUSES, type TargetStatus } from '../../backend/contract/states.ts';
-import { isEnded } from '../../backend/deployments/target.states.ts';
+import { isEnded } from '../../backend/deployments/rules/target-reports.ts';
 import type { VirtualDevice } from '../../dev/fleet/virtual-device.ts';
 
 export interface Verdict {

@@ -12,7 +12,7 @@ import { pluginKnex } from '../../backend/database/plugin-knex.ts';
 import { DeploymentCreation } from '../../backend/deployments/deployment-creation.service.ts';
 import { DeploymentService } from '../../backend/deployments/deployment.service.ts';
 import type { DeploymentDraft } from '../../backend/deployments/deployment.types.ts';
-import { defaultPolicy } from '../../backend/deployments/rollout-policy.ts';
+import { defaultPolicy } from '../../backend/deployments/rules/rollout-policy.ts';
 import { RolloutService } from '../../backend/deployments/rollout.service.ts';
 import { DeviceService } from '../../backend/devices/device.service.ts';
 import { PrometheusTelemetry } from '../../backend/observability/prometheus-telemetry.ts';

@@ -7,7 +7,7 @@ import {
   DEPLOYMENT_STATUSES,
   ROLLOUT_STRATEGIES,
 } from '../../backend/contract/states.ts';
-import { isAllowed, stateAfter } from '../../backend/deployments/deployment.states.ts';
+import { isAllowed, stateAfter } from '../../backend/deployments/rules/deployment-states.ts';
 
 const PAGE = path.resolve(import.meta.dirname, '../../docs/contract.md');
 

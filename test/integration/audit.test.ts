@@ -64,7 +64,7 @@ const ACTIONS: Action[] = [
 ];
 
 /** Changes nothing. */
-const WITHOUT_TRACE = ['post /deployments/preview'];
+const WITHOUT_TRACE = ['post /deployments/preview', 'post /deployments/impact'];
 
 describe('what admins do', () => {
   let stage: Stage;

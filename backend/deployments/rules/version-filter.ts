@@ -1,6 +1,6 @@
-import type { DeviceFilters } from '../contract/admin-api.ts';
-import type { VersionOperator } from '../contract/states.ts';
-import { compareVersions, isSameVersion, versionMatches } from '../contract/version.ts';
+import type { DeviceFilters } from '../../contract/admin-api.ts';
+import type { VersionOperator } from '../../contract/states.ts';
+import { compareVersions, isSameVersion, versionMatches } from '../../contract/version.ts';
 
 export const DEFAULT_VERSION_OPERATOR: VersionOperator = '!=';
 

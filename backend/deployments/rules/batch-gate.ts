@@ -1,5 +1,5 @@
-import type { RolloutPolicy, StatusBreakdown } from '../contract/admin-api.ts';
-import type { DeploymentStatus, RolloutStrategy } from '../contract/states.ts';
+import type { RolloutPolicy, StatusBreakdown } from '../../contract/admin-api.ts';
+import type { DeploymentStatus, RolloutStrategy } from '../../contract/states.ts';
 
 /** What the gate looks at: targets of the whole deployment by status. */
 export interface GateFigures {

@@ -1,4 +1,4 @@
-import type { DeploymentAction, DeploymentStatus, RolloutStrategy } from '../contract/states.ts';
+import type { DeploymentAction, DeploymentStatus, RolloutStrategy } from '../../contract/states.ts';
 
 /** The state table of docs/contract.md, States: action → states it is possible in. */
 const POSSIBLE_IN: Record<DeploymentAction, readonly DeploymentStatus[]> = {

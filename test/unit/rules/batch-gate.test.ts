@@ -7,15 +7,15 @@ import {
   unfinishedTargets,
   type BatchProgress,
   type RolloutFigures,
-} from '../../backend/deployments/batch-gate.ts';
-import { planBatches } from '../../backend/deployments/batch-plan.ts';
-import { emptyBreakdown, sumBreakdowns } from '../../backend/deployments/deployment.types.ts';
-import type { StatusBreakdown } from '../../backend/contract/admin-api.ts';
+} from '../../../backend/deployments/rules/batch-gate.ts';
+import { planBatches } from '../../../backend/deployments/rules/batch-plan.ts';
+import { emptyBreakdown, sumBreakdowns } from '../../../backend/deployments/deployment.types.ts';
+import type { StatusBreakdown } from '../../../backend/contract/admin-api.ts';
 import {
   DEPLOYMENT_STATUSES,
   ENDED_TARGET_STATUSES,
   type TargetStatus,
-} from '../../backend/contract/states.ts';
+} from '../../../backend/contract/states.ts';
 
 const POLICY = { failure_threshold_percent: 25, failure_min_devices: 5 };
 

@@ -1,5 +1,5 @@
-import type { RolloutPolicy } from '../contract/admin-api.ts';
-import type { RolloutStrategy } from '../contract/states.ts';
+import type { RolloutPolicy } from '../../contract/admin-api.ts';
+import type { RolloutStrategy } from '../../contract/states.ts';
 
 /** Defaults of docs/contract.md, Strategies. */
 export function defaultPolicy(strategy: RolloutStrategy): RolloutPolicy {

@@ -6,14 +6,14 @@ import {
   ROLLOUT_STRATEGIES,
   type DeploymentAction,
   type DeploymentStatus,
-} from '../../backend/contract/states.ts';
+} from '../../../backend/contract/states.ts';
 import {
   allowedActions,
   hasEnded,
   isAllowed,
   stateAfter,
   type DeploymentSituation,
-} from '../../backend/deployments/deployment.states.ts';
+} from '../../../backend/deployments/rules/deployment-states.ts';
 
 /** Where each action leads to; what is not named is not possible. */
 const TABLE: Record<DeploymentStatus, Partial<Record<DeploymentAction, DeploymentStatus>>> = {

@@ -8,7 +8,7 @@ import {
   TARGET_STATUSES,
   type ReportedStatus,
   type TargetStatus,
-} from '../../backend/contract/states.ts';
+} from '../../../backend/contract/states.ts';
 import {
   SKIP_REASONS,
   isEnded,
@@ -16,7 +16,7 @@ import {
   judgeReport,
   shouldAbort,
   type TargetSituation,
-} from '../../backend/deployments/target.states.ts';
+} from '../../../backend/deployments/rules/target-reports.ts';
 
 const RELEASED: TargetSituation = {
   status: 'pending',

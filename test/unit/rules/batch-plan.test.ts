@@ -5,7 +5,7 @@ import {
   planBatches,
   shareOf,
   type BatchPlanRequest,
-} from '../../backend/deployments/batch-plan.ts';
+} from '../../../backend/deployments/rules/batch-plan.ts';
 
 describe('batch plan', () => {
   const TABLE: [name: string, request: BatchPlanRequest, total: number, sizes: number[]][] = [

@@ -1,5 +1,5 @@
-import type { BatchPlanEntry } from '../contract/admin-api.ts';
-import type { RolloutStrategy } from '../contract/states.ts';
+import type { BatchPlanEntry } from '../../contract/admin-api.ts';
+import type { RolloutStrategy } from '../../contract/states.ts';
 
 /** docs/contract.md, Strategies. */
 export const DEFAULT_CANARY_PERCENTAGE = 10;

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
-import type { ImpactReason } from '../../backend/contract/states.ts';
-import { impactOf, type ImpactFacts } from '../../backend/deployments/deployment-impact.ts';
-import type { DeviceGroup } from '../../backend/deployments/target.ports.ts';
-import { isTheCount } from '../../frontend/shared/impact-words.ts';
+import type { ImpactReason } from '../../../backend/contract/states.ts';
+import { impactOf, type ImpactFacts } from '../../../backend/deployments/rules/impact.ts';
+import type { DeviceGroup } from '../../../backend/deployments/deployment.types.ts';
+import { isTheCount } from '../../../frontend/shared/impact-words.ts';
 
 const group = (version: string | null, count: number, deviceType: string | null = 'pump') =>
   ({ version, count, deviceType }) satisfies DeviceGroup;

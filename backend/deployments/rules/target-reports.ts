@@ -4,7 +4,7 @@ import {
   type DeploymentStatus,
   type ReportedStatus,
   type TargetStatus,
-} from '../contract/states.ts';
+} from '../../contract/states.ts';
 
 /** Why a target was skipped; decides whether a late real end is still taken. */
 export const SKIP_REASONS = [

@@ -2,10 +2,10 @@ import type {
   DeploymentImpact,
   OverlappingDeployment,
   VersionChanges,
-} from '../contract/admin-api.ts';
-import type { ImpactReason, RolloutStrategy } from '../contract/states.ts';
-import { compareVersions, isSameVersion } from '../contract/version.ts';
-import type { DeviceGroup } from './target.ports.ts';
+} from '../../contract/admin-api.ts';
+import type { ImpactReason, RolloutStrategy } from '../../contract/states.ts';
+import { compareVersions, isSameVersion } from '../../contract/version.ts';
+import type { DeviceGroup } from '../deployment.types.ts';
 
 /** From more than this share of the fleet at once on, a slip of the hand costs too much. */
 const LARGE_SHARE = 1 / 5;

@@ -1,0 +1,34 @@
+/** What the rules of a rollout and of its actions decide on, from a deployment and its batches. */
+import { sumBreakdowns, type Batch, type Deployment } from '../deployment.types.ts';
+import { countFailures, type RolloutFigures } from './batch-gate.ts';
+import type { DeploymentSituation } from './deployment-states.ts';
+
+export function figuresOf(deployment: Deployment, batches: Batch[]): RolloutFigures {
+  return {
+    status: deployment.status,
+    strategy: deployment.strategy,
+    policy: deployment.policy,
+    acceptedFailures: deployment.acceptedFailures,
+    isRetrying: deployment.retryFailedBefore !== null,
+    breakdown: sumBreakdowns(batches),
+    rolledBackOnRequest: batches.reduce((sum, batch) => sum + batch.rolledBackOnRequest, 0),
+    batches: batches.map((batch) => ({
+      number: batch.number,
+      releaseRequested: batch.releaseRequestedAt !== null,
+      released: batch.releasedAt !== null,
+      breakdown: batch.breakdown,
+    })),
+  };
+}
+
+/** A batch that was asked for counts as released: asking again would add nothing. */
+export function situationOf(deployment: Deployment, batches: Batch[]): DeploymentSituation {
+  return {
+    status: deployment.status,
+    strategy: deployment.strategy,
+    unreleased: batches
+      .filter((batch) => batch.releaseRequestedAt === null)
+      .reduce((sum, batch) => sum + batch.size, 0),
+    failed: countFailures(figuresOf(deployment, batches)),
+  };
+}

@@ -1,0 +1,94 @@
+/** What a report does, and how it is answered: the rules of docs/contract.md, States, on the locked rows. */
+import type { StatusAnswer, StatusReport } from '../contract/device-api.ts';
+import type { Deployment, Target } from '../deployments/deployment.types.ts';
+import {
+  heartbeat,
+  reported,
+  rollbackFailed,
+  situationOf,
+} from '../deployments/rules/target-changes.ts';
+import { isWorking, judgeReport, shouldAbort } from '../deployments/rules/target-reports.ts';
+import type { TargetDecision } from '../deployments/target-transition.service.ts';
+import type { DeviceIdentity } from '../host-contract.ts';
+import { DomainError, invalidRequest, notFound } from '../kernel/errors.ts';
+
+/** A report that was refused does not fail the ones it shares a transaction with. */
+export type ReportOutcome = StatusAnswer | Error;
+
+export interface ReportCall {
+  device: DeviceIdentity;
+  deploymentId: string;
+  report: StatusReport;
+}
+
+export function decideReport(
+  { device, report }: ReportCall,
+  target: Target | null,
+  deployment: Deployment | null,
+  now: Date,
+): TargetDecision<ReportOutcome> {
+  if (!target || deployment?.organizationId !== device.organizationId) {
+    return { result: notFound('This device in this deployment') };
+  }
+  const situation = situationOf(target, deployment);
+  const verdict = judgeReport(situation, {
+    status: report.status,
+    attempt: report.attempt,
+    errorMessage: report.error_message,
+  });
+  const answer: StatusAnswer = {
+    status: 'success',
+    message: `Recorded: ${report.status}`,
+    directive: shouldAbort(situation, report.status) ? 'abort' : 'continue',
+  };
+  switch (verdict.kind) {
+    case 'apply':
+      return {
+        result: answer,
+        ...reported(target, deployment, report, verdict.status, now),
+      };
+    case 'repeat':
+      return isWorking(target.status)
+        ? { result: answer, next: heartbeat(target, report, now) }
+        : { result: answer };
+    case 'rollback_failed':
+      return { result: answer, ...rollbackFailed(target, deployment, report) };
+    case 'future_attempt':
+      return {
+        result: invalidRequest([
+          { path: 'attempt', message: `the device is at attempt ${target.attempt}` },
+        ]),
+      };
+    default:
+      return { result: rejected(verdict.kind, target, report) };
+  }
+}
+
+function rejected(
+  kind: 'stale_attempt' | 'not_released' | 'stale_status',
+  target: Target,
+  report: StatusReport,
+): DomainError {
+  switch (kind) {
+    case 'stale_attempt':
+      return new DomainError(
+        'stale_attempt',
+        `The report is for attempt ${report.attempt}, and attempt ${target.attempt} has begun. ` +
+          'Ask for updates again.',
+      );
+    case 'not_released':
+      return new DomainError(
+        'invalid_state',
+        'This update has not been released to the device. Ask for updates first.',
+        { current_status: target.status, allowed_actions: [] },
+      );
+    case 'stale_status':
+      return new DomainError(
+        'stale_status',
+        `The device is recorded as ${target.status}` +
+          `${target.errorMessage ? ` (${target.errorMessage})` : ''}; ` +
+          `${report.status} does not follow from that.`,
+        { current_status: target.status },
+      );
+  }
+}

@@ -1,0 +1,119 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { TARGET_STATUSES, type TargetStatus } from '../../backend/contract/states.ts';
+import type { Target } from '../../backend/deployments/deployment.types.ts';
+import { retried } from '../../backend/deployments/rules/target-changes.ts';
+import { isEnded } from '../../backend/deployments/rules/target-reports.ts';
+import { toTarget, type TargetRow } from '../../backend/deployments/target.row.ts';
+import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
+
+const TARGETS = 1_000;
+
+interface Facts {
+  status: TargetStatus;
+  attempt: number;
+  rolled_back_on_request: boolean;
+  rollback_version: string | null;
+  error_message: string | null;
+}
+
+/** Statements that move many targets at once do what the rules say of each. */
+describe('rules that are written in SQL, too', function () {
+  this.timeout(60_000);
+  let stage: Stage;
+  let fleet: Fleet;
+  let id: string;
+
+  before(async () => {
+    stage = await openStage();
+  });
+  after(() => stage.close());
+
+  beforeEach(async () => {
+    fleet = await openFleet(stage, TARGETS);
+    id = await fleet.roll({ policy: { failure_threshold_percent: null } });
+    const facts = fc.sample(
+      fc.record<Facts>({
+        status: fc.constantFrom(...TARGET_STATUSES),
+        attempt: fc.integer({ min: 1, max: 9 }),
+        rolled_back_on_request: fc.boolean(),
+        rollback_version: fc.option(fc.constant('v2.0.0'), { freq: 1 }),
+        error_message: fc.option(fc.string({ unit: 'grapheme-ascii' })),
+      }),
+      TARGETS,
+    );
+    await write(facts);
+  });
+
+  async function write(facts: Facts[]): Promise<void> {
+    await stage.knex.raw(
+      `UPDATE ota_deployment_devices t
+       SET status = f.status, attempt = f.attempt, error_message = f.error_message,
+           rollback_version = f.rollback_version, progress = 50, timed_out = f.status = 'failed',
+           rolled_back_on_request = f.on_request AND f.status = 'rolled_back',
+           skip_reason = CASE WHEN f.status = 'skipped' THEN 'not_checked_in' END,
+           started_at = now() - interval '1 hour', last_report_at = now() - interval '1 minute',
+           completed_at = CASE WHEN f.status = ANY(:ended) THEN now() - interval '1 minute' END
+       FROM unnest(CAST(:statuses AS text[]), CAST(:attempts AS int[]), CAST(:requests AS boolean[]),
+                   CAST(:versions AS text[]), CAST(:errors AS text[]))
+              WITH ORDINALITY AS f (status, attempt, on_request, rollback_version, error_message, n)
+       WHERE t.deployment_id = :id AND t.position = f.n - 1`,
+      {
+        id,
+        ended: TARGET_STATUSES.filter(isEnded),
+        statuses: facts.map(({ status }) => status),
+        attempts: facts.map(({ attempt }) => attempt),
+        requests: facts.map((one) => one.rolled_back_on_request),
+        versions: facts.map((one) => one.rollback_version),
+        errors: facts.map((one) => one.error_message),
+      },
+    );
+    const counters = TARGET_STATUSES.map(
+      (status) =>
+        `${status} = (SELECT count(*) FROM ota_deployment_devices t
+           WHERE t.deployment_id = b.deployment_id AND t.status = '${status}')`,
+    );
+    await stage.knex.raw(
+      `UPDATE ota_deployment_batches b SET ${counters.join(', ')},
+         rolled_back_on_request = (SELECT count(*) FROM ota_deployment_devices t
+           WHERE t.deployment_id = b.deployment_id AND t.rolled_back_on_request)
+       WHERE b.deployment_id = ?`,
+      [id],
+    );
+  }
+
+  async function read(): Promise<Target[]> {
+    const rows = await stage
+      .knex<TargetRow>('ota_deployment_devices')
+      .where({ deployment_id: id })
+      .orderBy('position');
+    return rows.map(toTarget);
+  }
+
+  it('a retry of all does to a thousand targets what a retry does to one', async () => {
+    const before = await read();
+    await fleet.act(id, 'retry');
+    const isRetried = ({ status, rolledBackOnRequest, rollbackVersion }: Target) =>
+      (status === 'failed' || (status === 'rolled_back' && !rolledBackOnRequest)) &&
+      rollbackVersion === null;
+    expect(before.filter(isRetried).length).to.be.above(50);
+    expect(await read()).to.deep.equal(
+      before.map((target) => (isRetried(target) ? retried(target) : target)),
+    );
+  });
+
+  it('a cancel skips what is pending, and leaves every other target alone', async () => {
+    const before = await read();
+    await fleet.act(id, 'cancel');
+    const after = await read();
+    const { completed_at: at } = await fleet.detail(id);
+    expect(before.filter(({ status }) => status === 'pending').length).to.be.above(50);
+    expect(after).to.deep.equal(
+      before.map((target) =>
+        target.status === 'pending'
+          ? { ...target, status: 'skipped', skipReason: 'cancelled', completedAt: new Date(at!) }
+          : target,
+      ),
+    );
+  });
+});

@@ -1,0 +1,167 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { TARGET_STATUSES } from '../../../backend/contract/states.ts';
+import type { Deployment, Target } from '../../../backend/deployments/deployment.types.ts';
+import {
+  gone,
+  idle,
+  notPickedUp,
+  reported,
+  retried,
+  rollbackFailed,
+  superseded,
+  timedOut,
+} from '../../../backend/deployments/rules/target-changes.ts';
+import { isEnded, SKIP_REASONS } from '../../../backend/deployments/rules/target-reports.ts';
+
+const NOW = new Date('2026-03-01T12:00:00Z');
+const minutesAgo = (minutes: number) => new Date(NOW.getTime() - minutes * 60_000);
+
+function deployment(change: Partial<Deployment> = {}): Deployment {
+  return {
+    id: 'deployment',
+    organizationId: 'organization',
+    name: 'Newer',
+    targetVersion: 'v2.1.0',
+    status: 'in_progress',
+    policy: { device_timeout_minutes: 60, pickup_timeout_hours: 24 },
+    ...change,
+  } as Deployment;
+}
+
+function target(change: Partial<Target> = {}): Target {
+  return {
+    deploymentId: 'deployment',
+    deviceId: 'device',
+    position: 0,
+    status: 'installing',
+    attempt: 1,
+    progress: 40,
+    previousVersion: 'v2.0.0',
+    startedAt: minutesAgo(10),
+    completedAt: null,
+    lastReportAt: minutesAgo(5),
+    errorMessage: null,
+    timedOut: false,
+    skipReason: null,
+    rollbackVersion: null,
+    rollbackRequestedBy: null,
+    rolledBackOnRequest: false,
+    updateEndedAt: null,
+    ...change,
+  };
+}
+
+describe('what becomes of a target', () => {
+  const anyTarget = fc.constantFrom(...TARGET_STATUSES).chain((status) =>
+    fc.record({
+      status: fc.constant(status),
+      skipReason: status === 'skipped' ? fc.constantFrom(...SKIP_REASONS) : fc.constant(null),
+      completedAt: fc.constant(isEnded(status) ? minutesAgo(1) : null),
+      errorMessage: fc.option(fc.string()),
+      rollbackVersion: fc.option(fc.constant('v1.0.0')),
+      attempt: fc.integer({ min: 1, max: 50 }),
+      lastReportAt: fc.option(fc.integer({ min: 0, max: 200 }).map(minutesAgo)),
+      timedOut: fc.boolean(),
+    }),
+  );
+  const anyDeployment = fc
+    .constantFrom('pending', 'in_progress', 'paused', 'completed', 'failed', 'cancelled')
+    .map((status) => deployment({ status: status as Deployment['status'] }));
+  const CHANGES: Record<string, (before: Target, owner: Deployment) => Target | null> = {
+    'a report of success': (before, owner) =>
+      reported(before, owner, { status: 'completed' }, 'completed', NOW).next,
+    'a report of failure': (before, owner) =>
+      reported(before, owner, { status: 'failed' }, 'failed', NOW).next,
+    'a report of a rollback': (before, owner) =>
+      reported(before, owner, { status: 'rolled_back' }, 'rolled_back', NOW).next,
+    'a report of work': (before, owner) =>
+      reported(before, owner, { status: 'verifying' }, 'verifying', NOW).next,
+    'a time-out': (before, owner) => timedOut(before, owner, NOW)?.next ?? null,
+    'a device that never came': (before, owner) => notPickedUp(before, owner, NOW)?.next ?? null,
+    'an idle device': (before, owner) => idle(before, owner, NOW),
+    'a device that is gone': (before, owner) => gone(before, owner, NOW, 'removed')?.next ?? null,
+    'a newer deployment': (before, owner) => superseded(before, owner, NOW),
+    'a retry': (before) => retried(before),
+  };
+
+  for (const [what, change] of Object.entries(CHANGES)) {
+    it(`${what} leaves a target whose facts fit together`, () => {
+      fc.assert(
+        fc.property(anyTarget, anyDeployment, (facts, owner) => {
+          const before = target(facts);
+          const copy = structuredClone(before);
+          const after = change(before, owner);
+          expect(before, 'what was given').to.deep.equal(copy);
+          if (!after) return;
+          expect(after.completedAt !== null, 'finished').to.equal(isEnded(after.status));
+          expect(after.skipReason !== null, 'reason').to.equal(after.status === 'skipped');
+          if (after.status !== before.status && isEnded(after.status)) {
+            expect(after.progress).to.equal(null);
+          }
+          expect([after.deviceId, after.deploymentId, after.position]).to.deep.equal([
+            before.deviceId,
+            before.deploymentId,
+            before.position,
+          ]);
+        }),
+      );
+    });
+  }
+
+  it('a time-out follows the policy, and leaves alone what has reported or finished', () => {
+    const after = (change: Partial<Target>) => timedOut(target(change), deployment(), NOW)?.next;
+    expect(after({ lastReportAt: minutesAgo(61) })).to.include({
+      status: 'failed',
+      timedOut: true,
+      errorMessage: 'no report for 60 minutes; last known step: installing',
+    });
+    expect(after({ lastReportAt: minutesAgo(59) })).to.equal(undefined);
+    expect(after({ status: 'completed', lastReportAt: minutesAgo(99) })).to.equal(undefined);
+    expect(after({ status: 'pending', lastReportAt: null })).to.equal(undefined);
+  });
+
+  it('only a pending target of a rollout in progress is given up', () => {
+    const after = (change: Partial<Target>, status: Deployment['status'] = 'in_progress') =>
+      notPickedUp(target(change), deployment({ status }), NOW)?.next.status;
+    expect(after({ status: 'pending' })).to.equal('skipped');
+    expect(after({ status: 'pending' }, 'paused')).to.equal(undefined);
+    expect(after({ status: 'downloading' })).to.equal(undefined);
+  });
+
+  it('an idle device ends under a cancel, is kept alive under a pause, and changes nothing else', () => {
+    const after = (status: Deployment['status'], change: Partial<Target> = {}) =>
+      idle(target(change), deployment({ status }), NOW);
+    expect(after('cancelled')).to.include({ status: 'skipped', skipReason: 'aborted' });
+    expect(after('paused')).to.include({ status: 'installing', lastReportAt: NOW });
+    expect(after('in_progress')).to.equal(null);
+    expect(after('cancelled', { status: 'completed' })).to.equal(null);
+  });
+
+  it('a rollback on request keeps the error and the duration of what it undoes', () => {
+    const failed = target({
+      status: 'failed',
+      completedAt: minutesAgo(3),
+      errorMessage: 'disk is full',
+      rollbackVersion: 'v2.0.0',
+    });
+    const { next, installedVersion } = reported(
+      failed,
+      deployment(),
+      { status: 'rolled_back' },
+      'rolled_back',
+      NOW,
+    );
+    expect(next).to.include({ errorMessage: 'disk is full', rolledBackOnRequest: true });
+    expect(next.updateEndedAt).to.deep.equal(minutesAgo(3));
+    expect(installedVersion).to.equal('v2.0.0');
+  });
+
+  it('a rollback that fails again and again does not pile its reasons up', () => {
+    let now = target({ status: 'failed', errorMessage: 'disk is full' });
+    for (const reason of ['one', 'two', 'three']) {
+      now = rollbackFailed(now, deployment(), { status: 'failed', error_message: reason }).next;
+    }
+    expect(now.errorMessage).to.equal('rollback failed: three; before that: disk is full');
+  });
+});
