@@ -4,7 +4,7 @@ export interface DeviceToBe {
   name: string;
   type: string;
   version: string;
-  /** Sends a first heartbeat; without one a device counts as offline. */
+  /** Sends a first heartbeat; without one the host finds the device silent after a while, and offline. */
   online: boolean;
 }
 

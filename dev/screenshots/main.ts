@@ -53,7 +53,7 @@ try {
   if (!host.pluginActive || !host.admin?.token) {
     throw new Error('The plugin did not start. Run `npm run build` first.');
   }
-  const scenes = await new SceneBuilder(host.url, host.admin.token).build();
+  const scenes = await new SceneBuilder(host.url, host.admin.token, host.knex).build();
   await letTimePass(host.knex);
   browser = await launchChromium(executable);
   await mkdir(FOLDER, { recursive: true });

@@ -1,8 +1,10 @@
 /** A fleet and deployments in every state a reader of the screenshots should meet. */
+import type { Knex } from 'knex';
 import type {
   CreatedDeployment,
   CreateDeploymentRequest,
 } from '../../backend/contract/admin-api.ts';
+import { waitFor } from '../wait-for.ts';
 import { registerDevices } from '../fleet/registration.ts';
 import { DeviceClient } from '../fleet/device-client.ts';
 
@@ -35,10 +37,12 @@ export interface Scenes {
 export class SceneBuilder {
   readonly #url: string;
   readonly #adminToken: string;
+  readonly #knex: Knex;
 
-  constructor(url: string, adminToken: string) {
+  constructor(url: string, adminToken: string, knex: Knex) {
     this.#url = url;
     this.#adminToken = adminToken;
+    this.#knex = knex;
   }
 
   async build(): Promise<Scenes> {
@@ -239,6 +243,9 @@ export class SceneBuilder {
         online: online(index + 1),
       })),
     );
+    const silent = devices.filter((_, index) => !online(index + 1)).map(({ id }) => id);
+    // What the host does once it has not heard of them for long enough.
+    await this.#knex('edge_devices').whereIn('id', silent).update({ status: 'offline' });
     return devices.map((device) => new DeviceClient(this.#url, device));
   }
 
@@ -258,20 +265,22 @@ export class SceneBuilder {
     devices: readonly DeviceClient[],
     count: number,
   ): Promise<DeviceClient[]> {
-    const deadline = Date.now() + 30_000;
-    for (;;) {
-      const answers = await Promise.all(devices.map((device) => device.checkUpdate()));
-      const offered = devices.filter((_, index) => {
-        const answer = answers[index];
-        return answer?.update_available && answer.deployment_id === deployment.deployment_id;
-      });
-      if (offered.length >= count) return offered;
-      if (Date.now() > deadline) {
-        throw new Error(
-          `${deployment.deployment_name}: ${offered.length} of ${count} devices were offered it`,
-        );
-      }
-    }
+    return waitFor(
+      async () => {
+        const answers = await Promise.all(devices.map((device) => device.checkUpdate()));
+        const offered = devices.filter((_, index) => {
+          const answer = answers[index];
+          return answer?.update_available && answer.deployment_id === deployment.deployment_id;
+        });
+        return offered.length >= count ? offered : null;
+      },
+      {
+        // The server answers a device 120 times a minute at most.
+        every: 500,
+        timeout: 30_000,
+        describe: `${count} devices are offered ${deployment.deployment_name}`,
+      },
+    );
   }
 
   #create(

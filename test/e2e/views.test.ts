@@ -21,7 +21,7 @@ describe('page: every view, with a fleet and deployments in many states', functi
 
   before(async function () {
     ops = await OpsCenter.open(this);
-    scenes = await new SceneBuilder(ops.url, ops.host.adminToken).build();
+    scenes = await new SceneBuilder(ops.url, ops.host.adminToken, ops.host.knex).build();
     axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
   });
   afterEach(() => ops?.closePages());
