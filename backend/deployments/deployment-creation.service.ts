@@ -8,7 +8,6 @@ import { isSameVersion } from '../contract/version.ts';
 import { DomainError, invalidRequest } from '../kernel/errors.ts';
 import { LIMITS } from '../kernel/time-limits.ts';
 import { TOKENS } from '../tokens.ts';
-import { MAX_BATCHES, planBatches } from './rules/batch-plan.ts';
 import type { DeploymentTransaction } from './deployment-transaction.ts';
 import { DeploymentTransactions } from './deployment-transactions.service.ts';
 import type {
@@ -17,13 +16,15 @@ import type {
   KeptAnswer,
   RepeatableRequest,
 } from './deployment.ports.ts';
-import type { DeploymentDraft, DeploymentState, DeviceGroup } from './deployment.types.ts';
+import type { DeploymentDraft, DeploymentState } from './deployment.types.ts';
 import { toSummary } from './deployment.views.ts';
 import { requireSignedPackage } from './package-signature.ts';
 import type { RolloutJobs } from './rollout-jobs.ts';
+import { MAX_BATCHES, planBatches } from './rules/batch-plan.ts';
+import { byType, byVersion, sumOf } from './rules/device-groups.ts';
 import { actionEvents, actorOf } from './rules/timeline-events.ts';
-import type { TargetSelection } from './target.ports.ts';
 import { chosenGroups, isIncomparable, passesVersionFilter } from './rules/version-filter.ts';
+import type { TargetSelection } from './target.ports.ts';
 
 /** From so many new targets on, the planner is told of them. */
 const MANY_TARGETS = 1_000;
@@ -70,10 +71,7 @@ export class DeploymentCreation {
     return {
       matching_devices: total,
       up_to_date: draft.targetVersion === '' ? null : sumOf(upToDate),
-      by_type: groupBy(groups, 'deviceType').map(([value, count]) => ({
-        device_type: value,
-        count,
-      })),
+      by_type: byType(groups),
       by_version: byVersion(groups),
       not_comparable: byVersion(notComparable),
       batches: total === 0 ? [] : this.#plan(draft, total),
@@ -181,20 +179,6 @@ export class DeploymentCreation {
       );
     });
   }
-}
-
-function sumOf(groups: DeviceGroup[]): number {
-  return groups.reduce((sum, group) => sum + group.count, 0);
-}
-
-function byVersion(groups: DeviceGroup[]): DeploymentPreview['by_version'] {
-  return groupBy(groups, 'version').map(([version, count]) => ({ version, count }));
-}
-
-function groupBy(groups: DeviceGroup[], key: 'deviceType' | 'version'): [string | null, number][] {
-  const sums = new Map<string | null, number>();
-  for (const group of groups) sums.set(group[key], (sums.get(group[key]) ?? 0) + group.count);
-  return [...sums].sort((a, b) => b[1] - a[1] || String(a[0]).localeCompare(String(b[0])));
 }
 
 /** A start in the past would start at once, which nobody asked for who wrote a time. */

@@ -45,11 +45,6 @@ export class DeploymentTransaction {
     this.tx = tx;
   }
 
-  /** The database's clock when the transaction began. */
-  get now(): Date {
-    return this.tx.now;
-  }
-
   /** An entry of the timeline. */
   record(...events: NewEvent[]): void {
     this.#effects.events.push(...events);

@@ -6,7 +6,7 @@ import type { DeploymentAction } from '../contract/states.ts';
 import type { HostContext } from '../host-contract.ts';
 import { notFound } from '../kernel/errors.ts';
 import { LIMITS } from '../kernel/time-limits.ts';
-import type { TransactionLimits, UnitOfWork } from '../kernel/unit-of-work.ts';
+import type { Transaction, TransactionLimits, UnitOfWork } from '../kernel/unit-of-work.ts';
 import type { Telemetry } from '../observability/telemetry.ports.ts';
 import type { ChangeFeed } from '../progress/change-feed.ts';
 import { TOKENS } from '../tokens.ts';
@@ -20,6 +20,7 @@ import { notPossible } from './rules/not-possible.ts';
 
 /** A deployment that the transaction has locked, and what an action needs to know of it. */
 export interface LockedDeployment {
+  tx: Transaction;
   transaction: DeploymentTransaction;
   deployment: Deployment;
   batches: Batch[];
@@ -120,12 +121,12 @@ export class DeploymentTransactions {
         if (withNewer) {
           await this.#deployments.lockWithNewer(tx, id, caller?.organizationId ?? null);
         }
-        const locked = await this.#lock(transaction, id);
-        const isForeign =
-          caller !== null && locked?.deployment.organizationId !== caller.organizationId;
-        if (!locked || isForeign) throw notFound('This deployment');
-        const result = await change(locked);
-        transaction.changed(locked.deployment);
+        const [deployment] = await this.#deployments.lock(tx, [id]);
+        const isForeign = caller !== null && deployment?.organizationId !== caller.organizationId;
+        if (!deployment || isForeign) throw notFound('This deployment');
+        const batches = await this.#deployments.batchesOf(tx, id);
+        const result = await change({ tx, transaction, deployment, batches });
+        transaction.changed(deployment);
         return result;
       },
       limits,
@@ -134,18 +135,15 @@ export class DeploymentTransactions {
   }
 
   /** A job's look at a deployment, which may be gone; it counts as changed only when `change` says so. */
-  settle(id: string, change: (locked: LockedDeployment) => Promise<void>): Promise<void> {
+  settle(
+    id: string,
+    change: (locked: Omit<LockedDeployment, 'batches'>) => Promise<void>,
+  ): Promise<void> {
     return this.run(async (transaction) => {
-      const locked = await this.#lock(transaction, id);
-      if (locked) await change(locked);
+      const { tx } = transaction;
+      const [deployment] = await this.#deployments.lock(tx, [id]);
+      if (deployment) await change({ tx, transaction, deployment });
     }, LIMITS.jobs);
-  }
-
-  async #lock(transaction: DeploymentTransaction, id: string): Promise<LockedDeployment | null> {
-    const { tx } = transaction;
-    const [deployment] = await this.#deployments.lock(tx, [id]);
-    if (!deployment) return null;
-    return { transaction, deployment, batches: await this.#deployments.batchesOf(tx, id) };
   }
 
   async #carryOut(effects: Effects, trace: object): Promise<void> {

@@ -4,17 +4,17 @@ import { DomainError } from '../kernel/errors.ts';
 import { MANY_DEVICES } from '../progress/change-feed.ts';
 import { LIMITS } from '../kernel/time-limits.ts';
 import { TOKENS } from '../tokens.ts';
-import { countFailures } from './rules/batch-gate.ts';
-import { shareOf } from './rules/batch-plan.ts';
 import {
   DeploymentTransactions,
   type LockedDeployment,
 } from './deployment-transactions.service.ts';
 import type { DeploymentRepository } from './deployment.ports.ts';
-import { stateAfter } from './rules/deployment-states.ts';
 import { SYSTEM, sumBreakdowns, type Actor } from './deployment.types.ts';
 import type { RolloutJobs } from './rollout-jobs.ts';
 import { RolloutSteps } from './rollout-steps.ts';
+import { countFailures } from './rules/batch-gate.ts';
+import { shareOf } from './rules/batch-plan.ts';
+import { stateAfter } from './rules/deployment-states.ts';
 import { figuresOf } from './rules/figures.ts';
 import { actionEvents, actorOf } from './rules/timeline-events.ts';
 import type { TargetRepository } from './target.ports.ts';
@@ -58,8 +58,7 @@ export class DeploymentService {
       id,
       null,
       async (locked) => {
-        const { transaction, deployment } = locked;
-        const { tx } = transaction;
+        const { tx, deployment } = locked;
         const isDue = deployment.scheduledAt !== null && deployment.scheduledAt <= tx.now;
         if (deployment.status !== 'pending' || !isDue) return;
         await this.#begin(locked, SYSTEM);
@@ -70,8 +69,7 @@ export class DeploymentService {
 
   async pause(admin: AdminCaller, id: string): Promise<void> {
     await this.#transactions.act('pause', admin, id, async (locked) => {
-      const { transaction, deployment } = locked;
-      const { tx } = transaction;
+      const { tx, transaction, deployment } = locked;
       await this.#deployments.update(tx, deployment.id, {
         status: stateAfter('pause', deployment.status),
         pausedReason: 'admin',
@@ -84,8 +82,7 @@ export class DeploymentService {
   async resume(admin: AdminCaller, id: string): Promise<void> {
     await this.#jobs.assertAvailable();
     await this.#transactions.act('resume', admin, id, async (locked) => {
-      const { transaction, deployment, batches } = locked;
-      const { tx } = transaction;
+      const { tx, transaction, deployment, batches } = locked;
       deployment.status = stateAfter('resume', deployment.status);
       deployment.pausedReason = null;
       deployment.acceptedFailures = countFailures(figuresOf(deployment, batches));
@@ -98,14 +95,13 @@ export class DeploymentService {
       transaction.record(
         actionEvents.resumed(deployment, actorOf(admin), deployment.acceptedFailures),
       );
-      await this.#steps.takeNext(transaction, deployment);
+      await this.#steps.advance(transaction, deployment);
     });
   }
 
   async cancel(admin: AdminCaller, id: string): Promise<void> {
     await this.#transactions.act('cancel', admin, id, async (locked) => {
-      const { transaction, deployment, batches } = locked;
-      const { tx } = transaction;
+      const { tx, transaction, deployment, batches } = locked;
       transaction.changed(deployment, MANY_DEVICES);
       await this.#deployments.update(tx, deployment.id, {
         status: stateAfter('cancel', deployment.status),
@@ -129,8 +125,7 @@ export class DeploymentService {
   async expand(admin: AdminCaller, id: string, percentage: number): Promise<void> {
     await this.#jobs.assertAvailable();
     await this.#transactions.act('expand', admin, id, async (locked) => {
-      const { transaction, deployment, batches } = locked;
-      const { tx } = transaction;
+      const { tx, transaction, deployment, batches } = locked;
       const rest = batches.find((batch) => batch.releaseRequestedAt === null);
       const upTo = shareOf(deployment.totalDevices, percentage);
       if (!rest || upTo <= rest.firstPosition) {
@@ -142,13 +137,12 @@ export class DeploymentService {
       await this.#deployments.requestRelease(tx, deployment.id, rest.number, tx.now);
       const added = Math.min(size, rest.size);
       transaction.record(actionEvents.expanded(deployment, actorOf(admin), percentage, added));
-      await this.#steps.takeNext(transaction, deployment);
+      await this.#steps.advance(transaction, deployment);
     });
   }
 
   async #begin(locked: LockedDeployment, actor: Actor): Promise<void> {
-    const { transaction, deployment } = locked;
-    const { tx } = transaction;
+    const { tx, transaction, deployment } = locked;
     deployment.status = stateAfter('start', deployment.status);
     await this.#deployments.update(tx, deployment.id, {
       status: deployment.status,
@@ -156,7 +150,7 @@ export class DeploymentService {
     });
     await this.#deployments.requestRelease(tx, deployment.id, 1, tx.now);
     transaction.record(actionEvents.started(deployment, actor));
-    await this.#steps.takeNext(transaction, deployment);
+    await this.#steps.advance(transaction, deployment);
   }
 }
 

@@ -9,10 +9,10 @@ import type {
   TargetView,
 } from '../contract/admin-api.ts';
 import { percent } from '../kernel/percent.ts';
+import { sumBreakdowns, type Batch, type Deployment } from './deployment.types.ts';
 import { unfinishedTargets } from './rules/batch-gate.ts';
 import { allowedActions } from './rules/deployment-states.ts';
 import { situationOf } from './rules/figures.ts';
-import { sumBreakdowns, type Batch, type Deployment } from './deployment.types.ts';
 
 export function toProgress(deployment: Deployment, breakdown: StatusBreakdown): DeploymentProgress {
   return {

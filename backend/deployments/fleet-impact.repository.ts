@@ -6,11 +6,11 @@ import type { Deployment, DeviceGroup } from './deployment.types.ts';
 import { matchingDevices, type DeviceChoice, type SqlPart } from './matching-devices.sql.ts';
 import { isRegistered } from './registered-device.sql.ts';
 import type { FleetImpact } from './target.ports.ts';
+import { countGroups } from './target-selection.repository.ts';
+import { UNFINISHED } from './target.sql.ts';
 
 /** Deployments that are named; the ones that share the most devices come first. */
 const NAMED_OVERLAPS = 10;
-
-const UNFINISHED = `('pending', 'downloading', 'installing', 'verifying')`;
 
 @injectable()
 export class KnexFleetImpact implements FleetImpact {
@@ -30,18 +30,7 @@ export class KnexFleetImpact implements FleetImpact {
   }
 
   async unfinishedDevices(deployment: Deployment): Promise<DeviceGroup[]> {
-    const { rows } = await this.#knex.raw<{
-      rows: { device_type: string | null; version: string | null; count: string }[];
-    }>(
-      `SELECT d.device_type, d.firmware_version AS version, count(*) AS count
-       FROM ${TARGETS_OF} GROUP BY 1, 2`,
-      keysOf(deployment),
-    );
-    return rows.map(({ device_type: deviceType, version, count }) => ({
-      deviceType,
-      version,
-      count: Number(count),
-    }));
+    return countGroups(this.#knex, TARGETS_OF, keysOf(deployment));
   }
 
   async overlappingWithChoice(

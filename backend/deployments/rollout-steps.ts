@@ -19,8 +19,8 @@ export class RolloutSteps {
     this.#deployments = deployments;
   }
 
-  async takeNext(transaction: DeploymentTransaction, deployment: Deployment): Promise<void> {
-    const { tx, now } = transaction;
+  async advance(transaction: DeploymentTransaction, deployment: Deployment): Promise<void> {
+    const { tx } = transaction;
     const batches = await this.#deployments.batchesOf(tx, deployment.id);
     const step = nextStep(figuresOf(deployment, batches));
     switch (step.kind) {
@@ -29,7 +29,7 @@ export class RolloutSteps {
       case 'finish':
         return this.#finish(transaction, deployment, step.status, batches);
       case 'release':
-        await this.#deployments.requestRelease(tx, deployment.id, step.batch, now);
+        await this.#deployments.requestRelease(tx, deployment.id, step.batch, tx.now);
         transaction.enqueue({
           kind: 'release-batch',
           deploymentId: deployment.id,
@@ -67,7 +67,7 @@ export class RolloutSteps {
   ): Promise<void> {
     deployment.status = status;
     deployment.pausedReason = null;
-    deployment.completedAt = transaction.now;
+    deployment.completedAt = transaction.tx.now;
     await this.#deployments.update(transaction.tx, deployment.id, {
       status,
       pausedReason: null,

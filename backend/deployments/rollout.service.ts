@@ -5,18 +5,18 @@ import type { UnitOfWork } from '../kernel/unit-of-work.ts';
 import { MANY_DEVICES } from '../progress/change-feed.ts';
 import { TOKENS } from '../tokens.ts';
 import { DeploymentTransactions } from './deployment-transactions.service.ts';
-import { nextStep } from './rules/batch-gate.ts';
 import type { DeploymentRepository, IdempotencyKeys } from './deployment.ports.ts';
 import { DeploymentService } from './deployment.service.ts';
 import type { Deployment, Target, TargetKey } from './deployment.types.ts';
 import { RolloutSteps } from './rollout-steps.ts';
+import { nextStep } from './rules/batch-gate.ts';
 import { figuresOf } from './rules/figures.ts';
-import { TargetRecovery } from './target-recovery.service.ts';
-import { TargetTransitions, type TargetRequest } from './target-transition.service.ts';
-import type { FoundTarget, TargetRepository } from './target.ports.ts';
 import { gone, notPickedUp, timedOut, type TargetChange } from './rules/target-changes.ts';
 import type { GoneReason } from './rules/target-reports.ts';
 import { rolloutEvents } from './rules/timeline-events.ts';
+import { TargetRecovery } from './target-recovery.service.ts';
+import { TargetTransitions, type TargetRequest } from './target-transition.service.ts';
+import type { FoundTarget, TargetRepository } from './target.ports.ts';
 
 /** Targets handled by one transaction of a sweep. */
 const CHUNK = 1_000;
@@ -34,7 +34,7 @@ export class RolloutService {
   readonly #work: UnitOfWork;
   readonly #deployments: DeploymentRepository;
   readonly #targets: TargetRepository;
-  readonly #frames: DeploymentTransactions;
+  readonly #transactions: DeploymentTransactions;
   readonly #steps: RolloutSteps;
   readonly #transitions: TargetTransitions;
   readonly #service: DeploymentService;
@@ -48,7 +48,7 @@ export class RolloutService {
     @inject(TOKENS.UnitOfWork) work: UnitOfWork,
     @inject(TOKENS.DeploymentRepository) deployments: DeploymentRepository,
     @inject(TOKENS.TargetRepository) targets: TargetRepository,
-    @inject(DeploymentTransactions) frames: DeploymentTransactions,
+    @inject(DeploymentTransactions) transactions: DeploymentTransactions,
     @inject(RolloutSteps) steps: RolloutSteps,
     @inject(TargetTransitions) transitions: TargetTransitions,
     @inject(DeploymentService) service: DeploymentService,
@@ -59,7 +59,7 @@ export class RolloutService {
     this.#work = work;
     this.#deployments = deployments;
     this.#targets = targets;
-    this.#frames = frames;
+    this.#transactions = transactions;
     this.#steps = steps;
     this.#transitions = transitions;
     this.#service = service;
@@ -70,8 +70,8 @@ export class RolloutService {
 
   /** Releases the batch that is due, if one is; never one ahead of its gate. */
   async releaseBatch(deploymentId: string): Promise<void> {
-    await this.#frames.settle(deploymentId, async ({ transaction, deployment, batches }) => {
-      const { tx } = transaction;
+    await this.#transactions.settle(deploymentId, async ({ tx, transaction, deployment }) => {
+      const batches = await this.#deployments.batchesOf(tx, deploymentId);
       const step = nextStep(figuresOf(deployment, batches));
       const due = step.kind === 'release' && batches.find(({ number }) => number === step.batch);
       if (due) {
@@ -81,14 +81,14 @@ export class RolloutService {
         transaction.batchReleased(due.size);
       }
       // Targets of the batch may have ended before it was released; then the next one is due.
-      await this.#steps.takeNext(transaction, deployment);
+      await this.#steps.advance(transaction, deployment);
     });
   }
 
   /** Looks at the gate: pauses, finishes, or makes the next batch due. */
   async passGate(deploymentId: string): Promise<void> {
-    await this.#frames.settle(deploymentId, async ({ transaction, deployment }) => {
-      await this.#steps.takeNext(transaction, deployment);
+    await this.#transactions.settle(deploymentId, async ({ transaction, deployment }) => {
+      await this.#steps.advance(transaction, deployment);
     });
   }
 
@@ -100,8 +100,7 @@ export class RolloutService {
   async skipPending(deploymentId: string): Promise<void> {
     for (let skipped = SKIP_CHUNK; skipped === SKIP_CHUNK;) {
       skipped = 0;
-      await this.#frames.settle(deploymentId, async ({ transaction, deployment }) => {
-        const { tx } = transaction;
+      await this.#transactions.settle(deploymentId, async ({ tx, transaction, deployment }) => {
         if (deployment.status !== 'cancelled') return;
         skipped = await this.#targets.skipPending(
           tx,

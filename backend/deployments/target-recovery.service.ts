@@ -5,28 +5,28 @@ import { LIMITS } from '../kernel/time-limits.ts';
 import type { Transaction } from '../kernel/unit-of-work.ts';
 import { MANY_DEVICES } from '../progress/change-feed.ts';
 import { TOKENS } from '../tokens.ts';
-import { countFailures } from './rules/batch-gate.ts';
+import { counterMoves } from './counter-moves.ts';
 import {
   DeploymentTransactions,
   type LockedDeployment,
 } from './deployment-transactions.service.ts';
-import { counterMoves } from './counter-moves.ts';
 import type { DeploymentChange, DeploymentRepository } from './deployment.ports.ts';
-import { allowedActions, isAllowed, stateAfter } from './rules/deployment-states.ts';
 import { sumBreakdowns, type Deployment, type Target } from './deployment.types.ts';
-import { situationOf, figuresOf } from './rules/figures.ts';
 import type { RolloutJobs } from './rollout-jobs.ts';
 import { RolloutSteps } from './rollout-steps.ts';
+import { countFailures } from './rules/batch-gate.ts';
+import { allowedActions, isAllowed, stateAfter } from './rules/deployment-states.ts';
+import { situationOf, figuresOf } from './rules/figures.ts';
+import { notPossible } from './rules/not-possible.ts';
+import { retried, rollbackRequested } from './rules/target-changes.ts';
+import { GONE_WORDS, type GoneReason } from './rules/target-reports.ts';
+import { actionEvents, actorOf } from './rules/timeline-events.ts';
 import {
   RETRY_START,
   type NewerDeployment,
   type RetryPlace,
   type TargetRepository,
 } from './target.ports.ts';
-import { retried, rollbackRequested } from './rules/target-changes.ts';
-import { GONE_WORDS, type GoneReason } from './rules/target-reports.ts';
-import { notPossible } from './rules/not-possible.ts';
-import { actionEvents, actorOf } from './rules/timeline-events.ts';
 
 /** Targets that one transaction retries: reports and other deployments wait for it. */
 const RETRIED_AT_ONCE = 5_000;
@@ -68,14 +68,13 @@ export class TargetRecovery {
       id,
       admin,
       async (locked) => {
-        const { transaction, deployment, batches } = locked;
-        const { tx } = transaction;
+        const { tx, transaction, deployment, batches } = locked;
         transaction.changed(
           deployment,
           deviceIds ? { named: deviceIds, others: false } : MANY_DEVICES,
         );
-        const situation = situationOf(deployment, locked.batches);
-        const { failed, rolled_back: rolledBack } = sumBreakdowns(locked.batches);
+        const situation = situationOf(deployment, batches);
+        const { failed, rolled_back: rolledBack } = sumBreakdowns(batches);
         const retryable = deviceIds ? failed + rolledBack : situation.failed;
         if (!isAllowed('retry', { ...situation, failed: retryable })) {
           throw notPossible('retry', deployment, batches);
@@ -118,8 +117,7 @@ export class TargetRecovery {
         id,
         null,
         async (locked) => {
-          const { transaction, deployment } = locked;
-          const { tx } = transaction;
+          const { tx, transaction, deployment } = locked;
           const before = deployment.retryFailedBefore;
           if (before === null) return null;
           transaction.changed(deployment, MANY_DEVICES);
@@ -152,17 +150,16 @@ export class TargetRecovery {
 
   /** Retried targets are no accepted failures any more, and the rollout takes its next step. */
   async #finishRetry(
-    { transaction, deployment }: LockedDeployment,
+    { tx, transaction, deployment }: LockedDeployment,
     change: DeploymentChange,
   ): Promise<void> {
-    const { tx } = transaction;
     const failures = await this.#failuresOf(tx, deployment);
     deployment.acceptedFailures = Math.min(deployment.acceptedFailures, failures);
     await this.#deployments.update(tx, deployment.id, {
       ...change,
       acceptedFailures: deployment.acceptedFailures,
     });
-    await this.#steps.takeNext(transaction, deployment);
+    await this.#steps.advance(transaction, deployment);
   }
 
   async #failuresOf(tx: Transaction, deployment: Deployment): Promise<number> {
@@ -182,8 +179,7 @@ export class TargetRecovery {
     { previousVersion, force }: { previousVersion: string | null; force: boolean },
   ): Promise<string> {
     return this.#transactions.hold(id, admin, async (locked) => {
-      const { transaction, deployment } = locked;
-      const { tx } = transaction;
+      const { tx, transaction, deployment } = locked;
       transaction.changed(deployment, { named: [deviceId], others: false });
       const key = { deploymentId: id, deviceId };
       const [target] = await this.#targets.lock(tx, [key]);
@@ -207,8 +203,7 @@ export class TargetRecovery {
    */
   async withdrawRollback(admin: AdminCaller, id: string, deviceId: string): Promise<void> {
     await this.#transactions.hold(id, admin, async (locked) => {
-      const { transaction, deployment } = locked;
-      const { tx } = transaction;
+      const { tx, transaction, deployment } = locked;
       transaction.changed(deployment, { named: [deviceId], others: false });
       const [target] = await this.#targets.lock(tx, [{ deploymentId: id, deviceId }]);
       if (!target) throw notFound('This device in this deployment');

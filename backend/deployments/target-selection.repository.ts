@@ -4,7 +4,12 @@ import type { DeviceFilters } from '../contract/admin-api.ts';
 import { asKnex } from '../database/knex-unit-of-work.ts';
 import type { Transaction } from '../kernel/unit-of-work.ts';
 import { TOKENS } from '../tokens.ts';
-import { deviceScope, matchingDevices, type DeviceChoice } from './matching-devices.sql.ts';
+import {
+  deviceScope,
+  matchingDevices,
+  type DeviceChoice,
+  type SqlPart,
+} from './matching-devices.sql.ts';
 import type { TargetSelection } from './target.ports.ts';
 import type { DeviceGroup } from './deployment.types.ts';
 
@@ -51,17 +56,26 @@ export class KnexTargetSelection implements TargetSelection {
 
   async countInScope(organizationId: string, filters: DeviceFilters): Promise<DeviceGroup[]> {
     const scope = deviceScope(organizationId, filters);
-    const { rows } = await this.#knex.raw<{
-      rows: { device_type: string | null; version: string | null; count: string }[];
-    }>(
-      `SELECT d.device_type, d.firmware_version AS version, count(*) AS count
-       FROM edge_devices d WHERE ${scope.sql} GROUP BY 1, 2`,
-      scope.bindings,
-    );
-    return rows.map((row) => ({
-      deviceType: row.device_type,
-      version: row.version,
-      count: Number(row.count),
-    }));
+    return countGroups(this.#knex, `edge_devices d WHERE ${scope.sql}`, scope.bindings);
   }
+}
+
+/** @param devices a FROM and WHERE of devices `d` */
+export async function countGroups(
+  knex: Knex,
+  devices: string,
+  bindings: SqlPart['bindings'],
+): Promise<DeviceGroup[]> {
+  const { rows } = await knex.raw<{
+    rows: { device_type: string | null; version: string | null; count: string }[];
+  }>(
+    `SELECT d.device_type, d.firmware_version AS version, count(*) AS count
+     FROM ${devices} GROUP BY 1, 2`,
+    bindings,
+  );
+  return rows.map((row) => ({
+    deviceType: row.device_type,
+    version: row.version,
+    count: Number(row.count),
+  }));
 }

@@ -3,15 +3,15 @@ import type { NewEvent } from '../audit/event.ports.ts';
 import type { Transaction, TransactionLimits } from '../kernel/unit-of-work.ts';
 import { TOKENS } from '../tokens.ts';
 import { counterMoves } from './counter-moves.ts';
-import type { DeploymentRepository } from './deployment.ports.ts';
-import type { Deployment, Target, TargetKey } from './deployment.types.ts';
 import type { DeploymentTransaction } from './deployment-transaction.ts';
 import { DeploymentTransactions } from './deployment-transactions.service.ts';
+import type { DeploymentRepository } from './deployment.ports.ts';
+import type { Deployment, Target, TargetKey } from './deployment.types.ts';
 import { RolloutSteps } from './rollout-steps.ts';
-import type { DeviceVersions, InstalledVersion, TargetRepository } from './target.ports.ts';
 import { superseded } from './rules/target-changes.ts';
 import { isEnded } from './rules/target-reports.ts';
 import { rolloutEvents } from './rules/timeline-events.ts';
+import type { DeviceVersions, InstalledVersion, TargetRepository } from './target.ports.ts';
 
 /** What a decision does to one target. */
 export interface TargetDecision<Result> {
@@ -154,7 +154,7 @@ export class TargetTransitions {
     const endedNow = changed.filter(hasEndedNow).map(({ after }) => after);
     const ended = new Set(endedNow.map(({ deploymentId }) => deploymentId));
     for (const id of [...ended].sort()) {
-      await this.#steps.takeNext(transaction, deployments.get(id) as Deployment);
+      await this.#steps.advance(transaction, deployments.get(id) as Deployment);
     }
     transaction.targetsEnded(endedNow.map(({ status }) => status));
     return results;

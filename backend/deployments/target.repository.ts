@@ -6,6 +6,8 @@ import { prepared } from '../database/prepared.ts';
 import type { Transaction } from '../kernel/unit-of-work.ts';
 import { TOKENS } from '../tokens.ts';
 import type { Target, TargetKey } from './deployment.types.ts';
+import { moveEnds } from './ended-over-time.sql.ts';
+import type { GoneReason, SkipReason } from './rules/target-reports.ts';
 import type {
   FoundTarget,
   NewerDeployment,
@@ -13,10 +15,8 @@ import type {
   TargetRepository,
   WalkedTargets,
 } from './target.ports.ts';
-import { moveEnds } from './ended-over-time.sql.ts';
 import { TARGET_COLUMNS, toRow, toTarget, type TargetRow } from './target.row.ts';
-import { BATCH_OF_TARGET, MAY_BE_RETRIED, goneReason } from './target.sql.ts';
-import type { GoneReason, SkipReason } from './rules/target-reports.ts';
+import { BATCH_OF_TARGET, MAY_BE_RETRIED, UNFINISHED, goneReason } from './target.sql.ts';
 
 /** Columns of a target, in the order of {@link KnexTargetRepository.save}'s parameters. */
 const SAVED_COLUMNS = {
@@ -37,7 +37,7 @@ const SAVED_COLUMNS = {
 } as const;
 
 /** Has an end before it, or a rollback: the condition of an index. */
-const IS_OPEN = `(t.status IN ('pending', 'downloading', 'installing', 'verifying')
+const IS_OPEN = `(t.status IN ${UNFINISHED}
            OR t.rollback_version IS NOT NULL)`;
 
 /** Attempts of a target that are kept; a script may retry for ever. */
@@ -120,7 +120,7 @@ export class KnexTargetRepository implements TargetRepository {
        CROSS JOIN LATERAL (
          SELECT deployment_id, device_id FROM ota_deployment_devices
          WHERE device_id = c.device_id
-           AND status IN ('pending', 'downloading', 'installing', 'verifying') OFFSET 0
+           AND status IN ${UNFINISHED} OFFSET 0
        ) t
        JOIN ota_deployments older ON older.id = t.deployment_id
        WHERE (older.created_at, older.id) < (newer.created_at, newer.id)

@@ -1,6 +1,9 @@
 /** Parts of statements about targets that more than one repository needs. */
 import { isRegistered } from './registered-device.sql.ts';
 
+/** Statuses of a target that has not finished; the literals are those of partial indexes. */
+export const UNFINISHED = `('pending', 'downloading', 'installing', 'verifying')`;
+
 /** The batch that holds a target's position. */
 export const BATCH_OF_TARGET = `
   CROSS JOIN LATERAL (

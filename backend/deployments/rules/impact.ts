@@ -6,6 +6,7 @@ import type {
 import type { ImpactReason, RolloutStrategy } from '../../contract/states.ts';
 import { compareVersions, isSameVersion } from '../../contract/version.ts';
 import type { DeviceGroup } from '../deployment.types.ts';
+import { byType, sumOf } from './device-groups.ts';
 
 /** From more than this share of the fleet at once on, a slip of the hand costs too much. */
 const LARGE_SHARE = 1 / 5;
@@ -25,17 +26,11 @@ export interface ImpactFacts {
 /** What a rollout would do to the fleet, and why an operator should think twice (docs/contract.md, Admin API). */
 export function impactOf(facts: ImpactFacts): DeploymentImpact {
   const { groups, fleetDevices, overlapping } = facts;
-  const types = new Map<string | null, number>();
-  for (const { deviceType, count } of groups) {
-    types.set(deviceType, (types.get(deviceType) ?? 0) + count);
-  }
   const impact = {
-    devices: groups.reduce((sum, { count }) => sum + count, 0),
+    devices: sumOf(groups),
     fleet_devices: fleetDevices,
     changes: versionChanges(groups, facts.targetVersion),
-    by_type: [...types]
-      .map(([device_type, count]) => ({ device_type, count }))
-      .sort((a, b) => b.count - a.count),
+    by_type: byType(groups),
     overlapping,
   };
   return { ...impact, confirm_because: reasonsToConfirm(facts, impact) };

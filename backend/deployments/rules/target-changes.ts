@@ -84,7 +84,7 @@ function versionAfter(
   return report.installed_version ?? target.rollbackVersion ?? target.previousVersion;
 }
 
-/** A report that says nothing new: the device is at work. */
+/** A report with nothing new in it: the device is still updating. */
 export function heartbeat(target: Target, report: StatusReport, now: Date): Target {
   return { ...target, lastReportAt: now, progress: report.progress ?? target.progress };
 }

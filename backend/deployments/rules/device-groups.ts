@@ -1,0 +1,28 @@
+/** Sums over groups of devices. */
+import type { DeviceGroup } from '../deployment.types.ts';
+
+export function sumOf(groups: readonly DeviceGroup[]): number {
+  return groups.reduce((sum, group) => sum + group.count, 0);
+}
+
+/** Devices by type or by version, the most frequent first. */
+function groupBy(
+  groups: readonly DeviceGroup[],
+  key: 'deviceType' | 'version',
+): [string | null, number][] {
+  const sums = new Map<string | null, number>();
+  for (const group of groups) sums.set(group[key], (sums.get(group[key]) ?? 0) + group.count);
+  return [...sums].sort((a, b) => b[1] - a[1] || String(a[0]).localeCompare(String(b[0])));
+}
+
+export function byType(
+  groups: readonly DeviceGroup[],
+): { device_type: string | null; count: number }[] {
+  return groupBy(groups, 'deviceType').map(([device_type, count]) => ({ device_type, count }));
+}
+
+export function byVersion(
+  groups: readonly DeviceGroup[],
+): { version: string | null; count: number }[] {
+  return groupBy(groups, 'version').map(([version, count]) => ({ version, count }));
+}
