@@ -1,4 +1,5 @@
 import type { DeploymentDetail } from '../../backend/contract/admin-api.ts';
+import { waitingForExpansion } from '../shared/action-question.ts';
 import { formatPercent } from '../shared/format.ts';
 import type { IconName } from '../shared/icons.ts';
 import type { Tone } from '../shared/statuses.ts';
@@ -30,7 +31,7 @@ export function phaseSentence(
         return {
           tone: canaryProved(detail) ? 'info' : 'warning',
           icon: canaryProved(detail) ? 'expand' : 'alert',
-          text: t.awaitingExpansion(completed, failed + rolledBack, waitingFor(detail)),
+          text: t.awaitingExpansion(completed, failed + rolledBack, waitingForExpansion(detail)),
         };
       }
       return { tone: 'info', icon: 'progress', text: progressWords(detail) };
@@ -63,22 +64,14 @@ export function canaryProved({ progress }: Pick<DeploymentDetail, 'progress'>): 
   return progress.completed > 0 && progress.failed === 0 && progress.rolled_back === 0;
 }
 
-/** Devices that an expansion would still update; some of those not released may be skipped already. */
-function waitingFor({ batches }: Pick<DeploymentDetail, 'batches'>): number {
-  return batches
-    .filter(({ state }) => state === 'planned')
-    .reduce((sum, { status_breakdown: { pending } }) => sum + pending, 0);
-}
-
 function progressWords(detail: DeploymentDetail): string {
   const t = texts.detail.now;
   const { progress, rollout_strategy, batches } = detail;
-  const { pending, in_progress: working } = progress;
+  const { pending: waiting, in_progress: working } = progress;
   if (detail.phase === 'canary_running') {
-    const rest = waitingFor(detail);
-    return t.canaryRunning(working, pending - rest, rest);
+    const rest = waitingForExpansion(detail);
+    return t.canaryRunning(working, waiting - rest, rest);
   }
-  const waiting = pending;
   const running = batches.find(({ state }) => state === 'running' || state === 'releasing');
   return running && rollout_strategy === 'rolling' && batches.length > 1
     ? t.rollingBatch(running.number, batches.length, waiting, working)

@@ -18,6 +18,13 @@ export function expansionSize(
   return Math.max(0, share - detail.released_devices);
 }
 
+/** Devices that an expansion would still update; some of those not released may be skipped already. */
+export function waitingForExpansion({ batches }: Pick<DeploymentDetail, 'batches'>): number {
+  return batches
+    .filter(({ state }) => state === 'planned')
+    .reduce((sum, { status_breakdown: { pending } }) => sum + pending, 0);
+}
+
 /** @param adds Devices an expansion would release; only read for `expand`. */
 export function describeAction(
   action: DeploymentAction,
@@ -53,10 +60,7 @@ export function describeAction(
       };
     case 'expand': {
       const unsuccessful = progress.failed + progress.rolled_back;
-      const waiting = detail.batches
-        .filter(({ state }) => state !== 'planned')
-        .reduce((sum, { status_breakdown: { pending } }) => sum + pending, 0);
-      const open = progress.in_progress + waiting;
+      const open = progress.in_progress + progress.pending - waitingForExpansion(detail);
       return {
         sentences: [t.expand.body(detail.released_devices, total)],
         warnings: [

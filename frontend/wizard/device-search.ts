@@ -2,7 +2,8 @@ import { ref, shallowRef, watch, type Ref, type ShallowRef } from 'vue';
 import type { DevicePage, DeviceView } from '../../backend/contract/admin-api.ts';
 import type { DeviceConnectionFilter } from '../../backend/contract/states.ts';
 import { adminClient } from '../api/admin-client.ts';
-import { toApiError, type ApiError } from '../api/api-error.ts';
+import type { ApiError } from '../api/api-error.ts';
+import { useLatestRequest } from '../api/latest-request.ts';
 import { useDebounced } from '../shared/later.ts';
 
 const PAGE_SIZE = 200;
@@ -33,35 +34,27 @@ export function useDeviceSearch(): DeviceSearch {
   const devices = shallowRef<DeviceView[]>([]);
   const facets = shallowRef<DevicePage['facets'] | null>(null);
   const cursor = ref<string | null>(null);
-  const loading = ref(false);
-  const error = shallowRef<ApiError | null>(null);
-  let running: AbortController | null = null;
+  const { loading, error, run } = useLatestRequest();
 
-  async function fetchPage(from: string | null): Promise<void> {
-    running?.abort();
-    const controller = (running = new AbortController());
-    loading.value = true;
-    try {
-      const page = await adminClient.listDevices(
-        {
-          search: search.value.trim(),
-          device_type: type.value,
-          status: status.value,
-          cursor: from,
-          limit: PAGE_SIZE,
-        },
-        controller.signal,
-      );
-      if (running !== controller) return;
-      devices.value = from === null ? page.devices : [...devices.value, ...page.devices];
-      facets.value ??= page.facets;
-      cursor.value = page.next_cursor;
-      error.value = null;
-    } catch (cause) {
-      if (running === controller) error.value = toApiError(cause);
-    } finally {
-      if (running === controller) loading.value = false;
-    }
+  function fetchPage(from: string | null): Promise<void> {
+    return run(
+      (signal) =>
+        adminClient.listDevices(
+          {
+            search: search.value.trim(),
+            device_type: type.value,
+            status: status.value,
+            cursor: from,
+            limit: PAGE_SIZE,
+          },
+          signal,
+        ),
+      (page) => {
+        devices.value = from === null ? page.devices : [...devices.value, ...page.devices];
+        facets.value ??= page.facets;
+        cursor.value = page.next_cursor;
+      },
+    );
   }
   const reload = () => void fetchPage(null);
   const searchLater = useDebounced(reload, SEARCH_WAIT_MS);

@@ -4,7 +4,8 @@ import type {
   DeploymentImpact,
 } from '../../backend/contract/admin-api.ts';
 import { adminClient } from '../api/admin-client.ts';
-import { toApiError, type ApiError } from '../api/api-error.ts';
+import type { ApiError } from '../api/api-error.ts';
+import { useLatestRequest } from '../api/latest-request.ts';
 
 export interface DraftImpact {
   /** `null`: not asked for, not answered yet, or the question failed. */
@@ -17,21 +18,16 @@ export interface DraftImpact {
 /** What the draft would change in the fleet: asked for when it is reviewed, for it is a longer count than the preview. */
 export function useDraftImpact(): DraftImpact {
   const impact = shallowRef<DeploymentImpact | null>(null);
-  const error = shallowRef<ApiError | null>(null);
-  let running: AbortController | null = null;
-  onScopeDispose(() => running?.abort());
+  const { error, run, abort } = useLatestRequest();
+  onScopeDispose(abort);
 
-  async function load(request: CreateDeploymentRequest): Promise<void> {
-    running?.abort();
-    const controller = (running = new AbortController());
+  function load(request: CreateDeploymentRequest): Promise<void> {
     impact.value = null;
     error.value = null;
-    try {
-      const answer = await adminClient.getDraftImpact(request, controller.signal);
-      if (running === controller) impact.value = answer;
-    } catch (cause) {
-      if (running === controller) error.value = toApiError(cause);
-    }
+    return run(
+      (signal) => adminClient.getDraftImpact(request, signal),
+      (answer) => (impact.value = answer),
+    );
   }
 
   return { impact, error, load };

@@ -1,7 +1,8 @@
-import { onScopeDispose, ref, shallowRef, watch, type Ref, type ShallowRef } from 'vue';
+import { onScopeDispose, shallowRef, watch, type Ref, type ShallowRef } from 'vue';
 import type { DeploymentPreview } from '../../backend/contract/admin-api.ts';
 import { adminClient } from '../api/admin-client.ts';
-import { toApiError, type ApiError } from '../api/api-error.ts';
+import type { ApiError } from '../api/api-error.ts';
+import { useLatestRequest } from '../api/latest-request.ts';
 import { toPreviewRequest } from './draft-request.ts';
 import type { Draft, Faults } from './draft.ts';
 
@@ -17,25 +18,14 @@ const WAIT_MS = 300;
 /** Asks which devices the draft matches, a moment after its filters or plan were last changed. */
 export function usePreview(draft: Draft, faults: () => Faults): PreviewState {
   const preview = shallowRef<DeploymentPreview | null>(null);
-  const error = shallowRef<ApiError | null>(null);
-  const loading = ref(false);
-  let running: AbortController | null = null;
+  const { loading, error, run, abort } = useLatestRequest();
   let timer: ReturnType<typeof setTimeout> | undefined;
 
-  async function ask(body: NonNullable<ReturnType<typeof toPreviewRequest>>): Promise<void> {
-    running?.abort();
-    const controller = (running = new AbortController());
-    try {
-      const answer = await adminClient.previewDeployment(body, controller.signal);
-      if (running !== controller) return;
-      preview.value = answer;
-      error.value = null;
-    } catch (cause) {
-      if (running === controller) error.value = toApiError(cause);
-    } finally {
-      if (running === controller) loading.value = false;
-    }
-  }
+  const ask = (body: NonNullable<ReturnType<typeof toPreviewRequest>>) =>
+    run(
+      (signal) => adminClient.previewDeployment(body, signal),
+      (answer) => (preview.value = answer),
+    );
 
   // Only what decides about devices and batches: typing a name asks for nothing.
   const question = () => {
@@ -50,11 +40,10 @@ export function usePreview(draft: Draft, faults: () => Faults): PreviewState {
     question,
     (now, before) => {
       clearTimeout(timer);
-      running?.abort();
+      abort();
       if (now === null) {
         preview.value = null;
         error.value = null;
-        loading.value = false;
         return;
       }
       loading.value = true;
@@ -65,7 +54,7 @@ export function usePreview(draft: Draft, faults: () => Faults): PreviewState {
   );
   onScopeDispose(() => {
     clearTimeout(timer);
-    running?.abort();
+    abort();
   });
   return { preview, error, loading };
 }

@@ -44,20 +44,18 @@ export function useWizardSteps(
   watch(
     () => indexIn(route.query),
     (index) => {
-      if (route.name === ROUTE.create && index <= reached.value) void show(index);
+      const isMove = route.name === ROUTE.create && index !== store.step;
+      if (isMove && index <= reached.value) void show(index);
     },
   );
 
   async function goTo(index: number): Promise<void> {
     reached.value = Math.max(reached.value, index);
-    if (index === indexIn(route.query)) return show(index);
-    const { href } = router.resolve(addressOf(index));
-    if (history.state?.back === href) {
-      router.back();
-      return;
-    }
-    await router.push(addressOf(index));
     await show(index);
+    if (index === indexIn(route.query)) return;
+    const { fullPath } = router.resolve(addressOf(index));
+    if (history.state?.back === fullPath) router.back();
+    else await router.push(addressOf(index));
   }
 
   async function show(index: number): Promise<void> {

@@ -3,7 +3,7 @@ import { ref, shallowRef } from 'vue';
 import type { TargetView } from '../../../backend/contract/admin-api.ts';
 import type { TargetStatus } from '../../../backend/contract/states.ts';
 import { adminClient } from '../../api/admin-client.ts';
-import { toApiError, type ApiError } from '../../api/api-error.ts';
+import { useLatestRequest } from '../../api/latest-request.ts';
 
 export interface TargetFilter {
   status: TargetStatus | '';
@@ -25,15 +25,13 @@ export const useTargetsStore = defineStore('ota-targets', () => {
   const filter = ref<TargetFilter>({ status: '', batch: null, search: '' });
   const rows = shallowRef<TargetView[]>([]);
   const cursor = ref<string | null>(null);
-  const loading = ref(false);
   const loaded = ref(false);
-  const error = shallowRef<ApiError | null>(null);
+  const { loading, error, run } = useLatestRequest();
   /** Devices outside the loaded rows that changed so that the filter may now hold for them. */
   const unseen = ref(new Set<string>());
   /** The loaded rows may be old, and there are too many to fetch them unasked. */
   const stale = ref(false);
   let position = new Map<string, number>();
-  let running: AbortController | null = null;
 
   /** @param first The first targets, where they are known already: shown until the page arrives. */
   function open(id: string, wanted: TargetFilter, first: readonly TargetView[]): void {
@@ -66,39 +64,35 @@ export const useTargetsStore = defineStore('ota-targets', () => {
    * Fetches pages from `from` on (`null`: from the beginning, in place of what is loaded) until at
    * least `atLeast` rows are there. Rows that the stream replaces meanwhile keep what it told.
    */
-  async function fetchPages(from: string | null, atLeast: number): Promise<void> {
-    running?.abort();
-    const controller = (running = new AbortController());
-    loading.value = true;
-    try {
-      let next = from;
-      let fetched: TargetView[] = [];
-      const kept = from === null ? 0 : rows.value.length;
-      do {
-        const page = await adminClient.listTargets(
-          deploymentId.value,
-          { ...filter.value, cursor: next, limit: PAGE_SIZE },
-          controller.signal,
-        );
-        fetched = [...fetched, ...page.devices];
-        next = page.next_cursor;
-      } while (next !== null && kept + fetched.length < atLeast);
-      if (running !== controller) return;
-      if (from === null) {
-        position = new Map();
-        unseen.value = new Set();
-        stale.value = false;
-      }
-      fetched.forEach((target, index) => position.set(target.device_id, kept + index));
-      rows.value = from === null ? fetched : [...rows.value, ...fetched];
-      cursor.value = next;
-      loaded.value = true;
-      error.value = null;
-    } catch (cause) {
-      if (running === controller) error.value = toApiError(cause);
-    } finally {
-      if (running === controller) loading.value = false;
-    }
+  function fetchPages(from: string | null, atLeast: number): Promise<void> {
+    const kept = from === null ? 0 : rows.value.length;
+    return run(
+      async (signal) => {
+        let next = from;
+        let fetched: TargetView[] = [];
+        do {
+          const page = await adminClient.listTargets(
+            deploymentId.value,
+            { ...filter.value, cursor: next, limit: PAGE_SIZE },
+            signal,
+          );
+          fetched = [...fetched, ...page.devices];
+          next = page.next_cursor;
+        } while (next !== null && kept + fetched.length < atLeast);
+        return { fetched, next };
+      },
+      ({ fetched, next }) => {
+        if (from === null) {
+          position = new Map();
+          unseen.value = new Set();
+          stale.value = false;
+        }
+        fetched.forEach((target, index) => position.set(target.device_id, kept + index));
+        rows.value = from === null ? fetched : [...rows.value, ...fetched];
+        cursor.value = next;
+        loaded.value = true;
+      },
+    );
   }
 
   function matches(target: TargetView): boolean {
