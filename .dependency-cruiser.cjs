@@ -4,15 +4,87 @@
  */
 
 /** Rules of the product as plain functions over plain values. */
-const PURE = '^backend/(deployments/rules/.*|devices/update-offer|contract/version)\\.ts$';
-/** Types that rules speak of. */
+const PURE =
+  '^backend/(deployments/rules/.*|targeting/version-filter|devices/update-offer|contract/version)\\.ts$';
+/** Types that rules are written in. */
 const VOCABULARY =
-  '^backend/(deployments/deployment\\.types|audit/(event\\.ports|admin-caller))\\.ts$';
+  '^backend/(deployments/model/deployment\\.types|audit/(actor|event\\.ports)|kernel/admin-caller)\\.ts$';
+
+/**
+ * The folders of `backend/`, each of which may import those before it and none after it, so that no
+ * folder imports one that imports it. A new folder takes its place here.
+ */
+const BACKEND_LAYERS = [
+  'contract',
+  'kernel',
+  'observability',
+  'database',
+  'http',
+  'audit',
+  'targeting',
+  'packages',
+  'deployments',
+  'devices',
+  'fleet',
+  'metrics',
+  'live-updates',
+  'api',
+];
+
+/** The same for the folders of `backend/deployments/`. */
+const DEPLOYMENT_LAYERS = [
+  'model',
+  'rules',
+  'storage',
+  'transaction',
+  'targets',
+  'reading',
+  'creation',
+  'control',
+  'rollout',
+];
+
+/** Files beside the folders that import none of them: any folder may import these. */
+const BACKEND_LEAVES = '^backend/(config|host-contract)\\.ts$';
+
 const PRODUCT = '^(backend|jobs|migrations|agent|frontend)/';
+
+/** One rule for each folder: nothing in it imports from a folder that stands after it. */
+function layered(parent, layers) {
+  return layers.slice(0, -1).map((layer, index) => ({
+    name: `layers-of-${parent.replaceAll('/', '-')}`,
+    comment: `A folder imports only those before it in the list of layers: ${layers.join(', ')}.`,
+    severity: 'error',
+    from: { path: `^${parent}/${layer}/` },
+    to: { path: `^${parent}/(${layers.slice(index + 1).join('|')})/` },
+  }));
+}
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
   forbidden: [
+    ...layered('backend', BACKEND_LAYERS),
+    ...layered('backend/deployments', DEPLOYMENT_LAYERS),
+    {
+      name: 'every-folder-is-a-layer',
+      comment: 'A folder that is not in the list of layers would escape the rule.',
+      severity: 'error',
+      from: {
+        path: ['^backend/[^/]+/', '^backend/deployments/'],
+        pathNot: [
+          `^backend/(${BACKEND_LAYERS.filter((layer) => layer !== 'deployments').join('|')})/`,
+          `^backend/deployments/(${DEPLOYMENT_LAYERS.join('|')})/`,
+        ],
+      },
+      to: {},
+    },
+    {
+      name: 'folders-know-no-wiring',
+      comment: 'The files beside the folders put them together; folders do not import them.',
+      severity: 'error',
+      from: { path: '^backend/[^/]+/' },
+      to: { path: '^backend/[^/]+\\.ts$', pathNot: BACKEND_LEAVES },
+    },
     {
       name: 'no-cycle',
       comment: 'Files that need each other are one file, or lack a third.',
@@ -65,7 +137,7 @@ module.exports = {
         path: [
           'node_modules/(@types/)?(express|knex|pg|bullmq|ioredis)/',
           '^jobs/',
-          '^backend/http/',
+          '^backend/(http|api)/',
         ],
       },
     },
@@ -85,15 +157,15 @@ module.exports = {
     },
     {
       name: 'sql-in-repositories',
-      comment: 'Knex is for repositories and the files that serve them.',
+      comment: 'Knex is for repositories and for files of SQL that several of them share.',
       severity: 'error',
       from: {
         path: '^backend/',
         pathNot: [
-          '\\.repository\\.ts$',
+          '\\.(repository|sql)\\.ts$',
           '^backend/database/',
-          '^backend/progress/postgres-change-feed\\.ts$',
-          '^backend/(plugin|container|tokens|health|host-contract)\\.ts$',
+          '^backend/live-updates/postgres-change-feed\\.ts$',
+          '^backend/(plugin|container|health|host-contract)\\.ts$',
         ],
       },
       to: { path: 'node_modules/(@types/)?(knex|pg)/' },

@@ -2,6 +2,7 @@ import Joi from 'joi';
 import { DEFAULT_POLL_SECONDS } from './contract/device-api.ts';
 import { type TrustedKey, trustedKeysSchema } from './contract/signing/trusted-keys.ts';
 import { invalidRequest } from './kernel/errors.ts';
+import { token } from './kernel/token.ts';
 
 /** What an operator can set; the same keys stand in `plugin.json` for the host's settings page. */
 export interface PluginConfig {
@@ -29,6 +30,7 @@ export interface PluginConfig {
   /** Public keys of which one has to have signed each package; none: packages need no signature. */
   readonly signature_keys: TrustedKey[];
 }
+export const PluginConfig = token<PluginConfig>('PluginConfig');
 
 /** `plugin.json` says the same as JSON Schema, with a sentence for each key; a test compares. */
 export const configSchema = Joi.object<PluginConfig, true>({

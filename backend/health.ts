@@ -4,7 +4,7 @@ import { KnexUnitOfWork, asKnex } from './database/knex-unit-of-work.ts';
 import { KnexLeases } from './database/leases.ts';
 import { LIMITS } from './kernel/time-limits.ts';
 import { pendingMigrations } from '../migrations/migrator.ts';
-import type { RolloutJobs } from './deployments/rollout-jobs.ts';
+import type { RolloutJobs } from './deployments/model/rollout-jobs.ports.ts';
 import type { PluginHealth } from './host-contract.ts';
 
 /** Whether the plugin can do its work now: what `health()` tells the host. */

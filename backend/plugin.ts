@@ -8,22 +8,22 @@ import { RolloutWorkers } from '../jobs/workers.ts';
 import { migrateUp } from '../migrations/migrator.ts';
 import { readConfig, type PluginConfig } from './config.ts';
 import { createContainer } from './container.ts';
-import { DeploymentController } from './deployments/deployment.controller.ts';
-import { RolloutService } from './deployments/rollout.service.ts';
-import { requireUsableTables } from './database/trial-write.ts';
+import { DeploymentController } from './deployments/control/deployment.controller.ts';
+import { RolloutService } from './deployments/rollout/rollout.service.ts';
+import { requireUsableTables } from './database/write-probe.ts';
 import { KnexLeases } from './database/leases.ts';
 import { pluginKnex } from './database/plugin-knex.ts';
 import { poolFigures } from './database/pool-figures.ts';
 import { DeviceController } from './devices/device.controller.ts';
-import { FleetController } from './devices/fleet.controller.ts';
+import { FleetController } from './fleet/fleet.controller.ts';
 import { checkHealth } from './health.ts';
 import type { Activate, HostContext } from './host-contract.ts';
-import { createAdminRouter } from './http/admin.router.ts';
-import { DeviceDoor } from './http/device-door.ts';
-import { DeviceRateLimit } from './http/device-rate-limit.ts';
-import { createDeviceListener } from './http/device.listener.ts';
-import { createDeviceRouter, deviceRoutes } from './http/device.router.ts';
-import { LoadLimit } from './http/load-limit.ts';
+import { createAdminRouter } from './api/admin.router.ts';
+import { DeviceDoor } from './api/device-gateway.ts';
+import { DeviceRateLimit } from './api/device-rate-limit.ts';
+import { createDeviceListener } from './api/device-pre-router.ts';
+import { createDeviceRouter, deviceRoutes } from './api/device.router.ts';
+import { LoadLimit } from './api/load-limit.ts';
 import { ReadinessGate } from './http/readiness-gate.ts';
 import { problemHandler } from './http/problem.ts';
 import { requestIds } from './http/request-id.ts';
@@ -34,11 +34,12 @@ import { MetricsController } from './metrics/metrics.controller.ts';
 import { addGauges } from './observability/gauges.ts';
 import { serializeError } from './observability/error-serializer.ts';
 import { PrometheusTelemetry } from './observability/prometheus-telemetry.ts';
-import { CensusService } from './metrics/census.service.ts';
-import { EventStreams } from './progress/event-streams.ts';
+import { CensusService } from './fleet/census.service.ts';
+import { EventStreams } from './live-updates/event-streams.ts';
 import { requireNotifications } from './database/listen-probe.ts';
-import { StreamController } from './progress/stream.controller.ts';
-import { TOKENS } from './tokens.ts';
+import { StreamController } from './live-updates/stream.controller.ts';
+import { ChangeFeed } from './deployments/model/change-feed.ports.ts';
+import { Telemetry } from './observability/telemetry.ports.ts';
 
 /**
  * What the host loads. Nothing is left behind when activation fails half-way, nor by `deactivate`.
@@ -70,7 +71,7 @@ export const activate: Activate = async (given) => {
       periodicWork: () => leases.ages(),
     });
     teardown.add('censuses', () => container.get(CensusService).close());
-    teardown.add('change feed', () => container.get(TOKENS.ChangeFeed).close());
+    teardown.add('change feed', () => container.get(ChangeFeed).close());
 
     if (host.role !== 'worker') serve(host, config, container, teardown);
     if (host.role !== 'api')
@@ -102,7 +103,7 @@ function serve(
   container: Container,
   teardown: Teardown,
 ): void {
-  const telemetry = container.get(TOKENS.Telemetry);
+  const telemetry = container.get(Telemetry);
   const errors = problemHandler(host.logger);
   const admin = createAdminRouter(host.auth, {
     deployments: container.get(DeploymentController),
@@ -141,7 +142,7 @@ function serveDevices(
       maxPolls: config.device_requests_at_once,
       pollIntervalSeconds: config.poll_interval_seconds,
     }),
-    telemetry: container.get(TOKENS.Telemetry),
+    telemetry: container.get(Telemetry),
     logger: host.logger,
   });
   const routes = deviceRoutes(container.get(DeviceController));
@@ -165,7 +166,7 @@ async function work(
   const workers = new RolloutWorkers(
     location,
     queue,
-    observed(createProcessors(rollout), container.get(TOKENS.Telemetry)),
+    observed(createProcessors(rollout), container.get(Telemetry)),
     { concurrency: config.worker_concurrency },
     host.logger,
   );
@@ -183,7 +184,7 @@ async function work(
         everySeconds: config.timeout_sweep_seconds,
         run: () => rollout.sweepTimeouts(),
       },
-    ].map((task) => observedTask(task, container.get(TOKENS.Telemetry))),
+    ].map((task) => observedTask(task, container.get(Telemetry))),
     leases,
     host.logger,
   );

@@ -1,5 +1,5 @@
 import Joi from 'joi';
-import type { RolloutService } from '../backend/deployments/rollout.service.ts';
+import type { RolloutService } from '../backend/deployments/rollout/rollout.service.ts';
 import type { Telemetry } from '../backend/observability/telemetry.ports.ts';
 import type { PeriodicTask } from './periodic-work.ts';
 import { UnusableJobError, type JobName } from './queue.ts';

@@ -1,7 +1,7 @@
 import { Queue, createPostgresBackend, withBackend, type Job, type JobsOptions } from 'bullmq';
 import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
-import type { RolloutJobs } from '../backend/deployments/rollout-jobs.ts';
+import type { RolloutJobs } from '../backend/deployments/model/rollout-jobs.ports.ts';
 import { DomainError } from '../backend/kernel/errors.ts';
 import type { QueueFigures } from '../backend/observability/gauges.ts';
 import type { QueueLocation } from './queue-backend.ts';
@@ -12,7 +12,7 @@ import {
   type JobName,
   type JobPayloads,
 } from './queue.ts';
-import { logSparingly } from './sparing-log.ts';
+import { logSparingly } from './throttled-log.ts';
 
 /** A queue that does not take a job within this time counts as away. */
 const PATIENCE_MS = 3_000;

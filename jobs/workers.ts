@@ -12,7 +12,7 @@ import type { JobProcessors } from './processors.ts';
 import type { QueueLocation } from './queue-backend.ts';
 import { FORMER_PERIODIC_JOBS, QUEUE_NAME, UnusableJobError } from './queue.ts';
 import type { RolloutQueue } from './rollout-queue.ts';
-import { logSparingly } from './sparing-log.ts';
+import { logSparingly } from './throttled-log.ts';
 
 /** How soon a worker looks again after its store was away. */
 const RETRY_DELAY_MS = 2_000;

@@ -1,6 +1,7 @@
 import type { DeploymentEvent, EventType } from '../contract/admin-api.ts';
-import type { Actor } from '../deployments/deployment.types.ts';
+import type { Actor } from './actor.ts';
 import type { Transaction } from '../kernel/unit-of-work.ts';
+import { token } from '../kernel/token.ts';
 
 export interface NewEvent {
   organizationId: string;
@@ -18,3 +19,4 @@ export interface EventRepository {
   /** Newest first, from before `beforeId` on. */
   page(deploymentId: string, beforeId: string | null, limit: number): Promise<DeploymentEvent[]>;
 }
+export const EventRepository = token<EventRepository>('EventRepository');

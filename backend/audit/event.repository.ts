@@ -2,10 +2,10 @@ import { inject, injectable } from 'inversify';
 import type { Knex } from 'knex';
 import type { DeploymentEvent, EventType } from '../contract/admin-api.ts';
 import { asKnex } from '../database/knex-unit-of-work.ts';
-import type { Actor } from '../deployments/deployment.types.ts';
+import type { Actor } from './actor.ts';
 import type { Transaction } from '../kernel/unit-of-work.ts';
-import { TOKENS } from '../tokens.ts';
 import type { EventRepository, NewEvent } from './event.ports.ts';
+import { Database } from '../database/database.ts';
 
 interface EventRow {
   id: string;
@@ -23,7 +23,7 @@ interface EventRow {
 export class KnexEventRepository implements EventRepository {
   readonly #knex: Knex;
 
-  constructor(@inject(TOKENS.Knex) knex: Knex) {
+  constructor(@inject(Database) knex: Knex) {
     this.#knex = knex;
   }
 

@@ -4,9 +4,9 @@ import type { Knex } from 'knex';
 import type { Client } from 'pg';
 import { LIMITS } from '../kernel/time-limits.ts';
 import type { Transaction, TransactionLimits, UnitOfWork } from '../kernel/unit-of-work.ts';
-import { TOKENS } from '../tokens.ts';
 import { isDatabaseUnavailable, isTransactionConflict, outcomeUnknown } from './database-errors.ts';
 import { setLimit } from './plugin-knex.ts';
+import { Database } from './database.ts';
 
 const MAX_TRIES = 5;
 /**
@@ -32,7 +32,7 @@ const BEGIN = `
 export class KnexUnitOfWork implements UnitOfWork {
   readonly #knex: Knex;
 
-  constructor(@inject(TOKENS.Knex) knex: Knex) {
+  constructor(@inject(Database) knex: Knex) {
     this.#knex = knex;
   }
 

@@ -1,5 +1,5 @@
 import { inject, injectable } from 'inversify';
-import type { DeviceAnswer, DeviceCall } from '../http/device-door.ts';
+import type { DeviceAnswer, DeviceCall } from './device-call.ts';
 import { pathId } from '../http/path-id.ts';
 import { validate } from '../http/validate.ts';
 import {

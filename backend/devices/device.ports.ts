@@ -1,6 +1,6 @@
-import type { DevicePage } from '../contract/admin-api.ts';
 import type { Transaction } from '../kernel/unit-of-work.ts';
 import type { OpenTarget } from './update-offer.ts';
+import { token } from '../kernel/token.ts';
 
 /** An open target with everything an offer carries: empty until the target is released. */
 export interface OfferedTarget extends OpenTarget {
@@ -48,19 +48,4 @@ export interface DeviceRepository {
     news: VersionNews[],
   ): Promise<(VersionNews & { deploymentId: string | null })[]>;
 }
-
-export interface FleetQuery {
-  search?: string | undefined;
-  deviceType?: string | undefined;
-  status?: string | undefined;
-  afterId?: string | undefined;
-  limit: number;
-}
-
-/** A page of devices, without what is counted over all of them. */
-export type FoundDevices = Pick<DevicePage, 'devices' | 'next_cursor'>;
-
-/** The organization's devices, to pick targets from. */
-export interface FleetRepository {
-  page(organizationId: string, query: FleetQuery): Promise<FoundDevices>;
-}
+export const DeviceRepository = token<DeviceRepository>('DeviceRepository');

@@ -4,7 +4,6 @@ import type { DeploymentStatus, TargetStatus } from '../contract/states.ts';
 import { asKnex } from '../database/knex-unit-of-work.ts';
 import { prepared } from '../database/prepared.ts';
 import { BRIEF_MS } from '../kernel/time-limits.ts';
-import { TOKENS } from '../tokens.ts';
 import type { Transaction } from '../kernel/unit-of-work.ts';
 import type {
   AskingDevice,
@@ -13,6 +12,7 @@ import type {
   OfferedTarget,
   VersionNews,
 } from './device.ports.ts';
+import { Database } from '../database/database.ts';
 
 interface OpenTargetRow {
   device_id: string;
@@ -41,7 +41,7 @@ type AskedRow = { device_id: string; differs: boolean; firmware_version: string 
 export class KnexDeviceRepository implements DeviceRepository {
   readonly #knex: Knex;
 
-  constructor(@inject(TOKENS.Knex) knex: Knex) {
+  constructor(@inject(Database) knex: Knex) {
     this.#knex = knex;
   }
 

@@ -1,24 +1,23 @@
 import { inject, injectable } from 'inversify';
-import type { Logger } from 'pino';
-import type { PluginConfig } from '../config.ts';
+import { Logger } from '../kernel/logger.ts';
+import { PluginConfig } from '../config.ts';
 import { isDataRefused } from '../database/database-errors.ts';
 import type { CheckUpdateResponse, StatusAnswer, StatusReport } from '../contract/device-api.ts';
-import type { EventRepository, NewEvent } from '../audit/event.ports.ts';
+import { type NewEvent, EventRepository } from '../audit/event.ports.ts';
 import { idle } from '../deployments/rules/target-changes.ts';
 import { deviceEvents } from '../deployments/rules/timeline-events.ts';
-import { TargetTransitions } from '../deployments/target-transition.service.ts';
+import { TargetTransitions } from '../deployments/targets/target-transition.service.ts';
 import type { DeviceIdentity } from '../host-contract.ts';
 import { coalesce, coalesceInLanes } from '../kernel/coalesce.ts';
 import { LIMITS } from '../kernel/time-limits.ts';
-import type { UnitOfWork } from '../kernel/unit-of-work.ts';
-import type { Telemetry } from '../observability/telemetry.ports.ts';
-import { TOKENS } from '../tokens.ts';
-import type {
-  AskingDevice,
+import { UnitOfWork } from '../kernel/unit-of-work.ts';
+import { Telemetry } from '../observability/telemetry.ports.ts';
+import {
+  type AskingDevice,
+  type KnownDevice,
+  type OfferedTarget,
+  type VersionNews,
   DeviceRepository,
-  KnownDevice,
-  OfferedTarget,
-  VersionNews,
 } from './device.ports.ts';
 import { spreadPoll } from './poll-interval.ts';
 import { decideReport, type ReportCall, type ReportOutcome } from './report-decision.ts';
@@ -53,13 +52,13 @@ export class DeviceService {
   readonly #report: (call: ReportCall) => Promise<StatusAnswer>;
 
   constructor(
-    @inject(TOKENS.DeviceRepository) devices: DeviceRepository,
+    @inject(DeviceRepository) devices: DeviceRepository,
     @inject(TargetTransitions) transitions: TargetTransitions,
-    @inject(TOKENS.Config) config: PluginConfig,
-    @inject(TOKENS.Telemetry) telemetry: Telemetry,
-    @inject(TOKENS.UnitOfWork) work: UnitOfWork,
-    @inject(TOKENS.EventRepository) events: EventRepository,
-    @inject(TOKENS.Logger) logger: Logger,
+    @inject(PluginConfig) config: PluginConfig,
+    @inject(Telemetry) telemetry: Telemetry,
+    @inject(UnitOfWork) work: UnitOfWork,
+    @inject(EventRepository) events: EventRepository,
+    @inject(Logger) logger: Logger,
   ) {
     this.#work = work;
     this.#events = events;

@@ -1,5 +1,6 @@
 import type { InstallLogs } from '../contract/admin-api.ts';
 import type { Transaction } from '../kernel/unit-of-work.ts';
+import { token } from '../kernel/token.ts';
 
 export interface LogChunk {
   deploymentId: string;
@@ -20,3 +21,4 @@ export interface InstallLogRepository {
   /** Each attempt's log, oldest attempt first. */
   read(deploymentId: string, deviceId: string): Promise<InstallLogs>;
 }
+export const InstallLogRepository = token<InstallLogRepository>('InstallLogRepository');

@@ -3,14 +3,14 @@ import type { Knex } from 'knex';
 import type { InstallLogs } from '../contract/admin-api.ts';
 import { asKnex } from '../database/knex-unit-of-work.ts';
 import type { Transaction } from '../kernel/unit-of-work.ts';
-import { TOKENS } from '../tokens.ts';
 import type { InstallLogRepository, LogChunk } from './install-log.ports.ts';
+import { Database } from '../database/database.ts';
 
 @injectable()
 export class KnexInstallLogRepository implements InstallLogRepository {
   readonly #knex: Knex;
 
-  constructor(@inject(TOKENS.Knex) knex: Knex) {
+  constructor(@inject(Database) knex: Knex) {
     this.#knex = knex;
   }
 

@@ -1,13 +1,12 @@
 import { inject, injectable } from 'inversify';
 import type { InstallLogs } from '../contract/admin-api.ts';
 import { MAX_INSTALL_LOG_BYTES, type LogUpload } from '../contract/device-api.ts';
-import type { DeploymentRepository } from '../deployments/deployment.ports.ts';
-import type { TargetRepository } from '../deployments/target.ports.ts';
+import { DeploymentRepository } from '../deployments/model/deployment.ports.ts';
+import { TargetRepository } from '../deployments/model/target.ports.ts';
 import type { DeviceIdentity } from '../host-contract.ts';
 import { DomainError, invalidRequest, notFound } from '../kernel/errors.ts';
-import type { UnitOfWork } from '../kernel/unit-of-work.ts';
-import { TOKENS } from '../tokens.ts';
-import type { InstallLogRepository } from './install-log.ports.ts';
+import { UnitOfWork } from '../kernel/unit-of-work.ts';
+import { InstallLogRepository } from './install-log.ports.ts';
 
 /** Installation logs: devices append, admins read. */
 @injectable()
@@ -18,10 +17,10 @@ export class InstallLogService {
   readonly #logs: InstallLogRepository;
 
   constructor(
-    @inject(TOKENS.UnitOfWork) work: UnitOfWork,
-    @inject(TOKENS.DeploymentRepository) deployments: DeploymentRepository,
-    @inject(TOKENS.TargetRepository) targets: TargetRepository,
-    @inject(TOKENS.InstallLogRepository) logs: InstallLogRepository,
+    @inject(UnitOfWork) work: UnitOfWork,
+    @inject(DeploymentRepository) deployments: DeploymentRepository,
+    @inject(TargetRepository) targets: TargetRepository,
+    @inject(InstallLogRepository) logs: InstallLogRepository,
   ) {
     this.#work = work;
     this.#deployments = deployments;

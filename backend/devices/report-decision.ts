@@ -1,6 +1,6 @@
 /** What a report does, and how it is answered: the rules of docs/contract.md, States, on the locked rows. */
 import type { StatusAnswer, StatusReport } from '../contract/device-api.ts';
-import type { Deployment, Target } from '../deployments/deployment.types.ts';
+import type { Deployment, Target } from '../deployments/model/deployment.types.ts';
 import {
   heartbeat,
   reported,
@@ -8,7 +8,7 @@ import {
   situationOf,
 } from '../deployments/rules/target-changes.ts';
 import { isWorking, judgeReport, shouldAbort } from '../deployments/rules/target-reports.ts';
-import type { TargetDecision } from '../deployments/target-transition.service.ts';
+import type { TargetDecision } from '../deployments/targets/target-transition.service.ts';
 import type { DeviceIdentity } from '../host-contract.ts';
 import { DomainError, invalidRequest, notFound } from '../kernel/errors.ts';
 

@@ -1,5 +1,5 @@
 import type { Request, RequestHandler } from 'express';
-import type { AdminCaller } from '../audit/admin-caller.ts';
+import type { AdminCaller } from '../kernel/admin-caller.ts';
 import type { HostContext } from '../host-contract.ts';
 import { DomainError } from '../kernel/errors.ts';
 import { requestIdOf } from './request-id.ts';

@@ -4,7 +4,7 @@ import type { Logger } from 'pino';
 import { PROBLEMS, type Problem } from '../contract/problem.ts';
 import { databaseUnavailable, isDatabaseUnavailable } from '../database/database-errors.ts';
 import { DomainError, notFound } from '../kernel/errors.ts';
-import { sendJson } from './json-answer.ts';
+import { sendJson } from './json-response.ts';
 import { requestIdOf } from './request-id.ts';
 import { routeOf, traceOf } from './request-telemetry.ts';
 

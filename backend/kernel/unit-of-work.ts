@@ -1,3 +1,5 @@
+import { token } from './token.ts';
+
 /**
  * A database transaction as services see it: something to pass to repositories, which know what it
  * really is (`database/knex-unit-of-work.ts`).
@@ -26,3 +28,4 @@ export interface UnitOfWork {
    */
   run<T>(work: (tx: Transaction) => Promise<T>, limits?: TransactionLimits): Promise<T>;
 }
+export const UnitOfWork = token<UnitOfWork>('UnitOfWork');

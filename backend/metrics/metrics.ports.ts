@@ -1,4 +1,5 @@
 import type { OtaMetrics, StatusBreakdown } from '../contract/admin-api.ts';
+import { token } from '../kernel/token.ts';
 
 export interface MetricsFigures {
   breakdown: StatusBreakdown;
@@ -15,3 +16,4 @@ export interface MetricsRepository {
   /** `deploymentId` null: the whole organization. */
   figures(organizationId: string, deploymentId: string | null): Promise<MetricsFigures>;
 }
+export const MetricsRepository = token<MetricsRepository>('MetricsRepository');

@@ -2,9 +2,9 @@ import { inject, injectable } from 'inversify';
 import type { Knex } from 'knex';
 import type { OtaMetrics } from '../contract/admin-api.ts';
 import { TARGET_STATUSES } from '../contract/states.ts';
-import { emptyBreakdown } from '../deployments/deployment.types.ts';
-import { TOKENS } from '../tokens.ts';
+import { emptyBreakdown } from '../deployments/model/deployment.types.ts';
 import type { MetricsFigures, MetricsRepository } from './metrics.ports.ts';
+import { Database } from '../database/database.ts';
 
 /** Points of the chart over time; buckets grow with the time that is shown. */
 const BUCKETS = 60;
@@ -18,7 +18,7 @@ type Scope = { organizationId: string; deploymentId: string | null };
 export class KnexMetricsRepository implements MetricsRepository {
   readonly #knex: Knex;
 
-  constructor(@inject(TOKENS.Knex) knex: Knex) {
+  constructor(@inject(Database) knex: Knex) {
     this.#knex = knex;
   }
 

@@ -1,12 +1,11 @@
 import { inject, injectable } from 'inversify';
 import type { OtaMetrics } from '../contract/admin-api.ts';
-import type { DeploymentRepository } from '../deployments/deployment.ports.ts';
+import { DeploymentRepository } from '../deployments/model/deployment.ports.ts';
 import { notFound } from '../kernel/errors.ts';
 import { percent } from '../kernel/percent.ts';
-import { TOKENS } from '../tokens.ts';
-import { CensusService } from './census.service.ts';
-import { complianceOf, versionsOf } from './census.ts';
-import type { MetricsRepository } from './metrics.ports.ts';
+import { CensusService } from '../fleet/census.service.ts';
+import { complianceOf, versionsOf } from '../fleet/census.ts';
+import { MetricsRepository } from './metrics.ports.ts';
 
 /** The figures of docs/contract.md, Admin API. */
 @injectable()
@@ -16,8 +15,8 @@ export class MetricsService {
   readonly #census: CensusService;
 
   constructor(
-    @inject(TOKENS.MetricsRepository) metrics: MetricsRepository,
-    @inject(TOKENS.DeploymentRepository) deployments: DeploymentRepository,
+    @inject(MetricsRepository) metrics: MetricsRepository,
+    @inject(DeploymentRepository) deployments: DeploymentRepository,
     @inject(CensusService) census: CensusService,
   ) {
     this.#metrics = metrics;

@@ -1,4 +1,5 @@
 import type { DeploymentStatus, TargetStatus } from '../contract/states.ts';
+import { token } from '../kernel/token.ts';
 
 /** A request that was answered, or whose client went before. */
 export interface AnsweredRequest {
@@ -30,3 +31,4 @@ export interface Telemetry {
   answered(request: AnsweredRequest): void;
   jobEnded(job: string, outcome: 'done' | 'failed', seconds: number): void;
 }
+export const Telemetry = token<Telemetry>('Telemetry');

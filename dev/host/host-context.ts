@@ -6,7 +6,7 @@ import type { Logger } from 'pino';
 
 import type { HostContext, HostRole } from '../../backend/host-contract.ts';
 import { createAdminAuth } from './admin-auth.ts';
-import { AheadPoint } from './ahead-point.ts';
+import { AheadPoint } from './pre-router.ts';
 import { createDeviceAuth } from './device-auth.ts';
 import { MountPoint } from './mounts.ts';
 import { NavigationPages } from './navigation-pages.ts';

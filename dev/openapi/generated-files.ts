@@ -8,7 +8,7 @@ import { openApiDocument } from './document.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const DOCUMENT = path.join(ROOT, 'docs/openapi.json');
-const CLIENT_TYPES = path.join(ROOT, 'backend/contract/openapi.ts');
+const CLIENT_TYPES = path.join(ROOT, 'backend/contract/generated/openapi.ts');
 
 const HEAD =
   '/** The API as types, for `openapi-fetch`. Made by `npm run openapi`; not to be edited. */\n';

@@ -16,15 +16,15 @@ import {
   retrySchema,
   rollbackSchema,
   targetQuerySchema,
-} from '../../backend/deployments/deployment.schema.ts';
+} from '../../backend/deployments/creation/deployment.schema.ts';
 import {
   checkUpdateQuerySchema,
   deviceQuerySchema,
   logUploadSchema,
   statusReportSchema,
 } from '../../backend/devices/device.schema.ts';
-import { fleetQuerySchema } from '../../backend/devices/fleet.schema.ts';
-import { streamQuerySchema } from '../../backend/progress/stream.schema.ts';
+import { fleetQuerySchema } from '../../backend/fleet/fleet.schema.ts';
+import { streamQuerySchema } from '../../backend/live-updates/stream.schema.ts';
 import { metricsQuerySchema } from '../../backend/metrics/metrics.schema.ts';
 
 export type Area = 'admin' | 'device';

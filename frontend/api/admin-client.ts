@@ -1,6 +1,6 @@
 /** The admin API as the page uses it, one function a route. Every one of them rejects with `ApiError`. */
 import type { CreateDeploymentRequest } from '../../backend/contract/admin-api.ts';
-import type { operations } from '../../backend/contract/openapi.ts';
+import type { operations } from '../../backend/contract/generated/openapi.ts';
 import { answerOf, api } from './http.ts';
 
 /** The query of a route; `null` and empty values are left out. */

@@ -1,5 +1,5 @@
 import createClient from 'openapi-fetch';
-import type { paths } from '../../backend/contract/openapi.ts';
+import type { paths } from '../../backend/contract/generated/openapi.ts';
 import { texts } from '../texts/texts.ts';
 import { ApiError, errorFromAnswer } from './api-error.ts';
 

@@ -9,14 +9,13 @@ import { pino } from 'pino';
 import { readConfig } from '../../backend/config.ts';
 import { createContainer } from '../../backend/container.ts';
 import { pluginKnex } from '../../backend/database/plugin-knex.ts';
-import { DeploymentCreation } from '../../backend/deployments/deployment-creation.service.ts';
-import { DeploymentService } from '../../backend/deployments/deployment.service.ts';
-import type { DeploymentDraft } from '../../backend/deployments/deployment.types.ts';
+import { DeploymentCreation } from '../../backend/deployments/creation/creation.service.ts';
+import { DeploymentService } from '../../backend/deployments/control/control.service.ts';
+import type { DeploymentDraft } from '../../backend/deployments/model/deployment.types.ts';
 import { defaultPolicy } from '../../backend/deployments/rules/rollout-policy.ts';
-import { RolloutService } from '../../backend/deployments/rollout.service.ts';
+import { RolloutService } from '../../backend/deployments/rollout/rollout.service.ts';
 import { DeviceService } from '../../backend/devices/device.service.ts';
 import { PrometheusTelemetry } from '../../backend/observability/prometheus-telemetry.ts';
-import { TOKENS } from '../../backend/tokens.ts';
 import { createProcessors, type JobProcessors } from '../../jobs/processors.ts';
 import type { QueueLocation } from '../../jobs/queue-backend.ts';
 import { QUEUE_NAME, UnusableJobError, type JobName } from '../../jobs/queue.ts';
@@ -27,6 +26,7 @@ import { insertDevices } from '../support/seed.ts';
 import { createTestDatabase } from '../support/test-database.ts';
 import { waitFor } from '../../dev/wait-for.ts';
 import type { QueueStore } from './queue-stores.ts';
+import { ChangeFeed } from '../../backend/deployments/model/change-feed.ports.ts';
 
 const logger = pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' });
 
@@ -243,7 +243,7 @@ export function rolloutQueueContract(
       await deliverAgain(id, 2);
       const second = await progress(id);
       expect(second).to.deep.equal({ status: 'in_progress', released: 10, releases: [1, 2] });
-      await container.get<{ close(): Promise<void> }>(TOKENS.ChangeFeed).close();
+      await container.get<{ close(): Promise<void> }>(ChangeFeed).close();
       await host.close();
       await database.drop();
 

@@ -7,7 +7,7 @@ import {
   createEarlierTables,
   insertEarlierRows,
   type EarlierRollouts,
-} from '../migrations/earlier-release.ts';
+} from '../support/earlier-release/earlier-release.ts';
 import { act, counts, hasStatus } from './support/detail.ts';
 import { OpsCenter, PAGE_ROOT } from './support/ops-center.ts';
 import { complete, completeAll, offered } from './support/rollout.ts';

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import type { DeploymentPreview, EventPage } from '../../backend/contract/admin-api.ts';
 import { makePackage, type Package } from '../agent/support/package-builder.ts';
-import { DocPage, fillIn, inShell } from '../docs/support/doc-page.ts';
+import { DocPage, fillIn, inShell } from '../support/doc-page.ts';
 import { ADMIN_TOKEN } from '../ota/support/rollout-host.ts';
 import { waitFor } from '../../dev/wait-for.ts';
 import { EarlierFleet, type EarlierDevice } from './support/earlier-fleet.ts';

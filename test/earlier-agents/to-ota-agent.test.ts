@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { AgentStatus } from '../../agent/status.ts';
 import { makePackage, packageOf, type Package } from '../agent/support/package-builder.ts';
-import { DocPage, fillIn, inShell } from '../docs/support/doc-page.ts';
+import { DocPage, fillIn, inShell } from '../support/doc-page.ts';
 import { ADMIN_TOKEN } from '../ota/support/rollout-host.ts';
 import { ROOT } from '../ota/support/ota-program.ts';
 import { waitFor } from '../../dev/wait-for.ts';

@@ -6,7 +6,7 @@ import knexFactory from 'knex';
 
 import { activate } from '../../backend/plugin.ts';
 import { ROLLOUT_STRATEGIES } from '../../backend/contract/states.ts';
-import { createEarlierTables } from '../migrations/earlier-release.ts';
+import { createEarlierTables } from '../support/earlier-release/earlier-release.ts';
 import { createFakeHost } from '../support/fake-host.ts';
 import { createTestDatabase } from '../support/test-database.ts';
 import { Fleet, openFleet, openStage, type Stage } from '../support/ota-scenario.ts';

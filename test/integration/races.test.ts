@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 
 import type { DeploymentStatus } from '../../backend/contract/states.ts';
-import { counterDrift } from '../chaos/ledger.ts';
+import { counterDrift } from '../support/ledger.ts';
 import type { SeededDevice } from '../support/seed.ts';
 import {
   openFleet,

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { TARGET_STATUSES, type TargetStatus } from '../../backend/contract/states.ts';
-import type { Target } from '../../backend/deployments/deployment.types.ts';
+import type { Target } from '../../backend/deployments/model/deployment.types.ts';
 import { retried } from '../../backend/deployments/rules/target-changes.ts';
 import { isEnded } from '../../backend/deployments/rules/target-reports.ts';
-import { toTarget, type TargetRow } from '../../backend/deployments/target.row.ts';
+import { toTarget, type TargetRow } from '../../backend/deployments/storage/target.row.ts';
 import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
 
 const TARGETS = 1_000;

@@ -8,7 +8,7 @@ import { expect } from 'chai';
 import { EXIT } from '../../agent/ota/exit-codes.ts';
 import { agentProgram } from '../agent/support/agent-program.ts';
 import { Sandbox } from '../agent/support/sandbox.ts';
-import { DocPage, inShell as shell, installProgram } from '../docs/support/doc-page.ts';
+import { DocPage, inShell as shell, installProgram } from '../support/doc-page.ts';
 import type { SeededDevice } from '../support/seed.ts';
 import { OtaFolder, ROOT } from './support/ota-program.ts';
 import { ADMIN_TOKEN, RolloutHost } from './support/rollout-host.ts';

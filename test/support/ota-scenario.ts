@@ -20,7 +20,7 @@ import type { ReportedStatus } from '../../backend/contract/states.ts';
 import type { ActivePlugin, HostRole } from '../../backend/host-contract.ts';
 import { activate } from '../../backend/plugin.ts';
 import type { HostNotice } from '../../dev/host/host-context.ts';
-import { createEarlierTables, type EarlierTables } from '../migrations/earlier-release.ts';
+import { createEarlierTables, type EarlierTables } from './earlier-release/earlier-release.ts';
 import { createFakeHost, type DeviceDoorway, type FakeHost } from './fake-host.ts';
 import {
   insertDevices,

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 
-import type { DeploymentChanged } from '../../backend/progress/change-feed.ts';
-import { ChangeLog, mergeChanges } from '../../backend/progress/change-log.ts';
+import type { DeploymentChanged } from '../../backend/deployments/model/change-feed.ports.ts';
+import { ChangeLog, mergeChanges } from '../../backend/live-updates/change-log.ts';
 
 function change(deploymentId: string, named: string[] = [], others = false): DeploymentChanged {
   return { deploymentId, organizationId: 'organization', devices: { named, others } };

@@ -1,15 +1,18 @@
 import { expect } from 'chai';
 import { pino } from 'pino';
 import type { StreamEvent } from '../../backend/contract/admin-api.ts';
-import type { DeploymentRepository } from '../../backend/deployments/deployment.ports.ts';
-import type { Deployment, DeploymentState } from '../../backend/deployments/deployment.types.ts';
-import type { TargetViews } from '../../backend/deployments/target.ports.ts';
+import type { DeploymentRepository } from '../../backend/deployments/model/deployment.ports.ts';
+import type {
+  Deployment,
+  DeploymentState,
+} from '../../backend/deployments/model/deployment.types.ts';
+import type { TargetViews } from '../../backend/deployments/model/target.ports.ts';
 import {
   NO_DEVICES,
   type ChangeFeed,
   type FeedMessage,
-} from '../../backend/progress/change-feed.ts';
-import { EventStreams, type StreamClient } from '../../backend/progress/event-streams.ts';
+} from '../../backend/deployments/model/change-feed.ports.ts';
+import { EventStreams, type StreamClient } from '../../backend/live-updates/event-streams.ts';
 import { waitFor } from '../../dev/wait-for.ts';
 
 const ORGANIZATION = '00000000-0000-4000-8000-000000000001';

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 
-import { LoadLimit } from '../../backend/http/load-limit.ts';
+import { LoadLimit } from '../../backend/api/load-limit.ts';
 import { DomainError } from '../../backend/kernel/errors.ts';
 
 describe('the limit of what a server takes on', () => {

@@ -13,7 +13,7 @@ import type {
   TargetPage,
 } from '../../../backend/contract/admin-api.ts';
 import { isLoopback } from '../../../backend/contract/loopback.ts';
-import type { paths } from '../../../backend/contract/openapi.ts';
+import type { paths } from '../../../backend/contract/generated/openapi.ts';
 import type { Problem } from '../../../backend/contract/problem.ts';
 import { EXIT } from '../exit-codes.ts';
 

@@ -1,5 +1,5 @@
 /** Sums over groups of devices. */
-import type { DeviceGroup } from '../deployment.types.ts';
+import type { DeviceGroup } from '../model/deployment.types.ts';
 
 export function sumOf(groups: readonly DeviceGroup[]): number {
   return groups.reduce((sum, group) => sum + group.count, 0);

@@ -1,5 +1,5 @@
 /** What the rules of a rollout and of its actions decide on, from a deployment and its batches. */
-import { sumBreakdowns, type Batch, type Deployment } from '../deployment.types.ts';
+import { sumBreakdowns, type Batch, type Deployment } from '../model/deployment.types.ts';
 import { countFailures, type RolloutFigures } from './batch-gate.ts';
 import type { DeploymentSituation } from './deployment-states.ts';
 

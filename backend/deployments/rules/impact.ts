@@ -5,7 +5,7 @@ import type {
 } from '../../contract/admin-api.ts';
 import type { ImpactReason, RolloutStrategy } from '../../contract/states.ts';
 import { compareVersions, isSameVersion } from '../../contract/version.ts';
-import type { DeviceGroup } from '../deployment.types.ts';
+import type { DeviceGroup } from '../model/deployment.types.ts';
 import { byType, sumOf } from './device-groups.ts';
 
 /** From more than this share of the fleet at once on, a slip of the hand costs too much. */

@@ -1,6 +1,6 @@
 import type { DeploymentAction } from '../../contract/states.ts';
 import { DomainError } from '../../kernel/errors.ts';
-import type { Batch, Deployment } from '../deployment.types.ts';
+import type { Batch, Deployment } from '../model/deployment.types.ts';
 import { allowedActions } from './deployment-states.ts';
 import { situationOf } from './figures.ts';
 

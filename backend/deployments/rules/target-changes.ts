@@ -4,14 +4,8 @@
  */
 import type { NewEvent } from '../../audit/event.ports.ts';
 import type { StatusReport } from '../../contract/device-api.ts';
-import type { Deployment, Target } from '../deployment.types.ts';
-import {
-  GONE_WORDS,
-  isEnded,
-  isWorking,
-  type GoneReason,
-  type TargetSituation,
-} from './target-reports.ts';
+import type { Deployment, Target, GoneReason } from '../model/deployment.types.ts';
+import { GONE_WORDS, isEnded, isWorking, type TargetSituation } from './target-reports.ts';
 import { deviceEvents } from './timeline-events.ts';
 
 export interface TargetChange {

@@ -5,21 +5,7 @@ import {
   type ReportedStatus,
   type TargetStatus,
 } from '../../contract/states.ts';
-
-/** Why a target was skipped; decides whether a late real end is still taken. */
-export const SKIP_REASONS = [
-  'cancelled',
-  'superseded',
-  'not_checked_in',
-  'aborted',
-  'removed',
-  'moved',
-  'not_registered',
-] as const;
-export type SkipReason = (typeof SKIP_REASONS)[number];
-
-/** Why a target's device is none of its organization's any more: not there, another's, never registered. */
-export type GoneReason = Extract<SkipReason, 'removed' | 'moved' | 'not_registered'>;
+import type { GoneReason, SkipReason } from '../model/deployment.types.ts';
 
 /** What became of the device, after its name. */
 export const GONE_WORDS: Record<GoneReason, string> = {

@@ -1,9 +1,9 @@
 /** Every entry of the timeline: what it is called, who did it, and which facts it holds. */
-import type { AdminCaller } from '../../audit/admin-caller.ts';
+import type { AdminCaller } from '../../kernel/admin-caller.ts';
 import type { NewEvent } from '../../audit/event.ports.ts';
 import type { EventType, StatusBreakdown } from '../../contract/admin-api.ts';
-import { SYSTEM, type Actor, type Deployment, type Target } from '../deployment.types.ts';
-import type { GoneReason } from './target-reports.ts';
+import type { Deployment, Target, GoneReason } from '../model/deployment.types.ts';
+import { SYSTEM, type Actor } from '../../audit/actor.ts';
 
 type Owner = Pick<Deployment, 'id' | 'organizationId'>;
 

@@ -9,7 +9,10 @@ import {
   type RolloutFigures,
 } from '../../../backend/deployments/rules/batch-gate.ts';
 import { planBatches } from '../../../backend/deployments/rules/batch-plan.ts';
-import { emptyBreakdown, sumBreakdowns } from '../../../backend/deployments/deployment.types.ts';
+import {
+  emptyBreakdown,
+  sumBreakdowns,
+} from '../../../backend/deployments/model/deployment.types.ts';
 import type { StatusBreakdown } from '../../../backend/contract/admin-api.ts';
 import {
   DEPLOYMENT_STATUSES,

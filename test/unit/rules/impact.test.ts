@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { ImpactReason } from '../../../backend/contract/states.ts';
 import { impactOf, type ImpactFacts } from '../../../backend/deployments/rules/impact.ts';
-import type { DeviceGroup } from '../../../backend/deployments/deployment.types.ts';
+import type { DeviceGroup } from '../../../backend/deployments/model/deployment.types.ts';
 import { isTheCount } from '../../../frontend/shared/impact-words.ts';
 
 const group = (version: string | null, count: number, deviceType: string | null = 'pump') =>

@@ -1,7 +1,11 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { TARGET_STATUSES } from '../../../backend/contract/states.ts';
-import type { Deployment, Target } from '../../../backend/deployments/deployment.types.ts';
+import {
+  type Deployment,
+  type Target,
+  SKIP_REASONS,
+} from '../../../backend/deployments/model/deployment.types.ts';
 import {
   gone,
   idle,
@@ -12,7 +16,7 @@ import {
   superseded,
   timedOut,
 } from '../../../backend/deployments/rules/target-changes.ts';
-import { isEnded, SKIP_REASONS } from '../../../backend/deployments/rules/target-reports.ts';
+import { isEnded } from '../../../backend/deployments/rules/target-reports.ts';
 
 const NOW = new Date('2026-03-01T12:00:00Z');
 const minutesAgo = (minutes: number) => new Date(NOW.getTime() - minutes * 60_000);

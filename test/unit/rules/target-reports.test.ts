@@ -10,13 +10,13 @@ import {
   type TargetStatus,
 } from '../../../backend/contract/states.ts';
 import {
-  SKIP_REASONS,
   isEnded,
   isWorking,
   judgeReport,
   shouldAbort,
   type TargetSituation,
 } from '../../../backend/deployments/rules/target-reports.ts';
+import { SKIP_REASONS } from '../../../backend/deployments/model/deployment.types.ts';
 
 const RELEASED: TargetSituation = {
   status: 'pending',

@@ -1,0 +1,296 @@
+import { inject, injectable } from 'inversify';
+import type { AdminCaller } from '../../kernel/admin-caller.ts';
+import { DomainError, notFound } from '../../kernel/errors.ts';
+import { LIMITS } from '../../kernel/time-limits.ts';
+import type { Transaction } from '../../kernel/unit-of-work.ts';
+import { MANY_DEVICES } from '../model/change-feed.ports.ts';
+import { counterMoves } from '../targets/counter-moves.ts';
+import {
+  DeploymentTransactions,
+  type LockedDeployment,
+} from '../transaction/deployment-transactions.service.ts';
+import { type DeploymentChange, DeploymentRepository } from '../model/deployment.ports.ts';
+import {
+  sumBreakdowns,
+  type Deployment,
+  type Target,
+  type GoneReason,
+} from '../model/deployment.types.ts';
+import { RolloutJobs } from '../model/rollout-jobs.ports.ts';
+import { RolloutSteps } from '../transaction/rollout-steps.ts';
+import { countFailures } from '../rules/batch-gate.ts';
+import { allowedActions, isAllowed, stateAfter } from '../rules/deployment-states.ts';
+import { situationOf, figuresOf } from '../rules/figures.ts';
+import { notPossible } from '../rules/not-possible.ts';
+import { retried, rollbackRequested } from '../rules/target-changes.ts';
+import { GONE_WORDS } from '../rules/target-reports.ts';
+import { actionEvents, actorOf } from '../rules/timeline-events.ts';
+import {
+  RETRY_START,
+  type NewerDeployment,
+  type RetryPlace,
+  TargetRepository,
+} from '../model/target.ports.ts';
+
+/** Targets that one transaction retries: reports and other deployments wait for it. */
+const RETRIED_AT_ONCE = 5_000;
+
+/** What an admin does about single devices: trying the failed ones again, and asking one to go back. */
+@injectable()
+export class TargetRecovery {
+  readonly #transactions: DeploymentTransactions;
+  readonly #deployments: DeploymentRepository;
+  readonly #targets: TargetRepository;
+  readonly #jobs: RolloutJobs;
+  readonly #steps: RolloutSteps;
+
+  constructor(
+    @inject(DeploymentTransactions) transactions: DeploymentTransactions,
+    @inject(DeploymentRepository) deployments: DeploymentRepository,
+    @inject(TargetRepository) targets: TargetRepository,
+    @inject(RolloutJobs) jobs: RolloutJobs,
+    @inject(RolloutSteps) steps: RolloutSteps,
+  ) {
+    this.#transactions = transactions;
+    this.#deployments = deployments;
+    this.#targets = targets;
+    this.#jobs = jobs;
+    this.#steps = steps;
+  }
+
+  /**
+   * Takes failed targets and those that went back by themselves up again with a new attempt: all of
+   * them, or the named ones (which an admin may also have asked to go back). Devices that completed a
+   * newer deployment since are left alone: a new version is never followed by an old one. Answers how
+   * many; of a large fleet some are retried later, by {@link resumeRetry}, and devices that are then left
+   * alone are counted, too. Throws `not_found`, `invalid_state` when none can be retried.
+   */
+  async retry(admin: AdminCaller, id: string, deviceIds: string[] | null): Promise<number> {
+    await this.#jobs.assertAvailable();
+    // A completion of a newer deployment and this must see each other.
+    return this.#transactions.hold(
+      id,
+      admin,
+      async (locked) => {
+        const { tx, transaction, deployment, batches } = locked;
+        transaction.changed(
+          deployment,
+          deviceIds ? { named: deviceIds, others: false } : MANY_DEVICES,
+        );
+        const situation = situationOf(deployment, batches);
+        const { failed, rolled_back: rolledBack } = sumBreakdowns(batches);
+        const retryable = deviceIds ? failed + rolledBack : situation.failed;
+        if (!isAllowed('retry', { ...situation, failed: retryable })) {
+          throw notPossible('retry', deployment, batches);
+        }
+        const { retried, rest } = deviceIds
+          ? { retried: await this.#retryDevices(tx, deployment, deviceIds), rest: 0 }
+          : await this.#retryFailed(tx, deployment);
+        if (retried === 0) throw nothingToRetry(locked);
+
+        deployment.status = stateAfter('retry', deployment.status);
+        if (rest > 0) deployment.retryFailedBefore = tx.now;
+        const change = {
+          status: deployment.status,
+          completedAt: null,
+          // Time to be picked up counts anew.
+          resumedAt: tx.now,
+          retryFailedBefore: deployment.retryFailedBefore,
+        };
+        transaction.record(actionEvents.retried(deployment, actorOf(admin), retried + rest));
+        if (deployment.retryFailedBefore === null) {
+          await this.#finishRetry(locked, change);
+        } else {
+          await this.#deployments.update(tx, id, change);
+          transaction.enqueue({ kind: 'retry-failed', deploymentId: id });
+        }
+        return retried + rest;
+      },
+      { withNewer: true },
+    );
+  }
+
+  /**
+   * Retries what a retry of all left, in pieces that leave room for reports in between. Until it has
+   * finished, the deployment takes no step: targets that are still to be retried count as failed.
+   */
+  async resumeRetry(id: string): Promise<void> {
+    for (let from: RetryPlace | null = RETRY_START; from;) {
+      const place: RetryPlace = from;
+      from = await this.#transactions.hold(
+        id,
+        null,
+        async (locked) => {
+          const { tx, transaction, deployment } = locked;
+          const before = deployment.retryFailedBefore;
+          if (before === null) return null;
+          transaction.changed(deployment, MANY_DEVICES);
+          const { next } = await this.#targets.retryFailed(tx, id, before, place, RETRIED_AT_ONCE);
+          if (next) return next;
+          deployment.retryFailedBefore = null;
+          await this.#finishRetry(locked, { retryFailedBefore: null });
+          return null;
+        },
+        { withNewer: true, limits: LIMITS.jobs },
+      );
+    }
+  }
+
+  /** Retries as many as one transaction may; `rest` is what still counts as failed, if any are left. */
+  async #retryFailed(
+    tx: Transaction,
+    deployment: Deployment,
+  ): Promise<{ retried: number; rest: number }> {
+    const { retried, next } = await this.#targets.retryFailed(
+      tx,
+      deployment.id,
+      tx.now,
+      RETRY_START,
+      RETRIED_AT_ONCE,
+    );
+    if (!next) return { retried, rest: 0 };
+    return { retried, rest: await this.#failuresOf(tx, deployment) };
+  }
+
+  /** Retried targets are no accepted failures any more, and the rollout takes its next step. */
+  async #finishRetry(
+    { tx, transaction, deployment }: LockedDeployment,
+    change: DeploymentChange,
+  ): Promise<void> {
+    const failures = await this.#failuresOf(tx, deployment);
+    deployment.acceptedFailures = Math.min(deployment.acceptedFailures, failures);
+    await this.#deployments.update(tx, deployment.id, {
+      ...change,
+      acceptedFailures: deployment.acceptedFailures,
+    });
+    await this.#steps.advance(transaction, deployment);
+  }
+
+  async #failuresOf(tx: Transaction, deployment: Deployment): Promise<number> {
+    const batches = await this.#deployments.batchesOf(tx, deployment.id);
+    return countFailures(figuresOf(deployment, batches));
+  }
+
+  /**
+   * Asks a device to go back; it does so at its next poll, and its report changes the target. Answers
+   * the version. Throws `not_found`, `invalid_state`, `previous_version_unknown`, and unless `force` is
+   * given `newer_version_installed` where that would undo a newer deployment.
+   */
+  async requestRollback(
+    admin: AdminCaller,
+    id: string,
+    deviceId: string,
+    { previousVersion, force }: { previousVersion: string | null; force: boolean },
+  ): Promise<string> {
+    return this.#transactions.hold(id, admin, async (locked) => {
+      const { tx, transaction, deployment } = locked;
+      transaction.changed(deployment, { named: [deviceId], others: false });
+      const key = { deploymentId: id, deviceId };
+      const [target] = await this.#targets.lock(tx, [key]);
+      if (!target) throw notFound('This device in this deployment');
+      const gone = await this.#targets.whyGone(tx, key);
+      if (gone) throw cannotBeAsked(target, gone);
+      const version = rollbackVersion(target, previousVersion);
+      const newer = force ? null : await this.#targets.findNewer(tx, key);
+      if (newer) throw wouldUndo(newer, version);
+      await this.#targets.save(tx, [rollbackRequested(target, { version, by: admin.userId })]);
+      transaction.record(
+        actionEvents.rollbackRequested(deployment, actorOf(admin), deviceId, version),
+      );
+      return version;
+    });
+  }
+
+  /**
+   * Takes such a request back, as long as the device has not answered it: an agent that knows no
+   * rollbacks would get no other update meanwhile. Throws `not_found`, `invalid_state` when there is none.
+   */
+  async withdrawRollback(admin: AdminCaller, id: string, deviceId: string): Promise<void> {
+    await this.#transactions.hold(id, admin, async (locked) => {
+      const { tx, transaction, deployment } = locked;
+      transaction.changed(deployment, { named: [deviceId], others: false });
+      const [target] = await this.#targets.lock(tx, [{ deploymentId: id, deviceId }]);
+      if (!target) throw notFound('This device in this deployment');
+      const { rollbackVersion: version } = target;
+      if (version === null) {
+        throw new DomainError(
+          'invalid_state',
+          'No rollback of this device is open. The timeline says whether it was carried out.',
+          { current_status: target.status, allowed_actions: [] },
+        );
+      }
+      await this.#targets.save(tx, [rollbackRequested(target, null)]);
+      transaction.record(
+        actionEvents.rollbackCancelled(deployment, actorOf(admin), deviceId, version),
+      );
+    });
+  }
+
+  async #retryDevices(
+    tx: Transaction,
+    deployment: Deployment,
+    deviceIds: string[],
+  ): Promise<number> {
+    const targets = await this.#targets.lock(
+      tx,
+      deviceIds.map((deviceId) => ({ deploymentId: deployment.id, deviceId })),
+    );
+    const retryable = new Set(await this.#targets.findRetryable(tx, deployment.id, deviceIds));
+    const toRetry = targets.filter((target) => retryable.has(target.deviceId));
+    await this.#targets.keepAttempts(tx, toRetry);
+    await this.#targets.save(tx, toRetry.map(retried));
+    await this.#deployments.moveCounters(
+      tx,
+      toRetry.flatMap((target) => counterMoves(target, retried(target))),
+    );
+    return toRetry.length;
+  }
+}
+
+function cannotBeAsked({ status }: Target, reason: GoneReason): DomainError {
+  return new DomainError(
+    'invalid_state',
+    `The device ${GONE_WORDS[reason]}, so it cannot be asked to go back.`,
+    { current_status: status, allowed_actions: [] },
+  );
+}
+
+function wouldUndo(newer: NewerDeployment, version: string): DomainError {
+  return new DomainError(
+    'newer_version_installed',
+    `The device has completed a newer deployment since: ${newer.name} (${newer.targetVersion}, ${newer.id}). ` +
+      `Going back to ${version} would undo that; repeat the request with force to do it anyway.`,
+  );
+}
+
+/** The version to go back to; throws when the target cannot or does not know where to. */
+function rollbackVersion(target: Target, asked: string | null): string {
+  if (['pending', 'skipped', 'rolled_back'].includes(target.status)) {
+    throw new DomainError(
+      'invalid_state',
+      `The device is ${target.status} in this deployment, so there is nothing to roll back. ` +
+        'A rollback is possible once the device has begun the update.',
+      { current_status: target.status, allowed_actions: [] },
+    );
+  }
+  const version = asked ?? target.previousVersion;
+  if (version === null) {
+    throw new DomainError(
+      'previous_version_unknown',
+      'The version before this deployment is not known. Name it as previous_version.',
+    );
+  }
+  return version;
+}
+
+function nothingToRetry({ deployment, batches }: LockedDeployment): DomainError {
+  return new DomainError(
+    'invalid_state',
+    `The deployment is ${deployment.status}, and none of the devices can be retried: they did not ` +
+      'fail here, are asked to go back, are gone, or have completed a newer deployment since.',
+    {
+      current_status: deployment.status,
+      allowed_actions: allowedActions(situationOf(deployment, batches)),
+    },
+  );
+}

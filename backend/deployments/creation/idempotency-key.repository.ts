@@ -1,0 +1,55 @@
+import { injectable } from 'inversify';
+import { asKnex } from '../../database/knex-unit-of-work.ts';
+import type { Transaction } from '../../kernel/unit-of-work.ts';
+import type { IdempotencyKeys, KeptAnswer, RepeatableRequest } from '../model/deployment.ports.ts';
+
+/** How long an answer is given again. */
+const KEPT = `interval '24 hours'`;
+
+@injectable()
+export class KnexIdempotencyKeys implements IdempotencyKeys {
+  async claim(
+    tx: Transaction,
+    organizationId: string,
+    { key, hash }: RepeatableRequest,
+  ): Promise<KeptAnswer | null> {
+    const knex = asKnex(tx);
+    const own = { organization_id: organizationId, key };
+    await knex('ota_idempotency_keys')
+      .where(own)
+      .andWhereRaw(`created_at < now() - ${KEPT}`)
+      .delete();
+    // Of two that come at once the second waits here for what becomes of the first.
+    const claimed = await knex('ota_idempotency_keys')
+      .insert({ ...own, request_hash: hash })
+      .onConflict(['organization_id', 'key'])
+      .ignore()
+      .returning('key');
+    if (claimed.length > 0) return null;
+    const row = await knex('ota_idempotency_keys')
+      .where(own)
+      .first<{ request_hash: string; answer: KeptAnswer['answer'] }>('request_hash', 'answer');
+    return { hash: row.request_hash, answer: row.answer };
+  }
+
+  async keep(
+    tx: Transaction,
+    organizationId: string,
+    key: string,
+    answer: KeptAnswer['answer'],
+  ): Promise<void> {
+    await asKnex(tx)('ota_idempotency_keys')
+      .where({ organization_id: organizationId, key })
+      .update({ answer: JSON.stringify(answer) });
+  }
+
+  async forgetOld(tx: Transaction, limit: number): Promise<number> {
+    const { rowCount } = await asKnex(tx).raw<{ rowCount: number }>(
+      `DELETE FROM ota_idempotency_keys WHERE (organization_id, key) IN (
+         SELECT organization_id, key FROM ota_idempotency_keys
+         WHERE created_at < now() - ${KEPT} ORDER BY created_at LIMIT ?)`,
+      [limit],
+    );
+    return rowCount;
+  }
+}

@@ -1,0 +1,61 @@
+import { inject, injectable } from 'inversify';
+import type { DeploymentImpact } from '../../contract/admin-api.ts';
+import { DeploymentQueries } from '../reading/deployment-queries.service.ts';
+import type { DeploymentDraft } from '../model/deployment.types.ts';
+import { impactOf } from '../rules/impact.ts';
+import { FleetImpact, TargetSelection } from '../model/target.ports.ts';
+import { chosenGroups } from '../../targeting/version-filter.ts';
+
+/** What is read before a deployment is created or started: what it would do to the fleet as it is now. */
+@injectable()
+export class DeploymentImpacts {
+  readonly #queries: DeploymentQueries;
+  readonly #selection: TargetSelection;
+  readonly #fleet: FleetImpact;
+
+  constructor(
+    @inject(DeploymentQueries) queries: DeploymentQueries,
+    @inject(TargetSelection) selection: TargetSelection,
+    @inject(FleetImpact) fleet: FleetImpact,
+  ) {
+    this.#queries = queries;
+    this.#selection = selection;
+    this.#fleet = fleet;
+  }
+
+  async ofDraft(organizationId: string, draft: DeploymentDraft): Promise<DeploymentImpact> {
+    const { deviceFilters: filters, targetVersion, strategy } = draft;
+    const leaveOut = draft.skipUpToDate ? targetVersion : null;
+    const [inScope, fleetDevices, overlapping] = await Promise.all([
+      this.#selection.countInScope(organizationId, filters),
+      this.#fleet.fleetSize(organizationId),
+      this.#fleet.overlappingWithChoice(organizationId, { filters, leaveOut }),
+    ]);
+    return impactOf({
+      strategy,
+      targetVersion,
+      isPicked: filters.device_ids !== undefined,
+      groups: chosenGroups(inScope, filters, leaveOut),
+      fleetDevices,
+      overlapping,
+    });
+  }
+
+  /** Of the devices that have not finished. Throws `not_found`. */
+  async of(organizationId: string, id: string): Promise<DeploymentImpact> {
+    const deployment = await this.#queries.find(organizationId, id);
+    const [groups, fleetDevices, overlapping] = await Promise.all([
+      this.#fleet.unfinishedDevices(deployment),
+      this.#fleet.fleetSize(organizationId),
+      this.#fleet.overlappingWith(deployment),
+    ]);
+    return impactOf({
+      strategy: deployment.strategy,
+      targetVersion: deployment.targetVersion,
+      isPicked: deployment.deviceFilters.device_ids !== undefined,
+      groups,
+      fleetDevices,
+      overlapping,
+    });
+  }
+}

@@ -1,0 +1,83 @@
+import { inject, injectable } from 'inversify';
+import { EventRepository } from '../../audit/event.ports.ts';
+import type {
+  DeploymentDetail,
+  DeploymentList,
+  EventPage,
+  TargetPage,
+} from '../../contract/admin-api.ts';
+import { notFound } from '../../kernel/errors.ts';
+import { type DeploymentListQuery, DeploymentRepository } from '../model/deployment.ports.ts';
+import { toDetail, toSummary } from './deployment.views.ts';
+import type { Deployment } from '../model/deployment.types.ts';
+import { type TargetQuery, TargetViews } from '../model/target.ports.ts';
+
+const DEVICES_IN_DETAIL = 100;
+const EVENTS_IN_PAGE = 50;
+
+/** Reading deployments, always within the caller's organization. */
+@injectable()
+export class DeploymentQueries {
+  readonly #deployments: DeploymentRepository;
+  readonly #targets: TargetViews;
+  readonly #events: EventRepository;
+
+  constructor(
+    @inject(DeploymentRepository) deployments: DeploymentRepository,
+    @inject(TargetViews) targets: TargetViews,
+    @inject(EventRepository) events: EventRepository,
+  ) {
+    this.#deployments = deployments;
+    this.#targets = targets;
+    this.#events = events;
+  }
+
+  async list(organizationId: string, query: DeploymentListQuery): Promise<DeploymentList> {
+    const { deployments, totalCount } = await this.#deployments.list(organizationId, query);
+    return {
+      deployments: deployments.map(({ deployment, batches }) => toSummary(deployment, batches)),
+      pagination: {
+        page: query.page,
+        page_size: query.pageSize,
+        total_count: totalCount,
+        total_pages: Math.ceil(totalCount / query.pageSize),
+      },
+    };
+  }
+
+  /** Throws `not_found`. */
+  async find(organizationId: string, id: string): Promise<Deployment> {
+    const deployment = await this.#deployments.find(organizationId, id);
+    if (!deployment) throw notFound('This deployment');
+    return deployment;
+  }
+
+  async detail(organizationId: string, id: string): Promise<DeploymentDetail> {
+    const state = await this.#deployments.findState(organizationId, id);
+    if (!state) throw notFound('This deployment');
+    const { deployment, batches } = state;
+    const targets = await this.#targets.page(deployment, { limit: DEVICES_IN_DETAIL });
+    return toDetail(
+      deployment,
+      batches,
+      targets.map((target) => target.view),
+    );
+  }
+
+  async targets(organizationId: string, id: string, query: TargetQuery): Promise<TargetPage> {
+    const deployment = await this.find(organizationId, id);
+    const page = await this.#targets.page(deployment, query);
+    const last = page.at(-1);
+    return {
+      devices: page.map((target) => target.view),
+      next_cursor: last && page.length === query.limit ? String(last.position) : null,
+    };
+  }
+
+  async events(organizationId: string, id: string, cursor: string | null): Promise<EventPage> {
+    await this.find(organizationId, id);
+    const events = await this.#events.page(id, cursor, EVENTS_IN_PAGE);
+    const last = events.at(-1);
+    return { events, next_cursor: last && events.length === EVENTS_IN_PAGE ? last.id : null };
+  }
+}

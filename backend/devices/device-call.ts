@@ -1,0 +1,15 @@
+import type { DeviceIdentity } from '../host-contract.ts';
+
+/** A request of the device API with everything about it that was checked before its route is asked. */
+export interface DeviceCall {
+  device: DeviceIdentity;
+  query: unknown;
+  /** What stands for `:id` in the path. */
+  id: unknown;
+  body: unknown;
+}
+
+export interface DeviceAnswer {
+  status: number;
+  body: object;
+}

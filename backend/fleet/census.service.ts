@@ -1,0 +1,83 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { inject, injectable } from 'inversify';
+import { Logger } from '../kernel/logger.ts';
+import { devicesOf } from './census.ts';
+import { type Census, type CensusScope, CensusRepository } from './census.ports.ts';
+
+/** Up to so many devices are counted while the answer is waited for, and the figures are of this moment. */
+const COUNTED_AT_ONCE = 5_000;
+/** How long the very first answer waits for the first count. */
+const FIRST_WAIT_MS = 3_000;
+const LOOK_AGAIN_MS = 100;
+
+/**
+ * Which devices run what, and what is wanted for them. The host writes devices whenever it likes, so nothing
+ * can be kept up with it: a small fleet is counted when asked, a large one in the background by one process,
+ * and the last count is the answer until the next one ends.
+ */
+@injectable()
+export class CensusService {
+  readonly #censuses: CensusRepository;
+  readonly #logger: Logger;
+  readonly #counting = new Map<string, Promise<void>>();
+  readonly #closing = new AbortController();
+
+  constructor(
+    @inject(CensusRepository) censuses: CensusRepository,
+    @inject(Logger) logger: Logger,
+  ) {
+    this.#censuses = censuses;
+    this.#logger = logger;
+  }
+
+  /** `null`: the fleet is large, and being counted for the first time. */
+  async of(scope: CensusScope): Promise<Census | null> {
+    const kept = await this.#censuses.kept(scope);
+    if (kept && devicesOf(kept.groups) > COUNTED_AT_ONCE) {
+      this.#countInBackground(scope);
+      return kept;
+    }
+    const census = await this.#censuses.countUpTo(scope, COUNTED_AT_ONCE);
+    if (census) return census;
+    this.#countInBackground(scope);
+    return this.#awaitFirst(scope);
+  }
+
+  /** Gives up what is being counted. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await Promise.all(this.#counting.values());
+  }
+
+  /** Whoever counts, this process or another one. */
+  async #awaitFirst(scope: CensusScope): Promise<Census | null> {
+    const until = performance.now() + FIRST_WAIT_MS;
+    while (performance.now() < until && !this.#closing.signal.aborted) {
+      const kept = await this.#censuses.kept(scope);
+      if (kept && devicesOf(kept.groups) > COUNTED_AT_ONCE) return kept;
+      await delay(LOOK_AGAIN_MS);
+    }
+    return null;
+  }
+
+  #countInBackground(scope: CensusScope): void {
+    const key = scope.deployment?.id ?? scope.organizationId;
+    if (this.#counting.has(key) || this.#closing.signal.aborted) return;
+    const counting = this.#count(scope)
+      .catch((err: unknown) => {
+        if (this.#closing.signal.aborted) return;
+        this.#logger.warn(
+          { err, organizationId: scope.organizationId, deploymentId: scope.deployment?.id },
+          'devices could not be counted: figures stay as they were',
+        );
+      })
+      .finally(() => this.#counting.delete(key));
+    this.#counting.set(key, counting);
+  }
+
+  async #count(scope: CensusScope): Promise<void> {
+    if (!(await this.#censuses.begin(scope))) return;
+    const { signal } = this.#closing;
+    await this.#censuses.keep(scope, await this.#censuses.countAll(scope, signal));
+  }
+}

@@ -1,0 +1,59 @@
+import type { Request, Response } from 'express';
+import { inject, injectable } from 'inversify';
+import type { DevicePage } from '../contract/admin-api.ts';
+import { adminOf } from '../http/guards.ts';
+import { pathId } from '../http/path-id.ts';
+import { validate } from '../http/validate.ts';
+import { CensusService } from './census.service.ts';
+import { choicesOf } from './census.ts';
+import { FleetRepository } from './fleet.ports.ts';
+import { fleetQuerySchema } from './fleet.schema.ts';
+import { InstallLogService } from '../devices/install-log.service.ts';
+
+/** What admins read about devices: the fleet to pick from, and installation logs. */
+@injectable()
+export class FleetController {
+  readonly #fleet: FleetRepository;
+  readonly #census: CensusService;
+  readonly #logs: InstallLogService;
+
+  constructor(
+    @inject(FleetRepository) fleet: FleetRepository,
+    @inject(CensusService) census: CensusService,
+    @inject(InstallLogService) logs: InstallLogService,
+  ) {
+    this.#fleet = fleet;
+    this.#census = census;
+    this.#logs = logs;
+  }
+
+  list = async (request: Request, response: Response): Promise<void> => {
+    const query = validate(fleetQuerySchema, request.query);
+    const { organizationId } = adminOf(request);
+    const [page, census] = await Promise.all([
+      this.#fleet.page(organizationId, {
+        search: query.search,
+        deviceType: query.device_type,
+        status: query.status,
+        afterId: query.cursor,
+        limit: query.limit,
+      }),
+      this.#census.of({ organizationId, deployment: null }),
+    ]);
+    response.json({
+      ...page,
+      facets: choicesOf(census?.groups ?? []),
+      facets_as_of: census?.countedAt.toISOString() ?? null,
+    } satisfies DevicePage);
+  };
+
+  logs = async (request: Request, response: Response): Promise<void> => {
+    response.json(
+      await this.#logs.read(
+        adminOf(request).organizationId,
+        pathId(request.params['id'], 'This deployment'),
+        pathId(request.params['device_id'], 'This device'),
+      ),
+    );
+  };
+}

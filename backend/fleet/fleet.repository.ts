@@ -1,0 +1,101 @@
+import { inject, injectable } from 'inversify';
+import type { Knex } from 'knex';
+import { likePattern, prefixPattern } from '../database/like-pattern.ts';
+import { devicesBeginning, FEW_DEVICES } from '../targeting/device-search.sql.ts';
+import { isRegistered } from '../targeting/registered-device.sql.ts';
+import type { FleetQuery, FleetRepository, FoundDevices } from './fleet.ports.ts';
+import { Database } from '../database/database.ts';
+
+/** Up to here every device is looked at, and text is found anywhere in a name. */
+const SMALL_FLEET = 20_000;
+
+interface DeviceRow {
+  id: string;
+  device_name: string;
+  device_type: string | null;
+  device_id: string | null;
+  status: string | null;
+  firmware_version: string | null;
+  last_seen: Date | null;
+}
+
+@injectable()
+export class KnexFleetRepository implements FleetRepository {
+  readonly #knex: Knex;
+
+  constructor(@inject(Database) knex: Knex) {
+    this.#knex = knex;
+  }
+
+  async page(organizationId: string, query: FleetQuery): Promise<FoundDevices> {
+    const devices = await this.#devices(organizationId, query);
+    const last = devices.at(-1);
+    return {
+      devices: devices.map((row) => ({
+        device_id: row.id,
+        device_name: row.device_name,
+        device_type: row.device_type,
+        hardware_id: row.device_id,
+        status: row.status,
+        current_version: row.firmware_version,
+        last_seen: row.last_seen?.toISOString() ?? null,
+      })),
+      next_cursor: last && devices.length === query.limit ? last.id : null,
+    };
+  }
+
+  async #devices(organizationId: string, query: FleetQuery): Promise<DeviceRow[]> {
+    const devices = this.#knex<DeviceRow>('edge_devices')
+      .select(
+        'id',
+        'device_name',
+        'device_type',
+        'device_id',
+        'status',
+        'firmware_version',
+        'last_seen',
+      )
+      .where('organization_id', organizationId)
+      .whereRaw(isRegistered('edge_devices'))
+      .orderBy('id')
+      .limit(query.limit);
+    if (query.afterId !== undefined) void devices.andWhere('id', '>', query.afterId);
+    if (query.deviceType !== undefined) void devices.andWhere('device_type', query.deviceType);
+    if (query.status) void devices.andWhere('status', query.status);
+    if (query.search) void devices.andWhere(await this.#found(organizationId, query.search));
+    return devices;
+  }
+
+  /** In a small fleet text stands anywhere; in a large one the host's indexes are asked, as for targets. */
+  async #found(
+    organizationId: string,
+    search: string,
+  ): Promise<(devices: Knex.QueryBuilder) => void> {
+    if (await this.#isSmall(organizationId)) {
+      const pattern = likePattern(search);
+      return (devices) => {
+        void devices
+          .whereILike('device_name', pattern)
+          .orWhereILike('device_id', pattern)
+          .orWhereILike('firmware_version', pattern);
+      };
+    }
+    const ids = await devicesBeginning(this.#knex, organizationId, search);
+    return (devices) => {
+      if (ids.length <= FEW_DEVICES) void devices.whereRaw('id = ANY(?::uuid[])', [ids]);
+      else void devices.whereLike('device_name', prefixPattern(search));
+    };
+  }
+
+  async #isSmall(organizationId: string): Promise<boolean> {
+    const some = this.#knex('edge_devices')
+      .select(this.#knex.raw('1'))
+      .where({ organization_id: organizationId })
+      .limit(SMALL_FLEET + 1);
+    const row = await this.#knex
+      .from(some.as('some'))
+      .count<{ count: string }[]>('* as count')
+      .first();
+    return Number(row?.count ?? 0) <= SMALL_FLEET;
+  }
+}

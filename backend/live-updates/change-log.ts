@@ -1,0 +1,64 @@
+import type { DeploymentChanged } from '../deployments/model/change-feed.ports.ts';
+
+const CAPACITY = 2_000;
+const ID = /^(\w+)-(\d+)$/;
+
+interface Entry {
+  sequence: number;
+  change: DeploymentChanged;
+}
+
+/**
+ * The latest changes of this process, so that a stream that was cut off can go on where it stopped.
+ * Ids are `<epoch>-<sequence>`; an id of another process or of long ago is answered with `null`.
+ */
+export class ChangeLog {
+  readonly #epoch: string;
+  readonly #entries: Entry[] = [];
+  #sequence = 0;
+
+  constructor(epoch: string) {
+    this.#epoch = epoch;
+  }
+
+  append(change: DeploymentChanged): void {
+    this.#sequence += 1;
+    this.#entries.push({ sequence: this.#sequence, change });
+    if (this.#entries.length > CAPACITY) this.#entries.shift();
+  }
+
+  /** The id of the newest change. */
+  get lastId(): string {
+    return `${this.#epoch}-${this.#sequence}`;
+  }
+
+  /** Changes after the one with this id; `null` when it is not known whether all are remembered. */
+  since(id: string): DeploymentChanged[] | null {
+    const [, epoch, digits] = ID.exec(id) ?? [];
+    if (epoch !== this.#epoch) return null;
+    const sequence = Number(digits);
+    const oldest = this.#sequence - this.#entries.length;
+    if (sequence < oldest || sequence > this.#sequence) return null;
+    return this.#entries.filter((entry) => entry.sequence > sequence).map(({ change }) => change);
+  }
+}
+
+/** One change per deployment, naming all the devices of the single ones. */
+export function mergeChanges(changes: DeploymentChanged[]): DeploymentChanged[] {
+  const merged = new Map<string, DeploymentChanged>();
+  for (const change of changes) {
+    const known = merged.get(change.deploymentId);
+    merged.set(change.deploymentId, known ? mergeTwo(known, change) : change);
+  }
+  return [...merged.values()];
+}
+
+function mergeTwo(a: DeploymentChanged, b: DeploymentChanged): DeploymentChanged {
+  return {
+    ...a,
+    devices: {
+      named: [...new Set([...a.devices.named, ...b.devices.named])],
+      others: a.devices.others || b.devices.others,
+    },
+  };
+}

@@ -1,0 +1,174 @@
+import { EventEmitter } from 'node:events';
+import { inject, injectable } from 'inversify';
+import type { Knex } from 'knex';
+import type { Client, Notification } from 'pg';
+import { Logger } from '../kernel/logger.ts';
+import { disconnect, guarded } from '../database/guarded-connection.ts';
+import { prepared } from '../database/prepared.ts';
+import { BRIEF_MS } from '../kernel/time-limits.ts';
+import { mergeChanges } from './change-log.ts';
+import {
+  MANY_DEVICES,
+  type ChangeFeed,
+  type DeploymentChanged,
+  type FeedMessage,
+} from '../deployments/model/change-feed.ports.ts';
+import { Database } from '../database/database.ts';
+
+const CHANNEL = 'ota_changes';
+/** Changes that come within this time go out as one notification. */
+const GATHER_MS = 40;
+/** PostgreSQL takes payloads up to 8,000 bytes; more ids than fit become `many`. */
+const MAX_IDS_IN_PAYLOAD = 120;
+const MAX_DEPLOYMENTS_IN_PAYLOAD = 20;
+const RECONNECT_MS = 1_000;
+/** A notification to ourselves, so often; what does not come back in time was not heard. */
+const PROVE_MS = 10_000;
+const PROOF_LIMIT_MS = 5_000;
+/** Says nothing of any deployment; servers of every release take it for what it is. */
+const PROOF = '[]';
+/** One proof may be late. */
+const HEARING_MS = 2 * (PROVE_MS + PROOF_LIMIT_MS);
+const RESEND_MS = 1_000;
+
+/**
+ * Change feed over LISTEN/NOTIFY. Notifications go out after the commit and gathered, since each one
+ * takes a lock on the whole database. The listening connection is opened with the first subscriber,
+ * outside of the host's pool.
+ */
+@injectable()
+export class PostgresChangeFeed implements ChangeFeed {
+  readonly #knex: Knex;
+  readonly #logger: Logger;
+  readonly #emitter = new EventEmitter().setMaxListeners(0);
+  #gathered: DeploymentChanged[] = [];
+  #gathering: NodeJS.Timeout | undefined;
+  #sending: Promise<void> = Promise.resolve();
+  #listening: Promise<Client | null> | undefined;
+  #reconnecting: NodeJS.Timeout | undefined;
+  #proving: NodeJS.Timeout | undefined;
+  #heardAt = -Infinity;
+  #closed = false;
+
+  constructor(@inject(Database) knex: Knex, @inject(Logger) logger: Logger) {
+    this.#knex = knex;
+    this.#logger = logger;
+  }
+
+  publish(changes: DeploymentChanged[]): void {
+    if (this.#closed) return;
+    this.#gathered.push(...changes);
+    if (this.#gathered.length > 0) this.#gathering ??= setTimeout(() => this.#send(), GATHER_MS);
+  }
+
+  async subscribe(listener: (message: FeedMessage) => void): Promise<() => void> {
+    this.#emitter.on('message', listener);
+    await (this.#listening ??= this.#listen());
+    return () => this.#emitter.off('message', listener);
+  }
+
+  get isHearing(): boolean {
+    return performance.now() - this.#heardAt < HEARING_MS;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    clearTimeout(this.#proving);
+    clearTimeout(this.#gathering);
+    clearTimeout(this.#reconnecting);
+    this.#send();
+    await this.#sending;
+    const client = await this.#listening;
+    client?.removeAllListeners('end');
+    await client?.end();
+    this.#emitter.removeAllListeners();
+  }
+
+  #send(): void {
+    this.#gathering = undefined;
+    const changes = mergeChanges(this.#gathered);
+    this.#gathered = [];
+    for (let first = 0; first < changes.length; first += MAX_DEPLOYMENTS_IN_PAYLOAD) {
+      const part = changes.slice(first, first + MAX_DEPLOYMENTS_IN_PAYLOAD);
+      this.#sending = this.#sending.then(() => this.#notify(part));
+    }
+  }
+
+  async #notify(changes: DeploymentChanged[]): Promise<void> {
+    const ids = changes.reduce((sum, { devices }) => sum + devices.named.length, 0);
+    const payload = changes.map((change) => ({
+      ...change,
+      devices: ids > MAX_IDS_IN_PAYLOAD ? MANY_DEVICES : change.devices,
+    }));
+    try {
+      await this.#knex.raw('SELECT pg_notify(?, ?)', [CHANNEL, JSON.stringify(payload)]);
+    } catch (error) {
+      this.#logger.warn({ err: error }, 'change notification could not be sent; trying again');
+      if (this.#closed) return;
+      this.#gathered.unshift(...changes);
+      this.#gathering ??= setTimeout(() => this.#send(), RESEND_MS);
+    }
+  }
+
+  async #listen(): Promise<Client | null> {
+    const dialect = this.#knex.client as { acquireRawConnection(): Promise<Client> };
+    try {
+      const client = await dialect.acquireRawConnection();
+      client.on('notification', (notification) => this.#receive(notification));
+      client.on('error', (error) => this.#logger.warn({ err: error }, 'change feed disturbed'));
+      client.on('end', () => this.#reconnect());
+      await guarded(client, BRIEF_MS, () => client.query(`LISTEN ${CHANNEL}`));
+      this.#heardAt = performance.now();
+      this.#proveLater(client);
+      return client;
+    } catch (error) {
+      this.#logger.warn({ err: error }, 'change feed cannot listen; trying again');
+      this.#reconnect();
+      return null;
+    }
+  }
+
+  #reconnect(): void {
+    if (this.#closed) return;
+    clearTimeout(this.#proving);
+    this.#listening = undefined;
+    clearTimeout(this.#reconnecting);
+    this.#reconnecting = setTimeout(() => {
+      this.#listening = this.#listen();
+      void this.#listening.then((client) => {
+        if (client) this.#emitter.emit('message', { kind: 'gap' } satisfies FeedMessage);
+      });
+    }, RECONNECT_MS);
+  }
+
+  #proveLater(client: Client): void {
+    if (this.#closed) return;
+    clearTimeout(this.#proving);
+    this.#proving = setTimeout(() => void this.#prove(client), PROVE_MS);
+  }
+
+  /** The connection may be cut without an end, or its session be handed to somebody else. */
+  async #prove(client: Client): Promise<void> {
+    const asked = performance.now();
+    try {
+      const proof = [CHANNEL, PROOF];
+      await prepared(this.#knex, 'ota_prove_feed', 'SELECT pg_notify($1, $2)', proof, BRIEF_MS);
+    } catch (error) {
+      this.#logger.debug({ err: error }, 'change feed not proved: nothing could be sent');
+      this.#proveLater(client);
+      return;
+    }
+    this.#proving = setTimeout(() => {
+      if (this.#heardAt >= asked) return this.#proveLater(client);
+      this.#logger.warn('change feed hears nothing any more; listening anew');
+      disconnect(client);
+    }, PROOF_LIMIT_MS);
+  }
+
+  #receive({ payload }: Notification): void {
+    this.#heardAt = performance.now();
+    for (const change of JSON.parse(payload ?? '[]') as DeploymentChanged[]) {
+      this.#emitter.emit('message', { kind: 'changed', change } satisfies FeedMessage);
+    }
+  }
+}

@@ -1,0 +1,102 @@
+import type { Request, Response } from 'express';
+import { inject, injectable } from 'inversify';
+import type { StreamEvent } from '../contract/admin-api.ts';
+import { DeploymentQueries } from '../deployments/reading/deployment-queries.service.ts';
+import { adminOf } from '../http/guards.ts';
+import { pathId } from '../http/path-id.ts';
+import { validate } from '../http/validate.ts';
+import { EventStreams, type StreamClient } from './event-streams.ts';
+import { streamQuerySchema } from './stream.schema.ts';
+
+const RECONNECT_MS = 2_000;
+/** Clients doubt a stream that has been silent for longer than two of these. */
+const HEARTBEAT_MS = 15_000;
+/** A stream ends after this time; the browser comes back and is authenticated anew. */
+const LIFETIME_MS = 10 * 60_000;
+/** A client that does not read is cut off before it fills the memory. */
+const MAX_BUFFERED_BYTES = 1024 * 1024;
+
+/** Server-sent events (WHATWG HTML, section 9.2). */
+@injectable()
+export class StreamController {
+  readonly #streams: EventStreams;
+  readonly #queries: DeploymentQueries;
+
+  constructor(
+    @inject(EventStreams) streams: EventStreams,
+    @inject(DeploymentQueries) queries: DeploymentQueries,
+  ) {
+    this.#streams = streams;
+    this.#queries = queries;
+  }
+
+  organization = async (request: Request, response: Response): Promise<void> => {
+    const { detail } = validate(streamQuerySchema, request.query);
+    const detailed = new Set(detail?.toLowerCase().split(','));
+    await this.#open(request, response, { everything: true, detailed });
+  };
+
+  deployment = async (request: Request, response: Response): Promise<void> => {
+    const id = pathId(request.params['id'], 'This deployment');
+    await this.#queries.find(adminOf(request).organizationId, id);
+    await this.#open(request, response, { everything: false, detailed: new Set([id]) });
+  };
+
+  async #open(
+    request: Request,
+    response: Response,
+    watched: Pick<StreamClient, 'everything' | 'detailed'>,
+  ): Promise<void> {
+    // A client that went while it was looked up: its end has been told, and would not be told again.
+    if (response.closed) return;
+    response.writeHead(200, {
+      'Content-Type': 'text/event-stream; charset=utf-8',
+      'Cache-Control': 'no-store',
+      'X-Accel-Buffering': 'no',
+    });
+    if (request.method === 'HEAD') {
+      response.end();
+      return;
+    }
+    response.write(`retry: ${RECONNECT_MS}\n\n`);
+    // Whoever hears none looks for himself: better than to be told that nothing happens.
+    const heartbeat = setInterval(() => {
+      if (this.#streams.isLive) sendHeartbeat(response);
+    }, HEARTBEAT_MS);
+    const lifetime = setTimeout(() => response.end(), LIFETIME_MS);
+    let remove: () => void = () => undefined;
+    const closed = new Promise<void>((resolve) => {
+      response.on('close', () => {
+        clearInterval(heartbeat);
+        clearTimeout(lifetime);
+        remove();
+        resolve();
+      });
+    });
+    remove = await this.#streams.add(
+      {
+        organizationId: adminOf(request).organizationId,
+        ...watched,
+        send: (id, events) => send(response, id, events),
+        end: () => response.end(),
+      },
+      request.get('Last-Event-ID') ?? null,
+    );
+    if (response.closed) remove();
+    await closed;
+  }
+}
+
+function send(response: Response, id: string, events: StreamEvent[]): void {
+  if (response.writableEnded) return;
+  for (const { type, ...data } of events) {
+    response.write(`id: ${id}\nevent: ${type}\ndata: ${JSON.stringify(data)}\n\n`);
+  }
+  if (response.writableLength > MAX_BUFFERED_BYTES) response.destroy();
+}
+
+/** Without an id: a client that reconnects goes on from the last change it was shown. */
+function sendHeartbeat(response: Response): void {
+  const data = JSON.stringify({ at: new Date().toISOString() });
+  response.write(`event: heartbeat\ndata: ${data}\n\n`);
+}

@@ -1,0 +1,83 @@
+import type { DeviceFilters } from '../contract/admin-api.ts';
+import { isRegistered } from './registered-device.sql.ts';
+import { DEFAULT_VERSION_OPERATOR } from './version-filter.ts';
+
+export interface SqlPart {
+  sql: string;
+  bindings: Record<string, string | string[] | null>;
+}
+
+/** Which devices a deployment is for. */
+export interface DeviceChoice {
+  filters: DeviceFilters;
+  /** Devices that run this version are left out. */
+  leaveOut: string | null;
+}
+
+/**
+ * Conditions on `edge_devices d` that do not look at the version. All given filters must hold, and rows
+ * that are no devices yet never match.
+ */
+export function deviceScope(organizationId: string, filters: DeviceFilters): SqlPart {
+  const conditions = ['d.organization_id = :organization_id', isRegistered('d')];
+  const bindings: SqlPart['bindings'] = { organization_id: organizationId };
+  if (filters.device_type !== undefined) {
+    conditions.push('d.device_type = :device_type');
+    bindings['device_type'] = filters.device_type;
+  }
+  if (filters.status) {
+    conditions.push('d.status = :device_status');
+    bindings['device_status'] = filters.status;
+  }
+  if (filters.device_ids !== undefined) {
+    conditions.push('d.id = ANY(CAST(:device_ids AS uuid[]))');
+    bindings['device_ids'] = filters.device_ids;
+  }
+  return { sql: conditions.join(' AND '), bindings };
+}
+
+/** Materialized, or the planner would call the version rule before it removes duplicates. */
+const DISTINCT_VERSIONS = `
+        WITH versions AS MATERIALIZED (
+          SELECT DISTINCT firmware_version FROM edge_devices
+          WHERE organization_id = :organization_id AND firmware_version IS NOT NULL
+        )
+        SELECT versions.firmware_version FROM versions`;
+
+/**
+ * Conditions on `edge_devices d` for a target of a deployment: the filters of docs/contract.md, Filters, and
+ * where asked for that the device does not run the target version already. The version rule runs once
+ * per distinct version of the organization, not once per device.
+ */
+export function matchingDevices(
+  organizationId: string,
+  { filters, leaveOut }: DeviceChoice,
+): SqlPart {
+  const passing = passingFilters(organizationId, filters);
+  if (leaveOut === null) return passing;
+  return {
+    sql: `${passing.sql} AND (d.firmware_version IS NULL OR d.firmware_version NOT IN (
+        ${DISTINCT_VERSIONS}
+        WHERE ota_version_matches(versions.firmware_version::text, '=', :leave_out)
+      ))`,
+    bindings: { ...passing.bindings, leave_out: leaveOut },
+  };
+}
+
+function passingFilters(organizationId: string, filters: DeviceFilters): SqlPart {
+  const scope = deviceScope(organizationId, filters);
+  if (filters.current_version === undefined) return scope;
+  return {
+    sql: `${scope.sql} AND (
+      d.firmware_version IN (
+        ${DISTINCT_VERSIONS}
+        WHERE ota_version_matches(versions.firmware_version::text, :version_operator, :current_version)
+      )
+      OR (d.firmware_version IS NULL AND :version_operator = '!='))`,
+    bindings: {
+      ...scope.bindings,
+      version_operator: filters.version_operator ?? DEFAULT_VERSION_OPERATOR,
+      current_version: filters.current_version,
+    },
+  };
+}

@@ -1,0 +1,32 @@
+import type { DeviceFilters } from '../contract/admin-api.ts';
+import type { VersionOperator } from '../contract/states.ts';
+import { compareVersions, isSameVersion, versionMatches } from '../contract/version.ts';
+
+export const DEFAULT_VERSION_OPERATOR: VersionOperator = '!=';
+
+/** Whether a device with this version passes the version filter (docs/contract.md, Filters). */
+export function passesVersionFilter(version: string | null, filters: DeviceFilters): boolean {
+  if (filters.current_version === undefined) return true;
+  const operator = filters.version_operator ?? DEFAULT_VERSION_OPERATOR;
+  return versionMatches(version, operator, filters.current_version);
+}
+
+/** Of the groups in scope those that the version filter and `leaveOut`, a version, let pass. */
+export function chosenGroups<Group extends { version: string | null }>(
+  inScope: Group[],
+  filters: DeviceFilters,
+  leaveOut: string | null,
+): Group[] {
+  return inScope.filter(
+    ({ version }) =>
+      passesVersionFilter(version, filters) &&
+      (leaveOut === null || !isSameVersion(version, leaveOut)),
+  );
+}
+
+/** Whether an ordering leaves a device out because its version cannot be ordered. */
+export function isIncomparable(version: string | null, filters: DeviceFilters): boolean {
+  const operator = filters.version_operator ?? DEFAULT_VERSION_OPERATOR;
+  if (filters.current_version === undefined || operator === '=' || operator === '!=') return false;
+  return version === null || compareVersions(version, filters.current_version) === null;
+}

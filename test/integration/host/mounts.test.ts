@@ -1,0 +1,77 @@
+import { expect } from 'chai';
+import express, { Router } from 'express';
+import supertest from 'supertest';
+
+import { MountPoint } from '../../../dev/host/mounts.ts';
+
+describe('mount point', () => {
+  let mounts: MountPoint;
+  let request: ReturnType<typeof supertest>;
+
+  beforeEach(() => {
+    mounts = new MountPoint();
+    const app = express()
+      .use('/area', mounts.handler)
+      .use((_request, response) => response.status(404).send('nobody'))
+      .use(((error: Error, _request, response, _next) => {
+        response.status(500).send(error.message);
+      }) as express.ErrorRequestHandler);
+    request = supertest(app);
+  });
+
+  const answering = (path: string, text: string): Router =>
+    Router().get(path, (_request, response) => response.send(text));
+
+  it('passes on what no router answers', async () => {
+    mounts.mount(answering('/known', 'here'));
+    await request.get('/area/known').expect(200, 'here');
+    await request.get('/area/unknown').expect(404, 'nobody');
+  });
+
+  it('asks routers in the order they were mounted', async () => {
+    mounts.mount(answering('/a', 'first'));
+    mounts.mount(answering('/a', 'second'));
+    mounts.mount(answering('/b', 'second'));
+    await request.get('/area/a').expect('first');
+    await request.get('/area/b').expect('second');
+  });
+
+  it('takes off exactly the router it is told to, however often', async () => {
+    const router = answering('/a', 'shared');
+    const removeOne = mounts.mount(router);
+    const removeOther = mounts.mount(router);
+    removeOne();
+    removeOne();
+    await request.get('/area/a').expect('shared');
+    removeOther();
+    await request.get('/area/a').expect(404);
+  });
+
+  it('serves again what is mounted again', async () => {
+    mounts.mount(answering('/a', 'before'))();
+    mounts.mount(answering('/a', 'after'));
+    await request.get('/area/a').expect('after');
+  });
+
+  it('lets routers see paths below their place, and restores them for the next', async () => {
+    const seen: string[] = [];
+    const note = Router().use((received, _response, next) => {
+      seen.push(`${received.baseUrl} ${received.path}`);
+      next();
+    });
+    mounts.mount(note);
+    mounts.mount(note);
+    await request.get('/area/deep/path').expect(404);
+    expect(seen).to.deep.equal(['/area /deep/path', '/area /deep/path']);
+  });
+
+  it('hands errors to the application, past the other routers', async () => {
+    mounts.mount(
+      Router().get('/a', () => {
+        throw new Error('broken');
+      }),
+    );
+    mounts.mount(answering('/a', 'never'));
+    await request.get('/area/a').expect(500, 'broken');
+  });
+});

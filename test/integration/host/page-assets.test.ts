@@ -1,0 +1,95 @@
+import { expect } from 'chai';
+
+import { createPluginFolder, type PluginFolder } from '../../support/plugin-folder.ts';
+import { startTestHost, type TestHost } from '../../support/running-host.ts';
+
+const PLUGIN = `
+  import { Router } from ${JSON.stringify(import.meta.resolve('express'))};
+  export async function activate(host) {
+    host.navigation.addPage({
+      id: 'sample', title: 'Sample', icon: 'upload', section: 'Samples', path: '/admin/sample',
+      module: import.meta.dirname + '/page/page.js',
+      style: import.meta.dirname + '/page/page.css', permission: 'sample:use',
+    });
+    const router = Router().get('/events', (_request, response) => {
+      response.type('text/event-stream').end('data: x\\n\\n'.repeat(1_000));
+    });
+    const unmount = host.http.mount('admin', router);
+    return {
+      health: async () => ({ healthy: true, checks: {} }),
+      deactivate: async () => unmount(),
+    };
+  }
+`;
+const SCRIPT = `export const routes = [];\n${'// A file that is worth compressing.\n'.repeat(200)}`;
+const HASHED = '/plugins/sample/chunks/Detail-sVwxo1Vy.js';
+const UNHASHED = [
+  '/plugins/sample/page.js',
+  '/plugins/sample/page.css',
+  '/plugins/sample/chunks/plain.js',
+  '/plugins/sample/page-overview.js',
+  '/shell/shell.js',
+  '/vendor/vue.js',
+];
+
+describe('files of pages', () => {
+  let plugin: PluginFolder;
+  let host: TestHost;
+
+  before(async () => {
+    plugin = await createPluginFolder({
+      'main.js': PLUGIN,
+      'page/page.js': SCRIPT,
+      'page/page.css': '.sample { color: rgb(1, 2, 3); }\n'.repeat(100),
+      'page/page-overview.js': SCRIPT,
+      'page/chunks/Detail-sVwxo1Vy.js': SCRIPT,
+      'page/chunks/plain.js': SCRIPT,
+    });
+    host = await startTestHost({ pluginRoot: plugin.root });
+  });
+
+  after(async () => {
+    await host.dispose();
+    await plugin.remove();
+  });
+
+  const get = (path: string) => host.request.get(path).set('Accept-Encoding', 'gzip');
+
+  for (const file of [HASHED, ...UNHASHED]) {
+    it(`G46 are compressed for browsers that can read it: ${file}`, async () => {
+      const { headers, text } = await get(file).expect(200);
+      expect(headers['content-encoding']).to.equal('gzip');
+      expect(headers['vary']).to.match(/\baccept-encoding\b/i);
+      const plain = await host.request.get(file).set('Accept-Encoding', 'identity').expect(200);
+      expect(plain.headers).not.to.have.property('content-encoding');
+      expect(plain.headers['vary']).to.match(/\baccept-encoding\b/i);
+      expect(text).to.equal(plain.text);
+    });
+  }
+
+  it('G46 are kept for good where their names hold a hash of the content', async () => {
+    const { headers } = await get(HASHED).expect(200);
+    expect(headers['cache-control']).to.equal('public, max-age=31536000, immutable');
+    const missing = await get('/plugins/sample/chunks/Gone-AAAAAAAA.js').expect(404);
+    expect(missing.headers['cache-control'] ?? '').not.to.include('immutable');
+  });
+
+  for (const file of UNHASHED) {
+    it(`G46 are asked for again where a new version has the same name: ${file}`, async () => {
+      const { headers } = await get(file).expect(200);
+      expect(headers['cache-control']).to.equal('no-cache');
+      await get(file)
+        .set('If-None-Match', headers['etag'] ?? '')
+        .expect(304);
+    });
+  }
+
+  it('are the only answers that are compressed or kept', async () => {
+    const admin = host.as(host.adminToken);
+    for (const path of ['/api/v1/host/shell', '/api/v1/admin/ota/events', '/admin']) {
+      const { headers } = await admin.get(path).set('Accept-Encoding', 'gzip').expect(200);
+      expect(headers, path).not.to.have.property('content-encoding');
+      expect(headers['cache-control'] ?? '', path).not.to.match(/public|max-age/);
+    }
+  });
+});

@@ -1,0 +1,196 @@
+import { expect } from 'chai';
+
+import { createPluginFolder, type PluginFolder } from '../../support/plugin-folder.ts';
+import { startTestHost, type TestHost } from '../../support/running-host.ts';
+
+const EXPRESS = JSON.stringify(import.meta.resolve('express'));
+
+/** Answers what it was given, and forgets to take its page off. */
+const GOOD = `
+  import { Router } from ${EXPRESS};
+  export async function activate(host) {
+    const router = Router().get('/given', (request, response) => {
+      response.json({ role: host.role, config: host.config, redis: 'redis' in host });
+    });
+    const unmount = host.http.mount('device', router);
+    host.navigation.addPage({
+      id: 'sample', title: 'Sample', icon: 'page', section: 'Edge', path: '/admin/sample',
+      module: '/nowhere/page.js', style: '/nowhere/page.css', permission: 'sample:use',
+    });
+    host.events.emit('sample.ready', { answer: 42 });
+    return {
+      health: async () => ({ healthy: true, checks: { engine: { healthy: true } } }),
+      metrics: async () => 'sample_total 1\\n',
+      deactivate: async () => unmount(),
+    };
+  }
+`;
+
+describe('loading a plugin', () => {
+  let plugin: PluginFolder | undefined;
+  let host: TestHost | undefined;
+
+  afterEach(async () => {
+    await host?.dispose();
+    await plugin?.remove();
+    host = undefined;
+    plugin = undefined;
+  });
+
+  async function load(
+    files: Record<string, string>,
+    manifest: Record<string, unknown> = {},
+    settings: Partial<Parameters<typeof startTestHost>[0]> = {},
+  ): Promise<TestHost> {
+    plugin = await createPluginFolder(files, manifest);
+    host = await startTestHost({ pluginRoot: plugin.root, ...settings });
+    return host;
+  }
+
+  it('gives it the context, and its health becomes part of the host’s', async () => {
+    const running = await load({ 'main.js': GOOD }, {}, { pluginConfig: { colour: 'blue' } });
+    expect(running.pluginActive).to.equal(true);
+    const given = await running.request.get('/api/v1/ota/given').expect(200);
+    expect(given.body).to.deep.equal({ role: 'all', config: { colour: 'blue' }, redis: false });
+    const health = await running.request.get('/health/ready').expect(200);
+    expect(health.body).to.deep.equal({
+      status: 'ok',
+      checks: {
+        host: { healthy: true },
+        database: { healthy: true },
+        plugin: { healthy: true, checks: { engine: { healthy: true } } },
+      },
+    });
+  });
+
+  it('gives its metrics to the scraper that brings the token, and to nobody else', async () => {
+    const metricsToken = 'scraper-token-for-tests';
+    const running = await load({ 'main.js': GOOD }, {}, { metricsToken });
+    const given = await running.as(metricsToken).get('/metrics').expect(200);
+    expect(given.headers['content-type']).to.equal('text/plain; version=0.0.4; charset=utf-8');
+    expect(given.text).to.equal('sample_total 1\n');
+    await running.request.get('/metrics').expect(401);
+    await running.as(`${metricsToken}x`).get('/metrics').expect(401);
+    await running.as(running.adminToken).get('/metrics').expect(401);
+  });
+
+  it('has no metrics where no token for them is set', async () => {
+    const running = await load({ 'main.js': GOOD });
+    await running.as(running.adminToken).get('/metrics').expect(404);
+  });
+
+  it('offers its page to admins only', async () => {
+    const running = await load({ 'main.js': GOOD });
+    const shell = await running.as(running.adminToken).get('/api/v1/host/shell').expect(200);
+    expect(shell.body).to.deep.include({
+      user: { name: 'Operations admin', organization: 'Ops-Center', is_admin: true },
+    });
+    expect((shell.body as { pages: unknown[] }).pages).to.deep.equal([
+      {
+        id: 'sample',
+        title: 'Sample',
+        icon: 'page',
+        section: 'Edge',
+        path: '/admin/sample',
+        module: '/plugins/sample/page.js',
+        style: '/plugins/sample/page.css',
+      },
+    ]);
+    await running.knex('users').where({ id: running.admin?.userId }).update({ is_admin: false });
+    const others = await running.as(running.adminToken).get('/api/v1/host/shell').expect(200);
+    expect(others.body).to.deep.include({ pages: [] });
+  });
+
+  it('notes what it forgot when it was taken down', async () => {
+    const running = await load({ 'main.js': GOOD });
+    await running.stop();
+    expect(running.warnings.join('\n')).to.include('"leftovers":["page sample"]');
+  });
+
+  describe('that is broken leaves the host up and says why:', () => {
+    const HALF_WAY = `
+      import { Router } from ${EXPRESS};
+      export async function activate(host) {
+        host.http.mount('device', Router().get('/half', (q, r) => r.send('half')));
+        throw new Error('no engine today');
+      }
+    `;
+    const cases: {
+      what: string;
+      files?: Record<string, string>;
+      manifest?: Record<string, unknown>;
+      why: string;
+    }[] = [
+      { what: 'no manifest', files: { 'plugin.json': '{' }, why: 'JSON' },
+      {
+        what: 'a manifest with faults, all named',
+        manifest: { apiVersion: 2, id: 'Not An Id' },
+        why: '/apiVersion must be equal to constant; /id must match pattern',
+      },
+      { what: 'a main module elsewhere', manifest: { main: '../x.js' }, why: 'leads out of' },
+      { what: 'no main module', files: {}, why: 'Cannot find module' },
+      { what: 'a syntax error', files: { 'main.js': 'export const = 1' }, why: 'SyntaxError' },
+      {
+        what: 'no activate',
+        files: { 'main.js': 'export const a = 1' },
+        why: 'does not export a function \\"activate\\"',
+      },
+      { what: 'another role', manifest: { roles: ['worker'] }, why: 'does not run in the role' },
+      { what: 'a failing activation', files: { 'main.js': HALF_WAY }, why: 'no engine today' },
+    ];
+    for (const { what, files, manifest, why } of cases) {
+      it(`G09 ${what}`, async () => {
+        const running = await load(files ?? { 'main.js': GOOD }, manifest);
+        expect(running.pluginActive).to.equal(false);
+        expect(running.warnings.join('\n')).to.include(why);
+        await running.request.get('/login').expect(200);
+        for (const path of ['/api/v1/ota/half', '/api/v1/ota', '/api/v1/admin/ota/deployments']) {
+          const answer = await running.request.get(path).expect(503);
+          expect(answer.get('Retry-After'), path).to.equal('5');
+        }
+        const health = await running.request.get('/health/ready').expect(503);
+        expect(health.body).to.have.nested.property('checks.plugin.healthy', false);
+      });
+    }
+  });
+
+  it('whose health check fails or hangs does not stop the host from answering', async () => {
+    const hanging = GOOD.replace('health: async () => (', 'health: () => new Promise(() => {}, ');
+    const running = await load({ 'main.js': hanging });
+    const health = await running.request.get('/health/ready').expect(503);
+    expect(health.body).to.have.nested.property('checks.plugin.healthy', false);
+    expect(health.body).to.have.nested.property('checks.database.healthy', true);
+  });
+
+  it('without the files of its page is fine, the page is just not there', async () => {
+    const running = await load({ 'main.js': GOOD });
+    await running.request.get('/plugins/sample/page.js').expect(404);
+    await running.request.get('/plugins/unknown/page.js').expect(404);
+  });
+
+  it('serves nothing above the folder of its page', async () => {
+    const page = GOOD.replaceAll('/nowhere/', '${import.meta.dirname}/page/').replaceAll(
+      /'(\$\{import.meta.dirname\}[^']*)'/g,
+      '`$1`',
+    );
+    const running = await load({
+      'main.js': page,
+      'page/page.js': 'export const routes = [];',
+      'secret.txt': 'secret',
+    });
+    await running.request.get('/plugins/sample/page.js').expect(200);
+    for (const path of ['../secret.txt', '%2e%2e/secret.txt', '..%2fsecret.txt']) {
+      const answer = await running.request.get(`/plugins/sample/${path}`);
+      expect(answer.text, path).not.to.include('secret"').and.not.equal('secret');
+      expect(answer.status, path).to.be.within(400, 404);
+    }
+  });
+
+  it('works as a worker: no pages, no routes, but health', async () => {
+    const running = await load({ 'main.js': GOOD }, {}, { role: 'worker' });
+    expect(running.admin).to.equal(null);
+    await running.request.get('/health/ready').expect(200);
+    await running.request.get('/login').expect(404);
+    await running.request.get('/api/v1/ota/given').expect(404);
+  });
+});

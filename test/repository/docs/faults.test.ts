@@ -1,0 +1,20 @@
+import { expect } from 'chai';
+import { readdir, readFile } from 'node:fs/promises';
+import path from 'node:path';
+
+const ROOT = path.resolve(import.meta.dirname, '../../..');
+
+describe('docs/faults.md', () => {
+  it('has a row for every number in a title, and a test for every row', async () => {
+    const page = await readFile(path.join(ROOT, 'docs', 'faults.md'), 'utf8');
+    const rows = [...page.matchAll(/^\| ([FG]\d\d) /gm)].map(([, number]) => number);
+    expect(new Set(rows).size, 'numbers that stand twice').to.equal(rows.length);
+    const names = await readdir(path.join(ROOT, 'test'), { recursive: true });
+    const titles = new Set<string>();
+    for (const name of names.filter((one) => one.endsWith('.test.ts'))) {
+      const source = await readFile(path.join(ROOT, 'test', name), 'utf8');
+      for (const [number] of source.matchAll(/\b[FG]\d\d\b/g)) titles.add(number);
+    }
+    expect([...titles].sort()).to.deep.equal([...rows].sort());
+  });
+});

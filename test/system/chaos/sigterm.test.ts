@@ -1,0 +1,88 @@
+import { expect } from 'chai';
+
+import type { TargetStatus } from '../../../backend/contract/states.ts';
+import type { SeededDevice } from '../../support/seed.ts';
+import { DEVICE_API, openFleet, openStage, type Stage } from '../../support/ota-scenario.ts';
+import { waitFor } from '../../../dev/wait-for.ts';
+import { counterDrift } from '../../support/ledger.ts';
+import { HostProcess } from '../../../dev/host/host-process.ts';
+
+const DEVICES = 200;
+const STEPS: TargetStatus[] = ['downloading', 'installing', 'verifying', 'completed'];
+/** From SIGTERM to the end of the process, as the host promises it. */
+const STOP_LIMIT_MS = 10_000;
+
+describe('F70 SIGTERM under load', function () {
+  this.timeout(60_000);
+  let stage: Stage;
+  let server: HostProcess;
+
+  before(async () => {
+    stage = await openStage({ config: { queue_prefix: 'elsewhere' } });
+    server = await HostProcess.start({
+      role: 'api',
+      databaseUrl: stage.database.connectionString,
+      redisUrl: '',
+      pluginConfig: { queue_prefix: 'elsewhere', device_requests_per_minute: 100_000 },
+    });
+  });
+
+  after(async () => {
+    await server?.kill('SIGKILL');
+    await stage?.close();
+  });
+
+  it('ends the process in bounded time, and every report it acknowledged is kept', async () => {
+    const fleet = await openFleet(stage, DEVICES);
+    const id = await fleet.roll();
+    const acknowledged = new Map<string, TargetStatus>();
+    let answers = 0;
+    let away = false;
+
+    async function report(device: SeededDevice, status: TargetStatus): Promise<number | null> {
+      const url = `${server.url}${DEVICE_API}/deployments/${id}/status?device_id=${device.id}`;
+      return fetch(url, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${device.token}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ status }),
+      }).then(
+        async (response) => {
+          await response.arrayBuffer();
+          return response.status;
+        },
+        // The connection ended: nobody knows whether the report was recorded.
+        () => null,
+      );
+    }
+
+    async function work(device: SeededDevice): Promise<void> {
+      for (const status of STEPS) {
+        const answer = await report(device, status);
+        if (answer !== 200) {
+          // What is not acknowledged was either sent away, or the server is gone.
+          expect(answer).to.be.oneOf([null, 503]);
+          away = true;
+          return;
+        }
+        answers += 1;
+        acknowledged.set(device.id, status);
+      }
+    }
+
+    const working = Promise.all(fleet.devices.map(work));
+    await waitFor(() => answers >= DEVICES / 2, { describe: 'reports are under way' });
+    const began = performance.now();
+    const exitCode = await server.kill('SIGTERM');
+    expect(performance.now() - began).to.be.below(STOP_LIMIT_MS);
+    expect(exitCode).to.equal(0);
+    await working;
+    expect(away, 'it was stopped while devices reported').to.equal(true);
+
+    const behind = (await fleet.targets(id)).filter(({ device_id: device, status }) => {
+      const known = acknowledged.get(device);
+      return known !== undefined && STEPS.indexOf(status) < STEPS.indexOf(known);
+    });
+    expect(behind).to.deep.equal([]);
+    expect(await counterDrift(stage.knex, id)).to.equal(0);
+  });
+});

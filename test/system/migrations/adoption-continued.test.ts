@@ -1,0 +1,249 @@
+import { expect } from 'chai';
+
+import type { CreatedDeployment } from '../../../backend/contract/admin-api.ts';
+import type { TargetStatus } from '../../../backend/contract/states.ts';
+import { ADMIN_API } from '../../support/ota-scenario.ts';
+import type { SeededDevice } from '../../support/seed.ts';
+import { waitFor } from '../../../dev/wait-for.ts';
+import { VARIANTS, type EarlierDeployment } from '../../support/earlier-release/earlier-release.ts';
+import { EarlierStage, UNFINISHED, breakdownOf, devicesAt } from './earlier-stage.ts';
+
+for (const variant of VARIANTS) {
+  describe(`deployments of an earlier release (${variant}), gone on with`, () => {
+    let stage: EarlierStage;
+    let rollouts: EarlierStage['rollouts'];
+
+    before(async () => {
+      stage = await EarlierStage.open(variant);
+      rollouts = stage.rollouts;
+      await stage.activate('api');
+      await stage.activate('worker');
+    });
+
+    after(() => stage.close());
+
+    async function until(
+      deployment: EarlierDeployment,
+      status: string,
+    ): Promise<Awaited<ReturnType<EarlierStage['detail']>>> {
+      return waitFor(
+        async () => {
+          const shown = await stage.detail(deployment);
+          return shown.status === status ? shown : null;
+        },
+        { describe: `"${deployment.name}" is ${status}`, timeout: 15_000 },
+      );
+    }
+
+    it('go on to their end, with the failures they had', async () => {
+      await stage.completeAll(rollouts['half-way']);
+      const { status, progress, completed_at } = await stage.detail(rollouts['half-way']);
+      expect({ status, progress }).to.deep.equal({
+        status: 'failed',
+        progress: {
+          total_devices: 5,
+          completed: 4,
+          failed: 1,
+          in_progress: 0,
+          pending: 0,
+          skipped: 0,
+          rolled_back: 0,
+          percentage: 80,
+        },
+      });
+      expect(completed_at).to.be.a('string');
+    });
+
+    it('are not paused for failures they had before', async () => {
+      const deployment = rollouts['half-way with many failures'];
+      const [working] = devicesAt(deployment, 'downloading');
+      const [waiting] = devicesAt(deployment, 'pending');
+      await stage.report(deployment, working as SeededDevice, 'completed');
+      expect(await stage.detail(deployment)).to.include({ status: 'in_progress' });
+      await stage.report(deployment, waiting as SeededDevice, 'downloading');
+      await stage.report(deployment, waiting as SeededDevice, 'failed');
+      expect(await stage.detail(deployment)).to.include({ status: 'failed' });
+    });
+
+    for (const name of [
+      'a canary that only ever had its share',
+      'a canary nobody has come for',
+      'a rolling one that never got its second batch',
+    ] as const) {
+      it(`go on: ${name}`, async () => {
+        const deployment = rollouts[name];
+        await stage.completeAll(deployment);
+        const { status, progress, allowed_actions } = await stage.detail(deployment);
+        expect({ status, allowed_actions }).to.deep.equal({
+          status: 'completed',
+          allowed_actions: [],
+        });
+        expect(progress).to.include({
+          total_devices: deployment.targets.length,
+          completed: deployment.targets.length - breakdownOf(deployment).skipped,
+          pending: 0,
+        });
+      });
+    }
+
+    it('leave the rest of the fleet to a new deployment with the same filters', async () => {
+      const { knex } = stage.database;
+      const devices = await knex('edge_devices')
+        .where({ organization_id: stage.host.organizationId })
+        .select<{ id: string; firmware_version: string }[]>('id', 'firmware_version');
+      const behind = devices.filter(({ firmware_version: version }) => version !== 'v2.1.0');
+      expect(behind.length).to.be.above(0).and.below(devices.length);
+      const answer = await stage.host
+        .as(stage.host.admin)
+        .post(`${ADMIN_API}/deployments`)
+        .send({
+          deployment_name: 'The rest',
+          target_version: 'v2.1.0',
+          rollout_strategy: 'rolling',
+          device_filters: { current_version: 'v2.1.0', version_operator: '!=' },
+          update_package_url: 'https://cdn.example.com/updates/v2.1.0.tar.gz',
+          checksum: 'ab'.repeat(32),
+        })
+        .expect(201);
+      expect(answer.body as CreatedDeployment).to.include({
+        target_devices: behind.length,
+        created_by: stage.host.admin.id,
+      });
+    });
+
+    it('F69 end when a device they waited for never came back', async () => {
+      const deployment = rollouts['half-way, too'];
+      const [installing, verifying] = devicesAt(deployment, 'installing', 'verifying');
+      await stage.report(deployment, verifying as SeededDevice, 'completed');
+      const [pending] = devicesAt(deployment, 'pending');
+      await stage.report(deployment, pending as SeededDevice, 'completed');
+      // An hour counts from the adoption: nobody knows when the device was last heard of.
+      await stage.database.knex.raw(
+        `UPDATE ota_deployment_devices SET last_report_at = last_report_at - interval '61 minutes'
+         WHERE deployment_id = ? AND device_id = ?`,
+        [deployment.id, installing?.id ?? ''],
+      );
+      const { devices } = await until(deployment, 'failed');
+      const silent = devices.find(({ device_id: id }) => id === installing?.id);
+      expect(silent?.error_message).to.include('no report for 60 minutes');
+    });
+
+    it('can be resumed', async () => {
+      await stage.act(rollouts.paused, 'resume');
+      await stage.completeAll(rollouts.paused);
+      expect(await stage.detail(rollouts.paused)).to.include({ status: 'completed' });
+    });
+
+    it('can be resumed with the failures they had', async () => {
+      const deployment = rollouts['paused after failures'];
+      await stage.act(deployment, 'resume');
+      await stage.completeAll(deployment);
+      const { status, progress } = await stage.detail(deployment);
+      expect(status).to.equal('failed');
+      expect(progress).to.include({ completed: 3, failed: 1, rolled_back: 1 });
+    });
+
+    it('can be started', async () => {
+      const deployment = rollouts['waits for its start'];
+      await stage.act(deployment, 'start');
+      await waitFor(async () => (await stage.detail(deployment)).released_devices === 3, {
+        describe: 'the batch is released',
+        timeout: 15_000,
+      });
+      await stage.completeAll(deployment);
+      expect(await stage.detail(deployment)).to.include({ status: 'completed' });
+    });
+
+    it('can be retried and rolled back', async () => {
+      const [failed] = devicesAt(rollouts.failed, 'failed');
+      const [completed] = devicesAt(rollouts.failed, 'completed');
+      await stage.act(rollouts.failed, 'retry');
+      expect(await stage.poll(failed as SeededDevice)).to.include({
+        update_available: true,
+        attempt: 2,
+      });
+      const { id } = rollouts.failed;
+      await stage.host
+        .as(stage.host.admin)
+        .post(`${ADMIN_API}/deployments/${id}/devices/${completed?.id ?? ''}/rollback`)
+        .send({ previous_version: 'v2.0.0' })
+        .expect(202);
+      expect(await stage.poll(completed as SeededDevice)).to.have.deep.property('rollback', {
+        deployment_id: id,
+        version: 'v2.0.0',
+        attempt: 1,
+      });
+    });
+
+    it('are finished by the worker when nobody had noticed their end', async () => {
+      await until(rollouts['ended, but nobody noticed'], 'completed');
+      await until(rollouts['begun without targets'], 'completed');
+    });
+
+    it('are tidied up by the worker when a cancel had left pending targets', async () => {
+      const deployment = rollouts['cancelled in the middle'];
+      await waitFor(async () => (await stage.detail(deployment)).progress.skipped === 1, {
+        describe: 'the pending target is skipped',
+        timeout: 15_000,
+      });
+      const [working] = devicesAt(deployment, 'installing');
+      await stage.report(deployment, working as SeededDevice, 'completed');
+      expect(await stage.detail(deployment)).to.deep.include({ status: 'cancelled' });
+      expect((await stage.detail(deployment)).progress).to.include({ completed: 2, skipped: 1 });
+    });
+  });
+
+  describe(`deployments of an earlier release (${variant}), cancelled`, () => {
+    let stage: EarlierStage;
+
+    before(async () => {
+      stage = await EarlierStage.open(variant);
+      await stage.activate('api');
+      await stage.activate('worker');
+    });
+
+    after(() => stage.close());
+
+    it('end half-way: what waits is skipped, what is at work stops where that is safe or ends', async () => {
+      const halfWay = Object.values(stage.rollouts).filter(
+        ({ status, targets }) =>
+          ['pending', 'in_progress', 'paused'].includes(status) &&
+          targets.some((target) => UNFINISHED.includes(target.status)),
+      );
+      expect(halfWay).to.have.length.above(6);
+      for (const deployment of halfWay) await cancelHalfWay(deployment);
+    });
+
+    async function cancelHalfWay(deployment: EarlierDeployment): Promise<void> {
+      const before = breakdownOf(deployment);
+      const cancelled = await stage.act(deployment, 'cancel');
+      expect(cancelled.status, deployment.name).to.equal('cancelled');
+      await waitFor(async () => (await stage.detail(deployment)).progress.pending === 0, {
+        describe: `nothing of "${deployment.name}" is pending`,
+        timeout: 15_000,
+      });
+      for (const device of devicesAt(deployment, ...UNFINISHED)) {
+        expect(await stage.poll(device)).to.include({ update_available: false });
+      }
+      const end: Partial<Record<TargetStatus, number>> = { ...before, pending: 0 };
+      end.skipped = before.skipped + before.pending + before.downloading;
+      end.completed = before.completed + before.installing + before.verifying;
+      for (const device of devicesAt(deployment, 'downloading')) {
+        const answer = await stage.report(deployment, device, 'downloading');
+        expect(answer).to.include({ directive: 'abort' });
+        await stage.report(deployment, device, 'skipped');
+      }
+      for (const device of devicesAt(deployment, 'installing', 'verifying')) {
+        await stage.report(deployment, device, 'completed');
+      }
+      const { status, status_breakdown } = await stage.detail(deployment);
+      expect(status).to.equal('cancelled');
+      expect(status_breakdown, deployment.name).to.deep.equal({
+        ...end,
+        downloading: 0,
+        installing: 0,
+        verifying: 0,
+      });
+    }
+  });
+}

@@ -1,0 +1,162 @@
+import { expect } from 'chai';
+
+import type { DeploymentList, OtaMetrics } from '../../../backend/contract/admin-api.ts';
+import { migrateDown } from '../../../migrations/migrator.ts';
+import { VARIANTS, metadataOf } from '../../support/earlier-release/earlier-release.ts';
+import { EarlierStage, UNFINISHED, breakdownOf, percentageOf } from './earlier-stage.ts';
+
+for (const variant of VARIANTS) {
+  // Without a worker, so that nothing moves while it is looked at.
+  describe(`deployments of an earlier release (${variant}), as the API shows them`, () => {
+    let stage: EarlierStage;
+
+    before(async () => {
+      stage = await EarlierStage.open(variant);
+      await stage.activate('api');
+    });
+
+    after(() => stage.close());
+
+    it('stand in the list with their figures', async () => {
+      const { deployments, pagination } = await stage.get<DeploymentList>(
+        '/deployments?page_size=100',
+      );
+      expect(pagination.total_count).to.equal(Object.keys(stage.rollouts).length);
+      for (const deployment of Object.values(stage.rollouts)) {
+        const shown = deployments.find((one) => one.deployment_id === deployment.id);
+        const { completed, failed, rolled_back } = breakdownOf(deployment);
+        expect(shown, deployment.name).to.include({
+          deployment_name: deployment.name,
+          status: deployment.status,
+          rollout_strategy: deployment.strategy,
+          rollout_percentage: deployment.percentage,
+          target_version: 'v2.1.0',
+          total_devices: deployment.targets.length,
+          completed_devices: completed,
+          failed_devices: failed,
+          rolled_back_devices: rolled_back,
+          progress_percentage: percentageOf(deployment),
+          paused_reason: deployment.status === 'paused' ? 'admin' : null,
+          created_by: stage.host.admin.id,
+        });
+      }
+    });
+
+    it('are found by their state', async () => {
+      const { deployments } = await stage.get<DeploymentList>(
+        '/deployments?status=paused&page_size=100',
+      );
+      expect(deployments.map(({ deployment_name: name }) => name)).to.have.members([
+        'paused',
+        'paused after failures',
+      ]);
+    });
+
+    it('show all of it in detail', async () => {
+      for (const deployment of Object.values(stage.rollouts)) {
+        const shown = await stage.detail(deployment);
+        const expected = breakdownOf(deployment);
+        expect(shown.status_breakdown, deployment.name).to.deep.equal(expected);
+        expect(shown.progress, deployment.name).to.deep.equal({
+          total_devices: deployment.targets.length,
+          completed: expected.completed,
+          failed: expected.failed,
+          in_progress: expected.downloading + expected.installing + expected.verifying,
+          pending: expected.pending,
+          skipped: expected.skipped,
+          rolled_back: expected.rolled_back,
+          percentage: percentageOf(deployment),
+        });
+        const devices = shown.devices.map(({ device_id: id, status }) => [id, status]);
+        expect(devices).to.have.deep.members(
+          deployment.targets.map(({ device, status }) => [device.id, status]),
+        );
+        expect(shown.metadata).to.deep.equal(
+          deployment.name === 'without targets and details'
+            ? { update_package_url: '', checksum: '', release_notes: '', device_filters: {} }
+            : metadataOf(deployment.name),
+        );
+      }
+    });
+
+    it('have one batch with all their targets, released unless they were never started', async () => {
+      for (const deployment of Object.values(stage.rollouts)) {
+        const { batches, phase, released_devices } = await stage.detail(deployment);
+        const size = deployment.targets.length;
+        const started = deployment.status !== 'pending';
+        expect(batches.map((batch) => batch.size)).to.deep.equal(size > 0 ? [size] : []);
+        expect(released_devices, deployment.name).to.equal(started ? size : 0);
+        expect(phase).to.equal(
+          { pending: 'not_started', in_progress: 'rolling_out', paused: 'rolling_out' }[
+            deployment.status as string
+          ] ?? 'ended',
+        );
+      }
+    });
+
+    it('keep their times', async () => {
+      const shown = await stage.detail(stage.rollouts.completed);
+      const { created_at, started_at, completed_at, devices } = shown;
+      expect({ created_at, started_at, completed_at }).to.deep.equal({
+        created_at: '2026-01-10T08:00:00.000Z',
+        started_at: '2026-01-10T09:00:00.000Z',
+        completed_at: '2026-01-10T09:10:00.000Z',
+      });
+      for (const device of devices) {
+        expect(device.started_at).to.equal('2026-01-10T09:00:00.000Z');
+        expect(device.completed_at).to.equal('2026-01-10T09:10:00.000Z');
+      }
+    });
+
+    it('count in the metrics', async () => {
+      const { id } = stage.rollouts.failed;
+      expect(await stage.get<OtaMetrics>(`/metrics?deployment_id=${id}`)).to.include({
+        success_rate: 33.3,
+        rollback_rate: 33.3,
+        average_duration_seconds: 600,
+        total_targets: 3,
+      });
+    });
+
+    it('offer what has not ended, and nothing else', async () => {
+      for (const deployment of Object.values(stage.rollouts)) {
+        for (const { device, status } of deployment.targets) {
+          const offered = deployment.status === 'in_progress' && UNFINISHED.includes(status);
+          expect(await stage.poll(device), `${deployment.name}: ${status}`).to.include({
+            update_available: offered,
+          });
+        }
+      }
+    });
+
+    it('show the same after the plugin was taken off and put on again', async () => {
+      const shown = async (): Promise<unknown[]> => {
+        const views = [];
+        for (const deployment of Object.values(stage.rollouts)) {
+          const { devices, ...rest } = await stage.detail(deployment);
+          views.push({
+            ...rest,
+            devices: devices.map((device) => ({ ...device, last_report_at: null })),
+          });
+        }
+        return views;
+      };
+      const before = await shown();
+      await stage.deactivate();
+      await migrateDown(stage.database.knex);
+      await stage.activate('api');
+      expect(await shown()).to.deep.equal(before);
+    });
+
+    it('show targets whose device is gone', async () => {
+      const { completed } = stage.rollouts;
+      const device = completed.targets[0]?.device;
+      await stage.database.knex('edge_devices').where({ id: device?.id }).delete();
+      const { devices } = await stage.detail(completed);
+      expect(devices.find(({ device_id: id }) => id === device?.id)).to.include({
+        device_name: null,
+        status: 'completed',
+      });
+    });
+  });
+}

@@ -1,0 +1,294 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+
+import { expect } from 'chai';
+import knexFactory, { type Knex } from 'knex';
+
+import { migrateDown, migrateUp } from '../../../migrations/migrator.ts';
+import {
+  insertDevices,
+  insertOrganization,
+  insertUser,
+  type SeededDevice,
+} from '../../support/seed.ts';
+import { createTestDatabase, type TestDatabase } from '../../support/test-database.ts';
+import { untilWaitingForLock } from '../../support/lock-waits.ts';
+import {
+  VARIANTS,
+  createEarlierTables,
+  insertEarlierRows,
+} from '../../support/earlier-release/earlier-release.ts';
+import { snapshotRows, snapshotSchema } from './schema-snapshot.ts';
+
+const EARLIER_COLUMNS = {
+  ota_deployments: [
+    'id',
+    'deployment_name',
+    'organization_id',
+    'target_version',
+    'rollout_strategy',
+    'rollout_percentage',
+    'status',
+    'started_at',
+    'completed_at',
+    'created_at',
+    'created_by',
+    'metadata',
+  ],
+  ota_deployment_devices: [
+    'deployment_id',
+    'device_id',
+    'status',
+    'started_at',
+    'completed_at',
+    'error_message',
+  ],
+};
+
+/** What processes that migrate take turns on. */
+const MIGRATORS_LOCK = 7_200_721;
+
+describe('migrations', () => {
+  let database: TestDatabase;
+  let knex: Knex;
+
+  beforeEach(async () => {
+    database = await createTestDatabase({ schema: 'host' });
+    knex = database.knex;
+  });
+
+  afterEach(() => database.drop());
+
+  async function seedEarlierRelease(variant: (typeof VARIANTS)[number]): Promise<void> {
+    await createEarlierTables(knex, variant);
+    const organizationId = await insertOrganization(knex);
+    const { id: userId } = await insertUser(knex, { organizationId });
+    await insertEarlierRows(knex, variant, { organizationId, userId });
+  }
+
+  it('create everything, take all of it off again, and create the same once more', async () => {
+    const before = await snapshotSchema(knex);
+    await migrateUp(knex);
+    const created = await snapshotSchema(knex);
+    expect(created.comments.map(({ relname }) => relname)).to.include.members([
+      'ota_deployments',
+      'ota_deployment_devices',
+    ]);
+    await migrateDown(knex);
+    expect(await snapshotSchema(knex)).to.deep.equal(before);
+    await migrateUp(knex);
+    expect(await snapshotSchema(knex)).to.deep.equal(created);
+  });
+
+  it('change nothing when they have been applied', async () => {
+    await migrateUp(knex);
+    const created = await snapshotSchema(knex);
+    await migrateUp(knex);
+    expect(await snapshotSchema(knex)).to.deep.equal(created);
+  });
+
+  for (const variant of VARIANTS) {
+    it(`adopt the tables of ${variant} and give them back as they were`, async () => {
+      await seedEarlierRelease(variant);
+      const schema = await snapshotSchema(knex);
+      const rows = await snapshotRows(knex, EARLIER_COLUMNS);
+      expect(rows.ota_deployments).to.have.length.above(10);
+
+      await migrateUp(knex);
+      const adopted = await snapshotSchema(knex);
+      expect(await snapshotRows(knex, EARLIER_COLUMNS)).to.deep.equal(rows);
+
+      await migrateDown(knex);
+      expect(await snapshotSchema(knex)).to.deep.equal(schema);
+      expect(await snapshotRows(knex, EARLIER_COLUMNS)).to.deep.equal(rows);
+
+      await migrateUp(knex);
+      expect(await snapshotSchema(knex)).to.deep.equal(adopted);
+      expect(await snapshotRows(knex, EARLIER_COLUMNS)).to.deep.equal(rows);
+    });
+  }
+
+  it('G12 come on and off over a pool of one connection, whatever time limits the database has', async () => {
+    const before = await snapshotSchema(knex);
+    const name = new URL(database.connectionString).pathname.slice(1);
+    for (const limit of ['idle_in_transaction_session_timeout', 'statement_timeout']) {
+      await knex.raw(`ALTER DATABASE ?? SET ${limit} = '400ms'`, [name]);
+    }
+    const single = knexFactory({
+      client: 'pg',
+      connection: database.connectionString,
+      pool: { min: 0, max: 1 },
+      acquireConnectionTimeout: 5_000,
+    });
+    const holder = await knex.transaction();
+    try {
+      await holder.raw('SET LOCAL idle_in_transaction_session_timeout = 0');
+      await holder.raw('SET LOCAL statement_timeout = 0');
+      await holder.raw('SELECT pg_advisory_xact_lock(?)', [MIGRATORS_LOCK]);
+      const migrated = migrateUp(single);
+      await untilWaitingForLock(knex, { sessions: 1, timeout: 15_000 });
+      // Longer than each of the limits, shorter than what is waited for a lock.
+      await holder.raw('SELECT pg_sleep(0.7)');
+      await holder.rollback();
+      await migrated;
+      const applied = await single('ota_migrations').pluck<string[]>('name');
+      expect(applied).to.have.length.above(5);
+      await migrateDown(single);
+      expect(await snapshotSchema(knex)).to.deep.equal(before);
+    } finally {
+      await single.destroy();
+    }
+  });
+
+  it('do not let batches go out that were never released, taken off and put on again', async () => {
+    await createEarlierTables(knex, 'earlier-release.sql');
+    await migrateUp(knex);
+    const organization_id = await insertOrganization(knex);
+    const deployment = {
+      organization_id,
+      deployment_name: 'Canary',
+      target_version: 'v2.1.0',
+      rollout_strategy: 'canary',
+      status: 'in_progress',
+      total_devices: 2,
+    };
+    const [waiting, running] = await knex('ota_deployments')
+      .insert([
+        { ...deployment, released_devices: 1 },
+        { ...deployment, released_devices: 2 },
+      ])
+      .returning<{ id: string }[]>('id');
+    for (const { id } of [waiting, running] as { id: string }[]) {
+      await knex('ota_deployment_devices').insert(
+        [0, 1].map((position) => ({ deployment_id: id, device_id: randomUUID(), position })),
+      );
+    }
+    const statusOf = async (id = ''): Promise<unknown> =>
+      (await knex('ota_deployments').where({ id }).first<{ status: string }>('status')).status;
+
+    await migrateDown(knex);
+    expect(await statusOf(waiting?.id)).to.equal('paused');
+    expect(await statusOf(running?.id)).to.equal('in_progress');
+
+    await migrateUp(knex);
+    const adopted = await knex('ota_deployments').where({ id: waiting?.id }).first<object>();
+    expect(adopted).to.include({ status: 'paused', paused_reason: 'admin', total_devices: 2 });
+  });
+
+  for (const earlier of [null, ...VARIANTS]) {
+    it(`take a deployment's targets with it, in the tables ${earlier ?? 'made here'}`, async () => {
+      if (earlier) await createEarlierTables(knex, earlier);
+      await migrateUp(knex);
+      const organization_id = await insertOrganization(knex);
+      const deployments = await knex('ota_deployments')
+        .insert(
+          ['Gone', 'Kept'].map((deployment_name) => ({
+            organization_id,
+            deployment_name,
+            target_version: 'v2.1.0',
+            rollout_strategy: 'immediate',
+          })),
+        )
+        .returning<{ id: string }[]>('id');
+      const [device] = (await insertDevices(knex, 1, { organizationId: organization_id })) as [
+        SeededDevice,
+      ];
+      for (const { id } of deployments) {
+        await knex('ota_deployment_devices').insert({
+          deployment_id: id,
+          device_id: device.id,
+          position: 0,
+        });
+      }
+      await knex('ota_deployments').where({ id: deployments[0]?.id }).delete();
+      const left = await knex('ota_deployment_devices')
+        .where({ device_id: device.id })
+        .pluck<string[]>('deployment_id');
+      expect(left).to.deep.equal([deployments[1]?.id]);
+    });
+  }
+
+  describe('when processes meet', () => {
+    const children: ChildProcess[] = [];
+
+    afterEach(async () => {
+      for (const child of children.splice(0)) {
+        if (child.exitCode !== null || child.signalCode !== null) continue;
+        child.kill('SIGKILL');
+        await once(child, 'exit');
+      }
+    });
+
+    /** A process that migrates this database and ends. */
+    function startMigrating(): ChildProcess {
+      const migrator = new URL('../../../migrations/migrator.ts', import.meta.url).href;
+      const script = `
+        import knexFactory from 'knex';
+        const { migrateUp } = await import(${JSON.stringify(migrator)});
+        const knex = knexFactory({ client: 'pg', connection: process.env.MIGRATED_DATABASE });
+        await migrateUp(knex);
+        await knex.destroy();
+      `;
+      const child = spawn(
+        process.execPath,
+        ['--import=tsx', '--input-type=module', '--eval', script],
+        {
+          stdio: ['ignore', 'ignore', 'inherit'],
+          env: { ...process.env, MIGRATED_DATABASE: database.connectionString },
+        },
+      );
+      children.push(child);
+      return child;
+    }
+
+    it('take turns, and migrate once', async () => {
+      const holder = await knex.transaction();
+      // Both come to where the first thing is created, and are let go at the same time.
+      await holder.raw('CREATE TABLE ota_migrations (id integer)');
+      const processes = [startMigrating(), startMigrating()];
+      const exits = processes.map((child) => once(child, 'exit'));
+      await untilWaitingForLock(knex, { sessions: 2, timeout: 15_000 });
+      await holder.rollback();
+      expect(await Promise.all(exits)).to.deep.equal([
+        [0, null],
+        [0, null],
+      ]);
+      const applied = await knex('ota_migrations').select<{ name: string }[]>('name');
+      expect(new Set(applied.map(({ name }) => name)).size).to.equal(applied.length);
+      expect(applied).to.have.length.above(0);
+    });
+
+    it('do not stand in the way when they were killed in the middle', async () => {
+      await seedEarlierRelease('earlier-release.sql');
+      const rows = await snapshotRows(knex, EARLIER_COLUMNS);
+      const holder = await knex.transaction();
+      await holder.raw('LOCK TABLE ota_deployments IN ACCESS EXCLUSIVE MODE');
+      const child = startMigrating();
+      const exit = once(child, 'exit');
+      await untilWaitingForLock(knex, { sessions: 1, timeout: 15_000 });
+      child.kill('SIGKILL');
+      await exit;
+      await holder.rollback();
+
+      await migrateUp(knex);
+      expect(await snapshotRows(knex, EARLIER_COLUMNS)).to.deep.equal(rows);
+      expect(await knex('ota_migrations_lock').first()).to.have.property('is_locked', 0);
+    });
+
+    it('are not held up by the lock that an earlier one left set', async () => {
+      const before = await snapshotSchema(knex);
+      await migrateUp(knex);
+      const created = await snapshotSchema(knex);
+      await knex('ota_migrations').where('name', 'like', '%version_order').delete();
+      await knex.raw('DROP FUNCTION ota_version_matches, ota_compare_versions');
+      await knex('ota_migrations_lock').update({ is_locked: 1 });
+      await migrateUp(knex);
+      expect(await snapshotSchema(knex)).to.deep.equal(created);
+
+      await knex('ota_migrations_lock').update({ is_locked: 1 });
+      await migrateDown(knex);
+      expect(await snapshotSchema(knex)).to.deep.equal(before);
+    });
+  });
+});

@@ -1,0 +1,200 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+
+import { expect } from 'chai';
+import type { Knex } from 'knex';
+
+import { counterDrift } from '../../support/ledger.ts';
+import {
+  openFleet,
+  openServer,
+  openStage,
+  type Fleet,
+  type Stage,
+} from '../../support/ota-scenario.ts';
+import { untilWaitingForLock } from '../../support/lock-waits.ts';
+import { recordStatements, refusedStatements } from './statements.ts';
+
+const LAST_MIGRATION = '20261124000000_event_address';
+/** Set to a version, e.g. `1.0.0`: what this release asks is kept for the next ones. */
+const RECORD_AS = process.env['OTA_RECORD_RELEASE'];
+
+/** A rollout that asks the database everything the product can ask. */
+async function useEverything(fleet: Fleet): Promise<void> {
+  const canary = await fleet.roll({ rollout_strategy: 'canary', rollout_percentage: 20 });
+  const [good, bad] = await fleet.batch(canary, 1);
+  await fleet.poll(good!);
+  await fleet.reports(good!, canary, 'downloading', 'installing', 'verifying', 'completed');
+  await fleet.reports(bad!, canary, 'failed');
+  await fleet.act(canary, 'pause');
+  await fleet.act(canary, 'resume');
+  await fleet.post(`/deployments/${canary}/retry`).expect(200);
+  await fleet.post(`/deployments/${canary}/devices/${good!.id}/rollback`).expect(202);
+  await fleet.poll(good!);
+  await fleet.reports(good!, canary, 'rolled_back');
+  await fleet.act(canary, 'expand');
+  await fleet.untilReleased(canary, fleet.devices.length);
+  await fleet.host
+    .as(good!)
+    .post(`/api/v1/ota/deployments/${canary}/logs?device_id=${good!.id}`)
+    .send({ attempt: 1, chunk: 'log' })
+    .expect(202);
+  const newer = await fleet.roll({ target_version: 'v3.0.0' });
+  await fleet.all(fleet.devices.slice(0, 5), newer, 'completed');
+  await fleet.act(canary, 'cancel');
+  for (const url of [
+    '/deployments?status=in_progress&search=v2',
+    `/deployments/${canary}/devices?status=failed&batch=1&search=dev`,
+    `/deployments/${canary}/devices/${good!.id}/logs`,
+    `/deployments/${canary}/events`,
+    '/devices?search=dev&device_type=raspberry_pi&status=online',
+    '/metrics',
+    `/metrics?deployment_id=${canary}`,
+  ]) {
+    await fleet.get(url).expect(200);
+  }
+  expect(await counterDrift(fleet.knex, canary)).to.equal(0);
+  expect(await counterDrift(fleet.knex, newer)).to.equal(0);
+}
+
+/** What a newer release may have done to the schema by the rule: only added to it. */
+async function expandSchema(knex: Knex): Promise<void> {
+  const tables = await knex('pg_tables')
+    .where({ schemaname: 'public' })
+    .andWhere('tablename', 'like', 'ota\\_%')
+    .pluck<string[]>('tablename');
+  for (const table of tables.filter((name) => !name.startsWith('ota_migrations'))) {
+    await knex.raw(`ALTER TABLE ?? ADD COLUMN of_the_future jsonb DEFAULT '{}'`, [table]);
+  }
+  await knex('ota_migrations').insert({ name: '20990101000000_future', batch: 99 });
+}
+
+describe('two releases on one database', function () {
+  this.timeout(60_000);
+  let stage: Stage;
+  let fleet: Fleet;
+
+  beforeEach(async () => {
+    stage = await openStage({ config: { reconcile_seconds: 1, timeout_sweep_seconds: 1 } });
+    fleet = await openFleet(stage, 10);
+  });
+
+  afterEach(() => stage.close());
+
+  it('a server starts and works where a newer one has migrated, beside one that was there', async () => {
+    await expandSchema(stage.knex);
+    const second = await openServer(stage.knex);
+    try {
+      expect(await second.plugin.health()).to.have.property('healthy', true);
+      await useEverything(fleet.through(second.host));
+      await useEverything(await openFleet(stage, 10));
+    } finally {
+      await second.close();
+    }
+  });
+
+  it('a server that is at work goes on when a newer one adds to its tables', async () => {
+    const id = await fleet.roll();
+    for (const device of fleet.devices) {
+      await fleet.poll(device);
+      await fleet.reports(device, id, 'downloading', 'installing');
+    }
+    await fleet.all(fleet.devices.slice(0, 5), id, 'completed');
+    await expandSchema(stage.knex);
+    await fleet.all(fleet.devices.slice(5), id, 'completed');
+    expect(await counterDrift(stage.knex, id)).to.equal(0);
+  });
+
+  it('a server whose database lacks a migration says that it is not ready', async () => {
+    await stage.knex('ota_migrations').where({ name: LAST_MIGRATION }).delete();
+    const { checks } = await stage.plugin.health();
+    expect(checks['migrations']?.healthy).to.equal(false);
+    expect(checks['migrations']?.detail).to.include(LAST_MIGRATION);
+    await stage.knex('ota_migrations').insert({ name: LAST_MIGRATION, batch: 1 });
+    expect(await stage.plugin.health()).to.have.property('healthy', true);
+  });
+
+  it('what every kept release asks, the schema of this one answers', async () => {
+    const statements = await recordStatements(() => useEverything(fleet));
+    expect(statements.length).to.be.greaterThan(30);
+    expect(await refusedStatements(stage.knex, statements)).to.deep.equal([]);
+    if (RECORD_AS !== undefined) {
+      const file = path.join(import.meta.dirname, `${RECORD_AS}.json`);
+      await writeFile(file, `${JSON.stringify(statements, null, 2)}\n`);
+    }
+    const kept = (await readdir(import.meta.dirname)).filter((file) => file.endsWith('.json'));
+    for (const file of kept) {
+      const text = await readFile(path.join(import.meta.dirname, file), 'utf8');
+      const refused = await refusedStatements(stage.knex, JSON.parse(text) as string[]);
+      expect(refused, file).to.deep.equal([]);
+    }
+    // The look itself: a column that goes too early is found.
+    await stage.knex.schema.alterTable('ota_events', (table) => table.dropColumn('actor_name'));
+    const refused = await refusedStatements(stage.knex, statements);
+    expect(refused.join('\n')).to.include('actor_name');
+  });
+
+  describe('migrations from another process', () => {
+    function migrateElsewhere() {
+      const migrator = new URL('../../../migrations/migrator.ts', import.meta.url).href;
+      const script = `
+        import knexFactory from 'knex';
+        const { migrateUp } = await import(${JSON.stringify(migrator)});
+        const knex = knexFactory({ client: 'pg', connection: process.env.MIGRATED_DATABASE });
+        await migrateUp(knex);
+        await knex.destroy();
+      `;
+      const args = ['--import=tsx', '--input-type=module', '--eval', script];
+      const child = spawn(process.execPath, args, {
+        stdio: ['ignore', 'ignore', 'inherit'],
+        env: { ...process.env, MIGRATED_DATABASE: stage.database.connectionString },
+      });
+      return once(child, 'exit');
+    }
+
+    async function takeBackTheLast(): Promise<void> {
+      await stage.knex.raw('ALTER TABLE ota_events DROP COLUMN actor_address');
+      await stage.knex('ota_migrations').where({ name: LAST_MIGRATION }).delete();
+    }
+
+    it('stop nobody: devices poll and report, and events of the release before are written', async () => {
+      const id = await fleet.roll();
+      await takeBackTheLast();
+      const reader = await stage.knex.transaction();
+      await reader('ota_events').first();
+      const migrated = migrateElsewhere();
+      await untilWaitingForLock(stage.knex, { query: 'ALTER TABLE%', timeout: 20_000 });
+
+      // As the release before wrote them; queued behind the migration, they must get through.
+      let written = 0;
+      for (const device of fleet.devices) {
+        await fleet.poll(device);
+        await fleet.reports(device, id, 'downloading', 'installing');
+        await stage
+          .knex('ota_events')
+          .insert({
+            organization_id: fleet.organizationId,
+            deployment_id: id,
+            type: 'device_failed',
+            actor_type: 'device',
+            data: {},
+          })
+          .timeout(5_000);
+        written += 1;
+      }
+      expect(written).to.equal(10);
+      expect(await stage.knex('ota_migrations').where({ name: LAST_MIGRATION })).to.have.length(0);
+
+      await reader.rollback();
+      expect(await migrated).to.deep.equal([0, null]);
+      await fleet.all(fleet.devices, id, 'completed');
+      await fleet.until(id, ({ status }) => status === 'completed');
+      expect(await counterDrift(stage.knex, id)).to.equal(0);
+      expect(
+        (await fleet.events(id)).filter(({ type }) => type === 'device_failed'),
+      ).to.have.length(10);
+    });
+  });
+});
