@@ -21,20 +21,17 @@ const SHARE_OF_INTERVAL = 0.9;
  * which take turns, and not as jobs, which can fail for good, be lost, or be there and never run.
  */
 export class PeriodicWork {
-  readonly #tasks: PeriodicTask[];
-  readonly #turns: Turns;
-  readonly #logger: Logger;
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #running = new Map<string, Promise<void>>();
 
-  constructor(tasks: PeriodicTask[], turns: Turns, logger: Logger) {
-    this.#tasks = tasks;
-    this.#turns = turns;
-    this.#logger = logger;
-  }
+  constructor(
+    private readonly tasks: PeriodicTask[],
+    private readonly turns: Turns,
+    private readonly logger: Logger,
+  ) {}
 
   start(): void {
-    for (const task of this.#tasks) {
+    for (const task of this.tasks) {
       this.#tick(task);
       this.#timers.push(setInterval(() => this.#tick(task), task.everySeconds * 1_000));
     }
@@ -51,15 +48,15 @@ export class PeriodicWork {
     if (this.#running.has(task.name)) return;
     const run = this.#takeTurn(task)
       .catch((error: unknown) => {
-        this.#logger.warn({ err: error, work: task.name }, 'periodic work failed; it comes again');
+        this.logger.warn({ err: error, work: task.name }, 'periodic work failed; it comes again');
       })
       .finally(() => this.#running.delete(task.name));
     this.#running.set(task.name, run);
   }
 
   async #takeTurn({ name, everySeconds, run }: PeriodicTask): Promise<void> {
-    if (!(await this.#turns.take(name, everySeconds * SHARE_OF_INTERVAL))) return;
+    if (!(await this.turns.take(name, everySeconds * SHARE_OF_INTERVAL))) return;
     await run();
-    await this.#turns.done(name);
+    await this.turns.done(name);
   }
 }

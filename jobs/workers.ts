@@ -31,18 +31,14 @@ export interface WorkerSettings {
 export class RolloutWorkers {
   readonly #worker: Worker;
   readonly #redis: Redis | undefined;
-  readonly #queue: RolloutQueue;
-  readonly #logger: Logger;
 
   constructor(
     location: QueueLocation,
-    queue: RolloutQueue,
+    private readonly queue: RolloutQueue,
     processors: JobProcessors,
     settings: WorkerSettings,
-    logger: Logger,
+    private readonly logger: Logger,
   ) {
-    this.#queue = queue;
-    this.#logger = logger;
     const process = toProcessor(processors, logger);
     const options = {
       concurrency: settings.concurrency,
@@ -72,8 +68,8 @@ export class RolloutWorkers {
 
   async open(): Promise<void> {
     await this.#worker.waitUntilReady();
-    await this.#queue.forgetFormerJobs().catch((error: unknown) => {
-      this.#logger.warn({ err: error }, 'jobs of the release before could not be taken away');
+    await this.queue.forgetFormerJobs().catch((error: unknown) => {
+      this.logger.warn({ err: error }, 'jobs of the release before could not be taken away');
     });
   }
 

@@ -10,13 +10,10 @@ const SPREAD_SECONDS = 10;
  * fleet of a million costs one map that is dropped as a whole.
  */
 export class DeviceRateLimit {
-  readonly #requestsPerMinute: number;
   #counts = new Map<string, number>();
   #windowEnd = 0;
 
-  constructor(requestsPerMinute: number) {
-    this.#requestsPerMinute = requestsPerMinute;
-  }
+  constructor(private readonly requestsPerMinute: number) {}
 
   /** Counts one request. Throws `too_many_requests` saying when to come again. */
   take(deviceId: string, now: number = performance.now()): void {
@@ -26,14 +23,14 @@ export class DeviceRateLimit {
     }
     const count = (this.#counts.get(deviceId) ?? 0) + 1;
     this.#counts.set(deviceId, count);
-    if (count > this.#requestsPerMinute) throw this.#tooMany(now);
+    if (count > this.requestsPerMinute) throw this.#tooMany(now);
   }
 
   #tooMany(now: number): DomainError {
     const seconds = (this.#windowEnd - now) / 1_000 + Math.random() * SPREAD_SECONDS;
     return new DomainError(
       'too_many_requests',
-      `The device made more than ${this.#requestsPerMinute} requests within a minute. Nothing was ` +
+      `The device made more than ${this.requestsPerMinute} requests within a minute. Nothing was ` +
         'changed; send this one again after the time that Retry-After says.',
       {},
       { retryAfterSeconds: Math.max(1, Math.ceil(seconds)) },

@@ -21,11 +21,7 @@ interface EventRow {
 
 @injectable()
 export class KnexEventRepository implements EventRepository {
-  readonly #knex: Knex;
-
-  constructor(@inject(Database) knex: Knex) {
-    this.#knex = knex;
-  }
+  constructor(@inject(Database) private readonly knex: Knex) {}
 
   async append(tx: Transaction, events: NewEvent[]): Promise<void> {
     if (events.length === 0) return;
@@ -50,7 +46,7 @@ export class KnexEventRepository implements EventRepository {
     beforeId: string | null,
     limit: number,
   ): Promise<DeploymentEvent[]> {
-    const query = this.#knex<EventRow>('ota_events')
+    const query = this.knex<EventRow>('ota_events')
       .where('deployment_id', deploymentId)
       .orderBy('id', 'desc')
       .limit(limit);

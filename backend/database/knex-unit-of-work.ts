@@ -30,11 +30,7 @@ const BEGIN = `
 
 @injectable()
 export class KnexUnitOfWork implements UnitOfWork {
-  readonly #knex: Knex;
-
-  constructor(@inject(Database) knex: Knex) {
-    this.#knex = knex;
-  }
+  constructor(@inject(Database) private readonly knex: Knex) {}
 
   async run<T>(
     work: (tx: Transaction) => Promise<T>,
@@ -52,7 +48,7 @@ export class KnexUnitOfWork implements UnitOfWork {
   async #runOnce<T>(work: (tx: Transaction) => Promise<T>, limits: TransactionLimits): Promise<T> {
     let done: { result: T; id: string | null } | undefined;
     try {
-      return await this.#knex.transaction(async (trx) => {
+      return await this.knex.transaction(async (trx) => {
         setLimit(await connectionOf(trx), limits.statementMs ?? NO_LIMIT_MS);
         const { tx, id } = await begin(trx, limits);
         const result = await work(tx);
@@ -71,7 +67,7 @@ export class KnexUnitOfWork implements UnitOfWork {
   async #wasCommitted(id: string | null, cause: unknown): Promise<boolean> {
     for (let tries = 0; id !== null && tries < STATUS_TRIES; tries += 1) {
       try {
-        const { rows } = await this.#knex.raw<{ rows: [{ status: string | null }] }>(
+        const { rows } = await this.knex.raw<{ rows: [{ status: string | null }] }>(
           'SELECT pg_xact_status(CAST(? AS xid8)) AS status',
           [id],
         );

@@ -14,34 +14,28 @@ import { InstallLogService } from './install-log.service.ts';
 /** What devices call; the routes stand in `http/device.router.ts`. */
 @injectable()
 export class DeviceController {
-  readonly #devices: DeviceService;
-  readonly #logs: InstallLogService;
-
   constructor(
-    @inject(DeviceService) devices: DeviceService,
-    @inject(InstallLogService) logs: InstallLogService,
-  ) {
-    this.#devices = devices;
-    this.#logs = logs;
-  }
+    @inject(DeviceService) private readonly devices: DeviceService,
+    @inject(InstallLogService) private readonly logs: InstallLogService,
+  ) {}
 
   checkUpdate = async ({ device, query }: DeviceCall): Promise<DeviceAnswer> => {
     const { current_version: version } = validate(checkUpdateQuerySchema, query);
-    return { status: 200, body: await this.#devices.checkUpdate(device, version || null) };
+    return { status: 200, body: await this.devices.checkUpdate(device, version || null) };
   };
 
   report = async ({ device, query, id, body }: DeviceCall): Promise<DeviceAnswer> => {
     validate(deviceQuerySchema, query);
     const deploymentId = pathId(id, 'This deployment');
     const report = validate(statusReportSchema, body);
-    return { status: 200, body: await this.#devices.report(device, deploymentId, report) };
+    return { status: 200, body: await this.devices.report(device, deploymentId, report) };
   };
 
   uploadLog = async ({ device, query, id, body }: DeviceCall): Promise<DeviceAnswer> => {
     validate(deviceQuerySchema, query);
     const deploymentId = pathId(id, 'This deployment');
     const upload = validate(logUploadSchema, body);
-    await this.#logs.append(device, deploymentId, upload);
+    await this.logs.append(device, deploymentId, upload);
     return { status: 202, body: { status: 'accepted' } };
   };
 }

@@ -39,15 +39,11 @@ type AskedRow = { device_id: string; differs: boolean; firmware_version: string 
 
 @injectable()
 export class KnexDeviceRepository implements DeviceRepository {
-  readonly #knex: Knex;
-
-  constructor(@inject(Database) knex: Knex) {
-    this.#knex = knex;
-  }
+  constructor(@inject(Database) private readonly knex: Knex) {}
 
   async lookUp(asking: AskingDevice[]): Promise<Map<string, KnownDevice>> {
     const rows = await prepared<AskedRow>(
-      this.#knex,
+      this.knex,
       'ota_asking_devices',
       `SELECT asking.device_id, differs.id IS NOT NULL AS differs, differs.firmware_version,
               t.deployment_id, t.status, t.attempt, t.position, t.rollback_version,

@@ -39,34 +39,20 @@ const ASIDE = { maxBatchSize: 100, maxInFlight: 1 };
 /** What devices ask and tell. Calls that arrive together share one round trip to the database. */
 @injectable()
 export class DeviceService {
-  readonly #devices: DeviceRepository;
-  readonly #transitions: TargetTransitions;
-  readonly #config: PluginConfig;
-  readonly #telemetry: Telemetry;
-  readonly #work: UnitOfWork;
-  readonly #events: EventRepository;
-  readonly #logger: Logger;
   readonly #lookUp: (asking: AskingDevice) => Promise<KnownDevice>;
   readonly #noteIdle: (target: OfferedTarget) => Promise<void>;
   readonly #takeVersion: (news: VersionNews) => Promise<void>;
   readonly #report: (call: ReportCall) => Promise<StatusAnswer>;
 
   constructor(
-    @inject(DeviceRepository) devices: DeviceRepository,
-    @inject(TargetTransitions) transitions: TargetTransitions,
-    @inject(PluginConfig) config: PluginConfig,
-    @inject(Telemetry) telemetry: Telemetry,
-    @inject(UnitOfWork) work: UnitOfWork,
-    @inject(EventRepository) events: EventRepository,
-    @inject(Logger) logger: Logger,
+    @inject(DeviceRepository) private readonly devices: DeviceRepository,
+    @inject(TargetTransitions) private readonly transitions: TargetTransitions,
+    @inject(PluginConfig) private readonly config: PluginConfig,
+    @inject(Telemetry) private readonly telemetry: Telemetry,
+    @inject(UnitOfWork) private readonly work: UnitOfWork,
+    @inject(EventRepository) private readonly events: EventRepository,
+    @inject(Logger) private readonly logger: Logger,
   ) {
-    this.#work = work;
-    this.#events = events;
-    this.#logger = logger;
-    this.#devices = devices;
-    this.#transitions = transitions;
-    this.#config = config;
-    this.#telemetry = telemetry;
     this.#lookUp = coalesce<AskingDevice, KnownDevice>((asking) => this.#lookUpAll(asking), {
       maxBatchSize: MAX_POLLS_PER_STATEMENT,
       maxInFlight: POLL_STATEMENTS,
@@ -90,12 +76,12 @@ export class DeviceService {
       const news = { ...device, recorded: recorded.version, told: version };
       // The answer does not hang on it, and the next poll tells it again.
       await this.#takeVersion(news).catch((err: unknown) => {
-        this.#logger.warn({ err, deviceId: device.deviceId }, 'version of a device not recorded');
+        this.logger.warn({ err, deviceId: device.deviceId }, 'version of a device not recorded');
       });
     }
     const answer = await this.#answerTo(own);
-    this.#telemetry.polled(answer.kind);
-    const pollAfterSeconds = spreadPoll(this.#config.poll_interval_seconds, Math.random());
+    this.telemetry.polled(answer.kind);
+    const pollAfterSeconds = spreadPoll(this.config.poll_interval_seconds, Math.random());
     switch (answer.kind) {
       case 'nothing':
         return { update_available: false, poll_after_seconds: pollAfterSeconds };
@@ -123,12 +109,12 @@ export class DeviceService {
     deploymentId: string,
     report: StatusReport,
   ): Promise<StatusAnswer> {
-    return this.#telemetry.reporting(report.status, this.#report({ device, deploymentId, report }));
+    return this.telemetry.reporting(report.status, this.#report({ device, deploymentId, report }));
   }
 
   async #lookUpAll(asking: readonly AskingDevice[]): Promise<KnownDevice[]> {
     const once = new Map(asking.map((one) => [one.deviceId, one]));
-    const known = await this.#devices.lookUp([...once.values()]);
+    const known = await this.devices.lookUp([...once.values()]);
     return asking.map(({ deviceId }) => known.get(deviceId) ?? { open: [] });
   }
 
@@ -142,7 +128,7 @@ export class DeviceService {
       await this.#noteIdle(answer.target);
     } catch (err) {
       const { deviceId, deploymentId } = answer.target;
-      this.#logger.warn({ err, deviceId, deploymentId }, 'idle device not recorded');
+      this.logger.warn({ err, deviceId, deploymentId }, 'idle device not recorded');
       return { kind: 'nothing' };
     }
     if (answer.kind === 'held') return { kind: 'nothing' };
@@ -150,7 +136,7 @@ export class DeviceService {
   }
 
   async #noteAllIdle(targets: readonly OfferedTarget[]): Promise<void[]> {
-    return this.#transitions.apply<void>(
+    return this.transitions.apply<void>(
       targets.map((key) => ({
         key,
         decide: (target, deployment, now) => {
@@ -164,9 +150,9 @@ export class DeviceService {
 
   /** Tells each on the timeline of the newest deployment that the device has been through. */
   async #takeVersions(news: readonly VersionNews[]): Promise<void[]> {
-    await this.#work.run(async (tx) => {
-      const taken = await this.#devices.recordVersions(tx, distinct(news));
-      await this.#events.append(tx, taken.flatMap(versionEvent));
+    await this.work.run(async (tx) => {
+      const taken = await this.devices.recordVersions(tx, distinct(news));
+      await this.events.append(tx, taken.flatMap(versionEvent));
     }, LIMITS.reports);
     return news.map(() => undefined);
   }
@@ -174,7 +160,7 @@ export class DeviceService {
   /** A report that PostgreSQL refuses is found by halves, so that it fails alone. */
   async #applyReports(calls: readonly ReportCall[]): Promise<ReportOutcome[]> {
     try {
-      return await this.#transitions.apply(
+      return await this.transitions.apply(
         calls.map((call) => ({
           key: { deploymentId: call.deploymentId, deviceId: call.device.deviceId },
           mayComplete: call.report.status === 'completed',

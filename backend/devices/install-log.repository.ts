@@ -8,11 +8,7 @@ import { Database } from '../database/database.ts';
 
 @injectable()
 export class KnexInstallLogRepository implements InstallLogRepository {
-  readonly #knex: Knex;
-
-  constructor(@inject(Database) knex: Knex) {
-    this.#knex = knex;
-  }
+  constructor(@inject(Database) private readonly knex: Knex) {}
 
   async size(
     tx: Transaction,
@@ -37,12 +33,12 @@ export class KnexInstallLogRepository implements InstallLogRepository {
   }
 
   async read(deploymentId: string, deviceId: string): Promise<InstallLogs> {
-    const rows = await this.#knex('ota_install_logs')
+    const rows = await this.knex('ota_install_logs')
       .select<{ attempt: number; log: string; bytes: string; updated_at: Date }[]>(
         'attempt',
-        this.#knex.raw(`string_agg(chunk, '' ORDER BY start_offset) AS log`),
-        this.#knex.raw('sum(bytes) AS bytes'),
-        this.#knex.raw('max(at) AS updated_at'),
+        this.knex.raw(`string_agg(chunk, '' ORDER BY start_offset) AS log`),
+        this.knex.raw('sum(bytes) AS bytes'),
+        this.knex.raw('max(at) AS updated_at'),
       )
       .where({ deployment_id: deploymentId, device_id: deviceId })
       .groupBy('attempt')

@@ -46,28 +46,25 @@ const OF_DEPLOYMENT: CensusSql = {
 
 @injectable()
 export class KnexCensusRepository implements CensusRepository {
-  readonly #knex: Knex;
-  readonly #work: UnitOfWork;
-
-  constructor(@inject(Database) knex: Knex, @inject(UnitOfWork) work: UnitOfWork) {
-    this.#knex = knex;
-    this.#work = work;
-  }
+  constructor(
+    @inject(Database) private readonly knex: Knex,
+    @inject(UnitOfWork) private readonly work: UnitOfWork,
+  ) {}
 
   async countUpTo(scope: CensusScope, limit: number): Promise<Census | null> {
-    const census = await count(this.#knex, scope, limit + 1);
+    const census = await count(this.knex, scope, limit + 1);
     return census.groups.reduce((sum, { devices }) => sum + devices, 0) > limit ? null : census;
   }
 
   async countAll(scope: CensusScope, signal: AbortSignal): Promise<Census> {
-    return this.#work.run(async (tx) => {
+    return this.work.run(async (tx) => {
       const knex = asKnex(tx);
       // What devices and admins wait for needs the other processors.
       const { rows } = await knex.raw<{ rows: { pid: number }[] }>(
         `SELECT pg_backend_pid() AS pid, set_config('max_parallel_workers_per_gather', '0', true)`,
       );
       const cancel = () => {
-        this.#knex.raw('SELECT pg_cancel_backend(?)', [rows[0]?.pid ?? 0]).catch(() => undefined);
+        this.knex.raw('SELECT pg_cancel_backend(?)', [rows[0]?.pid ?? 0]).catch(() => undefined);
       };
       signal.throwIfAborted();
       signal.addEventListener('abort', cancel);
@@ -87,7 +84,7 @@ export class KnexCensusRepository implements CensusRepository {
   }
 
   async begin(scope: CensusScope): Promise<boolean> {
-    const { rows } = await this.#knex.raw<{ rows: unknown[] }>(
+    const { rows } = await this.knex.raw<{ rows: unknown[] }>(
       `INSERT INTO ota_censuses AS c (organization_id, deployment_id, started_at)
        VALUES (:organization_id, :deployment_id, now())
        ON CONFLICT (organization_id, coalesce(deployment_id, organization_id)) DO UPDATE
@@ -103,13 +100,13 @@ export class KnexCensusRepository implements CensusRepository {
 
   async keep(scope: CensusScope, census: Census): Promise<void> {
     await this.#rowOf(scope).update({
-      counted_at: this.#knex.fn.now(),
+      counted_at: this.knex.fn.now(),
       counts: JSON.stringify(census.groups),
     });
   }
 
   #rowOf(scope: CensusScope): Knex.QueryBuilder {
-    return this.#knex('ota_censuses')
+    return this.knex('ota_censuses')
       .where('organization_id', scope.organizationId)
       .whereRaw('coalesce(deployment_id, organization_id) = ?', [
         scope.deployment?.id ?? scope.organizationId,

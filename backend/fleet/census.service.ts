@@ -17,27 +17,22 @@ const LOOK_AGAIN_MS = 100;
  */
 @injectable()
 export class CensusService {
-  readonly #censuses: CensusRepository;
-  readonly #logger: Logger;
   readonly #counting = new Map<string, Promise<void>>();
   readonly #closing = new AbortController();
 
   constructor(
-    @inject(CensusRepository) censuses: CensusRepository,
-    @inject(Logger) logger: Logger,
-  ) {
-    this.#censuses = censuses;
-    this.#logger = logger;
-  }
+    @inject(CensusRepository) private readonly censuses: CensusRepository,
+    @inject(Logger) private readonly logger: Logger,
+  ) {}
 
   /** `null`: the fleet is large, and being counted for the first time. */
   async of(scope: CensusScope): Promise<Census | null> {
-    const kept = await this.#censuses.kept(scope);
+    const kept = await this.censuses.kept(scope);
     if (kept && devicesOf(kept.groups) > COUNTED_AT_ONCE) {
       this.#countInBackground(scope);
       return kept;
     }
-    const census = await this.#censuses.countUpTo(scope, COUNTED_AT_ONCE);
+    const census = await this.censuses.countUpTo(scope, COUNTED_AT_ONCE);
     if (census) return census;
     this.#countInBackground(scope);
     return this.#awaitFirst(scope);
@@ -53,7 +48,7 @@ export class CensusService {
   async #awaitFirst(scope: CensusScope): Promise<Census | null> {
     const until = performance.now() + FIRST_WAIT_MS;
     while (performance.now() < until && !this.#closing.signal.aborted) {
-      const kept = await this.#censuses.kept(scope);
+      const kept = await this.censuses.kept(scope);
       if (kept && devicesOf(kept.groups) > COUNTED_AT_ONCE) return kept;
       await delay(LOOK_AGAIN_MS);
     }
@@ -66,7 +61,7 @@ export class CensusService {
     const counting = this.#count(scope)
       .catch((err: unknown) => {
         if (this.#closing.signal.aborted) return;
-        this.#logger.warn(
+        this.logger.warn(
           { err, organizationId: scope.organizationId, deploymentId: scope.deployment?.id },
           'devices could not be counted: figures stay as they were',
         );
@@ -76,8 +71,8 @@ export class CensusService {
   }
 
   async #count(scope: CensusScope): Promise<void> {
-    if (!(await this.#censuses.begin(scope))) return;
+    if (!(await this.censuses.begin(scope))) return;
     const { signal } = this.#closing;
-    await this.#censuses.keep(scope, await this.#censuses.countAll(scope, signal));
+    await this.censuses.keep(scope, await this.censuses.countAll(scope, signal));
   }
 }

@@ -13,17 +13,13 @@ import { InstallLogService } from '../devices/install-log.service.ts';
 /** What admins read about devices: the fleet to pick from, and installation logs. */
 @injectable()
 export class FleetController {
-  readonly #fleet: FleetRepository;
-  readonly #census: CensusService;
   readonly #logs: InstallLogService;
 
   constructor(
-    @inject(FleetRepository) fleet: FleetRepository,
-    @inject(CensusService) census: CensusService,
+    @inject(FleetRepository) private readonly fleet: FleetRepository,
+    @inject(CensusService) private readonly census: CensusService,
     @inject(InstallLogService) logs: InstallLogService,
   ) {
-    this.#fleet = fleet;
-    this.#census = census;
     this.#logs = logs;
   }
 
@@ -31,14 +27,14 @@ export class FleetController {
     const query = validate(fleetQuerySchema, request.query);
     const { organizationId } = adminOf(request);
     const [page, census] = await Promise.all([
-      this.#fleet.page(organizationId, {
+      this.fleet.page(organizationId, {
         search: query.search,
         deviceType: query.device_type,
         status: query.status,
         afterId: query.cursor,
         limit: query.limit,
       }),
-      this.#census.of({ organizationId, deployment: null }),
+      this.census.of({ organizationId, deployment: null }),
     ]);
     response.json({
       ...page,

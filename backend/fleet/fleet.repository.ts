@@ -21,11 +21,7 @@ interface DeviceRow {
 
 @injectable()
 export class KnexFleetRepository implements FleetRepository {
-  readonly #knex: Knex;
-
-  constructor(@inject(Database) knex: Knex) {
-    this.#knex = knex;
-  }
+  constructor(@inject(Database) private readonly knex: Knex) {}
 
   async page(organizationId: string, query: FleetQuery): Promise<FoundDevices> {
     const devices = await this.#devices(organizationId, query);
@@ -45,7 +41,7 @@ export class KnexFleetRepository implements FleetRepository {
   }
 
   async #devices(organizationId: string, query: FleetQuery): Promise<DeviceRow[]> {
-    const devices = this.#knex<DeviceRow>('edge_devices')
+    const devices = this.knex<DeviceRow>('edge_devices')
       .select(
         'id',
         'device_name',
@@ -80,7 +76,7 @@ export class KnexFleetRepository implements FleetRepository {
           .orWhereILike('firmware_version', pattern);
       };
     }
-    const ids = await devicesBeginning(this.#knex, organizationId, search);
+    const ids = await devicesBeginning(this.knex, organizationId, search);
     return (devices) => {
       if (ids.length <= FEW_DEVICES) void devices.whereRaw('id = ANY(?::uuid[])', [ids]);
       else void devices.whereLike('device_name', prefixPattern(search));
@@ -88,11 +84,11 @@ export class KnexFleetRepository implements FleetRepository {
   }
 
   async #isSmall(organizationId: string): Promise<boolean> {
-    const some = this.#knex('edge_devices')
-      .select(this.#knex.raw('1'))
+    const some = this.knex('edge_devices')
+      .select(this.knex.raw('1'))
       .where({ organization_id: organizationId })
       .limit(SMALL_FLEET + 1);
-    const row = await this.#knex
+    const row = await this.knex
       .from(some.as('some'))
       .count<{ count: string }[]>('* as count')
       .first();

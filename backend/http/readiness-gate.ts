@@ -11,12 +11,9 @@ const RETRY_AFTER_SECONDS = 5;
  * told that a path does not exist, which a device would take for an answer (docs/contract.md, Errors).
  */
 export class ReadinessGate {
-  readonly #logger: Logger;
   #isOpen = false;
 
-  constructor(logger: Logger) {
-    this.#logger = logger;
-  }
+  constructor(private readonly logger: Logger) {}
 
   open(): void {
     this.#isOpen = true;
@@ -38,6 +35,6 @@ export class ReadinessGate {
       { retryAfterSeconds: RETRY_AFTER_SECONDS },
     );
     giveRequestId(request, response);
-    answerProblem(error, { request, response, logger: this.#logger, route: 'none' });
+    answerProblem(error, { request, response, logger: this.logger, route: 'none' });
   };
 }

@@ -6,12 +6,9 @@ import type { Logger } from 'pino';
  */
 export class Teardown {
   readonly #steps: { name: string; undo: () => unknown }[] = [];
-  readonly #logger: Logger;
   #running: Promise<void> | undefined;
 
-  constructor(logger: Logger) {
-    this.#logger = logger;
-  }
+  constructor(private readonly logger: Logger) {}
 
   add(name: string, undo: () => unknown): void {
     this.#steps.push({ name, undo });
@@ -30,7 +27,7 @@ export class Teardown {
       try {
         await step.undo();
       } catch (error) {
-        this.#logger.error({ err: error, step: step.name }, 'teardown step failed');
+        this.logger.error({ err: error, step: step.name }, 'teardown step failed');
       }
     }
   }

@@ -13,13 +13,10 @@ interface Entry {
  * Ids are `<epoch>-<sequence>`; an id of another process or of long ago is answered with `null`.
  */
 export class ChangeLog {
-  readonly #epoch: string;
   readonly #entries: Entry[] = [];
   #sequence = 0;
 
-  constructor(epoch: string) {
-    this.#epoch = epoch;
-  }
+  constructor(private readonly epoch: string) {}
 
   append(change: DeploymentChanged): void {
     this.#sequence += 1;
@@ -29,13 +26,13 @@ export class ChangeLog {
 
   /** The id of the newest change. */
   get lastId(): string {
-    return `${this.#epoch}-${this.#sequence}`;
+    return `${this.epoch}-${this.#sequence}`;
   }
 
   /** Changes after the one with this id; `null` when it is not known whether all are remembered. */
   since(id: string): DeploymentChanged[] | null {
     const [, epoch, digits] = ID.exec(id) ?? [];
-    if (epoch !== this.#epoch) return null;
+    if (epoch !== this.epoch) return null;
     const sequence = Number(digits);
     const oldest = this.#sequence - this.#entries.length;
     if (sequence < oldest || sequence > this.#sequence) return null;

@@ -39,10 +39,6 @@ export interface StreamClient {
  */
 @injectable()
 export class EventStreams {
-  readonly #feed: ChangeFeed;
-  readonly #deployments: DeploymentRepository;
-  readonly #targets: TargetViews;
-  readonly #logger: Logger;
   readonly #log = new ChangeLog(randomUUID().slice(0, 8));
   readonly #clients = new Set<StreamClient>();
   #subscription: Promise<() => void> | undefined;
@@ -53,20 +49,15 @@ export class EventStreams {
 
   /** Whether clients may believe that they are shown every change. */
   get isLive(): boolean {
-    return this.#feed.isHearing;
+    return this.feed.isHearing;
   }
 
   constructor(
-    @inject(ChangeFeed) feed: ChangeFeed,
-    @inject(DeploymentRepository) deployments: DeploymentRepository,
-    @inject(TargetViews) targets: TargetViews,
-    @inject(Logger) logger: Logger,
-  ) {
-    this.#feed = feed;
-    this.#deployments = deployments;
-    this.#targets = targets;
-    this.#logger = logger;
-  }
+    @inject(ChangeFeed) private readonly feed: ChangeFeed,
+    @inject(DeploymentRepository) private readonly deployments: DeploymentRepository,
+    @inject(TargetViews) private readonly targets: TargetViews,
+    @inject(Logger) private readonly logger: Logger,
+  ) {}
 
   /** How many streams are open. */
   get size(): number {
@@ -80,7 +71,7 @@ export class EventStreams {
    */
   async add(client: StreamClient, lastEventId: string | null): Promise<() => void> {
     // Listening comes before reading: a change in between would be shown to nobody.
-    await (this.#subscription ??= this.#feed.subscribe((message) => this.#receive(message)));
+    await (this.#subscription ??= this.feed.subscribe((message) => this.#receive(message)));
     this.#clients.add(client);
     try {
       await this.#inTurn(() => this.#bringUpToDate(client, lastEventId));
@@ -150,7 +141,7 @@ export class EventStreams {
             events.filter((event) => isFor(client, event)),
           );
       } catch (error) {
-        this.#logger.warn(
+        this.logger.warn(
           { err: error, deployment_id: change.deploymentId },
           'change could not be shown; streams are told to fetch anew',
         );
@@ -163,7 +154,7 @@ export class EventStreams {
   }
 
   async #describe(change: DeploymentChanged): Promise<StreamEvent[]> {
-    const state = await this.#deployments.findAnyState(change.deploymentId);
+    const state = await this.deployments.findAnyState(change.deploymentId);
     // A client may name any id; only its own organization's deployments are shown to it.
     if (state?.deployment.organizationId !== change.organizationId) return [];
     const { deployment, batches } = state;
@@ -180,7 +171,7 @@ export class EventStreams {
     const { named, others } = change.devices;
     const shown = named.length > MAX_DEVICES_AT_ONCE ? [] : named;
     if (shown.length > 0) {
-      for (const device of await this.#targets.ofDevices(deployment, shown)) {
+      for (const device of await this.targets.ofDevices(deployment, shown)) {
         events.push({ type: 'device', deployment_id: deployment.id, device });
       }
     }

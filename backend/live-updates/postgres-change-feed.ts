@@ -38,8 +38,6 @@ const RESEND_MS = 1_000;
  */
 @injectable()
 export class PostgresChangeFeed implements ChangeFeed {
-  readonly #knex: Knex;
-  readonly #logger: Logger;
   readonly #emitter = new EventEmitter().setMaxListeners(0);
   #gathered: DeploymentChanged[] = [];
   #gathering: NodeJS.Timeout | undefined;
@@ -50,10 +48,10 @@ export class PostgresChangeFeed implements ChangeFeed {
   #heardAt = -Infinity;
   #closed = false;
 
-  constructor(@inject(Database) knex: Knex, @inject(Logger) logger: Logger) {
-    this.#knex = knex;
-    this.#logger = logger;
-  }
+  constructor(
+    @inject(Database) private readonly knex: Knex,
+    @inject(Logger) private readonly logger: Logger,
+  ) {}
 
   publish(changes: DeploymentChanged[]): void {
     if (this.#closed) return;
@@ -101,9 +99,9 @@ export class PostgresChangeFeed implements ChangeFeed {
       devices: ids > MAX_IDS_IN_PAYLOAD ? MANY_DEVICES : change.devices,
     }));
     try {
-      await this.#knex.raw('SELECT pg_notify(?, ?)', [CHANNEL, JSON.stringify(payload)]);
+      await this.knex.raw('SELECT pg_notify(?, ?)', [CHANNEL, JSON.stringify(payload)]);
     } catch (error) {
-      this.#logger.warn({ err: error }, 'change notification could not be sent; trying again');
+      this.logger.warn({ err: error }, 'change notification could not be sent; trying again');
       if (this.#closed) return;
       this.#gathered.unshift(...changes);
       this.#gathering ??= setTimeout(() => this.#send(), RESEND_MS);
@@ -111,18 +109,18 @@ export class PostgresChangeFeed implements ChangeFeed {
   }
 
   async #listen(): Promise<Client | null> {
-    const dialect = this.#knex.client as { acquireRawConnection(): Promise<Client> };
+    const dialect = this.knex.client as { acquireRawConnection(): Promise<Client> };
     try {
       const client = await dialect.acquireRawConnection();
       client.on('notification', (notification) => this.#receive(notification));
-      client.on('error', (error) => this.#logger.warn({ err: error }, 'change feed disturbed'));
+      client.on('error', (error) => this.logger.warn({ err: error }, 'change feed disturbed'));
       client.on('end', () => this.#reconnect());
       await guarded(client, BRIEF_MS, () => client.query(`LISTEN ${CHANNEL}`));
       this.#heardAt = performance.now();
       this.#proveLater(client);
       return client;
     } catch (error) {
-      this.#logger.warn({ err: error }, 'change feed cannot listen; trying again');
+      this.logger.warn({ err: error }, 'change feed cannot listen; trying again');
       this.#reconnect();
       return null;
     }
@@ -152,15 +150,15 @@ export class PostgresChangeFeed implements ChangeFeed {
     const asked = performance.now();
     try {
       const proof = [CHANNEL, PROOF];
-      await prepared(this.#knex, 'ota_prove_feed', 'SELECT pg_notify($1, $2)', proof, BRIEF_MS);
+      await prepared(this.knex, 'ota_prove_feed', 'SELECT pg_notify($1, $2)', proof, BRIEF_MS);
     } catch (error) {
-      this.#logger.debug({ err: error }, 'change feed not proved: nothing could be sent');
+      this.logger.debug({ err: error }, 'change feed not proved: nothing could be sent');
       this.#proveLater(client);
       return;
     }
     this.#proving = setTimeout(() => {
       if (this.#heardAt >= asked) return this.#proveLater(client);
-      this.#logger.warn('change feed hears nothing any more; listening anew');
+      this.logger.warn('change feed hears nothing any more; listening anew');
       disconnect(client);
     }, PROOF_LIMIT_MS);
   }

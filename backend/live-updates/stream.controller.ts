@@ -19,16 +19,10 @@ const MAX_BUFFERED_BYTES = 1024 * 1024;
 /** Server-sent events (WHATWG HTML, section 9.2). */
 @injectable()
 export class StreamController {
-  readonly #streams: EventStreams;
-  readonly #queries: DeploymentQueries;
-
   constructor(
-    @inject(EventStreams) streams: EventStreams,
-    @inject(DeploymentQueries) queries: DeploymentQueries,
-  ) {
-    this.#streams = streams;
-    this.#queries = queries;
-  }
+    @inject(EventStreams) private readonly streams: EventStreams,
+    @inject(DeploymentQueries) private readonly queries: DeploymentQueries,
+  ) {}
 
   organization = async (request: Request, response: Response): Promise<void> => {
     const { detail } = validate(streamQuerySchema, request.query);
@@ -38,7 +32,7 @@ export class StreamController {
 
   deployment = async (request: Request, response: Response): Promise<void> => {
     const id = pathId(request.params['id'], 'This deployment');
-    await this.#queries.find(adminOf(request).organizationId, id);
+    await this.queries.find(adminOf(request).organizationId, id);
     await this.#open(request, response, { everything: false, detailed: new Set([id]) });
   };
 
@@ -61,7 +55,7 @@ export class StreamController {
     response.write(`retry: ${RECONNECT_MS}\n\n`);
     // Whoever hears none looks for himself: better than to be told that nothing happens.
     const heartbeat = setInterval(() => {
-      if (this.#streams.isLive) sendHeartbeat(response);
+      if (this.streams.isLive) sendHeartbeat(response);
     }, HEARTBEAT_MS);
     const lifetime = setTimeout(() => response.end(), LIFETIME_MS);
     let remove: () => void = () => undefined;
@@ -73,7 +67,7 @@ export class StreamController {
         resolve();
       });
     });
-    remove = await this.#streams.add(
+    remove = await this.streams.add(
       {
         organizationId: adminOf(request).organizationId,
         ...watched,

@@ -8,16 +8,12 @@ import { MetricsService } from './metrics.service.ts';
 
 @injectable()
 export class MetricsController {
-  readonly #metrics: MetricsService;
-
-  constructor(@inject(MetricsService) metrics: MetricsService) {
-    this.#metrics = metrics;
-  }
+  constructor(@inject(MetricsService) private readonly metrics: MetricsService) {}
 
   read = async (request: Request, response: Response): Promise<void> => {
     const { deployment_id: id } = validate(metricsQuerySchema, request.query);
     response.json(
-      await this.#metrics.read(
+      await this.metrics.read(
         adminOf(request).organizationId,
         id === undefined ? null : pathId(id, 'This deployment'),
       ),

@@ -16,11 +16,7 @@ type Scope = { organizationId: string; deploymentId: string | null };
 
 @injectable()
 export class KnexMetricsRepository implements MetricsRepository {
-  readonly #knex: Knex;
-
-  constructor(@inject(Database) knex: Knex) {
-    this.#knex = knex;
-  }
+  constructor(@inject(Database) private readonly knex: Knex) {}
 
   async figures(organizationId: string, deploymentId: string | null): Promise<MetricsFigures> {
     const scope = { organizationId, deploymentId };
@@ -33,7 +29,7 @@ export class KnexMetricsRepository implements MetricsRepository {
 
   async #counters(scope: Scope) {
     const sums = TARGET_STATUSES.map((status) => `sum(b.${status}) AS ${status}`).join(', ');
-    const { rows } = await this.#knex.raw<{ rows: Record<string, string | null>[] }>(
+    const { rows } = await this.knex.raw<{ rows: Record<string, string | null>[] }>(
       `WITH d AS (SELECT d.id, d.status FROM ota_deployments d WHERE ${deploymentScope(scope)})
        SELECT (SELECT count(*) FROM d) AS deployments,
               (SELECT count(*) FROM d WHERE status IN ('in_progress', 'paused')) AS active,
@@ -58,7 +54,7 @@ export class KnexMetricsRepository implements MetricsRepository {
   }
 
   async #endedOverTime(scope: Scope): Promise<OtaMetrics['ended_over_time']> {
-    const { rows } = await this.#knex.raw<{
+    const { rows } = await this.knex.raw<{
       rows: { at: Date; completed: string; failed: string; rolled_back: string }[];
     }>(
       `WITH ended AS (

@@ -10,27 +10,19 @@ import { MetricsRepository } from './metrics.ports.ts';
 /** The figures of docs/contract.md, Admin API. */
 @injectable()
 export class MetricsService {
-  readonly #metrics: MetricsRepository;
-  readonly #deployments: DeploymentRepository;
-  readonly #census: CensusService;
-
   constructor(
-    @inject(MetricsRepository) metrics: MetricsRepository,
-    @inject(DeploymentRepository) deployments: DeploymentRepository,
-    @inject(CensusService) census: CensusService,
-  ) {
-    this.#metrics = metrics;
-    this.#deployments = deployments;
-    this.#census = census;
-  }
+    @inject(MetricsRepository) private readonly metrics: MetricsRepository,
+    @inject(DeploymentRepository) private readonly deployments: DeploymentRepository,
+    @inject(CensusService) private readonly census: CensusService,
+  ) {}
 
   async read(organizationId: string, deploymentId: string | null): Promise<OtaMetrics> {
     const deployment =
-      deploymentId === null ? null : await this.#deployments.find(organizationId, deploymentId);
+      deploymentId === null ? null : await this.deployments.find(organizationId, deploymentId);
     if (deploymentId !== null && !deployment) throw notFound('This deployment');
     const [figures, census] = await Promise.all([
-      this.#metrics.figures(organizationId, deploymentId),
-      this.#census.of({ organizationId, deployment }),
+      this.metrics.figures(organizationId, deploymentId),
+      this.census.of({ organizationId, deployment }),
     ]);
     const { completed, failed } = figures.breakdown;
     const rolledBack = figures.breakdown.rolled_back - figures.rolledBackOnRequest;

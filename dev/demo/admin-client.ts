@@ -13,13 +13,10 @@ import type {
 const ADMIN_PATH = '/api/v1/admin/ota';
 
 export class AdminClient {
-  readonly #serverUrl: string;
-  readonly #token: string;
-
-  constructor(serverUrl: string, token: string) {
-    this.#serverUrl = serverUrl;
-    this.#token = token;
-  }
+  constructor(
+    private readonly serverUrl: string,
+    private readonly token: string,
+  ) {}
 
   create(request: CreateDeploymentRequest): Promise<CreatedDeployment> {
     return this.#call('POST', `${ADMIN_PATH}/deployments`, request);
@@ -80,11 +77,11 @@ export class AdminClient {
     body?: unknown,
     options: RequestInit = {},
   ): Promise<Response> {
-    const response = await fetch(`${this.#serverUrl}${path}`, {
+    const response = await fetch(`${this.serverUrl}${path}`, {
       ...options,
       method,
       headers: {
-        authorization: `Bearer ${this.#token}`,
+        authorization: `Bearer ${this.token}`,
         ...(body !== undefined && { 'content-type': 'application/json' }),
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),

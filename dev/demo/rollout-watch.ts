@@ -10,14 +10,15 @@ const ENDED = new Set<string>(ENDED_TARGET_STATUSES);
 export class RolloutWatch {
   readonly targets = new Map<string, TargetView>();
   readonly deploymentId: string;
-  readonly #admin: AdminClient;
   readonly #changed = new EventEmitter<{ change: [] }>().setMaxListeners(0);
   readonly #stop = new AbortController();
   #failure: Error | undefined;
   deployment: DeploymentSummary | undefined;
 
-  constructor(admin: AdminClient, deploymentId: string) {
-    this.#admin = admin;
+  constructor(
+    private readonly admin: AdminClient,
+    deploymentId: string,
+  ) {
     this.deploymentId = deploymentId;
   }
 
@@ -60,7 +61,7 @@ export class RolloutWatch {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       try {
-        for await (const event of this.#admin.watch(this.deploymentId, signal)) {
+        for await (const event of this.admin.watch(this.deploymentId, signal)) {
           if (event.type === 'device') this.targets.set(event.device.device_id, event.device);
           if (event.type === 'deployment') this.deployment = event;
           if (event.type === 'reset') await this.#refresh();
@@ -75,10 +76,10 @@ export class RolloutWatch {
   }
 
   async #refresh(): Promise<void> {
-    for (const target of await this.#admin.targets(this.deploymentId)) {
+    for (const target of await this.admin.targets(this.deploymentId)) {
       this.targets.set(target.device_id, target);
     }
-    this.deployment = await this.#admin.detail(this.deploymentId);
+    this.deployment = await this.admin.detail(this.deploymentId);
     this.#changed.emit('change');
   }
 }

@@ -24,14 +24,12 @@ export class SandboxDevice {
   readonly name: string;
   readonly sensorBoard: SandboxSettings['sensorBoard'];
   readonly logFile: string;
-  readonly #settings: SandboxSettings;
   readonly #root: string;
   readonly #config: string;
   #id = '';
   #process: ChildProcess | undefined;
 
-  constructor(settings: SandboxSettings) {
-    this.#settings = settings;
+  constructor(private readonly settings: SandboxSettings) {
     this.name = settings.name;
     this.sensorBoard = settings.sensorBoard;
     this.#root = path.join(settings.folder, 'root');
@@ -59,7 +57,7 @@ export class SandboxDevice {
     const log = createWriteStream(this.logFile);
     this.#process = spawn(
       process.execPath,
-      [this.#settings.agentPath, 'run', '--config', this.#config],
+      [this.settings.agentPath, 'run', '--config', this.#config],
       {
         stdio: ['ignore', 'pipe', 'pipe'],
       },
@@ -91,7 +89,7 @@ export class SandboxDevice {
   }
 
   async #register(token: string): Promise<void> {
-    const { agentPath, serverUrl, name } = this.#settings;
+    const { agentPath, serverUrl, name } = this.settings;
     const register = spawn(
       process.execPath,
       [
@@ -111,8 +109,8 @@ export class SandboxDevice {
 
   #agentConfig(): object {
     return {
-      server: { url: this.#settings.serverUrl },
-      state_dir: path.join(this.#settings.folder, 'state'),
+      server: { url: this.settings.serverUrl },
+      state_dir: path.join(this.settings.folder, 'state'),
       root: this.#root,
       // A lab's pace: the server asks for a poll every second, and the agent may follow.
       poll: { interval_seconds: 1, min_seconds: 0.5 },

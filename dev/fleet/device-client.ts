@@ -9,11 +9,12 @@ import type {
 export class DeviceClient {
   readonly id: string;
   readonly name: string;
-  readonly #url: string;
   readonly #token: string;
 
-  constructor(url: string, device: { id: string; name: string; token: string }) {
-    this.#url = url;
+  constructor(
+    private readonly url: string,
+    device: { id: string; name: string; token: string },
+  ) {
     this.id = device.id;
     this.name = device.name;
     this.#token = device.token;
@@ -44,7 +45,7 @@ export class DeviceClient {
   }
 
   async #request<T>(method: string, path: string, body?: object, query = ''): Promise<T> {
-    const response = await fetch(`${this.#url}/api/v1/ota${path}?device_id=${this.id}${query}`, {
+    const response = await fetch(`${this.url}/api/v1/ota${path}?device_id=${this.id}${query}`, {
       method,
       headers: { Authorization: `Bearer ${this.#token}`, 'Content-Type': 'application/json' },
       ...(body ? { body: JSON.stringify(body) } : {}),

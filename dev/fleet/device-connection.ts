@@ -25,7 +25,6 @@ const COME_AGAIN = new Set([401, 408, 425, 429]);
 const ANSWER_LIMIT_MS = 30_000;
 
 export class DeviceConnections {
-  readonly #urls: readonly string[];
   readonly #agent: Agent;
   #next = 0;
 
@@ -33,8 +32,10 @@ export class DeviceConnections {
    * @param urls server processes, used in turn
    * @param connections open at the same time for each of them
    */
-  constructor(urls: readonly string[], connections: number) {
-    this.#urls = urls;
+  constructor(
+    private readonly urls: readonly string[],
+    connections: number,
+  ) {
     this.#agent = new Agent({ connections });
   }
 
@@ -66,7 +67,7 @@ export class DeviceConnections {
     path: string,
     body?: object,
   ): Promise<Answer<T>> {
-    const url = this.#urls[(this.#next += 1) % this.#urls.length] ?? '';
+    const url = this.urls[(this.#next += 1) % this.urls.length] ?? '';
     try {
       const response = await request(url + path, {
         dispatcher: this.#agent,

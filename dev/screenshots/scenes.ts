@@ -35,15 +35,11 @@ export interface Scenes {
 }
 
 export class SceneBuilder {
-  readonly #url: string;
-  readonly #adminToken: string;
-  readonly #knex: Knex;
-
-  constructor(url: string, adminToken: string, knex: Knex) {
-    this.#url = url;
-    this.#adminToken = adminToken;
-    this.#knex = knex;
-  }
+  constructor(
+    private readonly url: string,
+    private readonly adminToken: string,
+    private readonly knex: Knex,
+  ) {}
 
   async build(): Promise<Scenes> {
     const pis = await this.#fleet('pi', 'raspberry_pi', 45, (n) =>
@@ -234,8 +230,8 @@ export class SceneBuilder {
     online: (n: number) => boolean = () => true,
   ): Promise<DeviceClient[]> {
     const devices = await registerDevices(
-      this.#url,
-      this.#adminToken,
+      this.url,
+      this.adminToken,
       Array.from({ length: count }, (_, index) => ({
         name: `${prefix}-${String(index + 1).padStart(3, '0')}`,
         type,
@@ -245,8 +241,8 @@ export class SceneBuilder {
     );
     const silent = devices.filter((_, index) => !online(index + 1)).map(({ id }) => id);
     // What the host does once it has not heard of them for long enough.
-    await this.#knex('edge_devices').whereIn('id', silent).update({ status: 'offline' });
-    return devices.map((device) => new DeviceClient(this.#url, device));
+    await this.knex('edge_devices').whereIn('id', silent).update({ status: 'offline' });
+    return devices.map((device) => new DeviceClient(this.url, device));
   }
 
   async #complete(deployment: CreatedDeployment, device: DeviceClient): Promise<void> {
@@ -299,10 +295,10 @@ export class SceneBuilder {
   }
 
   async #post<T>(path: string, body: object): Promise<T> {
-    const response = await fetch(`${this.#url}/api/v1/admin/ota${path}`, {
+    const response = await fetch(`${this.url}/api/v1/admin/ota${path}`, {
       method: 'POST',
       headers: {
-        Authorization: `Bearer ${this.#adminToken}`,
+        Authorization: `Bearer ${this.adminToken}`,
         'Content-Type': 'application/json',
       },
       body: JSON.stringify(body),

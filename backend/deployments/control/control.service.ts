@@ -25,36 +25,24 @@ const SKIPPED_AT_ONCE = 10_000;
 /** Steering a deployment: the actions of the state table. */
 @injectable()
 export class DeploymentService {
-  readonly #transactions: DeploymentTransactions;
-  readonly #deployments: DeploymentRepository;
-  readonly #targets: TargetRepository;
-  readonly #jobs: RolloutJobs;
-  readonly #steps: RolloutSteps;
-
   constructor(
-    @inject(DeploymentTransactions) transactions: DeploymentTransactions,
-    @inject(DeploymentRepository) deployments: DeploymentRepository,
-    @inject(TargetRepository) targets: TargetRepository,
-    @inject(RolloutJobs) jobs: RolloutJobs,
-    @inject(RolloutSteps) steps: RolloutSteps,
-  ) {
-    this.#transactions = transactions;
-    this.#deployments = deployments;
-    this.#targets = targets;
-    this.#jobs = jobs;
-    this.#steps = steps;
-  }
+    @inject(DeploymentTransactions) private readonly transactions: DeploymentTransactions,
+    @inject(DeploymentRepository) private readonly deployments: DeploymentRepository,
+    @inject(TargetRepository) private readonly targets: TargetRepository,
+    @inject(RolloutJobs) private readonly jobs: RolloutJobs,
+    @inject(RolloutSteps) private readonly steps: RolloutSteps,
+  ) {}
 
   async start(admin: AdminCaller, id: string): Promise<void> {
-    await this.#jobs.assertAvailable();
-    await this.#transactions.act('start', admin, id, (locked) =>
+    await this.jobs.assertAvailable();
+    await this.transactions.act('start', admin, id, (locked) =>
       this.#begin(locked, actorOf(admin)),
     );
   }
 
   /** A scheduled start; does nothing when an admin started or cancelled it before. */
   async startScheduled(id: string): Promise<void> {
-    await this.#transactions.hold(
+    await this.transactions.hold(
       id,
       null,
       async (locked) => {
@@ -68,9 +56,9 @@ export class DeploymentService {
   }
 
   async pause(admin: AdminCaller, id: string): Promise<void> {
-    await this.#transactions.act('pause', admin, id, async (locked) => {
+    await this.transactions.act('pause', admin, id, async (locked) => {
       const { tx, transaction, deployment } = locked;
-      await this.#deployments.update(tx, deployment.id, {
+      await this.deployments.update(tx, deployment.id, {
         status: stateAfter('pause', deployment.status),
         pausedReason: 'admin',
       });
@@ -80,13 +68,13 @@ export class DeploymentService {
 
   /** Goes on where it stopped, and accepts the failures so far. */
   async resume(admin: AdminCaller, id: string): Promise<void> {
-    await this.#jobs.assertAvailable();
-    await this.#transactions.act('resume', admin, id, async (locked) => {
+    await this.jobs.assertAvailable();
+    await this.transactions.act('resume', admin, id, async (locked) => {
       const { tx, transaction, deployment, batches } = locked;
       deployment.status = stateAfter('resume', deployment.status);
       deployment.pausedReason = null;
       deployment.acceptedFailures = countFailures(figuresOf(deployment, batches));
-      await this.#deployments.update(tx, deployment.id, {
+      await this.deployments.update(tx, deployment.id, {
         status: deployment.status,
         pausedReason: null,
         acceptedFailures: deployment.acceptedFailures,
@@ -95,15 +83,15 @@ export class DeploymentService {
       transaction.record(
         actionEvents.resumed(deployment, actorOf(admin), deployment.acceptedFailures),
       );
-      await this.#steps.advance(transaction, deployment);
+      await this.steps.advance(transaction, deployment);
     });
   }
 
   async cancel(admin: AdminCaller, id: string): Promise<void> {
-    await this.#transactions.act('cancel', admin, id, async (locked) => {
+    await this.transactions.act('cancel', admin, id, async (locked) => {
       const { tx, transaction, deployment, batches } = locked;
       transaction.changed(deployment, MANY_DEVICES);
-      await this.#deployments.update(tx, deployment.id, {
+      await this.deployments.update(tx, deployment.id, {
         status: stateAfter('cancel', deployment.status),
         pausedReason: null,
         retryFailedBefore: null,
@@ -111,7 +99,7 @@ export class DeploymentService {
       });
       const { pending } = sumBreakdowns(batches);
       transaction.record(actionEvents.cancelled(deployment, actorOf(admin), pending));
-      await this.#targets.skipPending(tx, deployment.id, 'cancelled', tx.now, SKIPPED_AT_ONCE);
+      await this.targets.skipPending(tx, deployment.id, 'cancelled', tx.now, SKIPPED_AT_ONCE);
       if (pending > SKIPPED_AT_ONCE) {
         transaction.enqueue({ kind: 'skip-pending', deploymentId: deployment.id });
       }
@@ -123,8 +111,8 @@ export class DeploymentService {
    * that adds no device.
    */
   async expand(admin: AdminCaller, id: string, percentage: number): Promise<void> {
-    await this.#jobs.assertAvailable();
-    await this.#transactions.act('expand', admin, id, async (locked) => {
+    await this.jobs.assertAvailable();
+    await this.transactions.act('expand', admin, id, async (locked) => {
       const { tx, transaction, deployment, batches } = locked;
       const rest = batches.find((batch) => batch.releaseRequestedAt === null);
       const upTo = shareOf(deployment.totalDevices, percentage);
@@ -133,24 +121,24 @@ export class DeploymentService {
         throw percentageTooLow(percentage, asked, deployment.totalDevices);
       }
       const size = upTo - rest.firstPosition;
-      if (size < rest.size) await this.#deployments.splitBatch(tx, deployment.id, rest, size);
-      await this.#deployments.requestRelease(tx, deployment.id, rest.number, tx.now);
+      if (size < rest.size) await this.deployments.splitBatch(tx, deployment.id, rest, size);
+      await this.deployments.requestRelease(tx, deployment.id, rest.number, tx.now);
       const added = Math.min(size, rest.size);
       transaction.record(actionEvents.expanded(deployment, actorOf(admin), percentage, added));
-      await this.#steps.advance(transaction, deployment);
+      await this.steps.advance(transaction, deployment);
     });
   }
 
   async #begin(locked: LockedDeployment, actor: Actor): Promise<void> {
     const { tx, transaction, deployment } = locked;
     deployment.status = stateAfter('start', deployment.status);
-    await this.#deployments.update(tx, deployment.id, {
+    await this.deployments.update(tx, deployment.id, {
       status: deployment.status,
       startedAt: tx.now,
     });
-    await this.#deployments.requestRelease(tx, deployment.id, 1, tx.now);
+    await this.deployments.requestRelease(tx, deployment.id, 1, tx.now);
     transaction.record(actionEvents.started(deployment, actor));
-    await this.#steps.advance(transaction, deployment);
+    await this.steps.advance(transaction, deployment);
   }
 }
 

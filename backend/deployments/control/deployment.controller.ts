@@ -30,27 +30,17 @@ type SimpleAction = 'start' | 'pause' | 'resume' | 'cancel';
 /** HTTP in, service call, HTTP out; the routes stand in `http/admin.router.ts`. */
 @injectable()
 export class DeploymentController {
-  readonly #creation: DeploymentCreation;
-  readonly #service: DeploymentService;
-  readonly #recovery: TargetRecovery;
-  readonly #queries: DeploymentQueries;
-  readonly #impacts: DeploymentImpacts;
   readonly #createSchema: ReturnType<typeof createDeploymentSchema>;
   readonly #previewSchema: ReturnType<typeof previewDeploymentSchema>;
 
   constructor(
-    @inject(DeploymentCreation) creation: DeploymentCreation,
-    @inject(DeploymentService) service: DeploymentService,
-    @inject(TargetRecovery) recovery: TargetRecovery,
-    @inject(DeploymentQueries) queries: DeploymentQueries,
-    @inject(DeploymentImpacts) impacts: DeploymentImpacts,
+    @inject(DeploymentCreation) private readonly creation: DeploymentCreation,
+    @inject(DeploymentService) private readonly service: DeploymentService,
+    @inject(TargetRecovery) private readonly recovery: TargetRecovery,
+    @inject(DeploymentQueries) private readonly queries: DeploymentQueries,
+    @inject(DeploymentImpacts) private readonly impacts: DeploymentImpacts,
     @inject(PluginConfig) config: PluginConfig,
   ) {
-    this.#creation = creation;
-    this.#service = service;
-    this.#recovery = recovery;
-    this.#queries = queries;
-    this.#impacts = impacts;
     this.#createSchema = createDeploymentSchema(config.allow_insecure_loopback_packages);
     this.#previewSchema = previewDeploymentSchema(config.allow_insecure_loopback_packages);
   }
@@ -58,29 +48,29 @@ export class DeploymentController {
   create = async (request: Request, response: Response): Promise<void> => {
     const draft = toDraft(validate(this.#createSchema, request.body));
     const repeatable = idempotencyKey(request);
-    const created = await this.#creation.create(adminOf(request), draft, repeatable);
+    const created = await this.creation.create(adminOf(request), draft, repeatable);
     response.locals['deploymentId'] = created.deployment_id;
     response.status(201).json(created);
   };
 
   preview = async (request: Request, response: Response): Promise<void> => {
     const draft = toDraft(validate(this.#previewSchema, request.body));
-    response.json(await this.#creation.preview(adminOf(request).organizationId, draft));
+    response.json(await this.creation.preview(adminOf(request).organizationId, draft));
   };
 
   impactOfDraft = async (request: Request, response: Response): Promise<void> => {
     const draft = toDraft(validate(this.#previewSchema, request.body));
-    response.json(await this.#impacts.ofDraft(adminOf(request).organizationId, draft));
+    response.json(await this.impacts.ofDraft(adminOf(request).organizationId, draft));
   };
 
   impact = async (request: Request, response: Response): Promise<void> => {
-    response.json(await this.#impacts.of(adminOf(request).organizationId, deploymentId(request)));
+    response.json(await this.impacts.of(adminOf(request).organizationId, deploymentId(request)));
   };
 
   list = async (request: Request, response: Response): Promise<void> => {
     const query = validate(listQuerySchema, request.query);
     response.json(
-      await this.#queries.list(adminOf(request).organizationId, {
+      await this.queries.list(adminOf(request).organizationId, {
         status: query.status,
         search: query.search,
         page: query.page,
@@ -97,7 +87,7 @@ export class DeploymentController {
     const id = deploymentId(request);
     const query = validate(targetQuerySchema, request.query);
     response.json(
-      await this.#queries.targets(adminOf(request).organizationId, id, {
+      await this.queries.targets(adminOf(request).organizationId, id, {
         status: query.status,
         batch: query.batch,
         search: query.search,
@@ -112,7 +102,7 @@ export class DeploymentController {
       validate(emptySchema, request.body);
       const admin = adminOf(request);
       const id = deploymentId(request);
-      await this.#service[action](admin, id);
+      await this.service[action](admin, id);
       await this.#answerDetail(response, admin, id);
     };
   };
@@ -121,7 +111,7 @@ export class DeploymentController {
     const { percentage } = validate(expandSchema, request.body);
     const admin = adminOf(request);
     const id = deploymentId(request);
-    await this.#service.expand(admin, id, percentage);
+    await this.service.expand(admin, id, percentage);
     await this.#answerDetail(response, admin, id);
   };
 
@@ -129,17 +119,17 @@ export class DeploymentController {
     const body = validate(retrySchema, request.body);
     const admin = adminOf(request);
     const id = deploymentId(request);
-    const retried = await this.#recovery.retry(admin, id, body.device_ids ?? null);
+    const retried = await this.recovery.retry(admin, id, body.device_ids ?? null);
     const answer: RetryResponse = {
       retried_devices: retried,
-      deployment: await this.#queries.detail(admin.organizationId, id),
+      deployment: await this.queries.detail(admin.organizationId, id),
     };
     response.json(answer);
   };
 
   rollback = async (request: Request, response: Response): Promise<void> => {
     const body = validate(rollbackSchema, request.body);
-    const version = await this.#recovery.requestRollback(
+    const version = await this.recovery.requestRollback(
       adminOf(request),
       deploymentId(request),
       pathId(request.params['device_id'], 'This device'),
@@ -154,18 +144,18 @@ export class DeploymentController {
 
   withdrawRollback = async (request: Request, response: Response): Promise<void> => {
     const deviceId = pathId(request.params['device_id'], 'This device');
-    await this.#recovery.withdrawRollback(adminOf(request), deploymentId(request), deviceId);
+    await this.recovery.withdrawRollback(adminOf(request), deploymentId(request), deviceId);
     response.status(204).end();
   };
 
   events = async (request: Request, response: Response): Promise<void> => {
     const id = deploymentId(request);
     const { cursor } = validate(eventQuerySchema, request.query);
-    response.json(await this.#queries.events(adminOf(request).organizationId, id, cursor ?? null));
+    response.json(await this.queries.events(adminOf(request).organizationId, id, cursor ?? null));
   };
 
   async #answerDetail(response: Response, admin: AdminCaller, id: string): Promise<void> {
-    response.json(await this.#queries.detail(admin.organizationId, id));
+    response.json(await this.queries.detail(admin.organizationId, id));
   }
 }
 

@@ -38,25 +38,13 @@ const RETRIED_AT_ONCE = 5_000;
 /** What an admin does about single devices: trying the failed ones again, and asking one to go back. */
 @injectable()
 export class TargetRecovery {
-  readonly #transactions: DeploymentTransactions;
-  readonly #deployments: DeploymentRepository;
-  readonly #targets: TargetRepository;
-  readonly #jobs: RolloutJobs;
-  readonly #steps: RolloutSteps;
-
   constructor(
-    @inject(DeploymentTransactions) transactions: DeploymentTransactions,
-    @inject(DeploymentRepository) deployments: DeploymentRepository,
-    @inject(TargetRepository) targets: TargetRepository,
-    @inject(RolloutJobs) jobs: RolloutJobs,
-    @inject(RolloutSteps) steps: RolloutSteps,
-  ) {
-    this.#transactions = transactions;
-    this.#deployments = deployments;
-    this.#targets = targets;
-    this.#jobs = jobs;
-    this.#steps = steps;
-  }
+    @inject(DeploymentTransactions) private readonly transactions: DeploymentTransactions,
+    @inject(DeploymentRepository) private readonly deployments: DeploymentRepository,
+    @inject(TargetRepository) private readonly targets: TargetRepository,
+    @inject(RolloutJobs) private readonly jobs: RolloutJobs,
+    @inject(RolloutSteps) private readonly steps: RolloutSteps,
+  ) {}
 
   /**
    * Takes failed targets and those that went back by themselves up again with a new attempt: all of
@@ -66,9 +54,9 @@ export class TargetRecovery {
    * alone are counted, too. Throws `not_found`, `invalid_state` when none can be retried.
    */
   async retry(admin: AdminCaller, id: string, deviceIds: string[] | null): Promise<number> {
-    await this.#jobs.assertAvailable();
+    await this.jobs.assertAvailable();
     // A completion of a newer deployment and this must see each other.
-    return this.#transactions.hold(
+    return this.transactions.hold(
       id,
       admin,
       async (locked) => {
@@ -101,7 +89,7 @@ export class TargetRecovery {
         if (deployment.retryFailedBefore === null) {
           await this.#finishRetry(locked, change);
         } else {
-          await this.#deployments.update(tx, id, change);
+          await this.deployments.update(tx, id, change);
           transaction.enqueue({ kind: 'retry-failed', deploymentId: id });
         }
         return retried + rest;
@@ -117,7 +105,7 @@ export class TargetRecovery {
   async resumeRetry(id: string): Promise<void> {
     for (let from: RetryPlace | null = RETRY_START; from;) {
       const place: RetryPlace = from;
-      from = await this.#transactions.hold(
+      from = await this.transactions.hold(
         id,
         null,
         async (locked) => {
@@ -125,7 +113,7 @@ export class TargetRecovery {
           const before = deployment.retryFailedBefore;
           if (before === null) return null;
           transaction.changed(deployment, MANY_DEVICES);
-          const { next } = await this.#targets.retryFailed(tx, id, before, place, RETRIED_AT_ONCE);
+          const { next } = await this.targets.retryFailed(tx, id, before, place, RETRIED_AT_ONCE);
           if (next) return next;
           deployment.retryFailedBefore = null;
           await this.#finishRetry(locked, { retryFailedBefore: null });
@@ -141,7 +129,7 @@ export class TargetRecovery {
     tx: Transaction,
     deployment: Deployment,
   ): Promise<{ retried: number; rest: number }> {
-    const { retried, next } = await this.#targets.retryFailed(
+    const { retried, next } = await this.targets.retryFailed(
       tx,
       deployment.id,
       tx.now,
@@ -159,15 +147,15 @@ export class TargetRecovery {
   ): Promise<void> {
     const failures = await this.#failuresOf(tx, deployment);
     deployment.acceptedFailures = Math.min(deployment.acceptedFailures, failures);
-    await this.#deployments.update(tx, deployment.id, {
+    await this.deployments.update(tx, deployment.id, {
       ...change,
       acceptedFailures: deployment.acceptedFailures,
     });
-    await this.#steps.advance(transaction, deployment);
+    await this.steps.advance(transaction, deployment);
   }
 
   async #failuresOf(tx: Transaction, deployment: Deployment): Promise<number> {
-    const batches = await this.#deployments.batchesOf(tx, deployment.id);
+    const batches = await this.deployments.batchesOf(tx, deployment.id);
     return countFailures(figuresOf(deployment, batches));
   }
 
@@ -182,18 +170,18 @@ export class TargetRecovery {
     deviceId: string,
     { previousVersion, force }: { previousVersion: string | null; force: boolean },
   ): Promise<string> {
-    return this.#transactions.hold(id, admin, async (locked) => {
+    return this.transactions.hold(id, admin, async (locked) => {
       const { tx, transaction, deployment } = locked;
       transaction.changed(deployment, { named: [deviceId], others: false });
       const key = { deploymentId: id, deviceId };
-      const [target] = await this.#targets.lock(tx, [key]);
+      const [target] = await this.targets.lock(tx, [key]);
       if (!target) throw notFound('This device in this deployment');
-      const gone = await this.#targets.whyGone(tx, key);
+      const gone = await this.targets.whyGone(tx, key);
       if (gone) throw cannotBeAsked(target, gone);
       const version = rollbackVersion(target, previousVersion);
-      const newer = force ? null : await this.#targets.findNewer(tx, key);
+      const newer = force ? null : await this.targets.findNewer(tx, key);
       if (newer) throw wouldUndo(newer, version);
-      await this.#targets.save(tx, [rollbackRequested(target, { version, by: admin.userId })]);
+      await this.targets.save(tx, [rollbackRequested(target, { version, by: admin.userId })]);
       transaction.record(
         actionEvents.rollbackRequested(deployment, actorOf(admin), deviceId, version),
       );
@@ -206,10 +194,10 @@ export class TargetRecovery {
    * rollbacks would get no other update meanwhile. Throws `not_found`, `invalid_state` when there is none.
    */
   async withdrawRollback(admin: AdminCaller, id: string, deviceId: string): Promise<void> {
-    await this.#transactions.hold(id, admin, async (locked) => {
+    await this.transactions.hold(id, admin, async (locked) => {
       const { tx, transaction, deployment } = locked;
       transaction.changed(deployment, { named: [deviceId], others: false });
-      const [target] = await this.#targets.lock(tx, [{ deploymentId: id, deviceId }]);
+      const [target] = await this.targets.lock(tx, [{ deploymentId: id, deviceId }]);
       if (!target) throw notFound('This device in this deployment');
       const { rollbackVersion: version } = target;
       if (version === null) {
@@ -219,7 +207,7 @@ export class TargetRecovery {
           { current_status: target.status, allowed_actions: [] },
         );
       }
-      await this.#targets.save(tx, [rollbackRequested(target, null)]);
+      await this.targets.save(tx, [rollbackRequested(target, null)]);
       transaction.record(
         actionEvents.rollbackCancelled(deployment, actorOf(admin), deviceId, version),
       );
@@ -231,15 +219,15 @@ export class TargetRecovery {
     deployment: Deployment,
     deviceIds: string[],
   ): Promise<number> {
-    const targets = await this.#targets.lock(
+    const targets = await this.targets.lock(
       tx,
       deviceIds.map((deviceId) => ({ deploymentId: deployment.id, deviceId })),
     );
-    const retryable = new Set(await this.#targets.findRetryable(tx, deployment.id, deviceIds));
+    const retryable = new Set(await this.targets.findRetryable(tx, deployment.id, deviceIds));
     const toRetry = targets.filter((target) => retryable.has(target.deviceId));
-    await this.#targets.keepAttempts(tx, toRetry);
-    await this.#targets.save(tx, toRetry.map(retried));
-    await this.#deployments.moveCounters(
+    await this.targets.keepAttempts(tx, toRetry);
+    await this.targets.save(tx, toRetry.map(retried));
+    await this.deployments.moveCounters(
       tx,
       toRetry.flatMap((target) => counterMoves(target, retried(target))),
     );

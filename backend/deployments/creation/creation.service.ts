@@ -35,37 +35,21 @@ const MANY_TARGETS = 1_000;
 /** Planning and creating deployments: who would get it, in which batches; then all of it or nothing. */
 @injectable()
 export class DeploymentCreation {
-  readonly #transactions: DeploymentTransactions;
-  readonly #deployments: DeploymentRepository;
-  readonly #selection: TargetSelection;
-  readonly #jobs: RolloutJobs;
-  readonly #config: PluginConfig;
-  readonly #keys: IdempotencyKeys;
-  readonly #logger: Logger;
-
   constructor(
-    @inject(DeploymentTransactions) transactions: DeploymentTransactions,
-    @inject(DeploymentRepository) deployments: DeploymentRepository,
-    @inject(TargetSelection) selection: TargetSelection,
-    @inject(RolloutJobs) jobs: RolloutJobs,
-    @inject(PluginConfig) config: PluginConfig,
-    @inject(IdempotencyKeys) keys: IdempotencyKeys,
-    @inject(Logger) logger: Logger,
-  ) {
-    this.#transactions = transactions;
-    this.#deployments = deployments;
-    this.#selection = selection;
-    this.#jobs = jobs;
-    this.#config = config;
-    this.#keys = keys;
-    this.#logger = logger;
-  }
+    @inject(DeploymentTransactions) private readonly transactions: DeploymentTransactions,
+    @inject(DeploymentRepository) private readonly deployments: DeploymentRepository,
+    @inject(TargetSelection) private readonly selection: TargetSelection,
+    @inject(RolloutJobs) private readonly jobs: RolloutJobs,
+    @inject(PluginConfig) private readonly config: PluginConfig,
+    @inject(IdempotencyKeys) private readonly keys: IdempotencyKeys,
+    @inject(Logger) private readonly logger: Logger,
+  ) {}
 
   /** What {@link create} would do now; creates nothing and accepts that nothing matches. */
   async preview(organizationId: string, draft: DeploymentDraft): Promise<DeploymentPreview> {
     const { deviceFilters: filters } = draft;
     // One look at the fleet: versions are told apart here, of which there are few.
-    const inScope = await this.#selection.countInScope(organizationId, filters);
+    const inScope = await this.selection.countInScope(organizationId, filters);
     const passing = inScope.filter(({ version }) => passesVersionFilter(version, filters));
     const notComparable = inScope.filter(({ version }) => isIncomparable(version, filters));
     const upToDate = passing.filter(({ version }) => isSameVersion(version, draft.targetVersion));
@@ -91,19 +75,19 @@ export class DeploymentCreation {
     draft: DeploymentDraft,
     repeatable: RepeatableRequest | null = null,
   ): Promise<CreatedDeployment> {
-    if (draft.scheduledAt) await this.#jobs.assertAvailable();
+    if (draft.scheduledAt) await this.jobs.assertAvailable();
     const { organizationId } = admin;
     const id = randomUUID();
     const trace = { deployment_id: id, request_id: admin.requestId };
-    const created = await this.#transactions.run(
+    const created = await this.transactions.run(
       async (transaction) => {
         const { tx } = transaction;
         if (repeatable) {
-          const before = await this.#keys.claim(tx, organizationId, repeatable);
+          const before = await this.keys.claim(tx, organizationId, repeatable);
           if (before) return answerOf(before, repeatable);
         }
         const answer = await this.#createIn(transaction, id, admin, draft);
-        if (repeatable) await this.#keys.keep(tx, organizationId, repeatable.key, answer);
+        if (repeatable) await this.keys.keep(tx, organizationId, repeatable.key, answer);
         return answer;
       },
       LIMITS.creation,
@@ -124,9 +108,9 @@ export class DeploymentCreation {
     const { organizationId } = admin;
     const { tx } = transaction;
     requireFuture(draft.scheduledAt, tx.now);
-    requireSignedPackage(draft, organizationId, this.#config.signature_keys, tx.now);
-    await this.#deployments.insert(tx, id, organizationId, draft, admin.userId);
-    const total = await this.#selection.insertMatching(
+    requireSignedPackage(draft, organizationId, this.config.signature_keys, tx.now);
+    await this.deployments.insert(tx, id, organizationId, draft, admin.userId);
+    const total = await this.selection.insertMatching(
       tx,
       id,
       organizationId,
@@ -137,15 +121,15 @@ export class DeploymentCreation {
       draft.strategy === 'canary',
     );
     if (total === 0) throw noMatchingDevices(draft);
-    await this.#deployments.insertPlan(tx, id, total, this.#plan(draft, total));
+    await this.deployments.insertPlan(tx, id, total, this.#plan(draft, total));
     const owner = { id, organizationId };
     transaction.record(actionEvents.created(owner, actorOf(admin), total, draft.targetVersion));
     transaction.changed(owner);
     if (draft.scheduledAt) {
       transaction.enqueue({ kind: 'start', deploymentId: id, at: draft.scheduledAt });
     }
-    await this.#deployments.stampCreated(tx, id);
-    const { deployment, batches } = (await this.#deployments.findState(
+    await this.deployments.stampCreated(tx, id);
+    const { deployment, batches } = (await this.deployments.findState(
       organizationId,
       id,
       tx,
@@ -175,8 +159,8 @@ export class DeploymentCreation {
 
   /** Nothing but speed hangs on it. */
   async #refreshStatistics(trace: object): Promise<void> {
-    await this.#selection.refreshStatistics().catch((error: unknown) => {
-      this.#logger.warn(
+    await this.selection.refreshStatistics().catch((error: unknown) => {
+      this.logger.warn(
         { err: error, ...trace },
         'statistics of the targets could not be refreshed',
       );

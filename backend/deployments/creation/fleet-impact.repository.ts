@@ -18,14 +18,10 @@ const NAMED_OVERLAPS = 10;
 
 @injectable()
 export class KnexFleetImpact implements FleetImpact {
-  readonly #knex: Knex;
-
-  constructor(@inject(Database) knex: Knex) {
-    this.#knex = knex;
-  }
+  constructor(@inject(Database) private readonly knex: Knex) {}
 
   async fleetSize(organizationId: string): Promise<number> {
-    const { rows } = await this.#knex.raw<{ rows: { devices: string }[] }>(
+    const { rows } = await this.knex.raw<{ rows: { devices: string }[] }>(
       `SELECT count(*) AS devices FROM edge_devices d
        WHERE d.organization_id = :organization_id AND ${isRegistered('d')}`,
       { organization_id: organizationId },
@@ -34,7 +30,7 @@ export class KnexFleetImpact implements FleetImpact {
   }
 
   async unfinishedDevices(deployment: Deployment): Promise<DeviceGroup[]> {
-    return countGroups(this.#knex, TARGETS_OF, keysOf(deployment));
+    return countGroups(this.knex, TARGETS_OF, keysOf(deployment));
   }
 
   async overlappingWithChoice(
@@ -56,7 +52,7 @@ export class KnexFleetImpact implements FleetImpact {
   }
 
   async #overlapping(devices: SqlPart): Promise<OverlappingDeployment[]> {
-    const { rows } = await this.#knex.raw<{
+    const { rows } = await this.knex.raw<{
       rows: (Omit<OverlappingDeployment, 'devices'> & { devices: string })[];
     }>(
       `SELECT other.id AS deployment_id, other.deployment_name, other.target_version, other.status,

@@ -9,27 +9,19 @@ import { chosenGroups } from '../../targeting/version-filter.ts';
 /** What is read before a deployment is created or started: what it would do to the fleet as it is now. */
 @injectable()
 export class DeploymentImpacts {
-  readonly #queries: DeploymentQueries;
-  readonly #selection: TargetSelection;
-  readonly #fleet: FleetImpact;
-
   constructor(
-    @inject(DeploymentQueries) queries: DeploymentQueries,
-    @inject(TargetSelection) selection: TargetSelection,
-    @inject(FleetImpact) fleet: FleetImpact,
-  ) {
-    this.#queries = queries;
-    this.#selection = selection;
-    this.#fleet = fleet;
-  }
+    @inject(DeploymentQueries) private readonly queries: DeploymentQueries,
+    @inject(TargetSelection) private readonly selection: TargetSelection,
+    @inject(FleetImpact) private readonly fleet: FleetImpact,
+  ) {}
 
   async ofDraft(organizationId: string, draft: DeploymentDraft): Promise<DeploymentImpact> {
     const { deviceFilters: filters, targetVersion, strategy } = draft;
     const leaveOut = draft.skipUpToDate ? targetVersion : null;
     const [inScope, fleetDevices, overlapping] = await Promise.all([
-      this.#selection.countInScope(organizationId, filters),
-      this.#fleet.fleetSize(organizationId),
-      this.#fleet.overlappingWithChoice(organizationId, { filters, leaveOut }),
+      this.selection.countInScope(organizationId, filters),
+      this.fleet.fleetSize(organizationId),
+      this.fleet.overlappingWithChoice(organizationId, { filters, leaveOut }),
     ]);
     return impactOf({
       strategy,
@@ -43,11 +35,11 @@ export class DeploymentImpacts {
 
   /** Of the devices that have not finished. Throws `not_found`. */
   async of(organizationId: string, id: string): Promise<DeploymentImpact> {
-    const deployment = await this.#queries.find(organizationId, id);
+    const deployment = await this.queries.find(organizationId, id);
     const [groups, fleetDevices, overlapping] = await Promise.all([
-      this.#fleet.unfinishedDevices(deployment),
-      this.#fleet.fleetSize(organizationId),
-      this.#fleet.overlappingWith(deployment),
+      this.fleet.unfinishedDevices(deployment),
+      this.fleet.fleetSize(organizationId),
+      this.fleet.overlappingWith(deployment),
     ]);
     return impactOf({
       strategy: deployment.strategy,

@@ -18,11 +18,7 @@ const SORTING_MEMORY = '128MB';
 
 @injectable()
 export class KnexTargetSelection implements TargetSelection {
-  readonly #knex: Knex;
-
-  constructor(@inject(Database) knex: Knex) {
-    this.#knex = knex;
-  }
+  constructor(@inject(Database) private readonly knex: Knex) {}
 
   async insertMatching(
     tx: Transaction,
@@ -51,12 +47,12 @@ export class KnexTargetSelection implements TargetSelection {
   }
 
   async refreshStatistics(): Promise<void> {
-    await this.#knex.raw('ANALYZE ota_deployment_devices');
+    await this.knex.raw('ANALYZE ota_deployment_devices');
   }
 
   async countInScope(organizationId: string, filters: DeviceFilters): Promise<DeviceGroup[]> {
     const scope = deviceScope(organizationId, filters);
-    return countGroups(this.#knex, `edge_devices d WHERE ${scope.sql}`, scope.bindings);
+    return countGroups(this.knex, `edge_devices d WHERE ${scope.sql}`, scope.bindings);
   }
 }
 

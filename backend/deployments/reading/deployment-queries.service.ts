@@ -18,22 +18,20 @@ const EVENTS_IN_PAGE = 50;
 /** Reading deployments, always within the caller's organization. */
 @injectable()
 export class DeploymentQueries {
-  readonly #deployments: DeploymentRepository;
   readonly #targets: TargetViews;
   readonly #events: EventRepository;
 
   constructor(
-    @inject(DeploymentRepository) deployments: DeploymentRepository,
+    @inject(DeploymentRepository) private readonly deployments: DeploymentRepository,
     @inject(TargetViews) targets: TargetViews,
     @inject(EventRepository) events: EventRepository,
   ) {
-    this.#deployments = deployments;
     this.#targets = targets;
     this.#events = events;
   }
 
   async list(organizationId: string, query: DeploymentListQuery): Promise<DeploymentList> {
-    const { deployments, totalCount } = await this.#deployments.list(organizationId, query);
+    const { deployments, totalCount } = await this.deployments.list(organizationId, query);
     return {
       deployments: deployments.map(({ deployment, batches }) => toSummary(deployment, batches)),
       pagination: {
@@ -47,13 +45,13 @@ export class DeploymentQueries {
 
   /** Throws `not_found`. */
   async find(organizationId: string, id: string): Promise<Deployment> {
-    const deployment = await this.#deployments.find(organizationId, id);
+    const deployment = await this.deployments.find(organizationId, id);
     if (!deployment) throw notFound('This deployment');
     return deployment;
   }
 
   async detail(organizationId: string, id: string): Promise<DeploymentDetail> {
-    const state = await this.#deployments.findState(organizationId, id);
+    const state = await this.deployments.findState(organizationId, id);
     if (!state) throw notFound('This deployment');
     const { deployment, batches } = state;
     const targets = await this.#targets.page(deployment, { limit: DEVICES_IN_DETAIL });

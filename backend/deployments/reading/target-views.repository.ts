@@ -23,11 +23,7 @@ interface TargetViewRow extends TargetRow {
 
 @injectable()
 export class KnexTargetViews implements TargetViews {
-  readonly #knex: Knex;
-
-  constructor(@inject(Database) knex: Knex) {
-    this.#knex = knex;
-  }
+  constructor(@inject(Database) private readonly knex: Knex) {}
 
   async page(deployment: Deployment, query: TargetQuery): Promise<TargetPosition[]> {
     const range: TargetRange = {
@@ -43,8 +39,8 @@ export class KnexTargetViews implements TargetViews {
       range.before = batch.first_position + batch.size;
     }
     const { rows: chosen } = query.search
-      ? await searchTargets(this.#knex, deployment, range, query.search)
-      : targetsInOrder(this.#knex, deployment.id, range);
+      ? await searchTargets(this.knex, deployment, range, query.search)
+      : targetsInOrder(this.knex, deployment.id, range);
     const rows = await this.#withDevices(chosen, deployment.organizationId);
     return rows.map((row) => ({ position: row.position, view: toView(row, deployment) }));
   }
@@ -53,13 +49,13 @@ export class KnexTargetViews implements TargetViews {
     deploymentId: string,
     number: number,
   ): Promise<{ first_position: number; size: number } | undefined> {
-    return this.#knex('ota_deployment_batches')
+    return this.knex('ota_deployment_batches')
       .where({ deployment_id: deploymentId, number })
       .first('first_position', 'size');
   }
 
   async ofDevices(deployment: Deployment, deviceIds: string[]): Promise<TargetView[]> {
-    const chosen = this.#knex('ota_deployment_devices as t')
+    const chosen = this.knex('ota_deployment_devices as t')
       .select('t.*')
       .where('t.deployment_id', deployment.id)
       .whereRaw('t.device_id = ANY(?::uuid[])', [deviceIds]);
@@ -72,11 +68,11 @@ export class KnexTargetViews implements TargetViews {
    * are chosen first: their devices and batches are looked up for the chosen ones only.
    */
   async #withDevices(chosen: Knex.QueryBuilder, organizationId: string): Promise<TargetViewRow[]> {
-    return (await this.#knex(chosen.as('t'))
+    return (await this.knex(chosen.as('t'))
       .select(
         't.*',
-        this.#knex.raw('coalesce(device.device_name, t.device_name) AS device_name'),
-        this.#knex.raw('coalesce(device.device_type, t.device_type) AS device_type'),
+        this.knex.raw('coalesce(device.device_name, t.device_name) AS device_name'),
+        this.knex.raw('coalesce(device.device_type, t.device_type) AS device_type'),
         'device.id as known_device',
         'device.firmware_version',
         'batch.number as batch',

@@ -29,84 +29,57 @@ const WALK_STEPS = 5;
  */
 @injectable()
 export class RolloutService {
-  readonly #work: UnitOfWork;
-  readonly #deployments: DeploymentRepository;
-  readonly #targets: TargetRepository;
-  readonly #transactions: DeploymentTransactions;
-  readonly #steps: RolloutSteps;
-  readonly #transitions: TargetTransitions;
-  readonly #service: DeploymentService;
-  readonly #recovery: TargetRecovery;
-  readonly #logger: Logger;
-  readonly #keys: IdempotencyKeys;
   /** Where the walk over open targets stands; a new process begins anew. */
   #walkedTo: TargetKey | null = null;
 
   constructor(
-    @inject(UnitOfWork) work: UnitOfWork,
-    @inject(DeploymentRepository) deployments: DeploymentRepository,
-    @inject(TargetRepository) targets: TargetRepository,
-    @inject(DeploymentTransactions) transactions: DeploymentTransactions,
-    @inject(RolloutSteps) steps: RolloutSteps,
-    @inject(TargetTransitions) transitions: TargetTransitions,
-    @inject(DeploymentService) service: DeploymentService,
-    @inject(TargetRecovery) recovery: TargetRecovery,
-    @inject(Logger) logger: Logger,
-    @inject(IdempotencyKeys) keys: IdempotencyKeys,
-  ) {
-    this.#work = work;
-    this.#deployments = deployments;
-    this.#targets = targets;
-    this.#transactions = transactions;
-    this.#steps = steps;
-    this.#transitions = transitions;
-    this.#service = service;
-    this.#recovery = recovery;
-    this.#logger = logger;
-    this.#keys = keys;
-  }
+    @inject(UnitOfWork) private readonly work: UnitOfWork,
+    @inject(DeploymentRepository) private readonly deployments: DeploymentRepository,
+    @inject(TargetRepository) private readonly targets: TargetRepository,
+    @inject(DeploymentTransactions) private readonly transactions: DeploymentTransactions,
+    @inject(RolloutSteps) private readonly steps: RolloutSteps,
+    @inject(TargetTransitions) private readonly transitions: TargetTransitions,
+    @inject(DeploymentService) private readonly service: DeploymentService,
+    @inject(TargetRecovery) private readonly recovery: TargetRecovery,
+    @inject(Logger) private readonly logger: Logger,
+    @inject(IdempotencyKeys) private readonly keys: IdempotencyKeys,
+  ) {}
 
   /** Releases the batch that is due, if one is; never one ahead of its gate. */
   async releaseBatch(deploymentId: string): Promise<void> {
-    await this.#transactions.settle(deploymentId, async ({ tx, transaction, deployment }) => {
-      const batches = await this.#deployments.batchesOf(tx, deploymentId);
+    await this.transactions.settle(deploymentId, async ({ tx, transaction, deployment }) => {
+      const batches = await this.deployments.batchesOf(tx, deploymentId);
       const step = nextStep(figuresOf(deployment, batches));
       const due = step.kind === 'release' && batches.find(({ number }) => number === step.batch);
       if (due) {
-        await this.#deployments.release(tx, deploymentId, due);
+        await this.deployments.release(tx, deploymentId, due);
         transaction.record(rolloutEvents.batchReleased(deployment, due));
         transaction.changed(deployment, MANY_DEVICES);
         transaction.batchReleased(due.size);
       }
       // Targets of the batch may have ended before it was released; then the next one is due.
-      await this.#steps.advance(transaction, deployment);
+      await this.steps.advance(transaction, deployment);
     });
   }
 
   /** Looks at the gate: pauses, finishes, or makes the next batch due. */
   async passGate(deploymentId: string): Promise<void> {
-    await this.#transactions.settle(deploymentId, async ({ transaction, deployment }) => {
-      await this.#steps.advance(transaction, deployment);
+    await this.transactions.settle(deploymentId, async ({ transaction, deployment }) => {
+      await this.steps.advance(transaction, deployment);
     });
   }
 
   startScheduled(deploymentId: string): Promise<void> {
-    return this.#service.startScheduled(deploymentId);
+    return this.service.startScheduled(deploymentId);
   }
 
   /** Skips what a cancel left, in chunks that leave room for reports in between. */
   async skipPending(deploymentId: string): Promise<void> {
     for (let skipped = SKIP_CHUNK; skipped === SKIP_CHUNK;) {
       skipped = 0;
-      await this.#transactions.settle(deploymentId, async ({ tx, transaction, deployment }) => {
+      await this.transactions.settle(deploymentId, async ({ tx, transaction, deployment }) => {
         if (deployment.status !== 'cancelled') return;
-        skipped = await this.#targets.skipPending(
-          tx,
-          deploymentId,
-          'cancelled',
-          tx.now,
-          SKIP_CHUNK,
-        );
+        skipped = await this.targets.skipPending(tx, deploymentId, 'cancelled', tx.now, SKIP_CHUNK);
         transaction.changed(deployment, MANY_DEVICES);
       });
     }
@@ -114,7 +87,7 @@ export class RolloutService {
 
   /** Resumes a retry of many devices. */
   retryFailed(deploymentId: string): Promise<void> {
-    return this.#recovery.resumeRetry(deploymentId);
+    return this.recovery.resumeRetry(deploymentId);
   }
 
   /**
@@ -124,19 +97,19 @@ export class RolloutService {
   async sweepTimeouts(): Promise<void> {
     await this.#forgetKeys();
     await this.#sweepGone();
-    await this.#sweep(() => this.#targets.findOverdue(CHUNK), decideBy(timedOut));
-    await this.#sweep(() => this.#targets.findNotPickedUp(CHUNK), decideBy(notPickedUp));
+    await this.#sweep(() => this.targets.findOverdue(CHUNK), decideBy(timedOut));
+    await this.#sweep(() => this.targets.findNotPickedUp(CHUNK), decideBy(notPickedUp));
   }
 
   /** Forgets the keys of creations that nobody may repeat any more. */
   async #forgetKeys(): Promise<void> {
-    await this.#work.run((tx) => this.#keys.forgetOld(tx, CHUNK), LIMITS.jobs);
+    await this.work.run((tx) => this.keys.forgetOld(tx, CHUNK), LIMITS.jobs);
   }
 
   /** A part of all open targets at each sweep: in the largest fleets a round takes some minutes. */
   async #sweepGone(): Promise<void> {
     for (let steps = 0; steps < WALK_STEPS; steps += 1) {
-      const { found, next } = await this.#targets.findGone(this.#walkedTo, WALK);
+      const { found, next } = await this.targets.findGone(this.#walkedTo, WALK);
       for (let from = 0; from < found.length; from += CHUNK) {
         const requests = found.slice(from, from + CHUNK).map(({ key, gone }) => ({
           key,
@@ -154,14 +127,14 @@ export class RolloutService {
    * stands alone: one that is locked, or fails, holds no other up and comes again.
    */
   async reconcile(): Promise<void> {
-    for (const { id, status, isRetrying } of await this.#deployments.findUnsettled()) {
+    for (const { id, status, isRetrying } of await this.deployments.findUnsettled()) {
       try {
         if (isRetrying) await this.retryFailed(id);
         if (status === 'pending') await this.startScheduled(id);
         else if (status === 'cancelled') await this.skipPending(id);
         else await this.releaseBatch(id);
       } catch (error) {
-        this.#logger.warn({ err: error, deployment_id: id }, 'deployment could not be looked at');
+        this.logger.warn({ err: error, deployment_id: id }, 'deployment could not be looked at');
       }
     }
   }
@@ -186,10 +159,10 @@ export class RolloutService {
     for (const deploymentId of new Set(all.map(({ key }) => key.deploymentId))) {
       const requests = all.filter(({ key }) => key.deploymentId === deploymentId);
       try {
-        await this.#transitions.apply(requests, LIMITS.jobs);
+        await this.transitions.apply(requests, LIMITS.jobs);
       } catch (error) {
         allEnded = false;
-        this.#logger.warn(
+        this.logger.warn(
           { err: error, deployment_id: deploymentId },
           'targets could not be ended; they come again',
         );

@@ -36,11 +36,7 @@ import { Database } from '../../database/database.ts';
 
 @injectable()
 export class KnexDeploymentRepository implements DeploymentRepository {
-  readonly #knex: Knex;
-
-  constructor(@inject(Database) knex: Knex) {
-    this.#knex = knex;
-  }
+  constructor(@inject(Database) private readonly knex: Knex) {}
 
   async insert(
     tx: Transaction,
@@ -118,7 +114,7 @@ export class KnexDeploymentRepository implements DeploymentRepository {
   }
 
   async find(organizationId: string, id: string): Promise<Deployment | null> {
-    const row = await this.#knex<DeploymentRow>('ota_deployments')
+    const row = await this.knex<DeploymentRow>('ota_deployments')
       .where({ id, organization_id: organizationId })
       .first();
     return row ? toDeployment(row) : null;
@@ -129,7 +125,7 @@ export class KnexDeploymentRepository implements DeploymentRepository {
     id: string,
     tx?: Transaction,
   ): Promise<DeploymentState | null> {
-    const knex = tx ? asKnex(tx) : this.#knex;
+    const knex = tx ? asKnex(tx) : this.knex;
     const row = await this.#states(knex).where({ id, organization_id: organizationId }).first();
     return row ? toState(row) : null;
   }
@@ -140,7 +136,7 @@ export class KnexDeploymentRepository implements DeploymentRepository {
   }
 
   /** One statement for both: between two of them a report can end the deployment. */
-  #states(knex = this.#knex): Knex.QueryBuilder<DeploymentRow, StateRow[]> {
+  #states(knex = this.knex): Knex.QueryBuilder<DeploymentRow, StateRow[]> {
     return knex<DeploymentRow>('ota_deployments as d').select<StateRow[]>(
       'd.*',
       knex.raw(`(SELECT coalesce(jsonb_agg(b ORDER BY b.number), '[]')
@@ -318,11 +314,11 @@ export class KnexDeploymentRepository implements DeploymentRepository {
   }
 
   async findUnsettled(): Promise<UnsettledDeployment[]> {
-    return this.#knex('ota_deployments as d')
+    return this.knex('ota_deployments as d')
       .select<UnsettledDeployment[]>(
         'd.id',
         'd.status',
-        this.#knex.raw('d.retry_failed_before IS NOT NULL AS "isRetrying"'),
+        this.knex.raw('d.retry_failed_before IS NOT NULL AS "isRetrying"'),
       )
       .where((any) => {
         void any
@@ -334,8 +330,8 @@ export class KnexDeploymentRepository implements DeploymentRepository {
             void cancelled
               .where('d.status', 'cancelled')
               .whereExists(
-                this.#knex('ota_deployment_batches as b')
-                  .select(this.#knex.raw('1'))
+                this.knex('ota_deployment_batches as b')
+                  .select(this.knex.raw('1'))
                   .whereRaw('b.deployment_id = d.id AND b.pending > 0'),
               );
           });

@@ -61,14 +61,10 @@ const WAITING_TARGETS = `ota_deployments d
 
 @injectable()
 export class KnexTargetRepository implements TargetRepository {
-  readonly #knex: Knex;
-
-  constructor(@inject(Database) knex: Knex) {
-    this.#knex = knex;
-  }
+  constructor(@inject(Database) private readonly knex: Knex) {}
 
   async find(deploymentId: string, deviceId: string): Promise<Target | null> {
-    const row = await this.#knex<TargetRow>('ota_deployment_devices')
+    const row = await this.knex<TargetRow>('ota_deployment_devices')
       .where({ deployment_id: deploymentId, device_id: deviceId })
       .first();
     return row ? toTarget(row) : null;
@@ -258,7 +254,7 @@ export class KnexTargetRepository implements TargetRepository {
   }
 
   async findOverdue(limit: number): Promise<FoundTarget[]> {
-    const { rows } = await this.#knex.raw<{ rows: FoundRow[] }>(
+    const { rows } = await this.knex.raw<{ rows: FoundRow[] }>(
       `SELECT t.deployment_id, t.device_id, ${goneReason('device', 'd')} AS gone
        FROM ota_deployment_devices t JOIN ota_deployments d ON d.id = t.deployment_id
        LEFT JOIN edge_devices device ON device.id = t.device_id
@@ -272,7 +268,7 @@ export class KnexTargetRepository implements TargetRepository {
   }
 
   async findNotPickedUp(limit: number): Promise<FoundTarget[]> {
-    const { rows } = await this.#knex.raw<{ rows: FoundRow[] }>(
+    const { rows } = await this.knex.raw<{ rows: FoundRow[] }>(
       `SELECT t.deployment_id, t.device_id, ${goneReason('device', 'd')} AS gone
        FROM ${WAITING_TARGETS}
        LEFT JOIN edge_devices device ON device.id = t.device_id
@@ -292,7 +288,7 @@ export class KnexTargetRepository implements TargetRepository {
   }
 
   async findGone(from: TargetKey | null, limit: number): Promise<WalkedTargets> {
-    const { rows } = await this.#knex.raw<{ rows: (FoundRow & { walked: string })[] }>(
+    const { rows } = await this.knex.raw<{ rows: (FoundRow & { walked: string })[] }>(
       `WITH walked AS MATERIALIZED (
          SELECT t.device_id, t.deployment_id FROM ota_deployment_devices t
          WHERE ${IS_OPEN} ${from ? 'AND (t.device_id, t.deployment_id) > (:device_id, :deployment_id)' : ''}

@@ -47,25 +47,13 @@ interface Changed {
  */
 @injectable()
 export class TargetTransitions {
-  readonly #transactions: DeploymentTransactions;
-  readonly #deployments: DeploymentRepository;
-  readonly #targets: TargetRepository;
-  readonly #versions: DeviceVersions;
-  readonly #steps: RolloutSteps;
-
   constructor(
-    @inject(DeploymentTransactions) transactions: DeploymentTransactions,
-    @inject(DeploymentRepository) deployments: DeploymentRepository,
-    @inject(TargetRepository) targets: TargetRepository,
-    @inject(DeviceVersions) versions: DeviceVersions,
-    @inject(RolloutSteps) steps: RolloutSteps,
-  ) {
-    this.#transactions = transactions;
-    this.#deployments = deployments;
-    this.#targets = targets;
-    this.#versions = versions;
-    this.#steps = steps;
-  }
+    @inject(DeploymentTransactions) private readonly transactions: DeploymentTransactions,
+    @inject(DeploymentRepository) private readonly deployments: DeploymentRepository,
+    @inject(TargetRepository) private readonly targets: TargetRepository,
+    @inject(DeviceVersions) private readonly versions: DeviceVersions,
+    @inject(RolloutSteps) private readonly steps: RolloutSteps,
+  ) {}
 
   /** Answers in the order of the requests, after the commit. `limits`: default none. */
   async apply<Result>(
@@ -83,7 +71,7 @@ export class TargetTransitions {
     limits: TransactionLimits | undefined,
   ): Promise<Result[]> {
     try {
-      return await this.#transactions.run(
+      return await this.transactions.run(
         (transaction) => this.#applyIn(transaction, requests, expected),
         limits,
       );
@@ -105,17 +93,17 @@ export class TargetTransitions {
     const completing = requests.filter(({ mayComplete }) => mayComplete).map(({ key }) => key);
     const candidates = distinct([
       ...expected,
-      ...(await this.#targets.findSuperseded(tx, completing)),
+      ...(await this.targets.findSuperseded(tx, completing)),
     ]);
     const deployments = await this.#lockDeployments(tx, [...keys, ...candidates]);
     const targets = new Map(
-      (await this.#targets.lock(tx, [...keys, ...candidates])).map((target) => [
+      (await this.targets.lock(tx, [...keys, ...candidates])).map((target) => [
         keyOf(target),
         target,
       ]),
     );
     const known = new Set(candidates.map(keyOf));
-    const appeared = await this.#targets.findSuperseded(tx, completing);
+    const appeared = await this.targets.findSuperseded(tx, completing);
     if (appeared.some((key) => !known.has(keyOf(key)))) {
       throw new MoreToLock([...candidates, ...appeared]);
     }
@@ -140,20 +128,20 @@ export class TargetTransitions {
       return was && was !== after ? [{ before: was, after }] : [];
     });
     await this.#rememberPreviousVersions(tx, changed);
-    await this.#targets.save(
+    await this.targets.save(
       tx,
       changed.map((change) => change.after),
     );
-    await this.#deployments.moveCounters(
+    await this.deployments.moveCounters(
       tx,
       changed.flatMap(({ before, after }) => counterMoves(before, after)),
     );
-    await this.#versions.record(tx, lastVersions(versions));
+    await this.versions.record(tx, lastVersions(versions));
     tellChanges(transaction, changed, deployments);
     const endedNow = changed.filter(hasEndedNow).map(({ after }) => after);
     const ended = new Set(endedNow.map(({ deploymentId }) => deploymentId));
     for (const id of [...ended].sort()) {
-      await this.#steps.advance(transaction, deployments.get(id) as Deployment);
+      await this.steps.advance(transaction, deployments.get(id) as Deployment);
     }
     transaction.targetsEnded(endedNow.map(({ status }) => status));
     return results;
@@ -161,7 +149,7 @@ export class TargetTransitions {
 
   async #lockDeployments(tx: Transaction, keys: TargetKey[]): Promise<Map<string, Deployment>> {
     const ids = [...new Set(keys.map((key) => key.deploymentId))].sort();
-    const locked = await this.#deployments.lock(tx, ids);
+    const locked = await this.deployments.lock(tx, ids);
     return new Map(locked.map((deployment) => [deployment.id, deployment]));
   }
 
@@ -171,7 +159,7 @@ export class TargetTransitions {
       ({ before, after }) => before.status === 'pending' && after.status !== 'skipped',
     );
     if (beginning.length === 0) return;
-    const current = await this.#versions.current(
+    const current = await this.versions.current(
       tx,
       beginning.map(({ after }) => after.deviceId),
     );

@@ -39,34 +39,16 @@ interface HoldOptions {
  */
 @injectable()
 export class DeploymentTransactions {
-  readonly #work: UnitOfWork;
-  readonly #deployments: DeploymentRepository;
-  readonly #events: EventRepository;
-  readonly #jobs: RolloutJobs;
-  readonly #feed: ChangeFeed;
-  readonly #notices: HostContext['events'];
-  readonly #telemetry: Telemetry;
-  readonly #logger: Logger;
-
   constructor(
-    @inject(UnitOfWork) work: UnitOfWork,
-    @inject(DeploymentRepository) deployments: DeploymentRepository,
-    @inject(EventRepository) events: EventRepository,
-    @inject(RolloutJobs) jobs: RolloutJobs,
-    @inject(ChangeFeed) feed: ChangeFeed,
-    @inject(HostEvents) notices: HostContext['events'],
-    @inject(Telemetry) telemetry: Telemetry,
-    @inject(Logger) logger: Logger,
-  ) {
-    this.#work = work;
-    this.#deployments = deployments;
-    this.#events = events;
-    this.#jobs = jobs;
-    this.#feed = feed;
-    this.#notices = notices;
-    this.#telemetry = telemetry;
-    this.#logger = logger;
-  }
+    @inject(UnitOfWork) private readonly work: UnitOfWork,
+    @inject(DeploymentRepository) private readonly deployments: DeploymentRepository,
+    @inject(EventRepository) private readonly events: EventRepository,
+    @inject(RolloutJobs) private readonly jobs: RolloutJobs,
+    @inject(ChangeFeed) private readonly feed: ChangeFeed,
+    @inject(HostEvents) private readonly notices: HostContext['events'],
+    @inject(Telemetry) private readonly telemetry: Telemetry,
+    @inject(Logger) private readonly logger: Logger,
+  ) {}
 
   /**
    * Runs `work`, which locks what it needs: deployments before targets, each in the order of their ids.
@@ -78,11 +60,11 @@ export class DeploymentTransactions {
     limits?: TransactionLimits,
     trace: object = {},
   ): Promise<T> {
-    const { result, effects } = await this.#work.run(async (tx) => {
+    const { result, effects } = await this.work.run(async (tx) => {
       const transaction = new DeploymentTransaction(tx);
       const done = await work(transaction);
       const collected = transaction.effects();
-      if (collected.events.length > 0) await this.#events.append(tx, collected.events);
+      if (collected.events.length > 0) await this.events.append(tx, collected.events);
       return { result: done, effects: collected };
     }, limits);
     await this.#carryOut(effects, trace);
@@ -119,12 +101,12 @@ export class DeploymentTransactions {
       async (transaction) => {
         const { tx } = transaction;
         if (withNewer) {
-          await this.#deployments.lockWithNewer(tx, id, caller?.organizationId ?? null);
+          await this.deployments.lockWithNewer(tx, id, caller?.organizationId ?? null);
         }
-        const [deployment] = await this.#deployments.lock(tx, [id]);
+        const [deployment] = await this.deployments.lock(tx, [id]);
         const isForeign = caller !== null && deployment?.organizationId !== caller.organizationId;
         if (!deployment || isForeign) throw notFound('This deployment');
-        const batches = await this.#deployments.batchesOf(tx, id);
+        const batches = await this.deployments.batchesOf(tx, id);
         const result = await change({ tx, transaction, deployment, batches });
         transaction.changed(deployment);
         return result;
@@ -141,16 +123,16 @@ export class DeploymentTransactions {
   ): Promise<void> {
     return this.run(async (transaction) => {
       const { tx } = transaction;
-      const [deployment] = await this.#deployments.lock(tx, [id]);
+      const [deployment] = await this.deployments.lock(tx, [id]);
       if (deployment) await change({ tx, transaction, deployment });
     }, LIMITS.jobs);
   }
 
   async #carryOut(effects: Effects, trace: object): Promise<void> {
     const { changes, jobs, settled, endedTargets, releasedBatches } = effects;
-    if (endedTargets.length > 0) this.#telemetry.targetsEnded(endedTargets);
-    for (const size of releasedBatches) this.#telemetry.batchReleased(size);
-    if (changes.length > 0) this.#feed.publish(changes);
+    if (endedTargets.length > 0) this.telemetry.targetsEnded(endedTargets);
+    for (const size of releasedBatches) this.telemetry.batchReleased(size);
+    if (changes.length > 0) this.feed.publish(changes);
     for (const deployment of settled) this.#notify(deployment);
     await Promise.all(jobs.map((job) => this.#enqueue(job, trace)));
   }
@@ -161,16 +143,16 @@ export class DeploymentTransactions {
     try {
       switch (job.kind) {
         case 'release-batch':
-          return await this.#jobs.releaseBatch(deploymentId, job.batch);
+          return await this.jobs.releaseBatch(deploymentId, job.batch);
         case 'skip-pending':
-          return await this.#jobs.skipPending(deploymentId);
+          return await this.jobs.skipPending(deploymentId);
         case 'retry-failed':
-          return await this.#jobs.retryFailed(deploymentId);
+          return await this.jobs.retryFailed(deploymentId);
         case 'start':
-          return await this.#jobs.startAt(deploymentId, job.at);
+          return await this.jobs.startAt(deploymentId, job.at);
       }
     } catch (error) {
-      this.#logger.warn(
+      this.logger.warn(
         { err: error, deployment_id: deploymentId, job: job.kind, ...trace },
         'job could not be queued; the reconciler will queue it again',
       );
@@ -179,8 +161,8 @@ export class DeploymentTransactions {
 
   /** Lets the rest of Ops-Center know what a deployment came to without anybody's doing. */
   #notify({ id, organizationId, name, status, pausedReason }: Deployment): void {
-    this.#telemetry.deploymentSettled(status);
-    this.#notices.emit(`ota.deployment.${status}`, {
+    this.telemetry.deploymentSettled(status);
+    this.notices.emit(`ota.deployment.${status}`, {
       deployment_id: id,
       organization_id: organizationId,
       deployment_name: name,

@@ -12,15 +12,11 @@ import { rolloutEvents } from '../rules/timeline-events.ts';
  */
 @injectable()
 export class RolloutSteps {
-  readonly #deployments: DeploymentRepository;
-
-  constructor(@inject(DeploymentRepository) deployments: DeploymentRepository) {
-    this.#deployments = deployments;
-  }
+  constructor(@inject(DeploymentRepository) private readonly deployments: DeploymentRepository) {}
 
   async advance(transaction: DeploymentTransaction, deployment: Deployment): Promise<void> {
     const { tx } = transaction;
-    const batches = await this.#deployments.batchesOf(tx, deployment.id);
+    const batches = await this.deployments.batchesOf(tx, deployment.id);
     const step = nextStep(figuresOf(deployment, batches));
     switch (step.kind) {
       case 'pause':
@@ -28,7 +24,7 @@ export class RolloutSteps {
       case 'finish':
         return this.#finish(transaction, deployment, step.status, batches);
       case 'release':
-        await this.#deployments.requestRelease(tx, deployment.id, step.batch, tx.now);
+        await this.deployments.requestRelease(tx, deployment.id, step.batch, tx.now);
         transaction.enqueue({
           kind: 'release-batch',
           deploymentId: deployment.id,
@@ -48,7 +44,7 @@ export class RolloutSteps {
     const failures = countFailures(figuresOf(deployment, batches));
     deployment.status = 'paused';
     deployment.pausedReason = 'failure_threshold';
-    await this.#deployments.update(transaction.tx, deployment.id, {
+    await this.deployments.update(transaction.tx, deployment.id, {
       status: deployment.status,
       pausedReason: deployment.pausedReason,
     });
@@ -67,7 +63,7 @@ export class RolloutSteps {
     deployment.status = status;
     deployment.pausedReason = null;
     deployment.completedAt = transaction.tx.now;
-    await this.#deployments.update(transaction.tx, deployment.id, {
+    await this.deployments.update(transaction.tx, deployment.id, {
       status,
       pausedReason: null,
       completedAt: deployment.completedAt,

@@ -19,11 +19,12 @@ const BENCH_DEPLOYMENT: CreateDeploymentRequest = {
 
 export class Admin {
   readonly #url: string;
-  readonly #token: string;
 
-  constructor(url: string, token: string) {
+  constructor(
+    url: string,
+    private readonly token: string,
+  ) {
     this.#url = `${url}/api/v1/admin/ota`;
-    this.#token = token;
   }
 
   get<T>(path: string): Promise<T> {
@@ -61,7 +62,7 @@ export class Admin {
   async #request<T>(method: string, path: string, body?: object): Promise<T> {
     const response = await fetch(`${this.#url}${path}`, {
       method,
-      headers: { Authorization: `Bearer ${this.#token}`, 'Content-Type': 'application/json' },
+      headers: { Authorization: `Bearer ${this.token}`, 'Content-Type': 'application/json' },
       ...(body && { body: JSON.stringify(body) }),
     });
     if (!response.ok) throw new Error(`${method} ${path} → ${await response.text()}`);
