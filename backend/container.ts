@@ -5,12 +5,14 @@ import { KnexEventRepository } from './audit/event.repository.ts';
 import { PluginConfig } from './config.ts';
 import { KnexUnitOfWork } from './database/knex-unit-of-work.ts';
 import { DeploymentCreation } from './deployments/creation/creation.service.ts';
-import { DeploymentController } from './deployments/control/deployment.controller.ts';
+import { ControlController } from './deployments/control/control.controller.ts';
+import { CreationController } from './deployments/creation/creation.controller.ts';
+import { ReadingController } from './deployments/reading/reading.controller.ts';
 import { DeploymentTransactions } from './deployments/transaction/deployment-transactions.service.ts';
 import { DeploymentQueries } from './deployments/reading/deployment-queries.service.ts';
 import { KnexDeploymentRepository } from './deployments/storage/deployment.repository.ts';
 import { KnexIdempotencyKeys } from './deployments/creation/idempotency-key.repository.ts';
-import { DeploymentService } from './deployments/control/control.service.ts';
+import { DeploymentControl } from './deployments/control/control.service.ts';
 import { RolloutJobs } from './deployments/model/rollout-jobs.ports.ts';
 import { RolloutSteps } from './deployments/transaction/rollout-steps.ts';
 import { RolloutService } from './deployments/rollout/rollout.service.ts';
@@ -101,7 +103,7 @@ export function createContainer(parts: ContainerParts): Container {
     DeploymentImpacts,
     DeploymentQueries,
     DeploymentTransactions,
-    DeploymentService,
+    DeploymentControl,
     TargetRecovery,
     RolloutSteps,
     RolloutService,
@@ -111,7 +113,9 @@ export function createContainer(parts: ContainerParts): Container {
     CensusService,
     MetricsService,
     EventStreams,
-    DeploymentController,
+    CreationController,
+    ReadingController,
+    ControlController,
     DeviceController,
     FleetController,
     MetricsController,

@@ -8,7 +8,9 @@ import { RolloutWorkers } from '../jobs/workers.ts';
 import { migrateUp } from '../migrations/migrator.ts';
 import { readConfig, type PluginConfig } from './config.ts';
 import { createContainer } from './container.ts';
-import { DeploymentController } from './deployments/control/deployment.controller.ts';
+import { ControlController } from './deployments/control/control.controller.ts';
+import { CreationController } from './deployments/creation/creation.controller.ts';
+import { ReadingController } from './deployments/reading/reading.controller.ts';
 import { RolloutService } from './deployments/rollout/rollout.service.ts';
 import { requireUsableTables } from './database/write-probe.ts';
 import { KnexLeases } from './database/leases.ts';
@@ -106,7 +108,9 @@ function serve(
   const telemetry = container.get(Telemetry);
   const errors = problemHandler(host.logger);
   const admin = createAdminRouter(host.auth, {
-    deployments: container.get(DeploymentController),
+    creation: container.get(CreationController),
+    reading: container.get(ReadingController),
+    control: container.get(ControlController),
     fleet: container.get(FleetController),
     metrics: container.get(MetricsController),
     stream: container.get(StreamController),

@@ -14,7 +14,6 @@ const deploymentPayload = Joi.object<{ deployment_id: string }>({
 export function createProcessors(rollout: RolloutService): JobProcessors {
   return {
     'release-batch': (payload) => rollout.releaseBatch(deploymentOf('release-batch', payload)),
-    'pass-gate': (payload) => rollout.passGate(deploymentOf('pass-gate', payload)),
     'skip-pending': (payload) => rollout.skipPending(deploymentOf('skip-pending', payload)),
     'retry-failed': (payload) => rollout.retryFailed(deploymentOf('retry-failed', payload)),
     'scheduled-start': (payload) =>

@@ -5,7 +5,6 @@ export const QUEUE_NAME = 'ota-rollout';
 /** What each job carries. Payloads name things; the state is read from PostgreSQL. */
 export interface JobPayloads {
   'release-batch': { deployment_id: string; batch: number };
-  'pass-gate': { deployment_id: string };
   'skip-pending': { deployment_id: string };
   'retry-failed': { deployment_id: string };
   'scheduled-start': { deployment_id: string };

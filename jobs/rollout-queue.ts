@@ -86,10 +86,6 @@ export class RolloutQueue implements RolloutJobs {
     await this.#add('release-batch', { deployment_id: deploymentId, batch });
   }
 
-  async passGate(deploymentId: string): Promise<void> {
-    await this.#add('pass-gate', { deployment_id: deploymentId });
-  }
-
   async skipPending(deploymentId: string): Promise<void> {
     await this.#add('skip-pending', { deployment_id: deploymentId });
   }

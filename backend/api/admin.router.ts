@@ -1,6 +1,8 @@
 import { Router, type RequestHandler } from 'express';
 import helmet from 'helmet';
-import type { DeploymentController } from '../deployments/control/deployment.controller.ts';
+import type { ControlController } from '../deployments/control/control.controller.ts';
+import type { CreationController } from '../deployments/creation/creation.controller.ts';
+import type { ReadingController } from '../deployments/reading/reading.controller.ts';
 import type { FleetController } from '../fleet/fleet.controller.ts';
 import type { HostContext } from '../host-contract.ts';
 import type { MetricsController } from '../metrics/metrics.controller.ts';
@@ -16,7 +18,9 @@ import { requireSameOrigin } from '../http/same-origin.ts';
 const BODY_LIMIT = 1024 * 1024;
 
 export interface AdminControllers {
-  deployments: DeploymentController;
+  creation: CreationController;
+  reading: ReadingController;
+  control: ControlController;
   fleet: FleetController;
   metrics: MetricsController;
   stream: StreamController;
@@ -25,29 +29,29 @@ export interface AdminControllers {
 /** The admin API, `/api/v1/admin/ota` (docs/contract.md, Admin API). */
 export function createAdminRouter(
   auth: HostContext['auth'],
-  { deployments, fleet, metrics, stream }: AdminControllers,
+  { creation, reading, control, fleet, metrics, stream }: AdminControllers,
 ): Router {
   const router = Router();
   router.use(neverStored, helmet(), requireAdmin(auth), requireSameOrigin, jsonBody(BODY_LIMIT));
   const routes: RouteTable = {
-    '/deployments': { get: deployments.list, post: deployments.create },
-    '/deployments/preview': { post: deployments.preview },
-    '/deployments/impact': { post: deployments.impactOfDraft },
-    '/deployments/:id': { get: deployments.detail },
-    '/deployments/:id/devices': { get: deployments.devices },
-    '/deployments/:id/impact': { get: deployments.impact },
-    '/deployments/:id/start': { post: deployments.act('start') },
-    '/deployments/:id/pause': { post: deployments.act('pause') },
-    '/deployments/:id/resume': { post: deployments.act('resume') },
-    '/deployments/:id/cancel': { post: deployments.act('cancel') },
-    '/deployments/:id/expand': { post: deployments.expand },
-    '/deployments/:id/retry': { post: deployments.retry },
+    '/deployments': { get: reading.list, post: creation.create },
+    '/deployments/preview': { post: creation.preview },
+    '/deployments/impact': { post: creation.impactOfDraft },
+    '/deployments/:id': { get: reading.detail },
+    '/deployments/:id/devices': { get: reading.devices },
+    '/deployments/:id/impact': { get: creation.impact },
+    '/deployments/:id/start': { post: control.act('start') },
+    '/deployments/:id/pause': { post: control.act('pause') },
+    '/deployments/:id/resume': { post: control.act('resume') },
+    '/deployments/:id/cancel': { post: control.act('cancel') },
+    '/deployments/:id/expand': { post: control.expand },
+    '/deployments/:id/retry': { post: control.retry },
     '/deployments/:id/devices/:device_id/rollback': {
-      post: deployments.rollback,
-      delete: deployments.withdrawRollback,
+      post: control.rollback,
+      delete: control.cancelRollback,
     },
     '/deployments/:id/devices/:device_id/logs': { get: fleet.logs },
-    '/deployments/:id/events': { get: deployments.events },
+    '/deployments/:id/events': { get: reading.events },
     '/deployments/:id/stream': { get: stream.deployment },
     '/stream': { get: stream.organization },
     '/devices': { get: fleet.list },

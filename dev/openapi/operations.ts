@@ -6,17 +6,9 @@ import type Joi from 'joi';
 
 import type { CreateDeploymentRequest } from '../../backend/contract/admin-api.ts';
 import type { ProblemCode } from '../../backend/contract/problem.ts';
-import {
-  createDeploymentSchema,
-  emptySchema,
-  eventQuerySchema,
-  expandSchema,
-  listQuerySchema,
-  previewDeploymentSchema,
-  retrySchema,
-  rollbackSchema,
-  targetQuerySchema,
-} from '../../backend/deployments/creation/deployment.schema.ts';
+import { createDeploymentSchema, previewDeploymentSchema } from '../../backend/deployments/creation/creation.schema.ts';
+import { emptySchema, expandSchema, retrySchema, rollbackSchema } from '../../backend/deployments/control/control.schema.ts';
+import { eventQuerySchema, listQuerySchema, targetQuerySchema } from '../../backend/deployments/reading/reading.schema.ts';
 import {
   checkUpdateQuerySchema,
   deviceQuerySchema,

@@ -10,7 +10,7 @@ import { readConfig } from '../../backend/config.ts';
 import { createContainer } from '../../backend/container.ts';
 import { pluginKnex } from '../../backend/database/plugin-knex.ts';
 import { DeploymentCreation } from '../../backend/deployments/creation/creation.service.ts';
-import { DeploymentService } from '../../backend/deployments/control/control.service.ts';
+import { DeploymentControl } from '../../backend/deployments/control/control.service.ts';
 import type { DeploymentDraft } from '../../backend/deployments/model/deployment.types.ts';
 import { defaultPolicy } from '../../backend/deployments/rules/rollout-policy.ts';
 import { RolloutService } from '../../backend/deployments/rollout/rollout.service.ts';
@@ -68,7 +68,6 @@ class Recorder {
       };
     this.processors = {
       'release-batch': note('release-batch'),
-      'pass-gate': note('pass-gate'),
       'skip-pending': note('skip-pending'),
       'retry-failed': note('retry-failed'),
       'scheduled-start': note('scheduled-start'),
@@ -139,17 +138,15 @@ export function rolloutQueueContract(
       const id = randomUUID();
       await queue.releaseBatch(id, 2);
       await work(recorder.processors);
-      await queue.passGate(id);
       await queue.skipPending(id);
       await queue.retryFailed(id);
       await queue.startAt(id, new Date());
       await recorder.begun('release-batch');
-      await recorder.begun('pass-gate');
       await recorder.begun('skip-pending');
       await recorder.begun('retry-failed');
       await recorder.begun('scheduled-start');
       expect(recorder.of('release-batch')[0]?.payload).to.include({ deployment_id: id, batch: 2 });
-      for (const job of ['pass-gate', 'skip-pending', 'retry-failed', 'scheduled-start'] as const) {
+      for (const job of ['skip-pending', 'retry-failed', 'scheduled-start'] as const) {
         expect(recorder.of(job)[0]?.payload, job).to.include({ deployment_id: id });
       }
     });
@@ -159,18 +156,18 @@ export function rolloutQueueContract(
       expect(idle).to.deep.equal({ waiting: 0, active: 0, delayed: 0, failed: 0, lagSeconds: 0 });
       await queue.startAt(randomUUID(), new Date(Date.now() + 60_000));
       expect(await queue.figures()).to.include({ delayed: 1, lagSeconds: 0 });
-      await queue.passGate(randomUUID());
+      await queue.retryFailed(randomUUID());
       await waitFor(async () => (await queue.figures()).lagSeconds > 0.1, {
         describe: 'the job that nobody takes is overdue',
       });
-      await queue.passGate(randomUUID());
+      await queue.retryFailed(randomUUID());
       const later = await queue.figures();
       expect(later).to.include({ waiting: 2, active: 0, delayed: 1 });
       // The oldest counts, not the newest.
       expect(later.lagSeconds).to.be.greaterThan(0.1);
       const recorder = new Recorder();
       await work(recorder.processors);
-      await recorder.done('pass-gate', 2);
+      await recorder.done('retry-failed', 2);
       await waitFor(async () => (await queue.figures()).waiting === 0, { describe: 'none waits' });
       expect((await queue.figures()).lagSeconds).to.be.lessThan(5);
     });
@@ -191,8 +188,8 @@ export function rolloutQueueContract(
       await queue.startAt(scheduled, later);
       const overdue = randomUUID();
       await queue.startAt(overdue, new Date(Date.now() - 60_000));
-      await queue.passGate(overdue);
-      await recorder.begun('pass-gate');
+      await queue.retryFailed(overdue);
+      await recorder.begun('retry-failed');
       await recorder.begun('scheduled-start', 2);
       const [first, second] = recorder.of('scheduled-start');
       expect(first?.payload).to.include({ deployment_id: overdue });
@@ -200,8 +197,8 @@ export function rolloutQueueContract(
       expect(second?.at).to.be.at.least(later.getTime());
       expect(second?.at).to.be.below(later.getTime() + 5_000);
       // It was asked for twice; what comes after it finds it done once.
-      await queue.passGate(scheduled);
-      await recorder.done('pass-gate', 2);
+      await queue.retryFailed(scheduled);
+      await recorder.done('retry-failed', 2);
       expect(recorder.of('scheduled-start')).to.have.length(2);
     });
 
@@ -225,7 +222,7 @@ export function rolloutQueueContract(
       const identity = { ...admin, userId: admin.id, address: null, requestId: 'test' };
       const creation = container.get(DeploymentCreation);
       const { deployment_id: id } = await creation.create(identity, ROLLING_BY_FIVE);
-      await container.get(DeploymentService).start(identity, id);
+      await container.get(DeploymentControl).start(identity, id);
       await deliverAgain(id, 1);
       const first = await progress(id);
       expect(first).to.deep.equal({ status: 'in_progress', released: 5, releases: [1] });
@@ -249,13 +246,13 @@ export function rolloutQueueContract(
 
       /** Besides the release that is on its way already. */
       async function deliverAgain(deploymentId: string, batch: number): Promise<void> {
-        const before = recorder.of('pass-gate').length;
+        const before = recorder.of('retry-failed').length;
         await Promise.all([
           ...[1, 2, 3].map(() => queue.releaseBatch(deploymentId, batch)),
-          ...[1, 2, 3].map(() => queue.passGate(deploymentId)),
+          ...[1, 2, 3].map(() => queue.retryFailed(deploymentId)),
         ]);
         await recorder.done('release-batch', batch * 4);
-        await recorder.done('pass-gate', before + 3);
+        await recorder.done('retry-failed', before + 3);
       }
 
       async function progress(deploymentId: string) {
@@ -279,17 +276,16 @@ export function rolloutQueueContract(
     it('tries a failing job again', async () => {
       let failures = 0;
       const recorder = new Recorder({
-        'pass-gate': () =>
+        'retry-failed': () =>
           failures++ === 0 ? Promise.reject(new Error('not this time')) : Promise.resolve(),
       });
       await work(recorder.processors);
       const id = randomUUID();
-      await queue.passGate(id);
-      await recorder.begun('pass-gate', 2);
-      expect(recorder.of('pass-gate').map(({ payload }) => payload.deployment_id)).to.deep.equal([
-        id,
-        id,
-      ]);
+      await queue.retryFailed(id);
+      await recorder.begun('retry-failed', 2);
+      expect(recorder.of('retry-failed').map(({ payload }) => payload.deployment_id)).to.deep.equal(
+        [id, id],
+      );
     });
 
     it('does not try a payload again that cannot be used', async () => {
@@ -297,19 +293,19 @@ export function rolloutQueueContract(
       let failures = 0;
       const rollout = {
         releaseBatch: (id: string) => Promise.resolve(void reached.push(id)),
-        passGate: () =>
+        retryFailed: () =>
           failures++ === 0 ? Promise.reject(new Error('not this time')) : Promise.resolve(),
       };
-      const { 'release-batch': release, 'pass-gate': pass } = createProcessors(
+      const { 'release-batch': release, 'retry-failed': retry } = createProcessors(
         rollout as unknown as RolloutService,
       );
-      const recorder = new Recorder({ 'release-batch': release, 'pass-gate': pass });
+      const recorder = new Recorder({ 'release-batch': release, 'retry-failed': retry });
       await work(recorder.processors);
       await queue.releaseBatch('not an id', 1);
       await recorder.begun('release-batch');
       // A job that fails for another reason takes as long to be tried again as this one would.
-      await queue.passGate(randomUUID());
-      await recorder.begun('pass-gate', 2);
+      await queue.retryFailed(randomUUID());
+      await recorder.begun('retry-failed', 2);
       const usable = randomUUID();
       await queue.releaseBatch(usable, 1);
       await recorder.begun('release-batch', 2);
@@ -322,11 +318,11 @@ export function rolloutQueueContract(
     it('F64 takes jobs again after the store forgot everything', async () => {
       const recorder = new Recorder();
       await work(recorder.processors);
-      await queue.passGate(randomUUID());
-      await recorder.done('pass-gate', 1);
+      await queue.retryFailed(randomUUID());
+      await recorder.done('retry-failed', 1);
       await store.empty(prefix);
-      await queue.passGate(randomUUID());
-      await recorder.done('pass-gate', 2);
+      await queue.retryFailed(randomUUID());
+      await recorder.done('retry-failed', 2);
     });
 
     it('G01 the id of a scheduled start does not outlive its job', async () => {
@@ -372,7 +368,7 @@ export function rolloutQueueContract(
       const story: string[] = [];
       let finish = (): void => undefined;
       const recorder = new Recorder({
-        'pass-gate': () =>
+        'retry-failed': () =>
           new Promise<void>((resolve) => {
             finish = () => {
               story.push('job done');
@@ -381,8 +377,8 @@ export function rolloutQueueContract(
           }),
       });
       const closing = await work(recorder.processors);
-      await queue.passGate(randomUUID());
-      await recorder.begun('pass-gate');
+      await queue.retryFailed(randomUUID());
+      await recorder.begun('retry-failed');
       const closed = closing.close().then(() => story.push('closed'));
       // Another worker comes, does something, and goes again; the first is still there.
       const other = new Recorder();
@@ -404,8 +400,8 @@ export function rolloutQueueContract(
       const olderWorker = await work(known as JobProcessors);
       const id = randomUUID();
       await queue.skipPending(id);
-      await queue.passGate(id);
-      await older.done('pass-gate', 1);
+      await queue.retryFailed(id);
+      await older.done('retry-failed', 1);
       await waitFor(async () => (await queue.figures()).delayed > 0, {
         describe: 'the older worker gives the job back',
       });
@@ -419,12 +415,12 @@ export function rolloutQueueContract(
     it('F64 F70 closes a worker while the store is away, and leaves nothing open', async () => {
       const recorder = new Recorder();
       const worker = await work(recorder.processors);
-      await queue.passGate(randomUUID());
-      await recorder.done('pass-gate', 1);
+      await queue.retryFailed(randomUUID());
+      await recorder.done('retry-failed', 1);
       const before = process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
       await store.goAway();
       try {
-        const problem = await queue.passGate(randomUUID()).catch((error: unknown) => error);
+        const problem = await queue.retryFailed(randomUUID()).catch((error: unknown) => error);
         expect(problem).to.include({ code: 'queue_unavailable' });
         await worker.close();
         await queue.close();
@@ -444,7 +440,7 @@ export function rolloutQueueContract(
       const together = new Set<string>();
       const worker = (own: string) =>
         new Recorder({
-          'pass-gate': async (payload) => {
+          'retry-failed': async (payload) => {
             together.add(own);
             arrivals.emit('arrival');
             // The first job of each waits for the other one's: neither can do all alone.
@@ -455,7 +451,7 @@ export function rolloutQueueContract(
       const recorders = [worker('one'), worker('other')];
       for (const { processors } of recorders) await work(processors, { concurrency: 1 });
       const ids = Array.from({ length: 12 }, () => randomUUID());
-      await Promise.all(ids.map((id) => queue.passGate(id)));
+      await Promise.all(ids.map((id) => queue.retryFailed(id)));
       await waitFor(() => done.length >= ids.length, { describe: 'all jobs are done' });
       expect(done).to.have.members(ids);
       for (const recorder of recorders) expect(recorder.runs).to.not.have.length(0);
@@ -466,7 +462,7 @@ export function rolloutQueueContract(
       await work(recorder.processors);
       await store.goAway();
       const asked = Date.now();
-      const problem = await queue.passGate(randomUUID()).catch((error: unknown) => error);
+      const problem = await queue.retryFailed(randomUUID()).catch((error: unknown) => error);
       expect(problem).to.include({ name: 'DomainError', code: 'queue_unavailable' });
       expect((problem as { retryAfterSeconds: number }).retryAfterSeconds).to.be.above(0);
       expect(Date.now() - asked).to.be.below(5_000);
@@ -477,7 +473,7 @@ export function rolloutQueueContract(
 
       await store.comeBack();
       const id = randomUUID();
-      await waitFor(() => queue.passGate(id).then(() => true), {
+      await waitFor(() => queue.retryFailed(id).then(() => true), {
         describe: 'the producer reaches the store again',
         timeout: 10_000,
       });
@@ -492,8 +488,8 @@ export function rolloutQueueContract(
       const recorder = new Recorder();
       await work(recorder.processors);
       await queue.startAt(randomUUID(), new Date(Date.now() + 3_600_000));
-      await queue.passGate(randomUUID());
-      await recorder.begun('pass-gate');
+      await queue.retryFailed(randomUUID());
+      await recorder.begun('retry-failed');
       expect(await store.ownEntries(prefix)).to.not.have.length(0);
       const others = (await store.strayEntries(prefix)).filter((entry) => !entry.includes('q_'));
       expect(others).to.deep.equal([]);

@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { Agent, request, type Dispatcher } from 'undici';
 
-import { emptySchema } from '../../backend/deployments/creation/deployment.schema.ts';
+import { emptySchema } from '../../backend/deployments/control/control.schema.ts';
 import { OPERATIONS, type Operation } from '../../dev/openapi/operations.ts';
 import { ApiDocument } from '../support/api-document.ts';
 import { arbitraryOf, nearlyValid } from '../support/joi-arbitrary.ts';

@@ -182,7 +182,7 @@ describe('the log', function () {
     await admin('POST', `/deployments/${id}/cancel`);
     const about = lines.filter(
       ({ job, route, notice, msg }) =>
-        /^(release-batch|pass-gate|skip-pending|scheduled-start)$/.test(String(job)) ||
+        /^(release-batch|skip-pending|scheduled-start)$/.test(String(job)) ||
         String(route).startsWith('/deployments/:id') ||
         String(notice).startsWith('ota.deployment') ||
         msg.includes('could not be queued'),

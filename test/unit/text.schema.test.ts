@@ -3,7 +3,7 @@ import { validate } from '../../backend/http/validate.ts';
 import fc from 'fast-check';
 import Joi from 'joi';
 
-import { createDeploymentSchema } from '../../backend/deployments/creation/deployment.schema.ts';
+import { createDeploymentSchema } from '../../backend/deployments/creation/creation.schema.ts';
 import { statusReportSchema } from '../../backend/devices/device.schema.ts';
 import { lenientText, storableText } from '../../backend/http/text.schema.ts';
 

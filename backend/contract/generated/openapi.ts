@@ -217,7 +217,7 @@ export interface paths {
     /** Asks a device to go back to an earlier version, at its next poll */
     post: operations['rollBackDevice'];
     /** Takes back what asked a device to go back, as long as it has not answered */
-    delete: operations['withdrawRollback'];
+    delete: operations['cancelRollback'];
     options?: never;
     head?: never;
     patch?: never;
@@ -1892,7 +1892,7 @@ export interface operations {
       503: components['responses']['database_unavailable_or_not_ready'];
     };
   };
-  withdrawRollback: {
+  cancelRollback: {
     parameters: {
       query?: never;
       header?: never;

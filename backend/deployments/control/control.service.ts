@@ -24,7 +24,7 @@ const SKIPPED_AT_ONCE = 10_000;
 
 /** Steering a deployment: the actions of the state table. */
 @injectable()
-export class DeploymentService {
+export class DeploymentControl {
   constructor(
     @inject(DeploymentTransactions) private readonly transactions: DeploymentTransactions,
     @inject(DeploymentRepository) private readonly deployments: DeploymentRepository,

@@ -193,7 +193,7 @@ export class TargetRecovery {
    * Takes such a request back, as long as the device has not answered it: an agent that knows no
    * rollbacks would get no other update meanwhile. Throws `not_found`, `invalid_state` when there is none.
    */
-  async withdrawRollback(admin: AdminCaller, id: string, deviceId: string): Promise<void> {
+  async cancelRollback(admin: AdminCaller, id: string, deviceId: string): Promise<void> {
     await this.transactions.hold(id, admin, async (locked) => {
       const { tx, transaction, deployment } = locked;
       transaction.changed(deployment, { named: [deviceId], others: false });

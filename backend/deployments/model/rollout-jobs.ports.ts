@@ -9,8 +9,6 @@ export interface RolloutJobs {
   assertAvailable(): Promise<void>;
   /** A batch of the deployment is due. */
   releaseBatch(deploymentId: string, batch: number): Promise<void>;
-  /** A batch has ended: look at the gate. */
-  passGate(deploymentId: string): Promise<void>;
   /** Targets of a cancelled deployment are still to be skipped. */
   skipPending(deploymentId: string): Promise<void>;
   /** Failed targets of a retry are still to be retried. */

@@ -5,7 +5,7 @@ import { UnitOfWork } from '../../kernel/unit-of-work.ts';
 import { MANY_DEVICES } from '../model/change-feed.ports.ts';
 import { DeploymentTransactions } from '../transaction/deployment-transactions.service.ts';
 import { DeploymentRepository, IdempotencyKeys } from '../model/deployment.ports.ts';
-import { DeploymentService } from '../control/control.service.ts';
+import { DeploymentControl } from '../control/control.service.ts';
 import type { Deployment, Target, TargetKey, GoneReason } from '../model/deployment.types.ts';
 import { RolloutSteps } from '../transaction/rollout-steps.ts';
 import { nextStep } from '../rules/batch-gate.ts';
@@ -39,7 +39,7 @@ export class RolloutService {
     @inject(DeploymentTransactions) private readonly transactions: DeploymentTransactions,
     @inject(RolloutSteps) private readonly steps: RolloutSteps,
     @inject(TargetTransitions) private readonly transitions: TargetTransitions,
-    @inject(DeploymentService) private readonly service: DeploymentService,
+    @inject(DeploymentControl) private readonly service: DeploymentControl,
     @inject(TargetRecovery) private readonly recovery: TargetRecovery,
     @inject(Logger) private readonly logger: Logger,
     @inject(IdempotencyKeys) private readonly keys: IdempotencyKeys,
@@ -58,13 +58,6 @@ export class RolloutService {
         transaction.batchReleased(due.size);
       }
       // Targets of the batch may have ended before it was released; then the next one is due.
-      await this.steps.advance(transaction, deployment);
-    });
-  }
-
-  /** Looks at the gate: pauses, finishes, or makes the next batch due. */
-  async passGate(deploymentId: string): Promise<void> {
-    await this.transactions.settle(deploymentId, async ({ transaction, deployment }) => {
       await this.steps.advance(transaction, deployment);
     });
   }

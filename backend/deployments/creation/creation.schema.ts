@@ -2,34 +2,22 @@ import Joi from 'joi';
 import type {
   CreateDeploymentRequest,
   DeviceFilters,
-  ExpandRequest,
-  RetryRequest,
   RolloutPolicy,
-  RollbackRequest,
 } from '../../contract/admin-api.ts';
 import {
-  DEPLOYMENT_STATUSES,
   DEVICE_CONNECTION_FILTERS,
   ROLLOUT_STRATEGIES,
-  TARGET_STATUSES,
   VERSION_OPERATORS,
-  type DeploymentStatus,
-  type TargetStatus,
 } from '../../contract/states.ts';
 import { MAX_NAME_LENGTH, MAX_VERSION_LENGTH } from '../../contract/lengths.ts';
 import { packageUrlFault } from '../../contract/package-url.ts';
 import { asJsonSchema } from '../../http/json-schema.meta.ts';
-import { queryCursor, queryInteger } from '../../http/query.schema.ts';
-import { label, optionalLabel, searchText, storableText, uuid } from '../../http/text.schema.ts';
+import { label, optionalLabel, storableText } from '../../http/text.schema.ts';
 import { timestamp } from '../../http/timestamp.schema.ts';
 import { DEFAULT_CANARY_PERCENTAGE, DEFAULT_ROLLING_PERCENTAGE } from '../rules/batch-plan.ts';
 import type { DeploymentDraft } from '../model/deployment.types.ts';
+import { deviceIds, percentage, version } from '../model/fields.schema.ts';
 import { defaultPolicy } from '../rules/rollout-policy.ts';
-
-const MAX_DEVICE_IDS = 10_000;
-
-const version = () => label(MAX_VERSION_LENGTH);
-const deviceIds = () => Joi.array().items(uuid()).min(1).max(MAX_DEVICE_IDS).unique();
 
 const deviceFilters = Joi.object<DeviceFilters>({
   device_type: optionalLabel(MAX_NAME_LENGTH),
@@ -60,8 +48,6 @@ const policy = Joi.object<Partial<RolloutPolicy>>({
   device_timeout_minutes: Joi.number().integer().min(1).max(10_080),
   pickup_timeout_hours: Joi.number().positive().max(8_760).allow(null),
 });
-
-const percentage = () => Joi.number().integer().min(1).max(100);
 
 /** What a creation is made of; a preview needs only the targets and the plan. */
 function deploymentKeys(allowInsecureLoopback: boolean) {
@@ -252,51 +238,3 @@ function toFilters(body: CreateDeploymentInput): DeviceFilters {
   const picked = new Set(filters.device_ids ?? body.device_ids);
   return { ...filters, device_ids: body.device_ids.filter((id) => picked.has(id)) };
 }
-
-export const listQuerySchema = Joi.object<{
-  status?: DeploymentStatus;
-  search?: string;
-  page: number;
-  page_size: number;
-}>({
-  status: Joi.string()
-    .valid(...DEPLOYMENT_STATUSES)
-    .empty(''),
-  search: searchText(MAX_NAME_LENGTH),
-  page: queryInteger(1, 1_000_000).default(1),
-  page_size: queryInteger(1, 100).default(20),
-});
-
-export const targetQuerySchema = Joi.object<{
-  status?: TargetStatus;
-  batch?: number;
-  search?: string;
-  cursor?: string;
-  limit: number;
-}>({
-  status: Joi.string()
-    .valid(...TARGET_STATUSES)
-    .empty(''),
-  batch: queryInteger(1, 2_000_000_000),
-  search: searchText(MAX_NAME_LENGTH),
-  cursor: queryCursor(9),
-  limit: queryInteger(1, 500).default(100),
-});
-
-export const eventQuerySchema = Joi.object<{ cursor?: string }>({
-  cursor: queryCursor(18),
-});
-
-export const expandSchema = Joi.object<Required<ExpandRequest>>({
-  percentage: percentage().default(100),
-});
-
-export const retrySchema = Joi.object<RetryRequest>({ device_ids: deviceIds() });
-
-export const rollbackSchema = Joi.object<RollbackRequest>({
-  previous_version: version(),
-  force: Joi.boolean(),
-});
-
-/** For actions that take no body. */
-export const emptySchema = Joi.object<Record<string, never>>({});

@@ -1,0 +1,17 @@
+import Joi from 'joi';
+import type { ExpandRequest, RetryRequest, RollbackRequest } from '../../contract/admin-api.ts';
+import { deviceIds, percentage, version } from '../model/fields.schema.ts';
+
+export const expandSchema = Joi.object<Required<ExpandRequest>>({
+  percentage: percentage().default(100),
+});
+
+export const retrySchema = Joi.object<RetryRequest>({ device_ids: deviceIds() });
+
+export const rollbackSchema = Joi.object<RollbackRequest>({
+  previous_version: version(),
+  force: Joi.boolean(),
+});
+
+/** For actions that take no body. */
+export const emptySchema = Joi.object<Record<string, never>>({});

@@ -1,0 +1,48 @@
+import type { Request, Response } from 'express';
+import { inject, injectable } from 'inversify';
+import { PluginConfig } from '../../config.ts';
+import { adminOf } from '../../http/guards.ts';
+import { validate } from '../../http/validate.ts';
+import { deploymentIdOf } from '../model/deployment-id.ts';
+import { DeploymentCreation } from './creation.service.ts';
+import { createDeploymentSchema, previewDeploymentSchema, toDraft } from './creation.schema.ts';
+import { idempotencyKey } from './idempotency-key.ts';
+import { DeploymentImpacts } from './impact.service.ts';
+
+/** Creating deployments, and what one would do. The routes are in `api/admin.router.ts`. */
+@injectable()
+export class CreationController {
+  readonly #createSchema: ReturnType<typeof createDeploymentSchema>;
+  readonly #previewSchema: ReturnType<typeof previewDeploymentSchema>;
+
+  constructor(
+    @inject(DeploymentCreation) private readonly creation: DeploymentCreation,
+    @inject(DeploymentImpacts) private readonly impacts: DeploymentImpacts,
+    @inject(PluginConfig) config: PluginConfig,
+  ) {
+    this.#createSchema = createDeploymentSchema(config.allow_insecure_loopback_packages);
+    this.#previewSchema = previewDeploymentSchema(config.allow_insecure_loopback_packages);
+  }
+
+  create = async (request: Request, response: Response): Promise<void> => {
+    const draft = toDraft(validate(this.#createSchema, request.body));
+    const repeatable = idempotencyKey(request);
+    const created = await this.creation.create(adminOf(request), draft, repeatable);
+    response.locals['deploymentId'] = created.deployment_id;
+    response.status(201).json(created);
+  };
+
+  preview = async (request: Request, response: Response): Promise<void> => {
+    const draft = toDraft(validate(this.#previewSchema, request.body));
+    response.json(await this.creation.preview(adminOf(request).organizationId, draft));
+  };
+
+  impactOfDraft = async (request: Request, response: Response): Promise<void> => {
+    const draft = toDraft(validate(this.#previewSchema, request.body));
+    response.json(await this.impacts.ofDraft(adminOf(request).organizationId, draft));
+  };
+
+  impact = async (request: Request, response: Response): Promise<void> => {
+    response.json(await this.impacts.of(adminOf(request).organizationId, deploymentIdOf(request)));
+  };
+}
