@@ -66,8 +66,8 @@ export const adminClient = {
       }),
     ),
 
-  /** Takes the request for a rollback back, as long as the device has not answered it. */
-  withdrawRollback: (id: string, deviceId: string) =>
+  /** Cancels a requested rollback that the device has not reported yet. */
+  cancelRollback: (id: string, deviceId: string) =>
     answerOf(
       api.DELETE('/deployments/{id}/devices/{device_id}/rollback', {
         params: ofTarget(id, deviceId),

@@ -59,7 +59,7 @@ export function errorFromAnswer(status: number, body: unknown): ApiError {
     status,
     code: problem?.code ?? null,
     title: problem?.title ?? texts.errors.unexpectedTitle,
-    message: problem?.detail || problem?.title || texts.errors.unexpectedAnswer(status),
+    message: problem?.detail || problem?.title || texts.errors.unexpectedStatus(status),
     faults: problem?.errors ?? [],
   });
 }

@@ -164,7 +164,7 @@ function waitsFor(
   batch: BatchView,
   detail: Pick<DeploymentDetail, 'batches' | 'status' | 'rollout_strategy'>,
 ): string | null {
-  const t = texts.detail.waits;
+  const t = texts.detail.waiting;
   if (batch.state !== 'planned') return null;
   if (detail.status === 'pending') return t.start;
   if (detail.status === 'paused') return t.resume;

@@ -35,16 +35,16 @@ export function eventFacts(event: Pick<DeploymentEvent, 'data'>): string {
   const t = texts.timeline;
   const parts: string[] = [];
   const { data } = event;
-  if (typeof data['batch'] === 'number') parts.push(t.factName.batch(String(data['batch'])));
+  if (typeof data['batch'] === 'number') parts.push(t.data.batch(String(data['batch'])));
   if (typeof data['percentage'] === 'number') {
-    parts.push(t.factName.percentage(String(data['percentage'])));
+    parts.push(t.data.percentage(String(data['percentage'])));
   }
-  if (typeof data['devices'] === 'number') parts.push(t.factName.devices(data['devices']));
+  if (typeof data['devices'] === 'number') parts.push(t.data.devices(data['devices']));
   for (const name of ['target_version', 'version']) {
-    if (typeof data[name] === 'string') parts.push(t.factName.version(data[name]));
+    if (typeof data[name] === 'string') parts.push(t.data.version(data[name]));
   }
   if (typeof data['failures'] === 'number' && typeof data['threshold_percent'] === 'number') {
-    parts.push(t.factName.failures(data['failures'], data['threshold_percent']));
+    parts.push(t.data.failures(data['failures'], data['threshold_percent']));
   }
   for (const status of ENDED_TARGET_STATUSES) {
     const count = data[status];
@@ -54,7 +54,7 @@ export function eventFacts(event: Pick<DeploymentEvent, 'data'>): string {
   }
   for (const name of ['reason', 'error_message', 'message']) {
     const value = data[name];
-    if (typeof value === 'string' && value !== '') parts.push(t.fact[value] ?? plainText(value));
+    if (typeof value === 'string' && value !== '') parts.push(t.reason[value] ?? plainText(value));
   }
   return parts.join(' · ');
 }

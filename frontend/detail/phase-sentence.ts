@@ -16,7 +16,7 @@ export function phaseSentence(
   detail: DeploymentDetail,
   scheduledFor: string | null,
 ): PhaseSentence {
-  const t = texts.detail.now;
+  const t = texts.detail.phase;
   const { progress, total_devices: total } = detail;
   switch (detail.status) {
     case 'pending':
@@ -65,7 +65,7 @@ export function canaryProved({ progress }: Pick<DeploymentDetail, 'progress'>): 
 }
 
 function progressWords(detail: DeploymentDetail): string {
-  const t = texts.detail.now;
+  const t = texts.detail.phase;
   const { progress, rollout_strategy, batches } = detail;
   const { pending: waiting, in_progress: working } = progress;
   if (detail.phase === 'canary_running') {

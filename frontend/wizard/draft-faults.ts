@@ -14,7 +14,7 @@ import {
 
 /** Every fault that can be seen without the server; it has the last word anyway. */
 export function draftFaults(draft: Draft, now: Date): Faults {
-  const t = texts.wizard.faults;
+  const t = texts.wizard.errors;
   const faults: Faults = {};
   const name = (field: string) => texts.wizard.fields[field] ?? field;
   for (const field of [
@@ -58,12 +58,12 @@ export function draftFaults(draft: Draft, now: Date): Faults {
     faults.scheduled_at = t.past;
   }
   if (isPickedByHand(draft) && draft.picked.length === 0) faults.device_ids = t.pick;
-  if (draft.rollout_strategy === 'manual' && !narrows(draft)) faults.device_type = t.narrow;
+  if (draft.rollout_strategy === 'manual' && !narrows(draft)) faults.device_type = t.noFilter;
   const url = draft.update_package_url.trim();
   if (url !== '' && !faults.update_package_url) {
     // A host may allow `http` to its own machine, which only the server knows.
     const fault = packageUrlFault(url, true);
-    if (fault) faults.update_package_url = t.address(fault);
+    if (fault) faults.update_package_url = t.url(fault);
   }
   if (draft.checksum.trim() !== '' && readChecksum(draft.checksum) === null) {
     const digits = draft.checksum.trim().replace(/^sha256:/i, '');

@@ -52,7 +52,8 @@ describe('page: a rollout of many batches', function () {
     const fold = card(page, 'Batches 1–11');
     await fold.waitFor();
     const facts = await fold.innerText();
-    for (const fact of ['22 of 22 ended', '2 failed', '11 batches']) expect(facts).to.include(fact);
+    for (const fact of ['22 of 22 finished', '2 failed', '11 batches'])
+      expect(facts).to.include(fact);
     expect(await fold.getByRole('img').getAttribute('aria-label')).to.equal(
       'Completed: 20, Failed: 2',
     );

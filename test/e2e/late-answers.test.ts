@@ -58,7 +58,7 @@ describe('page: late answers and busy streams', function () {
     const late = await holdBack(page, new RegExp(`/deployments/${first.deployment_id}$`));
     await page.getByRole('button', { name: 'Start First' }).click();
     await late.asked;
-    await page.getByRole('dialog').getByRole('button', { name: 'Keep as it is' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Keep as is' }).click();
     await page.getByRole('button', { name: 'Start Second' }).click();
     const dialog = page.getByRole('dialog', { name: 'Start “Second”?' });
     const confirm = await confirmButton(page);
@@ -84,7 +84,7 @@ describe('page: late answers and busy streams', function () {
     const asked = page.waitForRequest((request) => request.url().endsWith(first.deployment_id));
     await page.getByRole('button', { name: 'Start First' }).click();
     await asked;
-    await page.getByRole('dialog').getByRole('button', { name: 'Keep as it is' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Keep as is' }).click();
     await page.getByRole('button', { name: 'Start Second' }).click();
     const dialog = page.getByRole('dialog', { name: 'Start “Second”?' });
     await dialog.waitFor();
@@ -95,7 +95,7 @@ describe('page: late answers and busy streams', function () {
     await page.evaluate(
       'new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))',
     );
-    expect(await dialog.innerText()).not.to.include('did not work');
+    expect(await dialog.innerText()).not.to.include('Start failed');
     expect(await dialog.locator('[data-confirm]:not([disabled])').count()).to.equal(1);
   });
 

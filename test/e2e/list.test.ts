@@ -44,7 +44,7 @@ describe('page: list', function () {
     await page.getByText('1–1 of 1').waitFor();
     expect(query(page)).to.equal('?status=cancelled');
     await page.getByLabel('Search deployments').fill('no such name');
-    await page.getByText('Nothing matches').waitFor();
+    await page.getByText('No deployment matches').waitFor();
     expect(query(page)).to.equal('?status=cancelled&search=no+such+name');
     await page.getByRole('button', { name: 'Clear filters' }).click();
     await page.getByText('1–20 of 23').waitFor();

@@ -98,7 +98,7 @@ describe('page: live', function () {
       await page.locator('[data-row="0"]').waitFor();
       await page.getByRole('button', { name: 'Pause', exact: true }).click();
       await page.getByText('The server cannot be reached').first().waitFor();
-      await page.getByRole('button', { name: 'Keep as it is' }).click();
+      await page.getByRole('button', { name: 'Keep as is' }).click();
 
       for (const device of at) await complete(device, id);
       await proxy.mend();

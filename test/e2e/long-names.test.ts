@@ -136,7 +136,7 @@ describe('page: long names', function () {
       const dialog = page.getByRole('dialog', { name: `Start “${DEPLOYMENT}”?`, exact: true });
       const question = dialog.getByRole('heading');
       await expectTwoLines(question, `Start “${DEPLOYMENT}”?`);
-      await page.getByRole('button', { name: 'Keep as it is' }).click();
+      await page.getByRole('button', { name: 'Keep as is' }).click();
       await page.getByRole('link', { name: DEPLOYMENT, exact: true }).first().click();
       await expectTwoLines(page.getByRole('heading', { name: DEPLOYMENT, exact: true }));
       await expectNoSidewaysScroll(page, 'the detail page');

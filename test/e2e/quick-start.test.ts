@@ -81,7 +81,7 @@ describe('page: the steps of the quick start', function () {
     expect(await act(page, 'Start')).to.include('released to 9 devices now. 36 devices follow');
     await hasStatus(page, 'In progress');
     await completeAll(await offered(devices, id, 9), id);
-    await page.getByText('expand to the other 36 devices').waitFor();
+    await page.getByText('expand to the remaining 36 devices').waitFor();
     expect(await act(page, 'Expand')).to.include('36 more devices');
     await completeAll(await offered(devices, id, 36), id);
     await hasStatus(page, 'Completed');
@@ -99,7 +99,7 @@ describe('page: the steps of the quick start', function () {
     await updatePackage(page, entries);
     await next(page);
     await page.getByRole('button', { name: 'Create Deployment' }).click();
-    await page.getByText('1 entry needs attention').waitFor();
+    await page.getByText('1 field needs attention').waitFor();
     const field = page.getByLabel('Batch Size');
     expect(await field.getAttribute('aria-invalid')).to.equal('true');
     const [fault] = ((await field.getAttribute('aria-describedby')) ?? '').split(' ');
@@ -119,7 +119,7 @@ describe('page: the steps of the quick start', function () {
     await basicInfo(page, entries);
     await next(page);
     await targetDevices(page, entries);
-    await page.getByText('Draft kept in this tab').waitFor();
+    await page.getByText('Draft saved in this tab').waitFor();
     await page.reload();
     expect(await page.getByLabel('Device Type').inputValue()).to.equal('nvidia_jetson');
     await page.getByRole('button', { name: 'Back', exact: true }).click();

@@ -58,7 +58,7 @@ describe('page: rollouts that deserve a second look', function () {
     expect(said.replace(/\s+/g, ' ')).to.include(
       '1 of these devices also belongs to Already on its way (v2.1.0, In progress)',
     );
-    expect(said).to.include('Starting it will ask for the number of devices.');
+    expect(said).to.include('You will have to enter the number of devices when you start it.');
     await page.getByRole('button', { name: 'Create Deployment' }).click();
     await page.waitForURL(new RegExp(`${PAGE_ROOT}/[0-9a-f-]{36}$`));
     const id = page.url().split('/').at(-1) ?? '';
@@ -129,8 +129,8 @@ describe('page: rollouts that deserve a second look', function () {
       ((await expand.getAttribute('class')) ?? '').includes('button--primary');
     expect(await isPrimary()).to.equal(false);
     await expand.click();
-    await page.getByText('This is early: 1 device of the canary has not finished yet.').waitFor();
-    await page.getByRole('button', { name: 'Keep as it is' }).click();
+    await page.getByText('This is early: 1 canary device has not finished yet.').waitFor();
+    await page.getByRole('button', { name: 'Keep as is' }).click();
     await complete(canary[1]!, id);
     await page.getByText('The canary has finished: 2 updated.').waitFor();
     expect(await isPrimary()).to.equal(true);

@@ -31,7 +31,9 @@ describe('page: versions in the fleet', function () {
       expect(gateways.width).to.be.closeTo(sensors.width / 2, sensors.width / 10);
       expect(sensors.text).to.include('1,500');
       expect(gateways.text).to.match(/^4$/m);
-      expect(await list.getAttribute('aria-label')).to.include('every bar is all devices of its');
+      expect(await list.getAttribute('aria-label')).to.include(
+        'each bar represents all devices of its',
+      );
     });
   }
 });

@@ -48,7 +48,9 @@ describe('what a confirmation says', () => {
     expect(describeAction('cancel', canary, 0).button).to.equal('Cancel for 38 devices');
     expect(describeAction('retry', canary, 0).button).to.equal('Retry 1 device');
     expect(describeAction('expand', canary, 36).button).to.equal('Expand to 36 more devices');
-    expect(describeAction('pause', canary, 0).sentences[0]).to.include('2 devices at work');
+    expect(describeAction('pause', canary, 0).sentences[0]).to.include(
+      '2 updating devices will finish',
+    );
   });
 
   it('G43 names those that rolled back by themselves beside those that failed', () => {
@@ -59,20 +61,20 @@ describe('what a confirmation says', () => {
         0,
       ).sentences[0];
     expect(said(4, 6)).to.equal(
-      '4 devices that failed and 2 devices that rolled back by themselves are offered the update again, as a new attempt.',
+      '4 devices that failed and 2 devices that rolled back automatically are offered the update again, as a new attempt.',
     );
     expect(said(1, 1)).to.equal(
       '1 device that failed is offered the update again, as a new attempt.',
     );
     expect(said(0, 1)).to.equal(
-      '1 device that rolled back by itself is offered the update again, as a new attempt.',
+      '1 device that rolled back automatically is offered the update again, as a new attempt.',
     );
   });
 
   it('G40 warns when a canary is expanded early, or after failures', () => {
     expect(describeAction('expand', canary, 36).warnings).to.deep.equal([
-      '1 device of the canary failed or rolled back.',
-      'This is early: 2 devices of the canary have not finished yet.',
+      '1 canary device failed or rolled back.',
+      'This is early: 2 canary devices have not finished yet.',
     ]);
   });
 
@@ -112,18 +114,18 @@ describe('track of batches', () => {
     expect(waits(rolling(['ended', 'running', 'planned', 'planned']))).to.deep.equal([
       null,
       null,
-      'Waits for 5 devices of batch\u00a02',
+      'Waiting for 5 devices of batch\u00a02',
       'After batch 3',
     ]);
     expect(waits(rolling(['ended', 'planned'], 'in_progress'))).to.deep.equal([
       null,
-      'Is released next',
+      'Released next',
     ]);
-    expect(waits(rolling(['ended', 'planned'], 'paused'))[1]).to.equal('Waits until you resume');
-    expect(waits(rolling(['planned', 'planned'], 'pending'))[0]).to.equal('Waits for the start');
+    expect(waits(rolling(['ended', 'planned'], 'paused'))[1]).to.equal('Waiting for you to resume');
+    expect(waits(rolling(['planned', 'planned'], 'pending'))[0]).to.equal('Waiting to be started');
     expect(waits(rolling(['ended', 'planned'], 'cancelled'))[1]).to.equal(null);
     expect(waits({ ...canary, status: 'in_progress', rollout_strategy: 'canary' })[1]).to.equal(
-      'Waits until you expand',
+      'Waiting for you to expand',
     );
   });
 
@@ -156,8 +158,8 @@ describe('where a deployment stands, in one sentence', () => {
     phaseSentence({ ...rolling, ...changes }, null).text;
 
   it('names the batch that runs', () => {
-    expect(said({})).to.equal('Batch 1 of 2 is running: 2 devices at work, 36 waiting.');
-    expect(said({ rollout_strategy: 'immediate' })).to.equal('2 devices at work, 36 waiting.');
+    expect(said({})).to.equal('Batch 1 of 2 is running: 2 devices updating, 36 waiting.');
+    expect(said({ rollout_strategy: 'immediate' })).to.equal('2 devices updating, 36 waiting.');
   });
 
   it('G40 tells the results of a canary that has finished', () => {
@@ -167,18 +169,20 @@ describe('where a deployment stands, in one sentence', () => {
         progress: { ...rolling.progress, ...progress } as DeploymentDetail['progress'],
       });
     expect(finished({ completed: 9, failed: 0, rolled_back: 0 })).to.equal(
-      'The canary has finished: 9 updated. You can now expand to the other 36 devices.',
+      'The canary has finished: 9 updated. You can now expand to the remaining 36 devices.',
     );
     expect(finished({ completed: 7, failed: 1, rolled_back: 1 })).to.equal(
       'The canary has finished: 7 updated, 2 failed or rolled back. ' +
-        'Look at the errors before you expand to the other 36 devices.',
+        'Check the errors before you expand to the remaining 36 devices.',
     );
-    expect(finished({ completed: 0, failed: 0, rolled_back: 0 })).to.include('proves nothing yet');
+    expect(finished({ completed: 0, failed: 0, rolled_back: 0 })).to.include(
+      'the update is still untested',
+    );
   });
 
   it('says what the admin is waited for', () => {
     expect(said({ phase: 'canary_running' })).to.equal(
-      'The canary is running: 2 devices updating, 0 waiting. The other 36 devices wait until you expand.',
+      'The canary is running: 2 devices updating, 0 waiting. The remaining 36 devices wait until you expand.',
     );
     expect(said({ status: 'paused' })).to.include('until you resume');
     expect(said({ status: 'paused', paused_reason: 'failure_threshold' })).to.include(
