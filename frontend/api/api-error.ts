@@ -10,9 +10,9 @@ export class ApiError extends Error {
   /** HTTP status, 0 when there was no answer. */
   readonly status: number;
   readonly code: ProblemCode | null;
-  /** Title of the fault, shorter than `message`. */
+  /** Short title, shorter than `message`. */
   readonly title: string;
-  readonly faults: readonly FieldFault[];
+  readonly fieldErrors: readonly FieldFault[];
 
   constructor(init: {
     kind: ApiErrorKind;
@@ -20,7 +20,7 @@ export class ApiError extends Error {
     message: string;
     status?: number;
     code?: ProblemCode | null;
-    faults?: readonly FieldFault[];
+    fieldErrors?: readonly FieldFault[];
   }) {
     super(init.message);
     this.name = 'ApiError';
@@ -28,7 +28,7 @@ export class ApiError extends Error {
     this.title = init.title;
     this.status = init.status ?? 0;
     this.code = init.code ?? null;
-    this.faults = init.faults ?? [];
+    this.fieldErrors = init.fieldErrors ?? [];
   }
 
   /** Whether trying again later can help without anybody changing anything. */
@@ -43,7 +43,7 @@ export class ApiError extends Error {
 }
 
 /** The answer of the product is `application/problem+json`; a proxy's may be anything. */
-export function errorFromAnswer(status: number, body: unknown): ApiError {
+export function errorFromResponse(status: number, body: unknown): ApiError {
   const problem = isProblem(body) ? body : null;
   if (status === 401) {
     return new ApiError({
@@ -60,7 +60,7 @@ export function errorFromAnswer(status: number, body: unknown): ApiError {
     code: problem?.code ?? null,
     title: problem?.title ?? texts.errors.unexpectedTitle,
     message: problem?.detail || problem?.title || texts.errors.unexpectedStatus(status),
-    faults: problem?.errors ?? [],
+    fieldErrors: problem?.errors ?? [],
   });
 }
 

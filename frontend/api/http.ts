@@ -1,12 +1,12 @@
 import createClient from 'openapi-fetch';
 import type { paths } from '../../backend/contract/openapi.ts';
 import { texts } from '../texts/texts.ts';
-import { ApiError, errorFromAnswer } from './api-error.ts';
+import { ApiError, errorFromResponse } from './api-error.ts';
 
 const API_BASE = '/api/v1/admin/ota';
 
 /** After so long without an answer a request is given up, so that a hung server is noticed. */
-const ANSWER_TIMEOUT_MS = 15_000;
+const RESPONSE_TIMEOUT_MS = 15_000;
 
 /** The admin API, its paths as the page writes them. */
 type AdminPaths = {
@@ -16,7 +16,7 @@ type AdminPaths = {
 };
 
 /** What a call of the {@link api} resolves with. */
-interface Answered<T> {
+interface ApiResult<T> {
   data?: T;
   error?: unknown;
   response: Response;
@@ -31,7 +31,7 @@ export function onSignedOut(listener: SignedOutListener): () => void {
   return () => signedOutListeners.delete(listener);
 }
 
-/** The admin API with the session of the host; to be read by {@link answerOf}. */
+/** The admin API with the session of the host; to be read by {@link unwrap}. */
 export const api = createClient<AdminPaths>({
   baseUrl: API_BASE,
   credentials: 'same-origin',
@@ -47,8 +47,8 @@ export const api = createClient<AdminPaths>({
  *
  * @throws ApiError for everything but a 2xx answer; an abort by the caller's signal passes through.
  */
-export async function answerOf<T>(call: Promise<Answered<T>>): Promise<T> {
-  let answered: Answered<T>;
+export async function unwrap<T>(call: Promise<ApiResult<T>>): Promise<T> {
+  let answered: ApiResult<T>;
   try {
     answered = await call;
   } catch (error) {
@@ -57,7 +57,7 @@ export async function answerOf<T>(call: Promise<Answered<T>>): Promise<T> {
   const { data, error, response } = answered;
   if (response.ok) return data as T;
 
-  const failure = errorFromAnswer(response.status, error);
+  const failure = errorFromResponse(response.status, error);
   if (failure.kind === 'signed_out') for (const listener of signedOutListeners) listener();
   throw failure;
 }
@@ -74,7 +74,7 @@ function searchOf(query: Record<string, unknown>): string {
 }
 
 async function send(request: Request): Promise<Response> {
-  const timeout = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
+  const timeout = AbortSignal.timeout(RESPONSE_TIMEOUT_MS);
   try {
     return await fetch(request, { signal: AbortSignal.any([request.signal, timeout]) });
   } catch (error) {

@@ -89,10 +89,10 @@ export function openLiveUpdates(options: LiveUpdatesOptions): LiveUpdates {
     resumes = false;
     hasMissed = true;
     startPolling();
-    reopenLater();
+    scheduleReopen();
   }
 
-  function reopenLater(): void {
+  function scheduleReopen(): void {
     const wait = REOPEN_MS[Math.min(failures, REOPEN_MS.length - 1)];
     failures += 1;
     clearTimeout(reopenTimer);
@@ -155,7 +155,7 @@ export function openLiveUpdates(options: LiveUpdatesOptions): LiveUpdates {
     startPolling();
     if (!final) return;
     isDown = true;
-    reopenLater();
+    scheduleReopen();
   }
 
   function onEvent(name: StreamEventName, data: string): void {

@@ -11,8 +11,8 @@ import { texts } from '../texts/texts.ts';
 export interface TrackCard {
   kind: 'batch';
   batch: BatchView;
-  ended: number;
-  waits: string | null;
+  finished: number;
+  waitReason: string | null;
 }
 
 /** Neighbouring batches as one card, with the facts of a card for all of them. */
@@ -23,7 +23,7 @@ export interface TrackFold {
   level: FoldLevel;
   batches: readonly BatchView[];
   size: number;
-  ended: number;
+  finished: number;
   status_breakdown: StatusBreakdown;
   /** Of all of its batches; `null` where they differ. */
   state: BatchState | null;
@@ -43,9 +43,9 @@ export type FoldLevel = 0 | 1;
 export type OpenBatches = Record<FoldLevel, ReadonlySet<number>>;
 
 export const SUB_FOLD = 24;
-export const NOTHING_OPEN: OpenBatches = { 0: new Set(), 1: new Set() };
+export const ALL_CLOSED: OpenBatches = { 0: new Set(), 1: new Set() };
 
-export function endedIn(batch: Pick<BatchView, 'status_breakdown'>): number {
+export function finishedIn(batch: Pick<BatchView, 'status_breakdown'>): number {
   return ENDED_TARGET_STATUSES.reduce((sum, status) => sum + batch.status_breakdown[status], 0);
 }
 
@@ -57,15 +57,15 @@ export function endedIn(batch: Pick<BatchView, 'status_breakdown'>): number {
 export function batchTrack(
   detail: Pick<DeploymentDetail, 'batches' | 'status' | 'rollout_strategy'>,
   room: number,
-  open: OpenBatches = NOTHING_OPEN,
+  open: OpenBatches = ALL_CLOSED,
   selected: number | null = null,
 ): TrackItem[] {
   const { batches } = detail;
   const card = (batch: BatchView): TrackItem => ({
     kind: 'batch',
     batch,
-    ended: endedIn(batch),
-    waits: waitsFor(batch, detail),
+    finished: finishedIn(batch),
+    waitReason: waitReasonOf(batch, detail),
   });
   if (batches.length <= room) return batches.map(card);
 
@@ -97,7 +97,7 @@ export function batchTrack(
     const fixed = anchor === 'first' ? part[0] : part.at(-1);
     return [
       {
-        ...factsOf(part),
+        ...summarize(part),
         kind: 'folded' as const,
         key: `${level}-${anchor}-${fixed?.number ?? 0}`,
         level,
@@ -115,7 +115,7 @@ export function batchTrack(
 }
 
 /** After the reader opened a closed fold or closed an open one. */
-export function toggled(open: OpenBatches, fold: TrackFold): OpenBatches {
+export function toggleFold(open: OpenBatches, fold: TrackFold): OpenBatches {
   const numbers = fold.batches.map(({ number }) => number);
   const next = { 0: new Set(open[0]), 1: new Set(open[1]) };
   if (fold.items.length > 0) {
@@ -143,7 +143,7 @@ function subFolds(batches: readonly BatchView[]): BatchView[][] {
   return [...pieces.values()];
 }
 
-function factsOf(batches: readonly BatchView[]) {
+function summarize(batches: readonly BatchView[]) {
   const status_breakdown = Object.fromEntries(
     TARGET_STATUSES.map((status) => [
       status,
@@ -153,14 +153,14 @@ function factsOf(batches: readonly BatchView[]) {
   const state = batches[0]?.state ?? null;
   return {
     size: batches.reduce((sum, batch) => sum + batch.size, 0),
-    ended: endedIn({ status_breakdown }),
+    finished: finishedIn({ status_breakdown }),
     status_breakdown,
     state: batches.every((batch) => batch.state === state) ? state : null,
   };
 }
 
 /** Why a planned batch has not been released; `null` where nothing is to be waited for. */
-function waitsFor(
+function waitReasonOf(
   batch: BatchView,
   detail: Pick<DeploymentDetail, 'batches' | 'status' | 'rollout_strategy'>,
 ): string | null {
@@ -173,6 +173,6 @@ function waitsFor(
   const before = detail.batches.find((candidate) => candidate.number === batch.number - 1);
   if (!before) return t.next;
   if (before.state === 'planned') return t.after(before.number);
-  const open = before.size - endedIn(before);
+  const open = before.size - finishedIn(before);
   return open > 0 ? t.before(before.number, open) : t.next;
 }

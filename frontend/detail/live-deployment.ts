@@ -1,7 +1,7 @@
 import { onScopeDispose, shallowRef, watch, type ShallowRef } from 'vue';
 import type { DeploymentDetail, TargetView } from '../../backend/contract/admin-api.ts';
 import { openLiveUpdates, type LiveUpdates } from '../api/live-updates.ts';
-import { useThrottled } from '../shared/later.ts';
+import { useThrottled } from '../shared/debounce-throttle.ts';
 import { useDeploymentStore } from './deployment.store.ts';
 import { useTargetsStore } from './targets/targets.store.ts';
 
@@ -14,7 +14,7 @@ export interface LiveDeployment {
   /** Fetches the head; what goes wrong stands in the store. */
   load(): void;
   /** After an action: shows its answer (`null`: it told nothing) and fetches what follows from it. */
-  takeOver(answer: DeploymentDetail | null): void;
+  applyResult(answer: DeploymentDetail | null): void;
 }
 
 /**
@@ -33,14 +33,14 @@ export function useLiveDeployment(
 
   const load = () => void store.load().catch(() => undefined);
   const loadFigures = () => Promise.all([store.loadMetrics(), store.loadEvents()]);
-  const headLater = useThrottled(() => store.load(), HEAD_WAIT_MS);
-  const figuresLater = useThrottled(loadFigures, FIGURES_WAIT_MS);
+  const scheduleHead = useThrottled(() => store.load(), HEAD_WAIT_MS);
+  const scheduleFigures = useThrottled(loadFigures, FIGURES_WAIT_MS);
 
   // Devices of a large deployment are counted in the background; the first time, there is something to wait for.
   watch(
     () => store.metrics,
     (metrics) => {
-      if (metrics?.as_of === null) figuresLater();
+      if (metrics?.as_of === null) scheduleFigures();
     },
   );
   watch(
@@ -54,18 +54,18 @@ export function useLiveDeployment(
         watched: { everything: false, detailed: id },
         onEvents(events) {
           const headChanged = store.apply(events);
-          if (headChanged) headLater();
+          if (headChanged) scheduleHead();
           const changed = events.flatMap((event) =>
             event.type === 'device' ? [event.device] : [],
           );
           targets.apply(changed);
           onTargets(changed);
-          if (headChanged || changed.length > 0) figuresLater();
+          if (headChanged || changed.length > 0) scheduleFigures();
         },
         async refresh() {
           await store.load();
           await targets.refresh();
-          figuresLater();
+          scheduleFigures();
         },
       });
     },
@@ -76,12 +76,12 @@ export function useLiveDeployment(
   return {
     live,
     load,
-    takeOver(answer) {
+    applyResult(answer) {
       // The answer may be late, and another deployment open by now.
       if (answer?.deployment_id === store.id) store.detail = answer;
-      else headLater();
+      else scheduleHead();
       void targets.refresh();
-      figuresLater();
+      scheduleFigures();
     },
   };
 }

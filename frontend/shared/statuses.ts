@@ -8,12 +8,12 @@ import type { IconName } from './icons.ts';
 /** What a colour means on this page; every tone comes with an icon and a word, never alone. */
 export type Tone = 'neutral' | 'info' | 'success' | 'warning' | 'danger' | 'muted';
 
-export interface StatusLook {
+export interface StatusStyle {
   tone: Tone;
   icon: IconName;
 }
 
-export const DEPLOYMENT_LOOK: Record<DeploymentStatus, StatusLook> = {
+export const DEPLOYMENT_STYLE: Record<DeploymentStatus, StatusStyle> = {
   pending: { tone: 'neutral', icon: 'clock' },
   in_progress: { tone: 'info', icon: 'progress' },
   paused: { tone: 'warning', icon: 'pause' },
@@ -22,7 +22,7 @@ export const DEPLOYMENT_LOOK: Record<DeploymentStatus, StatusLook> = {
   cancelled: { tone: 'muted', icon: 'ban' },
 };
 
-export const TARGET_LOOK: Record<TargetStatus, StatusLook> = {
+export const TARGET_STYLE: Record<TargetStatus, StatusStyle> = {
   pending: { tone: 'neutral', icon: 'clock' },
   downloading: { tone: 'info', icon: 'download' },
   installing: { tone: 'info', icon: 'gear' },

@@ -4,7 +4,7 @@ import type { DeviceConnectionFilter } from '../../backend/contract/states.ts';
 import { adminClient } from '../api/admin-client.ts';
 import type { ApiError } from '../api/api-error.ts';
 import { useLatestRequest } from '../api/latest-request.ts';
-import { useDebounced } from '../shared/later.ts';
+import { useDebounced } from '../shared/debounce-throttle.ts';
 
 const PAGE_SIZE = 200;
 const SEARCH_WAIT_MS = 250;
@@ -20,7 +20,7 @@ export interface DeviceSearch {
   loading: Ref<boolean>;
   error: ShallowRef<ApiError | null>;
   /** Asks for what is typed once the typing rests. */
-  searchLater(): void;
+  scheduleSearch(): void;
   reload(): void;
   /** Fetches the next page unless there is none or one is on its way. */
   loadMore(): void;
@@ -57,7 +57,7 @@ export function useDeviceSearch(): DeviceSearch {
     );
   }
   const reload = () => void fetchPage(null);
-  const searchLater = useDebounced(reload, SEARCH_WAIT_MS);
+  const scheduleSearch = useDebounced(reload, SEARCH_WAIT_MS);
   watch([type, status], reload, { immediate: true });
 
   return {
@@ -68,7 +68,7 @@ export function useDeviceSearch(): DeviceSearch {
     facets,
     loading,
     error,
-    searchLater,
+    scheduleSearch,
     reload,
     loadMore() {
       if (cursor.value !== null && !loading.value) void fetchPage(cursor.value);

@@ -5,7 +5,7 @@ import type {
   RolloutPolicy,
 } from '../../backend/contract/admin-api.ts';
 import { readChecksum } from './checksum.ts';
-import { isPickedByHand, type Draft, type Faults } from './draft.ts';
+import { isPickedByHand, type Draft, type DraftErrors } from './draft.ts';
 
 export function toRequest(draft: Draft): CreateDeploymentRequest {
   const policy = toPolicy(draft);
@@ -30,10 +30,13 @@ export function toRequest(draft: Draft): CreateDeploymentRequest {
  * The part of the request that decides which devices match and in which batches; `null` while nothing
  * is picked or a number of the plan is missing. The rest may still be empty for a preview.
  */
-export function toPreviewRequest(draft: Draft, faults: Faults): CreateDeploymentRequest | null {
+export function toPreviewRequest(
+  draft: Draft,
+  errors: DraftErrors,
+): CreateDeploymentRequest | null {
   if (isPickedByHand(draft) && draft.picked.length === 0) return null;
-  if (faults.canary_percentage ?? faults.rolling_percentage ?? faults.batch_size) return null;
-  const version = faults.target_version === undefined ? draft.target_version.trim() : '';
+  if (errors.canary_percentage ?? errors.rolling_percentage ?? errors.batch_size) return null;
+  const version = errors.target_version === undefined ? draft.target_version.trim() : '';
   return {
     deployment_name: draft.deployment_name.trim(),
     target_version: version,

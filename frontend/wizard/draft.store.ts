@@ -1,7 +1,7 @@
 import { defineStore } from 'pinia';
 import { computed, reactive, ref, watch } from 'vue';
-import { draftFaults } from './draft-faults.ts';
-import { emptyDraft, WIZARD_STEPS, type Draft, type Faults } from './draft.ts';
+import { validateDraft } from './draft-validation.ts';
+import { emptyDraft, WIZARD_STEPS, type Draft, type DraftErrors } from './draft.ts';
 
 const STORAGE_KEY = 'ota-deployment-draft';
 
@@ -15,11 +15,11 @@ export const useDraftStore = defineStore('ota-draft', () => {
   const stored = restore();
   const draft = reactive<Draft>(stored?.draft ?? emptyDraft());
   const step = ref(stored?.step ?? 0);
-  /** What the server found wrong; a fault goes as soon as its field is changed. */
-  const serverFaults = ref<Faults>({});
-  const faults = computed<Faults>(() => ({
-    ...serverFaults.value,
-    ...draftFaults(draft, new Date()),
+  /** What the server found wrong; a error goes as soon as its field is changed. */
+  const serverErrors = ref<DraftErrors>({});
+  const errors = computed<DraftErrors>(() => ({
+    ...serverErrors.value,
+    ...validateDraft(draft, new Date()),
   }));
 
   watch(
@@ -41,10 +41,10 @@ export const useDraftStore = defineStore('ota-draft', () => {
   function clear(): void {
     Object.assign(draft, emptyDraft());
     step.value = 0;
-    serverFaults.value = {};
+    serverErrors.value = {};
   }
 
-  return { draft, step, serverFaults, faults, restored, clear };
+  return { draft, step, serverErrors, errors, restored, clear };
 });
 
 function restore(): Stored | null {

@@ -40,7 +40,7 @@ export interface Draft {
 }
 
 export type DraftField = keyof Draft | 'device_ids';
-export type Faults = Partial<Record<DraftField, string>>;
+export type DraftErrors = Partial<Record<DraftField, string>>;
 
 export function emptyDraft(): Draft {
   return {
@@ -98,8 +98,8 @@ export const STEP_FIELDS: Record<WizardStep, readonly DraftField[]> = {
   review: [],
 };
 
-export function faultsIn(step: WizardStep, faults: Faults): DraftField[] {
-  return STEP_FIELDS[step].filter((field) => faults[field] !== undefined);
+export function errorsIn(step: WizardStep, errors: DraftErrors): DraftField[] {
+  return STEP_FIELDS[step].filter((field) => errors[field] !== undefined);
 }
 
 /** Only a manual deployment names its devices; the pick is kept while another strategy is tried. */

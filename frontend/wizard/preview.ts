@@ -4,7 +4,7 @@ import { adminClient } from '../api/admin-client.ts';
 import type { ApiError } from '../api/api-error.ts';
 import { useLatestRequest } from '../api/latest-request.ts';
 import { toPreviewRequest } from './draft-request.ts';
-import type { Draft, Faults } from './draft.ts';
+import type { Draft, DraftErrors } from './draft.ts';
 
 export interface PreviewState {
   /** The last answer; still shown while the next one is on its way. `null`: nothing to ask for. */
@@ -16,7 +16,7 @@ export interface PreviewState {
 const WAIT_MS = 300;
 
 /** Asks which devices the draft matches, a moment after its filters or plan were last changed. */
-export function usePreview(draft: Draft, faults: () => Faults): PreviewState {
+export function usePreview(draft: Draft, errors: () => DraftErrors): PreviewState {
   const preview = shallowRef<DeploymentPreview | null>(null);
   const { loading, error, run, abort } = useLatestRequest();
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -29,7 +29,7 @@ export function usePreview(draft: Draft, faults: () => Faults): PreviewState {
 
   // Only what decides about devices and batches: typing a name asks for nothing.
   const question = () => {
-    const body = toPreviewRequest(draft, faults());
+    const body = toPreviewRequest(draft, errors());
     if (!body) return null;
     const { target_version, device_filters, device_ids, skip_up_to_date } = body;
     const { rollout_strategy, rollout_percentage, batch_size } = body;
@@ -47,7 +47,7 @@ export function usePreview(draft: Draft, faults: () => Faults): PreviewState {
         return;
       }
       loading.value = true;
-      const body = toPreviewRequest(draft, faults());
+      const body = toPreviewRequest(draft, errors());
       if (body) timer = setTimeout(() => void ask(body), before === undefined ? 0 : WAIT_MS);
     },
     { immediate: true },

@@ -2,24 +2,24 @@ import { computed, nextTick, ref, watch, type ComputedRef, type Ref } from 'vue'
 import { useRoute, useRouter, type LocationQuery } from 'vue-router';
 import { ROUTE } from '../route-names.ts';
 import type { useDraftStore } from './draft.store.ts';
-import { faultsIn, WIZARD_STEPS, type Faults, type WizardStep } from './draft.ts';
+import { errorsIn, WIZARD_STEPS, type DraftErrors, type WizardStep } from './draft.ts';
 
 export interface WizardSteps {
   step: ComputedRef<WizardStep>;
   /** Index of the furthest step that was seen; steps up to it can be gone to. */
   reached: Ref<number>;
-  /** Steps that one has tried to leave with faults in them. */
-  faulty: ComputedRef<WizardStep[]>;
-  /** Faults of the step on the screen. Nobody is scolded while typing for the first time. */
-  shownFaults: ComputedRef<Faults>;
+  /** Steps that one has tried to leave with errors in them. */
+  invalidSteps: ComputedRef<WizardStep[]>;
+  /** DraftErrors of the step on the screen. Nobody is scolded while typing for the first time. */
+  visibleErrors: ComputedRef<DraftErrors>;
   goTo(index: number): Promise<void>;
-  /** To the next step, or to the first fault of this one. */
+  /** To the next step, or to the first error of this one. */
   next(): Promise<void>;
-  /** Checks every step and goes to the first fault; answers whether there is one. */
-  showFaults(): Promise<boolean>;
+  /** Checks every step and goes to the first error; answers whether there is one. */
+  showErrors(): Promise<boolean>;
 }
 
-/** Where one is in the wizard, and which faults are shown. `form` takes the focus with each step. */
+/** Where one is in the wizard, and which errors are shown. `form` takes the focus with each step. */
 export function useWizardSteps(
   store: ReturnType<typeof useDraftStore>,
   form: Readonly<Ref<HTMLElement | null>>,
@@ -30,7 +30,7 @@ export function useWizardSteps(
   const reached = ref(store.step);
 
   const step = computed<WizardStep>(() => WIZARD_STEPS[store.step] ?? 'basic');
-  const isFaulty = (name: WizardStep) => faultsIn(name, store.faults).length > 0;
+  const isInvalid = (name: WizardStep) => errorsIn(name, store.errors).length > 0;
 
   /** Steps stand in the address, so that the browser's Back leads to the step before. */
   const addressOf = (index: number) => ({
@@ -65,33 +65,33 @@ export function useWizardSteps(
     form.value?.scrollIntoView({ block: 'nearest' });
   }
 
-  async function focusFirstFault(): Promise<void> {
+  async function focusFirstError(): Promise<void> {
     await nextTick();
-    const [field] = faultsIn(step.value, store.faults);
+    const [field] = errorsIn(step.value, store.errors);
     form.value?.querySelector<HTMLElement>(`[data-field="${field}"] :is(input, textarea)`)?.focus();
   }
 
   return {
     step,
     reached,
-    faulty: computed(() =>
-      WIZARD_STEPS.filter((name) => checked.value.has(name) && isFaulty(name)),
+    invalidSteps: computed(() =>
+      WIZARD_STEPS.filter((name) => checked.value.has(name) && isInvalid(name)),
     ),
-    shownFaults: computed(() =>
-      checked.value.has(step.value) ? store.faults : store.serverFaults,
+    visibleErrors: computed(() =>
+      checked.value.has(step.value) ? store.errors : store.serverErrors,
     ),
     goTo,
     async next() {
       checked.value.add(step.value);
-      if (isFaulty(step.value)) await focusFirstFault();
+      if (isInvalid(step.value)) await focusFirstError();
       else await goTo(store.step + 1);
     },
-    async showFaults() {
+    async showErrors() {
       for (const name of WIZARD_STEPS) checked.value.add(name);
-      const index = WIZARD_STEPS.findIndex(isFaulty);
+      const index = WIZARD_STEPS.findIndex(isInvalid);
       if (index === -1) return false;
       await goTo(index);
-      await focusFirstFault();
+      await focusFirstError();
       return true;
     },
   };

@@ -102,10 +102,10 @@ describe('page: the steps of the quick start', function () {
     await page.getByText('1 field needs attention').waitFor();
     const field = page.getByLabel('Batch Size');
     expect(await field.getAttribute('aria-invalid')).to.equal('true');
-    const [fault] = ((await field.getAttribute('aria-describedby')) ?? '').split(' ');
-    expect(await page.locator(`[id="${fault}"]`).innerText()).to.include('batch_size');
+    const [error] = ((await field.getAttribute('aria-describedby')) ?? '').split(' ');
+    expect(await page.locator(`[id="${error}"]`).innerText()).to.include('batch_size');
     await field.fill('10');
-    await page.locator(`[id="${fault}"]`).waitFor({ state: 'detached' });
+    await page.locator(`[id="${error}"]`).waitFor({ state: 'detached' });
   });
 
   it('keeps a draft through a reload', async () => {

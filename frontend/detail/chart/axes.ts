@@ -32,7 +32,7 @@ export interface TimeTick {
 /** As many ticks as have room for their labels, two at least where these fit. No label comes twice. */
 export function timeAxis(from: Date, to: Date, width: number): TimeTick[] {
   const span = Math.max(to.getTime() - from.getTime(), 1);
-  const ticksOf = (count: number) => labelled(evenly(timeTicks(from, to, count)), span);
+  const ticksOf = (count: number) => labeled(evenly(timeTicks(from, to, count)), span);
   const isGood = (ticks: TimeTick[]) => ticks.length > 1 && fits(ticks, width / span);
   for (let count = Math.max(Math.floor(width / 50), 2); count > 1; count--) {
     const ticks = ticksOf(count);
@@ -57,7 +57,7 @@ function evenly(times: Date[]): Date[] {
   });
 }
 
-function labelled(times: Date[], span: number): TimeTick[] {
+function labeled(times: Date[], span: number): TimeTick[] {
   const step = Math.min(span, ...gaps(times));
   const text = new Intl.DateTimeFormat(locale, formatFor(times, step));
   const seen = new Set<string>();

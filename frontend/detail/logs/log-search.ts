@@ -22,12 +22,12 @@ export function matchFrom(matches: readonly LogMatch[], place: number): number {
   );
 }
 
-/** The neighbour of a match; after the last one comes the first. */
-export function neighbour(current: number, step: 1 | -1, total: number): number {
+/** The adjacentMatch of a match; after the last one comes the first. */
+export function adjacentMatch(current: number, step: 1 | -1, total: number): number {
   return (current + step + total) % total;
 }
 
 /** Where `size` matches around the current one begin: drawing is what costs, not counting. */
-export function firstAround(current: number, size: number, total: number): number {
+export function windowStart(current: number, size: number, total: number): number {
   return Math.max(0, Math.min(current - Math.floor(size / 2), total - size));
 }

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { BatchView, StatusBreakdown } from '../../../backend/contract/admin-api.ts';
 import { TARGET_STATUSES } from '../../../backend/contract/states.ts';
-import { batchTrack, NOTHING_OPEN, toggled } from '../../../frontend/detail/batch-track.ts';
+import { batchTrack, ALL_CLOSED, toggleFold } from '../../../frontend/detail/batch-track.ts';
 import type { TrackFold, TrackItem } from '../../../frontend/detail/batch-track.ts';
 
 const ROOM = 8;
@@ -14,13 +14,13 @@ function rolling(batches: number, running: number) {
     rollout_strategy: 'rolling' as const,
     batches: Array.from({ length: batches }, (_, index): BatchView => {
       const number = index + 1;
-      const ended = number < running;
+      const finished = number < running;
       return {
         number,
         size: 20,
-        state: ended ? 'ended' : number === running ? 'running' : 'planned',
+        state: finished ? 'ended' : number === running ? 'running' : 'planned',
         released_at: null,
-        status_breakdown: ended
+        status_breakdown: finished
           ? { ...NONE, completed: 16, failed: 1, skipped: 2, rolled_back: 1 }
           : { ...NONE, pending: 20 },
       };
@@ -43,7 +43,7 @@ const foldAt = (items: readonly TrackItem[], number: number): TrackFold => {
 describe('folds of the batch track', () => {
   it('G46 say of all their batches what a card says of one', () => {
     const [fold] = folds(batchTrack(rolling(40, 20), ROOM));
-    expect(fold).to.deep.include({ size: 360, ended: 360, state: 'ended', items: [] });
+    expect(fold).to.deep.include({ size: 360, finished: 360, state: 'ended', items: [] });
     expect(fold?.status_breakdown).to.deep.equal({
       ...NONE,
       completed: 288,
@@ -56,18 +56,18 @@ describe('folds of the batch track', () => {
   it('G46 open and close', () => {
     const detail = rolling(40, 20);
     const closed = batchTrack(detail, ROOM);
-    const open = toggled(NOTHING_OPEN, foldAt(closed, 5));
+    const open = toggleFold(ALL_CLOSED, foldAt(closed, 5));
     const opened = batchTrack(detail, ROOM, open);
     expect(shown(foldAt(opened, 5).items)).to.deep.equal(
       Array.from({ length: 18 }, (_, i) => i + 1),
     );
-    const again = toggled(open, foldAt(opened, 5));
+    const again = toggleFold(open, foldAt(opened, 5));
     expect(batchTrack(detail, ROOM, again)).to.deep.equal(closed);
   });
 
   it('G46 of more than 24 batches hold folds of at most 24, which open, too', () => {
     const detail = rolling(1_000, 500);
-    let open = toggled(NOTHING_OPEN, foldAt(batchTrack(detail, ROOM), 700));
+    let open = toggleFold(ALL_CLOSED, foldAt(batchTrack(detail, ROOM), 700));
     const [, after] = folds(batchTrack(detail, ROOM, open));
     const inner = folds(after?.items ?? []);
     expect(inner.length).to.be.within(20, 22);
@@ -78,16 +78,16 @@ describe('folds of the batch track', () => {
     ]);
     const inside = inner[1];
     if (!inside) throw new Error('There is no second fold.');
-    open = toggled(open, inside);
+    open = toggleFold(open, inside);
     expect(shown(batchTrack(detail, ROOM, open))).to.include.members([529, 540, 552]);
   });
 
   it('G46 never hide the selected batch', () => {
     const detail = rolling(1_000, 500);
     for (const selected of [1, 2, 3, 250, 496, 497, 520, 998, 999, 1_000]) {
-      const items = batchTrack(detail, ROOM, NOTHING_OPEN, selected);
+      const items = batchTrack(detail, ROOM, ALL_CLOSED, selected);
       expect(shown(items), `batch ${selected}`).to.include(selected);
-      const open = toggled(NOTHING_OPEN, foldAt(items, 700));
+      const open = toggleFold(ALL_CLOSED, foldAt(items, 700));
       expect(shown(batchTrack(detail, ROOM, open, selected))).to.include(selected);
     }
   });
@@ -95,11 +95,11 @@ describe('folds of the batch track', () => {
   it('G46 stay open while the running batch moves on', () => {
     for (const size of [40, 200]) {
       const first = batchTrack(rolling(size, 15), ROOM);
-      let open = toggled(NOTHING_OPEN, foldAt(first, 5));
-      open = toggled(open, foldAt(first, 30));
+      let open = toggleFold(ALL_CLOSED, foldAt(first, 5));
+      open = toggleFold(open, foldAt(first, 30));
       const behind = batchTrack(rolling(size, 15), ROOM, open);
       const sub = folds(foldAt(behind, 30).items)[0];
-      if (sub) open = toggled(open, sub);
+      if (sub) open = toggleFold(open, sub);
       const before = shown(batchTrack(rolling(size, 15), ROOM, open));
       for (let running = 16; running < size - 1; running += 1) {
         const items = batchTrack(rolling(size, running), ROOM, open);

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import { readChecksum } from '../../../frontend/wizard/checksum.ts';
-import { draftFaults, placeFaults } from '../../../frontend/wizard/draft-faults.ts';
+import { validateDraft, assignServerErrors } from '../../../frontend/wizard/draft-validation.ts';
 import { toPreviewRequest, toRequest } from '../../../frontend/wizard/draft-request.ts';
 import {
   emptyDraft,
-  faultsIn,
+  errorsIn,
   type Draft,
   type DraftField,
 } from '../../../frontend/wizard/draft.ts';
@@ -23,11 +23,11 @@ function draft(entries: Partial<Draft> = {}): Draft {
 }
 
 describe('wizard draft', () => {
-  it('has no fault when the required fields are filled in', () => {
-    expect(draftFaults(draft(), NOW)).to.deep.equal({});
+  it('has no error when the required fields are filled in', () => {
+    expect(validateDraft(draft(), NOW)).to.deep.equal({});
   });
 
-  const faulty: [Partial<Draft>, DraftField][] = [
+  const invalid: [Partial<Draft>, DraftField][] = [
     [{ deployment_name: '  ' }, 'deployment_name'],
     [{ target_version: '' }, 'target_version'],
     [{ canary_percentage: '0' }, 'canary_percentage'],
@@ -53,9 +53,9 @@ describe('wizard draft', () => {
     [{ manifest: '{}' }, 'signature'],
     [{ signature: 'c2ln' }, 'manifest'],
   ];
-  for (const [entries, field] of faulty) {
-    it(`finds the fault in ${JSON.stringify(entries)} at ${field}`, () => {
-      expect(Object.keys(draftFaults(draft(entries), NOW))).to.deep.equal([field]);
+  for (const [entries, field] of invalid) {
+    it(`finds the error in ${JSON.stringify(entries)} at ${field}`, () => {
+      expect(Object.keys(validateDraft(draft(entries), NOW))).to.deep.equal([field]);
     });
   }
 
@@ -84,7 +84,7 @@ describe('wizard draft', () => {
       expect(readChecksum(line)).to.equal(checksum);
       if (line === '') return;
       const entries = draft({ checksum: line });
-      expect(draftFaults(entries, NOW).checksum === undefined).to.equal(checksum !== null);
+      expect(validateDraft(entries, NOW).checksum === undefined).to.equal(checksum !== null);
       if (checksum !== null) expect(toRequest(entries).checksum).to.equal(checksum);
     });
   }
@@ -95,13 +95,13 @@ describe('wizard draft', () => {
       canary_percentage: 'x',
       rolling_percentage: 'x',
     };
-    expect(draftFaults(draft(entries as Partial<Draft>), NOW)).to.deep.equal({});
+    expect(validateDraft(draft(entries as Partial<Draft>), NOW)).to.deep.equal({});
   });
 
   it('leaves packages on this machine to the server, which may allow them', () => {
     for (const host of ['localhost:8080', '127.0.0.1', '[::1]:99']) {
-      const faults = draftFaults(draft({ update_package_url: `http://${host}/a.tar.gz` }), NOW);
-      expect(faults, host).to.deep.equal({});
+      const errors = validateDraft(draft({ update_package_url: `http://${host}/a.tar.gz` }), NOW);
+      expect(errors, host).to.deep.equal({});
     }
   });
 
@@ -162,15 +162,15 @@ describe('wizard draft', () => {
   it('asks for a preview before the rest is filled in, but not without devices or a plan', () => {
     const preview = (entries: Partial<Draft>) => {
       const half = { ...emptyDraft(), ...entries };
-      return toPreviewRequest(half, draftFaults(half, NOW));
+      return toPreviewRequest(half, validateDraft(half, NOW));
     };
     expect(preview({})).to.deep.include({ rollout_strategy: 'canary', rollout_percentage: 10 });
     expect(preview({ canary_percentage: '' })).to.equal(null);
     expect(preview({ rollout_strategy: 'manual', pick_by: 'hand' })).to.equal(null);
   });
 
-  it("places the server's faults at its fields and steps, and keeps those without a field", () => {
-    const { placed, others } = placeFaults(
+  it("places the server's errors at its fields and steps, and keeps those without a field", () => {
+    const { placed, others } = assignServerErrors(
       [
         { path: 'checksum', message: 'one' },
         { path: 'device_filters.version_operator', message: 'two' },
@@ -190,7 +190,7 @@ describe('wizard draft', () => {
       device_ids: 'five',
     });
     expect(others).to.deep.equal(['unheard_of: six', 'seven']);
-    expect(faultsIn('devices', placed)).to.deep.equal(['version_operator', 'device_ids']);
-    expect(faultsIn('package', placed)).to.deep.equal(['checksum']);
+    expect(errorsIn('devices', placed)).to.deep.equal(['version_operator', 'device_ids']);
+    expect(errorsIn('package', placed)).to.deep.equal(['checksum']);
   });
 });

@@ -5,12 +5,12 @@ import {
   MIN_CONTRAST,
   contrast,
 } from '../../../frontend/detail/logs/log-colors.ts';
-import { logFileName } from '../../../frontend/detail/logs/log-file.ts';
+import { logFileName } from '../../../frontend/detail/logs/log-file-name.ts';
 import {
   findMatches,
-  firstAround,
+  windowStart,
   matchFrom,
-  neighbour,
+  adjacentMatch,
 } from '../../../frontend/detail/logs/log-search.ts';
 import { parseLog, shownText } from '../../../frontend/detail/logs/terminal-text.ts';
 
@@ -211,11 +211,13 @@ describe('installation log: search', () => {
     expect([0, 1, 3, 4, 7].map((place) => matchFrom(matches, place))).to.deep.equal([
       0, 1, 1, 2, 0,
     ]);
-    expect([neighbour(2, 1, 3), neighbour(0, -1, 3), neighbour(0, 1, 3)]).to.deep.equal([0, 2, 1]);
+    expect([adjacentMatch(2, 1, 3), adjacentMatch(0, -1, 3), adjacentMatch(0, 1, 3)]).to.deep.equal(
+      [0, 2, 1],
+    );
   });
 
   it('G45 marks those around the current one where there are too many', () => {
-    const first = (current: number, size = 4) => firstAround(current, size, 10);
+    const first = (current: number, size = 4) => windowStart(current, size, 10);
     expect([first(0), first(5), first(9), first(5, 20)]).to.deep.equal([0, 3, 6, 0]);
   });
 });

@@ -3,7 +3,7 @@
  *
  * @returns how many succeeded and how many did not.
  */
-export async function eachLimited<T>(
+export async function forEachLimited<T>(
   items: readonly T[],
   limit: number,
   work: (item: T) => Promise<unknown>,

@@ -2,7 +2,7 @@ import type { DeviceFilters } from '../../backend/contract/admin-api.ts';
 import { texts } from '../texts/texts.ts';
 
 /** Filters as pairs of a name and its value, in the order of the form; empty for "all devices". */
-export function filterWords(filters: DeviceFilters): { name: string; value: string }[] {
+export function describeFilters(filters: DeviceFilters): { name: string; value: string }[] {
   const f = texts.wizard.fields;
   const words: { name: string; value: string }[] = [];
   const add = (field: string, value: string) => words.push({ name: f[field] ?? field, value });

@@ -6,7 +6,7 @@ import { texts } from '../texts/texts.ts';
 const NAMED_TYPES = 5;
 
 /** How many devices, what becomes of their versions, and of which types they are: a sentence each. */
-export function impactFacts(impact: DeploymentImpact): string[] {
+export function describeImpact(impact: DeploymentImpact): string[] {
   const t = texts.impact;
   const { changes, by_type: types } = impact;
   const named = types
@@ -36,6 +36,6 @@ export function impactWarnings(impact: DeploymentImpact): string[] {
 }
 
 /** Digits may be grouped, as the page itself writes them. */
-export function isTheCount(typed: string, count: number): boolean {
+export function matchesCount(typed: string, count: number): boolean {
   return typed.replace(/[\s,.'’]/g, '') === String(count);
 }

@@ -4,7 +4,7 @@ const characters = new Intl.Segmenter(undefined, { granularity: 'grapheme' });
 const TAIL = 8;
 
 /** Cuts a name into what may be shortened and what has to stay; together they are the name. */
-export function middleCut(name: string): { head: string; tail: string } {
+export function splitName(name: string): { head: string; tail: string } {
   const parts = Array.from(characters.segment(name), ({ index }) => index);
   const kept = Math.min(TAIL, Math.floor(parts.length / 2));
   const at = kept === 0 ? name.length : (parts[parts.length - kept] ?? name.length);

@@ -6,7 +6,7 @@ import type { TargetFilter } from './targets/targets.store.ts';
 export const TABS = ['devices', 'timeline', 'settings'] as const;
 export type Tab = (typeof TABS)[number];
 
-export interface TargetAddress {
+export interface TargetQuery {
   tab: ComputedRef<Tab>;
   filter: ComputedRef<TargetFilter>;
   /** Narrows or widens the table, and shows it. */
@@ -16,7 +16,7 @@ export interface TargetAddress {
 }
 
 /** Tab and filters stand in the address, so that back, reload and a shared link show the same. */
-export function useTargetAddress(): TargetAddress {
+export function useTargetQuery(): TargetQuery {
   const route = useRoute();
   const router = useRouter();
 

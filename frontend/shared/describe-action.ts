@@ -3,7 +3,7 @@ import type { DeploymentAction } from '../../backend/contract/states.ts';
 import { texts } from '../texts/texts.ts';
 
 /** What a confirmation says: always how many devices are touched. */
-export interface ActionQuestion {
+export interface ActionDescription {
   sentences: string[];
   warnings: string[];
   button: string;
@@ -30,7 +30,7 @@ export function describeAction(
   action: DeploymentAction,
   detail: DeploymentDetail,
   adds: number,
-): ActionQuestion {
+): ActionDescription {
   const t = texts.confirm;
   const { progress, total_devices: total } = detail;
   switch (action) {

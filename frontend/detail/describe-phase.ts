@@ -1,21 +1,21 @@
 import type { DeploymentDetail } from '../../backend/contract/admin-api.ts';
-import { waitingForExpansion } from '../shared/action-question.ts';
+import { waitingForExpansion } from '../shared/describe-action.ts';
 import { formatPercent } from '../shared/format.ts';
 import type { IconName } from '../shared/icons.ts';
 import type { Tone } from '../shared/statuses.ts';
 import { texts } from '../texts/texts.ts';
 
-export interface PhaseSentence {
+export interface PhaseDescription {
   tone: Tone;
   icon: IconName;
   text: string;
 }
 
 /** Where the deployment stands and what the admin can do about it, in one sentence. */
-export function phaseSentence(
+export function describePhase(
   detail: DeploymentDetail,
   scheduledFor: string | null,
-): PhaseSentence {
+): PhaseDescription {
   const t = texts.detail.phase;
   const { progress, total_devices: total } = detail;
   switch (detail.status) {
@@ -29,12 +29,12 @@ export function phaseSentence(
       if (detail.phase === 'awaiting_expansion') {
         const { completed, failed, rolled_back: rolledBack } = progress;
         return {
-          tone: canaryProved(detail) ? 'info' : 'warning',
-          icon: canaryProved(detail) ? 'expand' : 'alert',
+          tone: canarySucceeded(detail) ? 'info' : 'warning',
+          icon: canarySucceeded(detail) ? 'expand' : 'alert',
           text: t.awaitingExpansion(completed, failed + rolledBack, waitingForExpansion(detail)),
         };
       }
-      return { tone: 'info', icon: 'progress', text: progressWords(detail) };
+      return { tone: 'info', icon: 'progress', text: describeProgress(detail) };
     case 'paused':
       return detail.paused_reason === 'failure_threshold'
         ? {
@@ -60,11 +60,11 @@ export function phaseSentence(
 }
 
 /** Whether a canary has shown that the update works: some devices completed, and none failed. */
-export function canaryProved({ progress }: Pick<DeploymentDetail, 'progress'>): boolean {
+export function canarySucceeded({ progress }: Pick<DeploymentDetail, 'progress'>): boolean {
   return progress.completed > 0 && progress.failed === 0 && progress.rolled_back === 0;
 }
 
-function progressWords(detail: DeploymentDetail): string {
+function describeProgress(detail: DeploymentDetail): string {
   const t = texts.detail.phase;
   const { progress, rollout_strategy, batches } = detail;
   const { pending: waiting, in_progress: working } = progress;

@@ -7,7 +7,7 @@ let timer: ReturnType<typeof setInterval> | undefined;
 const now = ref(new Date());
 
 /** The time, moving every ten seconds: one timer for every "3 min ago" on the page. */
-export function useNow(): Ref<Date> {
+export function useCurrentTime(): Ref<Date> {
   users += 1;
   if (users === 1) {
     now.value = new Date();

@@ -6,7 +6,7 @@ import type { Tone } from '../shared/statuses.ts';
 import { texts } from '../texts/texts.ts';
 import { plainText } from './logs/terminal-text.ts';
 
-export const EVENT_LOOK: Record<EventType, { tone: Tone; icon: IconName }> = {
+export const EVENT_STYLE: Record<EventType, { tone: Tone; icon: IconName }> = {
   created: { tone: 'neutral', icon: 'plus' },
   started: { tone: 'info', icon: 'play' },
   paused: { tone: 'warning', icon: 'pause' },
@@ -31,7 +31,7 @@ export const EVENT_LOOK: Record<EventType, { tone: Tone; icon: IconName }> = {
  * The facts of an event as a short line: "batch 2 · 36 devices · failure threshold exceeded". Facts
  * this page has no words for are left out; nested ones, too.
  */
-export function eventFacts(event: Pick<DeploymentEvent, 'data'>): string {
+export function describeEvent(event: Pick<DeploymentEvent, 'data'>): string {
   const t = texts.timeline;
   const parts: string[] = [];
   const { data } = event;
@@ -60,7 +60,7 @@ export function eventFacts(event: Pick<DeploymentEvent, 'data'>): string {
 }
 
 /** Who did it and to which device, in words. `names`: device names by id, as far as known. */
-export function eventActor(
+export function describeActor(
   event: Pick<DeploymentEvent, 'actor' | 'device_id'>,
   names: ReadonlyMap<string, string | null>,
 ): string {

@@ -5,12 +5,12 @@ import type {
   StatusBreakdown,
 } from '../../../backend/contract/admin-api.ts';
 import { TARGET_STATUSES } from '../../../backend/contract/states.ts';
-import { describeAction, expansionSize } from '../../../frontend/shared/action-question.ts';
+import { describeAction, expansionSize } from '../../../frontend/shared/describe-action.ts';
 import { batchTrack } from '../../../frontend/detail/batch-track.ts';
-import { eventActor, eventFacts } from '../../../frontend/detail/event-words.ts';
-import { phaseSentence } from '../../../frontend/detail/phase-sentence.ts';
-import { canRollBack } from '../../../frontend/detail/targets/target-facts.ts';
-import { planWords } from '../../../frontend/wizard/plan-words.ts';
+import { describeActor, describeEvent } from '../../../frontend/detail/describe-event.ts';
+import { describePhase } from '../../../frontend/detail/describe-phase.ts';
+import { canRollBack } from '../../../frontend/detail/targets/rollback-eligibility.ts';
+import { describePlan } from '../../../frontend/wizard/describe-plan.ts';
 import { runningTotals } from '../../../frontend/detail/chart/running-totals.ts';
 import { versionRows } from '../../../frontend/list/version-rows.ts';
 
@@ -107,32 +107,36 @@ describe('track of batches', () => {
         batch(index + 1, state, state === 'ended' ? { completed: 5 } : { pending: 5 }),
       ),
     }) as Pick<DeploymentDetail, 'batches' | 'status' | 'rollout_strategy'>;
-  const waits = (detail: Parameters<typeof batchTrack>[0]) =>
-    batchTrack(detail, 8).map((item) => (item.kind === 'batch' ? item.waits : 'folded'));
+  const waitReasons = (detail: Parameters<typeof batchTrack>[0]) =>
+    batchTrack(detail, 8).map((item) => (item.kind === 'batch' ? item.waitReason : 'folded'));
 
   it('says what each batch waits for', () => {
-    expect(waits(rolling(['ended', 'running', 'planned', 'planned']))).to.deep.equal([
+    expect(waitReasons(rolling(['ended', 'running', 'planned', 'planned']))).to.deep.equal([
       null,
       null,
       'Waiting for 5 devices of batch\u00a02',
       'After batch 3',
     ]);
-    expect(waits(rolling(['ended', 'planned'], 'in_progress'))).to.deep.equal([
+    expect(waitReasons(rolling(['ended', 'planned'], 'in_progress'))).to.deep.equal([
       null,
       'Released next',
     ]);
-    expect(waits(rolling(['ended', 'planned'], 'paused'))[1]).to.equal('Waiting for you to resume');
-    expect(waits(rolling(['planned', 'planned'], 'pending'))[0]).to.equal('Waiting to be started');
-    expect(waits(rolling(['ended', 'planned'], 'cancelled'))[1]).to.equal(null);
-    expect(waits({ ...canary, status: 'in_progress', rollout_strategy: 'canary' })[1]).to.equal(
-      'Waiting for you to expand',
+    expect(waitReasons(rolling(['ended', 'planned'], 'paused'))[1]).to.equal(
+      'Waiting for you to resume',
     );
+    expect(waitReasons(rolling(['planned', 'planned'], 'pending'))[0]).to.equal(
+      'Waiting to be started',
+    );
+    expect(waitReasons(rolling(['ended', 'planned'], 'cancelled'))[1]).to.equal(null);
+    expect(
+      waitReasons({ ...canary, status: 'in_progress', rollout_strategy: 'canary' })[1],
+    ).to.equal('Waiting for you to expand');
   });
 
   it('folds what is far from the running batch, and loses none', () => {
-    for (const ended of [0, 1, 50, 98, 99, 100]) {
+    for (const finished of [0, 1, 50, 98, 99, 100]) {
       const states = Array.from({ length: 100 }, (_, index) =>
-        index < ended ? ('ended' as const) : index === ended ? 'running' : 'planned',
+        index < finished ? ('ended' as const) : index === finished ? 'running' : 'planned',
       );
       const items = batchTrack(rolling(states), 8);
       expect(items.length).to.be.at.most(9);
@@ -141,7 +145,7 @@ describe('track of batches', () => {
       );
       expect(numbers).to.deep.equal(states.map((_, index) => index + 1));
       const shown = items.flatMap((item) => (item.kind === 'batch' ? [item.batch.number] : []));
-      expect(shown).to.include.members([Math.min(ended + 1, 100), 100]);
+      expect(shown).to.include.members([Math.min(finished + 1, 100), 100]);
     }
   });
 });
@@ -155,7 +159,7 @@ describe('where a deployment stands, in one sentence', () => {
     policy: { failure_threshold_percent: 25 },
   } as DeploymentDetail;
   const said = (changes: Partial<DeploymentDetail>) =>
-    phaseSentence({ ...rolling, ...changes }, null).text;
+    describePhase({ ...rolling, ...changes }, null).text;
 
   it('names the batch that runs', () => {
     expect(said({})).to.equal('Batch 1 of 2 is running: 2 devices updating, 36 waiting.');
@@ -201,33 +205,33 @@ describe('batch plan in words', () => {
   });
 
   it('speaks as an operator would', () => {
-    expect(planWords(preview(9, 36), 'canary')).to.equal('9 devices now, 36 after you expand');
-    expect(planWords(preview(1), 'canary')).to.include('1 device now');
-    expect(planWords(preview(12), 'immediate')).to.equal('All 12 devices when you start');
-    expect(planWords(preview(1), 'manual')).to.equal('1 device when you start');
-    expect(planWords(preview(5, 5, 2), 'rolling')).to.equal(
+    expect(describePlan(preview(9, 36), 'canary')).to.equal('9 devices now, 36 after you expand');
+    expect(describePlan(preview(1), 'canary')).to.include('1 device now');
+    expect(describePlan(preview(12), 'immediate')).to.equal('All 12 devices when you start');
+    expect(describePlan(preview(1), 'manual')).to.equal('1 device when you start');
+    expect(describePlan(preview(5, 5, 2), 'rolling')).to.equal(
       '3 batches of 5 devices, one after the other (the last has 2)',
     );
-    expect(planWords(preview(), 'rolling')).to.include('No device matches');
+    expect(describePlan(preview(), 'rolling')).to.include('No device matches');
   });
 });
 
 describe('timeline in words', () => {
   it('tells the facts of an event and leaves out what it has no words for', () => {
-    expect(eventFacts({ data: { batch: 2, devices: 36, span: { a: 1 } } })).to.equal(
+    expect(describeEvent({ data: { batch: 2, devices: 36, span: { a: 1 } } })).to.equal(
       'batch 2 · 36 devices',
     );
     expect(
-      eventFacts({ data: { reason: 'failure_threshold', failures: 4, threshold_percent: 25 } }),
+      describeEvent({ data: { reason: 'failure_threshold', failures: 4, threshold_percent: 25 } }),
     ).to.equal('4 devices failed, threshold 25 % · failure threshold exceeded');
-    expect(eventFacts({ data: { completed: 8, failed: 1, pending: 0 } })).to.equal(
+    expect(describeEvent({ data: { completed: 8, failed: 1, pending: 0 } })).to.equal(
       '8 completed · 1 failed',
     );
   });
 
   it('G45 shows an error that was meant for a terminal without its escape sequences', () => {
     const data = { error_message: '\u001b[31mE: disk\u001b[0m is full\r\n10%\r100%' };
-    expect(eventFacts({ data })).to.equal('E: disk is full\n100%');
+    expect(describeEvent({ data })).to.equal('E: disk is full\n100%');
   });
 
   it('tells who did it, and to which device', () => {
@@ -236,7 +240,7 @@ describe('timeline in words', () => {
       type: 'admin' | 'device' | 'system',
       name: string | null,
       device: string | null,
-    ) => eventActor({ actor: { type, id: 'x', name, address: null }, device_id: device }, names);
+    ) => describeActor({ actor: { type, id: 'x', name, address: null }, device_id: device }, names);
     expect(actor('admin', 'Ada', 'd1')).to.equal('by Ada, on edge-1');
     expect(actor('device', null, 'd1')).to.equal('by edge-1');
     expect(actor('device', null, '0123456789')).to.equal('by device 01234567');

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { middleCut } from '../../../frontend/shared/middle-cut.ts';
+import { splitName } from '../../../frontend/shared/middle-truncate.ts';
 
 const FAMILY = '👨‍👩‍👧‍👦';
 const ACCENTED = 'e\u0301';
@@ -15,7 +15,7 @@ describe('names that are cut in the middle', () => {
   ];
   for (const [name, head, tail] of cuts) {
     it(`G46 keep the last characters of ${JSON.stringify(name)} and tear none apart`, () => {
-      expect(middleCut(name)).to.deep.equal({ head, tail });
+      expect(splitName(name)).to.deep.equal({ head, tail });
       expect(head + tail).to.equal(name);
     });
   }

@@ -9,13 +9,13 @@ import {
   WIZARD_STEPS,
   type Draft,
   type DraftField,
-  type Faults,
+  type DraftErrors,
 } from './draft.ts';
 
-/** Every fault that can be seen without the server; it has the last word anyway. */
-export function draftFaults(draft: Draft, now: Date): Faults {
+/** Every error that can be seen without the server; it has the last word anyway. */
+export function validateDraft(draft: Draft, now: Date): DraftErrors {
   const t = texts.wizard.errors;
-  const faults: Faults = {};
+  const errors: DraftErrors = {};
   const name = (field: string) => texts.wizard.fields[field] ?? field;
   for (const field of [
     'deployment_name',
@@ -23,17 +23,17 @@ export function draftFaults(draft: Draft, now: Date): Faults {
     'update_package_url',
     'checksum',
   ] as const) {
-    if (draft[field].trim() === '') faults[field] = t.required(name(field));
+    if (draft[field].trim() === '') errors[field] = t.required(name(field));
   }
   if (draft.rollout_strategy === 'canary' && wholeIn(draft.canary_percentage, 1, 100) === null) {
-    faults.canary_percentage = t.range(1, 100);
+    errors.canary_percentage = t.range(1, 100);
   }
   if (draft.rollout_strategy === 'rolling') {
     if (draft.rolling_by === 'percentage' && wholeIn(draft.rolling_percentage, 1, 100) === null) {
-      faults.rolling_percentage = t.range(1, 100);
+      errors.rolling_percentage = t.range(1, 100);
     }
     if (draft.rolling_by === 'count' && wholeIn(draft.batch_size, 1, Infinity) === null) {
-      faults.batch_size = t.atLeast(1);
+      errors.batch_size = t.atLeast(1);
     }
   }
   if (
@@ -41,38 +41,38 @@ export function draftFaults(draft: Draft, now: Date): Faults {
     draft.failure_threshold_percent !== '' &&
     wholeIn(draft.failure_threshold_percent, 0, 100) === null
   ) {
-    faults.failure_threshold_percent = t.range(0, 100);
+    errors.failure_threshold_percent = t.range(0, 100);
   }
   for (const field of ['failure_min_devices', 'device_timeout_minutes'] as const) {
     if (draft[field] !== '' && wholeIn(draft[field], 1, Infinity) === null) {
-      faults[field] = t.atLeast(1);
+      errors[field] = t.atLeast(1);
     }
   }
   if (
     draft.pickup_timeout_hours !== '' &&
     wholeIn(draft.pickup_timeout_hours, 0, Infinity) === null
   ) {
-    faults.pickup_timeout_hours = t.atLeast(0);
+    errors.pickup_timeout_hours = t.atLeast(0);
   }
   if (draft.scheduled_at !== '' && !(new Date(draft.scheduled_at) > now)) {
-    faults.scheduled_at = t.past;
+    errors.scheduled_at = t.past;
   }
-  if (isPickedByHand(draft) && draft.picked.length === 0) faults.device_ids = t.pick;
-  if (draft.rollout_strategy === 'manual' && !narrows(draft)) faults.device_type = t.noFilter;
+  if (isPickedByHand(draft) && draft.picked.length === 0) errors.device_ids = t.pick;
+  if (draft.rollout_strategy === 'manual' && !narrows(draft)) errors.device_type = t.noFilter;
   const url = draft.update_package_url.trim();
-  if (url !== '' && !faults.update_package_url) {
+  if (url !== '' && !errors.update_package_url) {
     // A host may allow `http` to its own machine, which only the server knows.
-    const fault = packageUrlFault(url, true);
-    if (fault) faults.update_package_url = t.url(fault);
+    const error = packageUrlFault(url, true);
+    if (error) errors.update_package_url = t.url(error);
   }
   if (draft.checksum.trim() !== '' && readChecksum(draft.checksum) === null) {
     const digits = draft.checksum.trim().replace(/^sha256:/i, '');
-    faults.checksum = /^[0-9a-f]+$/i.test(digits) ? t.checksumLength(digits.length) : t.checksum;
+    errors.checksum = /^[0-9a-f]+$/i.test(digits) ? t.checksumLength(digits.length) : t.checksum;
   }
   if ((draft.manifest.trim() === '') !== (draft.signature.trim() === '')) {
-    faults[draft.manifest.trim() === '' ? 'manifest' : 'signature'] = t.pair;
+    errors[draft.manifest.trim() === '' ? 'manifest' : 'signature'] = t.pair;
   }
-  return faults;
+  return errors;
 }
 
 /** Manual deployments are for devices that somebody chose; without a filter they would go to all. */
@@ -82,16 +82,16 @@ function narrows(draft: Draft): boolean {
 }
 
 /**
- * The server's faults at the fields of the wizard. Those that belong to no field are returned in
+ * The server's errors at the fields of the wizard. Those that belong to no field are returned in
  * `others`, as sentences.
  */
-export function placeFaults(
-  faults: readonly FieldFault[],
+export function assignServerErrors(
+  errors: readonly FieldFault[],
   draft: Draft,
-): { placed: Faults; others: string[] } {
-  const placed: Faults = {};
+): { placed: DraftErrors; others: string[] } {
+  const placed: DraftErrors = {};
   const others: string[] = [];
-  for (const { path, message } of faults) {
+  for (const { path, message } of errors) {
     const field = fieldOf(path, draft);
     if (field) placed[field] ??= message;
     else others.push(path ? `${path}: ${message}` : message);
