@@ -1,4 +1,4 @@
-/** The admin API as the page uses it, one function a route. Every one of them rejects with `ApiError`. */
+/** The admin API as the page uses it, one function per route. Each rejects with an `ApiError`. */
 import type { CreateDeploymentRequest } from '../../backend/contract/admin-api.ts';
 import type { operations } from '../../backend/contract/openapi.ts';
 import { unwrap, api } from './http.ts';
@@ -18,25 +18,29 @@ const ofTarget = (id: string, deviceId: string) => ({ path: { id, device_id: dev
 
 export const adminClient = {
   listDeployments: (query: DeploymentQuery, signal?: AbortSignal) =>
-    unwrap(api.GET('/deployments', { params: { query: given(query) }, ...aborted(signal) })),
+    unwrap(
+      api.GET('/deployments', { params: { query: withoutNulls(query) }, ...withSignal(signal) }),
+    ),
 
-  /** @param key what makes it safe to send the same body again */
+  /** @param key idempotency key: with it, sending the same body again creates no second deployment */
   createDeployment: (body: CreateDeploymentRequest, key: string) =>
     unwrap(api.POST('/deployments', { body, params: { header: { 'Idempotency-Key': key } } })),
 
   previewDeployment: (body: CreateDeploymentRequest, signal?: AbortSignal) =>
-    unwrap(api.POST('/deployments/preview', { body, ...aborted(signal) })),
+    unwrap(api.POST('/deployments/preview', { body, ...withSignal(signal) })),
 
   getDraftImpact: (body: CreateDeploymentRequest, signal?: AbortSignal) =>
-    unwrap(api.POST('/deployments/impact', { body, ...aborted(signal) })),
+    unwrap(api.POST('/deployments/impact', { body, ...withSignal(signal) })),
 
   getImpact: (id: string, signal?: AbortSignal) =>
-    unwrap(api.GET('/deployments/{id}/impact', { params: ofDeployment(id), ...aborted(signal) })),
+    unwrap(
+      api.GET('/deployments/{id}/impact', { params: ofDeployment(id), ...withSignal(signal) }),
+    ),
 
   getDeployment: (id: string, signal?: AbortSignal) =>
-    unwrap(api.GET('/deployments/{id}', { params: ofDeployment(id), ...aborted(signal) })),
+    unwrap(api.GET('/deployments/{id}', { params: ofDeployment(id), ...withSignal(signal) })),
 
-  /** The actions without anything to say. */
+  /** Actions whose request has no fields. */
   act: (id: string, action: SimpleAction) =>
     unwrap(api.POST(`/deployments/{id}/${action}`, { params: ofDeployment(id), body: {} })),
 
@@ -45,7 +49,7 @@ export const adminClient = {
       api.POST('/deployments/{id}/expand', { params: ofDeployment(id), body: { percentage } }),
     ),
 
-  /** Without `deviceIds` all failed targets are tried again. */
+  /** Without `deviceIds`, all failed targets are retried. */
   retry: (id: string, deviceIds?: string[]) =>
     unwrap(
       api.POST('/deployments/{id}/retry', {
@@ -77,8 +81,8 @@ export const adminClient = {
   listTargets: (id: string, query: QueryOf<'listTargets'>, signal?: AbortSignal) =>
     unwrap(
       api.GET('/deployments/{id}/devices', {
-        params: { ...ofDeployment(id), query: given(query) },
-        ...aborted(signal),
+        params: { ...ofDeployment(id), query: withoutNulls(query) },
+        ...withSignal(signal),
       }),
     ),
 
@@ -86,37 +90,37 @@ export const adminClient = {
     unwrap(
       api.GET('/deployments/{id}/devices/{device_id}/logs', {
         params: ofTarget(id, deviceId),
-        ...aborted(signal),
+        ...withSignal(signal),
       }),
     ),
 
   listEvents: (id: string, cursor?: string | null, signal?: AbortSignal) =>
     unwrap(
       api.GET('/deployments/{id}/events', {
-        params: { ...ofDeployment(id), query: given({ cursor }) },
-        ...aborted(signal),
+        params: { ...ofDeployment(id), query: withoutNulls({ cursor }) },
+        ...withSignal(signal),
       }),
     ),
 
   listDevices: (query: QueryOf<'listDevices'>, signal?: AbortSignal) =>
-    unwrap(api.GET('/devices', { params: { query: given(query) }, ...aborted(signal) })),
+    unwrap(api.GET('/devices', { params: { query: withoutNulls(query) }, ...withSignal(signal) })),
 
   getMetrics: (deploymentId?: string, signal?: AbortSignal) =>
     unwrap(
       api.GET('/metrics', {
-        params: { query: given({ deployment_id: deploymentId }) },
-        ...aborted(signal),
+        params: { query: withoutNulls({ deployment_id: deploymentId }) },
+        ...withSignal(signal),
       }),
     ),
 };
 
-/** What the client leaves out anyway, left out of the type. */
-function given<Query extends object>(
+/** Removes `null` from the type of a query; the client leaves such values out when it serializes it. */
+function withoutNulls<Query extends object>(
   query: Query,
 ): { [Key in keyof Query]: Exclude<Query[Key], null> } {
   return query as { [Key in keyof Query]: Exclude<Query[Key], null> };
 }
 
-function aborted(signal: AbortSignal | undefined): { signal?: AbortSignal } {
+function withSignal(signal: AbortSignal | undefined): { signal?: AbortSignal } {
   return signal ? { signal } : {};
 }

@@ -1,13 +1,13 @@
 import type { FieldFault, Problem, ProblemCode } from '../../backend/contract/problem.ts';
 import { texts } from '../texts/texts.ts';
 
-/** `unreachable`: no answer at all; `slow`: no answer in time; `rejected`: an answer that says no. */
+/** `unreachable`: no response; `slow`: no response in time; `rejected`: an error response, or one that cannot be read. */
 export type ApiErrorKind = 'unreachable' | 'slow' | 'signed_out' | 'rejected';
 
-/** Every way a request can fail, ready to be shown: `message` is a sentence for people. */
+/** A failed request, whatever the cause, ready to be shown: `message` is a sentence for the user. */
 export class ApiError extends Error {
   readonly kind: ApiErrorKind;
-  /** HTTP status, 0 when there was no answer. */
+  /** HTTP status; 0 if there was no response. */
   readonly status: number;
   readonly code: ProblemCode | null;
   /** Short title, shorter than `message`. */
@@ -31,7 +31,7 @@ export class ApiError extends Error {
     this.fieldErrors = init.fieldErrors ?? [];
   }
 
-  /** Whether trying again later can help without anybody changing anything. */
+  /** Whether the same request may succeed later. */
   get isTemporary(): boolean {
     return (
       this.kind === 'unreachable' ||
@@ -42,7 +42,7 @@ export class ApiError extends Error {
   }
 }
 
-/** The answer of the product is `application/problem+json`; a proxy's may be anything. */
+/** @param body parsed body: `application/problem+json` from the server, but anything from a proxy */
 export function errorFromResponse(status: number, body: unknown): ApiError {
   const problem = isProblem(body) ? body : null;
   if (status === 401) {

@@ -28,8 +28,8 @@ export const EVENT_STYLE: Record<EventType, { tone: Tone; icon: IconName }> = {
 };
 
 /**
- * The facts of an event as a short line: "batch 2 · 36 devices · failure threshold exceeded". Facts
- * this page has no words for are left out; nested ones, too.
+ * The data of an event in one line: "batch 2 · 36 devices · failure threshold exceeded". Values without a label
+ * are left out, as are nested ones.
  */
 export function describeEvent(event: Pick<DeploymentEvent, 'data'>): string {
   const t = texts.timeline;
@@ -59,7 +59,7 @@ export function describeEvent(event: Pick<DeploymentEvent, 'data'>): string {
   return parts.join(' · ');
 }
 
-/** Who did it and to which device, in words. `names`: device names by id, as far as known. */
+/** The actor and the affected device. @param names device names by id, of the devices loaded so far */
 export function describeActor(
   event: Pick<DeploymentEvent, 'actor' | 'device_id'>,
   names: ReadonlyMap<string, string | null>,

@@ -11,7 +11,7 @@ export interface PhaseDescription {
   text: string;
 }
 
-/** Where the deployment stands and what the admin can do about it, in one sentence. */
+/** The state of the deployment, and what the admin can do next. @param scheduledFor relative time of a scheduled start */
 export function describePhase(
   detail: DeploymentDetail,
   scheduledFor: string | null,
@@ -59,7 +59,7 @@ export function describePhase(
   }
 }
 
-/** Whether a canary has shown that the update works: some devices completed, and none failed. */
+/** Whether a canary has shown that the update works: at least one device completed, and none failed or rolled back. */
 export function canarySucceeded({ progress }: Pick<DeploymentDetail, 'progress'>): boolean {
   return progress.completed > 0 && progress.failed === 0 && progress.rolled_back === 0;
 }
@@ -67,13 +67,13 @@ export function canarySucceeded({ progress }: Pick<DeploymentDetail, 'progress'>
 function describeProgress(detail: DeploymentDetail): string {
   const t = texts.detail.phase;
   const { progress, rollout_strategy, batches } = detail;
-  const { pending: waiting, in_progress: working } = progress;
+  const { pending: waiting, in_progress: updating } = progress;
   if (detail.phase === 'canary_running') {
     const rest = waitingForExpansion(detail);
-    return t.canaryRunning(working, waiting - rest, rest);
+    return t.canaryRunning(updating, waiting - rest, rest);
   }
   const running = batches.find(({ state }) => state === 'running' || state === 'releasing');
   return running && rollout_strategy === 'rolling' && batches.length > 1
-    ? t.rollingBatch(running.number, batches.length, waiting, working)
-    : t.rollingOut(waiting, working);
+    ? t.rollingBatch(running.number, batches.length, waiting, updating)
+    : t.rollingOut(waiting, updating);
 }

@@ -10,7 +10,7 @@ export interface Toast {
 
 const SHOWN_MS = 6_000;
 
-/** Short messages after an action, and whether the session has ended. */
+/** Toasts after an action, and whether the session has expired. */
 export const useNoticesStore = defineStore('ota-notices', () => {
   const notices = ref<Toast[]>([]);
   const signedOut = ref(false);

@@ -1,4 +1,4 @@
-/** A draft as the server wants to hear it. Fields that say nothing are left to its defaults. */
+/** Converts a draft into requests. Empty fields are left out, so that the server's defaults apply. */
 import type {
   CreateDeploymentRequest,
   DeviceFilters,
@@ -27,8 +27,8 @@ export function toRequest(draft: Draft): CreateDeploymentRequest {
 }
 
 /**
- * The part of the request that decides which devices match and in which batches; `null` while nothing
- * is picked or a number of the plan is missing. The rest may still be empty for a preview.
+ * The request for a preview, which may lack everything that does not affect devices or batches; `null` while no
+ * device is picked or a number of the batch plan is missing or invalid.
  */
 export function toPreviewRequest(
   draft: Draft,

@@ -1,4 +1,4 @@
-/** What is wrong with a draft: as far as the page can see, and as the server says. */
+/** Validation errors of a draft: those that the page finds, and those that the server reports. */
 import type { FieldFault } from '../../backend/contract/problem.ts';
 import { packageUrlFault } from '../../backend/contract/package-url.ts';
 import { texts } from '../texts/texts.ts';
@@ -12,7 +12,7 @@ import {
   type DraftErrors,
 } from './draft.ts';
 
-/** Every error that can be seen without the server; it has the last word anyway. */
+/** Finds all errors that can be found without the server, which validates again. */
 export function validateDraft(draft: Draft, now: Date): DraftErrors {
   const t = texts.wizard.errors;
   const errors: DraftErrors = {};
@@ -25,32 +25,38 @@ export function validateDraft(draft: Draft, now: Date): DraftErrors {
   ] as const) {
     if (draft[field].trim() === '') errors[field] = t.required(name(field));
   }
-  if (draft.rollout_strategy === 'canary' && wholeIn(draft.canary_percentage, 1, 100) === null) {
+  if (
+    draft.rollout_strategy === 'canary' &&
+    parseInteger(draft.canary_percentage, 1, 100) === null
+  ) {
     errors.canary_percentage = t.range(1, 100);
   }
   if (draft.rollout_strategy === 'rolling') {
-    if (draft.rolling_by === 'percentage' && wholeIn(draft.rolling_percentage, 1, 100) === null) {
+    if (
+      draft.rolling_by === 'percentage' &&
+      parseInteger(draft.rolling_percentage, 1, 100) === null
+    ) {
       errors.rolling_percentage = t.range(1, 100);
     }
-    if (draft.rolling_by === 'count' && wholeIn(draft.batch_size, 1, Infinity) === null) {
+    if (draft.rolling_by === 'count' && parseInteger(draft.batch_size, 1, Infinity) === null) {
       errors.batch_size = t.atLeast(1);
     }
   }
   if (
     !draft.threshold_off &&
     draft.failure_threshold_percent !== '' &&
-    wholeIn(draft.failure_threshold_percent, 0, 100) === null
+    parseInteger(draft.failure_threshold_percent, 0, 100) === null
   ) {
     errors.failure_threshold_percent = t.range(0, 100);
   }
   for (const field of ['failure_min_devices', 'device_timeout_minutes'] as const) {
-    if (draft[field] !== '' && wholeIn(draft[field], 1, Infinity) === null) {
+    if (draft[field] !== '' && parseInteger(draft[field], 1, Infinity) === null) {
       errors[field] = t.atLeast(1);
     }
   }
   if (
     draft.pickup_timeout_hours !== '' &&
-    wholeIn(draft.pickup_timeout_hours, 0, Infinity) === null
+    parseInteger(draft.pickup_timeout_hours, 0, Infinity) === null
   ) {
     errors.pickup_timeout_hours = t.atLeast(0);
   }
@@ -58,10 +64,10 @@ export function validateDraft(draft: Draft, now: Date): DraftErrors {
     errors.scheduled_at = t.past;
   }
   if (isPickedByHand(draft) && draft.picked.length === 0) errors.device_ids = t.pick;
-  if (draft.rollout_strategy === 'manual' && !narrows(draft)) errors.device_type = t.noFilter;
+  if (draft.rollout_strategy === 'manual' && !hasSelection(draft)) errors.device_type = t.noFilter;
   const url = draft.update_package_url.trim();
   if (url !== '' && !errors.update_package_url) {
-    // A host may allow `http` to its own machine, which only the server knows.
+    // The host may allow `http` for localhost, which only the server knows.
     const error = packageUrlFault(url, true);
     if (error) errors.update_package_url = t.url(error);
   }
@@ -75,28 +81,28 @@ export function validateDraft(draft: Draft, now: Date): DraftErrors {
   return errors;
 }
 
-/** Manual deployments are for devices that somebody chose; without a filter they would go to all. */
-function narrows(draft: Draft): boolean {
+/** A manual deployment is for selected devices; without a filter it would go to all. */
+function hasSelection(draft: Draft): boolean {
   const filters = [draft.device_type, draft.current_version, draft.status];
   return isPickedByHand(draft) || filters.some((filter) => filter.trim() !== '');
 }
 
 /**
- * The server's errors at the fields of the wizard. Those that belong to no field are returned in
+ * Assigns the server's errors to the fields of the wizard. Those that belong to no field are returned in
  * `others`, as sentences.
  */
 export function assignServerErrors(
   errors: readonly FieldFault[],
   draft: Draft,
-): { placed: DraftErrors; others: string[] } {
-  const placed: DraftErrors = {};
+): { assigned: DraftErrors; others: string[] } {
+  const assigned: DraftErrors = {};
   const others: string[] = [];
   for (const { path, message } of errors) {
     const field = fieldOf(path, draft);
-    if (field) placed[field] ??= message;
+    if (field) assigned[field] ??= message;
     else others.push(path ? `${path}: ${message}` : message);
   }
-  return { placed, others };
+  return { assigned, others };
 }
 
 function fieldOf(path: string, draft: Draft): DraftField | null {
@@ -108,7 +114,8 @@ function fieldOf(path: string, draft: Draft): DraftField | null {
   return known.find((field) => field === name) ?? null;
 }
 
-function wholeIn(text: string, from: number, to: number): number | null {
+/** `null` unless the text is a whole number in the range. */
+function parseInteger(text: string, from: number, to: number): number | null {
   if (!/^\d+$/.test(text.trim())) return null;
   const value = Number(text);
   return value >= from && value <= to ? value : null;

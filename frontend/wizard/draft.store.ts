@@ -10,12 +10,12 @@ interface Stored {
   step: number;
 }
 
-/** The wizard's draft: kept in this tab's session storage, so that a reload loses nothing. */
+/** The wizard's draft, kept in session storage so that it survives a reload. */
 export const useDraftStore = defineStore('ota-draft', () => {
   const stored = restore();
   const draft = reactive<Draft>(stored?.draft ?? emptyDraft());
   const step = ref(stored?.step ?? 0);
-  /** What the server found wrong; a error goes as soon as its field is changed. */
+  /** Errors from the server; each is removed when its field changes. */
   const serverErrors = ref<DraftErrors>({});
   const errors = computed<DraftErrors>(() => ({
     ...serverErrors.value,
@@ -28,13 +28,14 @@ export const useDraftStore = defineStore('ota-draft', () => {
       try {
         sessionStorage.setItem(STORAGE_KEY, JSON.stringify({ draft, step: step.value }));
       } catch {
-        // No room or no permission: the draft then lives as long as the page.
+        // Storage is full or blocked: the draft then lasts only as long as the page.
       }
     },
     { deep: true },
   );
 
-  function restored(): boolean {
+  /** Whether the draft differs from an empty one. */
+  function hasEntries(): boolean {
     return JSON.stringify(draft) !== JSON.stringify(emptyDraft());
   }
 
@@ -44,7 +45,7 @@ export const useDraftStore = defineStore('ota-draft', () => {
     serverErrors.value = {};
   }
 
-  return { draft, step, serverErrors, errors, restored, clear };
+  return { draft, step, serverErrors, errors, hasEntries, clear };
 });
 
 function restore(): Stored | null {

@@ -6,20 +6,20 @@ import { errorsIn, WIZARD_STEPS, type DraftErrors, type WizardStep } from './dra
 
 export interface WizardSteps {
   step: ComputedRef<WizardStep>;
-  /** Index of the furthest step that was seen; steps up to it can be gone to. */
+  /** Index of the furthest step reached; steps up to it can be opened. */
   reached: Ref<number>;
-  /** Steps that one has tried to leave with errors in them. */
+  /** Steps with errors that the user has tried to leave. */
   invalidSteps: ComputedRef<WizardStep[]>;
-  /** DraftErrors of the step on the screen. Nobody is scolded while typing for the first time. */
+  /** Errors to show in the current step: only the server's until the user has tried to leave it. */
   visibleErrors: ComputedRef<DraftErrors>;
   goTo(index: number): Promise<void>;
-  /** To the next step, or to the first error of this one. */
+  /** Goes to the next step, or to the first error of this one. */
   next(): Promise<void>;
-  /** Checks every step and goes to the first error; answers whether there is one. */
+  /** Validates all steps and goes to the first error. Resolves with whether there is one. */
   showErrors(): Promise<boolean>;
 }
 
-/** Where one is in the wizard, and which errors are shown. `form` takes the focus with each step. */
+/** The current step of the wizard and the errors to show. `form` receives the focus with each step. */
 export function useWizardSteps(
   store: ReturnType<typeof useDraftStore>,
   form: Readonly<Ref<HTMLElement | null>>,
@@ -32,15 +32,15 @@ export function useWizardSteps(
   const step = computed<WizardStep>(() => WIZARD_STEPS[store.step] ?? 'basic');
   const isInvalid = (name: WizardStep) => errorsIn(name, store.errors).length > 0;
 
-  /** Steps stand in the address, so that the browser's Back leads to the step before. */
-  const addressOf = (index: number) => ({
+  /** The step is in the URL, so that the browser's Back button leads to the previous step. */
+  const locationOf = (index: number) => ({
     query: index === 0 ? {} : { step: WIZARD_STEPS[index] },
   });
   const indexIn = (query: LocationQuery) =>
     Math.max(0, WIZARD_STEPS.indexOf(query['step'] as WizardStep));
 
-  // A draft that was kept is gone on with where it was left; an address ahead of it is not followed.
-  if (indexIn(route.query) !== store.step) void router.replace(addressOf(store.step));
+  // A restored draft continues at its step, even if the URL names a later one.
+  if (indexIn(route.query) !== store.step) void router.replace(locationOf(store.step));
   watch(
     () => indexIn(route.query),
     (index) => {
@@ -53,9 +53,9 @@ export function useWizardSteps(
     reached.value = Math.max(reached.value, index);
     await show(index);
     if (index === indexIn(route.query)) return;
-    const { fullPath } = router.resolve(addressOf(index));
+    const { fullPath } = router.resolve(locationOf(index));
     if (history.state?.back === fullPath) router.back();
-    else await router.push(addressOf(index));
+    else await router.push(locationOf(index));
   }
 
   async function show(index: number): Promise<void> {

@@ -101,8 +101,8 @@ describe('page: installation logs', function () {
     await isAtEnd(log);
   });
 
-  it('G45 shows colours, the last state of a line, and hostile text as text', async () => {
-    const [device, id] = await deviceWith(LOG, 'colours');
+  it('G45 shows colors, the last state of a line, and hostile text as text', async () => {
+    const [device, id] = await deviceWith(LOG, 'colors');
     const [page, drawer] = await openDevice(id, device.name);
     const log = box(drawer);
     const alert = log.getByText('red alert');

@@ -62,7 +62,7 @@ describe('page: every view, with a fleet and deployments in many states', functi
     await settled(page);
   }
 
-  /** A layer that is still fading in has other colours than at rest. */
+  /** A layer that is still fading in has other colors than at rest. */
   async function settled(page: Page): Promise<void> {
     await page.evaluate(
       'Promise.all(document.getAnimations().map((one) => one.finished.catch(() => null)))',

@@ -170,7 +170,7 @@ describe('wizard draft', () => {
   });
 
   it("places the server's errors at its fields and steps, and keeps those without a field", () => {
-    const { placed, others } = assignServerErrors(
+    const { assigned, others } = assignServerErrors(
       [
         { path: 'checksum', message: 'one' },
         { path: 'device_filters.version_operator', message: 'two' },
@@ -182,7 +182,7 @@ describe('wizard draft', () => {
       ],
       draft(),
     );
-    expect(placed).to.deep.equal({
+    expect(assigned).to.deep.equal({
       checksum: 'one',
       version_operator: 'two',
       failure_min_devices: 'three',
@@ -190,7 +190,7 @@ describe('wizard draft', () => {
       device_ids: 'five',
     });
     expect(others).to.deep.equal(['unheard_of: six', 'seven']);
-    expect(errorsIn('devices', placed)).to.deep.equal(['version_operator', 'device_ids']);
-    expect(errorsIn('package', placed)).to.deep.equal(['checksum']);
+    expect(errorsIn('devices', assigned)).to.deep.equal(['version_operator', 'device_ids']);
+    expect(errorsIn('package', assigned)).to.deep.equal(['checksum']);
   });
 });

@@ -9,7 +9,7 @@ import { logFileName } from '../../../frontend/detail/logs/log-file-name.ts';
 import {
   findMatches,
   windowStart,
-  matchFrom,
+  matchAtOrAfter,
   adjacentMatch,
 } from '../../../frontend/detail/logs/log-search.ts';
 import { parseLog, shownText } from '../../../frontend/detail/logs/terminal-text.ts';
@@ -28,7 +28,7 @@ describe('installation log: text as it is shown', () => {
     ['one that erases the line', `10%\r${ESC}[K20%\r${ESC}[K\n`, '20%\n'],
     ['one that moves to column 1', `10%${ESC}[2K${ESC}[1G20%${ESC}[2K${ESC}[G30%`, '30%'],
     ['a spinner', '| \b\b/ \b\b- \b\bok', 'ok'],
-    ['backspaces over colours', `ab${ESC}[31mc\b\b${ESC}[0md`, 'ad'],
+    ['backspaces over colors', `ab${ESC}[31mc\b\b${ESC}[0md`, 'ad'],
     ['more backspaces than text', '\b\b\bab\n\b\bc', 'ab\nc'],
     ['cursor moves', `a${ESC}[2Ab${ESC}[10;20Hc${ESC}[Jd${ESC}[?25le`, 'abcde'],
     ['a title', `${ESC}]0;npm install\u0007go`, 'go'],
@@ -79,11 +79,11 @@ describe('installation log: text as it is shown', () => {
   });
 });
 
-describe('installation log: colours', () => {
+describe('installation log: colors', () => {
   const red = '#f47067';
   const cases: [string, string, unknown][] = [
     [
-      'a colour, and its end',
+      'a color, and its end',
       `a${ESC}[31mb${ESC}[0mc`,
       [
         ['a', null],
@@ -121,11 +121,11 @@ describe('installation log: colours', () => {
     ],
     ['bold twice, ended once', `${ESC}[1m${ESC}[1m${ESC}[22mx`, [['x', null]]],
     ['inverse', `${ESC}[7mx`, [['x', { color: LOG_BACKGROUND, backgroundColor: LOG_TEXT }]]],
-    ['256 colours', `${ESC}[38;5;208mx`, [['x', { color: '#ff8700' }]]],
-    ['true colour', `${ESC}[38;2;255;200;100mx`, [['x', { color: '#ffc864' }]]],
-    ['true colour with colons', `${ESC}[38:2::255:200:100mx`, [['x', { color: '#ffc864' }]]],
+    ['256 colors', `${ESC}[38;5;208mx`, [['x', { color: '#ff8700' }]]],
+    ['true color', `${ESC}[38;2;255;200;100mx`, [['x', { color: '#ffc864' }]]],
+    ['true color with colons', `${ESC}[38:2::255:200:100mx`, [['x', { color: '#ffc864' }]]],
     [
-      '256 colours with colons',
+      '256 colors with colons',
       `${ESC}[1;38:5:208mx`,
       [['x', { color: '#ff8700', fontWeight: 'bold' }]],
     ],
@@ -137,8 +137,8 @@ describe('installation log: colours', () => {
         ['y', null],
       ],
     ],
-    ['the colour of an underline', `${ESC}[58;5;1mx${ESC}[58:2::1:2:3my`, [['xy', null]]],
-    ['a colour that does not exist', `${ESC}[38;5;300mx${ESC}[38;2;1my`, [['xy', null]]],
+    ['the color of an underline', `${ESC}[58;5;1mx${ESC}[58:2::1:2:3my`, [['xy', null]]],
+    ['a color that does not exist', `${ESC}[38;5;300mx${ESC}[38;2;1my`, [['xy', null]]],
     ['concealed text', `${ESC}[8mx`, [['x', null]]],
   ];
   for (const [what, log, expected] of cases) {
@@ -208,7 +208,7 @@ describe('installation log: search', () => {
 
   it('G45 goes on from where it was, and around', () => {
     const matches = findMatches('x..x..x', 'x');
-    expect([0, 1, 3, 4, 7].map((place) => matchFrom(matches, place))).to.deep.equal([
+    expect([0, 1, 3, 4, 7].map((place) => matchAtOrAfter(matches, place))).to.deep.equal([
       0, 1, 1, 2, 0,
     ]);
     expect([adjacentMatch(2, 1, 3), adjacentMatch(0, -1, 3), adjacentMatch(0, 1, 3)]).to.deep.equal(
