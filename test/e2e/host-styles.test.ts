@@ -28,7 +28,7 @@ describe('page: beside the host', function () {
   for (const dark of [false, true]) {
     it(`leaves the host's own elements as they were: ${dark ? 'dark' : 'light'}`, async () => {
       const page = await ops.signIn('/admin/edge/devices', { dark });
-      await page.getByText('No device yet').waitFor();
+      await page.getByText('No devices yet').waitFor();
       const before = await looks(page);
       expect(before.length).to.be.above(30);
 
@@ -36,7 +36,7 @@ describe('page: beside the host', function () {
       await page.waitForURL(`**${PAGE_ROOT}`);
       await page.getByText('No deployments yet').waitFor();
       await page.getByRole('link', { name: 'Devices', exact: true }).click();
-      await page.getByText('No device yet').waitFor();
+      await page.getByText('No devices yet').waitFor();
       await page.mouse.move(700, 700);
       await page.evaluate(`document.activeElement.blur()`);
       await page.evaluate(
