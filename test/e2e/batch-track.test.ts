@@ -73,7 +73,7 @@ describe('page: a rollout of many batches', function () {
     expect(batchFilter(page)).to.equal(null);
   });
 
-  it('G46 keeps open what the reader opened, while the rollout goes on', async () => {
+  it('G46 keeps opened folds open while the rollout progresses', async () => {
     const page = await ops.signIn(`${PAGE_ROOT}/${id}`, { width: 390 });
     const fold = card(page, 'Batches 1–11');
     await fold.click();

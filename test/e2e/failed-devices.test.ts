@@ -13,7 +13,7 @@ describe('page: devices that failed', function () {
   });
   after(() => ops?.close());
 
-  it('G43 is found by status and batch, one retried, the others rolled back', async () => {
+  it('G43 are found by status and batch; one is retried, the others are rolled back', async () => {
     const devices = await ops.addDevices(5);
     const { deployment_id: id } = await createDeployment(ops, {
       policy: { failure_threshold_percent: null },
@@ -85,7 +85,7 @@ describe('page: devices that failed', function () {
     await drawer.getByText('Rollback to v2.0.0 requested').waitFor({ state: 'hidden' });
   });
 
-  it('is rolled back over a newer deployment only when that is said and wanted', async () => {
+  it('undo a newer deployment only after an explicit confirmation', async () => {
     const [device] = await ops.addDevices(1, { namePrefix: 'superseded' });
     const ids: string[] = [];
     for (const version of ['v2.1.0', 'v2.2.0']) {

@@ -97,7 +97,7 @@ describe('page: long names', function () {
     });
   }
 
-  it('G46 of devices, types and versions keep their ends where devices are picked', async () => {
+  it('G46 of devices, types and versions keep their ends in the device picker', async () => {
     const page = await ops.signIn(`${PAGE_ROOT}/new`, { width: 1280 });
     await page.getByLabel('Deployment Name').fill('Pick');
     await page.getByLabel('Target Version').fill('v3.0.0');
@@ -143,7 +143,7 @@ describe('page: long names', function () {
     });
   }
 
-  it('G44 take two lines at most in a message that passes', async () => {
+  it('G44 take two lines at most in a toast', async () => {
     const page = await ops.signIn(`${PAGE_ROOT}/new`, NARROW);
     const name = DEPLOYMENT.replace('Firmware', 'Software');
     const next = page.getByRole('button', { name: 'Next', exact: true });

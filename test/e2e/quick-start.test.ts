@@ -88,7 +88,7 @@ describe('page: the steps of the quick start', function () {
     await counts(page, 'Completed', 45);
   });
 
-  it('shows what the server finds wrong at the field it found it in', async () => {
+  it('shows validation errors of the server at their fields', async () => {
     const page = await ops.signIn('/admin/edge/ota/new');
     const entries = { name: 'Too many', version: 'v9', strategy: 'Rolling' as const };
     await basicInfo(page, entries);
@@ -108,7 +108,7 @@ describe('page: the steps of the quick start', function () {
     await page.locator(`[id="${error}"]`).waitFor({ state: 'detached' });
   });
 
-  it('keeps a draft through a reload', async () => {
+  it('keeps a draft over a reload', async () => {
     const page = await ops.signIn('/admin/edge/ota/new');
     const entries = {
       name: 'Half done',
@@ -127,7 +127,7 @@ describe('page: the steps of the quick start', function () {
     expect(await page.getByRole('radio', { name: /^Rolling/ }).isChecked()).to.equal(true);
   });
 
-  it('opens a deployment and its filters by their address', async () => {
+  it('opens a deployment and its filters by URL', async () => {
     const { deployment_id: id } = await ops.api<CreatedDeployment>('POST', '/deployments', {
       deployment_name: 'Linked',
       target_version: 'v4.0.0',

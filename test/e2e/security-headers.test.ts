@@ -3,7 +3,7 @@ import type { Page, Response } from 'playwright-core';
 import { OpsCenter, PAGE_ROOT } from './support/ops-center.ts';
 import { createDeployment, offered } from './support/rollout.ts';
 
-describe('page: under its content security policy', function () {
+describe('page: content security policy', function () {
   this.timeout(60_000);
   let ops: OpsCenter;
 
@@ -28,7 +28,7 @@ describe('page: under its content security policy', function () {
     }
   }
 
-  it('breaks no rule of it anywhere, and every answer carries the headers', async () => {
+  it('is violated nowhere, and every response has the security headers', async () => {
     const [device] = await ops.addDevices(3);
     const { deployment_id: id } = await createDeployment(ops);
     await ops.api('POST', `/deployments/${id}/start`);
@@ -53,7 +53,7 @@ describe('page: under its content security policy', function () {
     }
   });
 
-  it('a script that somebody slipped in does not run, and would be seen here', async () => {
+  it('blocks an injected script, which this test would detect', async () => {
     const page = await ops.signIn();
     await page.evaluate(`{
       const script = document.createElement('script');

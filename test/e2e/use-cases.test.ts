@@ -137,7 +137,7 @@ describe('page: the common use cases', function () {
     }
   });
 
-  it('cancels what waits and lets the rest be', async () => {
+  it('cancels waiting devices and lets the others finish', async () => {
     const devices = await ops.addDevices(10);
     const page = await ops.signIn();
     const id = await createByWizard(page, {

@@ -15,7 +15,7 @@ describe('page: versions in the fleet', function () {
   after(() => ops?.close());
 
   for (const width of [1280, 390]) {
-    it(`G46 shows each type on a scale of its own, at ${width} px`, async () => {
+    it(`G46 scales each type's bar separately, at ${width} px`, async () => {
       const page = await ops.signIn(undefined, { width });
       const list = page.getByRole('region', { name: 'Overview' }).getByRole('list');
       const rows = list.getByRole('listitem');

@@ -145,7 +145,7 @@ describe('pages of the host', function () {
     ['missing', 'Its files are missing or broken'],
     ['throws', 'no luck'],
   ] as const) {
-    it(`show what is wrong with a page that ${id}, and go on working`, async () => {
+    it(`show the error of a page (${id}), while other pages keep working`, async () => {
       await page.goto(`${host.url}/admin/${id}`);
       expect(await page.getByRole('alert').textContent()).to.include(why);
       await page.getByRole('link', { name: 'Page that works' }).click();

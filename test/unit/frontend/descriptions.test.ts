@@ -42,8 +42,8 @@ const canary = {
   paused_reason: null,
 } as unknown as DeploymentDetail;
 
-describe('what a confirmation says', () => {
-  it('tells how many devices each action touches', () => {
+describe('descriptions of actions', () => {
+  it('name the number of affected devices', () => {
     expect(describeAction('start', canary, 0).button).to.equal('Start on 9 devices');
     expect(describeAction('cancel', canary, 0).button).to.equal('Cancel for 38 devices');
     expect(describeAction('retry', canary, 0).button).to.equal('Retry 1 device');
@@ -53,32 +53,32 @@ describe('what a confirmation says', () => {
     );
   });
 
-  it('G43 names those that rolled back by themselves beside those that failed', () => {
-    const said = (failed: number, retryable: number) =>
+  it('G43 name devices that rolled back automatically beside those that failed', () => {
+    const textOf = (failed: number, retryable: number) =>
       describeAction(
         'retry',
         { ...canary, status_breakdown: breakdown({ failed }), retryable_devices: retryable },
         0,
       ).sentences[0];
-    expect(said(4, 6)).to.equal(
+    expect(textOf(4, 6)).to.equal(
       '4 devices that failed and 2 devices that rolled back automatically are offered the update again, as a new attempt.',
     );
-    expect(said(1, 1)).to.equal(
+    expect(textOf(1, 1)).to.equal(
       '1 device that failed is offered the update again, as a new attempt.',
     );
-    expect(said(0, 1)).to.equal(
+    expect(textOf(0, 1)).to.equal(
       '1 device that rolled back automatically is offered the update again, as a new attempt.',
     );
   });
 
-  it('G40 warns when a canary is expanded early, or after failures', () => {
+  it('G40 warn when a canary is expanded early, or after failures', () => {
     expect(describeAction('expand', canary, 36).warnings).to.deep.equal([
       '1 canary device failed or rolled back.',
       'This is early: 2 canary devices have not finished yet.',
     ]);
   });
 
-  it('warns when the failure threshold is overridden by hand', () => {
+  it('warn when a resume accepts failures beyond the threshold', () => {
     const stopped = { ...canary, paused_reason: 'failure_threshold' as const };
     expect(describeAction('resume', stopped, 0).warnings).to.have.length(1);
     expect(describeAction('resume', canary, 0).warnings).to.deep.equal([]);
@@ -92,13 +92,13 @@ describe('what a confirmation says', () => {
     [1, 0],
   ];
   for (const [percentage, adds] of expansions) {
-    it(`knows that ${percentage} % of 45 adds ${adds} to 9 released ones`, () => {
+    it(`count ${adds} more devices for ${percentage} % of 45, of which 9 are released`, () => {
       expect(expansionSize(canary, percentage)).to.equal(adds);
     });
   }
 });
 
-describe('track of batches', () => {
+describe('batch track', () => {
   const rolling = (states: BatchView['state'][], status = 'in_progress') =>
     ({
       status,
@@ -110,7 +110,7 @@ describe('track of batches', () => {
   const waitReasons = (detail: Parameters<typeof batchTrack>[0]) =>
     batchTrack(detail, 8).map((item) => (item.kind === 'batch' ? item.waitReason : 'folded'));
 
-  it('says what each batch waits for', () => {
+  it('shows what each batch is waiting for', () => {
     expect(waitReasons(rolling(['ended', 'running', 'planned', 'planned']))).to.deep.equal([
       null,
       null,
@@ -133,7 +133,7 @@ describe('track of batches', () => {
     ).to.equal('Waiting for you to expand');
   });
 
-  it('folds what is far from the running batch, and loses none', () => {
+  it('folds batches far from the running one, and loses none', () => {
     for (const finished of [0, 1, 50, 98, 99, 100]) {
       const states = Array.from({ length: 100 }, (_, index) =>
         index < finished ? ('ended' as const) : index === finished ? 'running' : 'planned',
@@ -150,7 +150,7 @@ describe('track of batches', () => {
   });
 });
 
-describe('where a deployment stands, in one sentence', () => {
+describe('descriptions of a phase', () => {
   const rolling = {
     ...canary,
     status: 'in_progress',
@@ -158,17 +158,17 @@ describe('where a deployment stands, in one sentence', () => {
     rollout_strategy: 'rolling',
     policy: { failure_threshold_percent: 25 },
   } as DeploymentDetail;
-  const said = (changes: Partial<DeploymentDetail>) =>
+  const textOf = (changes: Partial<DeploymentDetail>) =>
     describePhase({ ...rolling, ...changes }, null).text;
 
-  it('names the batch that runs', () => {
-    expect(said({})).to.equal('Batch 1 of 2 is running: 2 devices updating, 36 waiting.');
-    expect(said({ rollout_strategy: 'immediate' })).to.equal('2 devices updating, 36 waiting.');
+  it('name the running batch', () => {
+    expect(textOf({})).to.equal('Batch 1 of 2 is running: 2 devices updating, 36 waiting.');
+    expect(textOf({ rollout_strategy: 'immediate' })).to.equal('2 devices updating, 36 waiting.');
   });
 
-  it('G40 tells the results of a canary that has finished', () => {
+  it('G40 state the results of a finished canary', () => {
     const finished = (progress: object) =>
-      said({
+      textOf({
         phase: 'awaiting_expansion',
         progress: { ...rolling.progress, ...progress } as DeploymentDetail['progress'],
       });
@@ -184,27 +184,27 @@ describe('where a deployment stands, in one sentence', () => {
     );
   });
 
-  it('says what the admin is waited for', () => {
-    expect(said({ phase: 'canary_running' })).to.equal(
+  it('say what the admin can do next', () => {
+    expect(textOf({ phase: 'canary_running' })).to.equal(
       'The canary is running: 2 devices updating, 0 waiting. The remaining 36 devices wait until you expand.',
     );
-    expect(said({ status: 'paused' })).to.include('until you resume');
-    expect(said({ status: 'paused', paused_reason: 'failure_threshold' })).to.include(
+    expect(textOf({ status: 'paused' })).to.include('until you resume');
+    expect(textOf({ status: 'paused', paused_reason: 'failure_threshold' })).to.include(
       '1 device failed, more than 25 %',
     );
-    expect(said({ status: 'pending' })).to.equal(
+    expect(textOf({ status: 'pending' })).to.equal(
       'Ready. Start it to offer the update to 45 devices.',
     );
   });
 });
 
-describe('batch plan in words', () => {
+describe('descriptions of a batch plan', () => {
   const preview = (...sizes: number[]) => ({
     matching_devices: sizes.reduce((sum, size) => sum + size, 0),
     batches: sizes.map((size, index) => ({ number: index + 1, size, release: 'start' as const })),
   });
 
-  it('speaks as an operator would', () => {
+  it('state the sizes of its batches', () => {
     expect(describePlan(preview(9, 36), 'canary')).to.equal('9 devices now, 36 after you expand');
     expect(describePlan(preview(1), 'canary')).to.include('1 device now');
     expect(describePlan(preview(12), 'immediate')).to.equal('All 12 devices when you start');
@@ -216,8 +216,8 @@ describe('batch plan in words', () => {
   });
 });
 
-describe('timeline in words', () => {
-  it('tells the facts of an event and leaves out what it has no words for', () => {
+describe('descriptions of events', () => {
+  it('contain the data of an event, except what has no label', () => {
     expect(describeEvent({ data: { batch: 2, devices: 36, span: { a: 1 } } })).to.equal(
       'batch 2 · 36 devices',
     );
@@ -229,12 +229,12 @@ describe('timeline in words', () => {
     );
   });
 
-  it('G45 shows an error that was meant for a terminal without its escape sequences', () => {
+  it('G45 contain errors without terminal escape sequences', () => {
     const data = { error_message: '\u001b[31mE: disk\u001b[0m is full\r\n10%\r100%' };
     expect(describeEvent({ data })).to.equal('E: disk is full\n100%');
   });
 
-  it('tells who did it, and to which device', () => {
+  it('name the actor and the device', () => {
     const names = new Map([['d1', 'edge-1']]);
     const actor = (
       type: 'admin' | 'device' | 'system',
@@ -248,7 +248,7 @@ describe('timeline in words', () => {
   });
 });
 
-describe('facts about one device', () => {
+describe('rollback of one device', () => {
   const target = {
     status: 'completed',
     rollback_requested: null,
@@ -277,14 +277,14 @@ describe('facts about one device', () => {
     ['one that rolled back', { status: 'rolled_back' }, false],
   ];
   for (const [what, facts, offered] of CASES) {
-    it(`G43 a rollback is ${offered ? 'offered' : 'not offered'} for ${what}`, () => {
+    it(`G43 is ${offered ? 'offered' : 'not offered'} for ${what}`, () => {
       expect(canRollBack({ ...target, ...facts })).to.equal(offered);
     });
   }
 });
 
-describe('figures of the charts', () => {
-  it('adds up what ended, from the start to the end', () => {
+describe('data of the charts', () => {
+  it('adds up finished devices, from the start to the end', () => {
     const bucket = (at: string, completed: number, failed = 0) => ({
       at,
       completed,
@@ -307,7 +307,7 @@ describe('figures of the charts', () => {
     expect(runningTotals([], '2026-01-01T00:00:00Z', '2026-01-01T00:09:00Z')).to.deep.equal([]);
   });
 
-  it('orders versions within their type and puts the oldest of many together', () => {
+  it('orders versions within their type and combines the oldest of many', () => {
     const count = (device_type: string, version: string | null, amount: number) => ({
       device_type,
       version,

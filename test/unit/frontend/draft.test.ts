@@ -23,7 +23,7 @@ function draft(entries: Partial<Draft> = {}): Draft {
 }
 
 describe('wizard draft', () => {
-  it('has no error when the required fields are filled in', () => {
+  it('has no errors when the required fields are filled in', () => {
     expect(validateDraft(draft(), NOW)).to.deep.equal({});
   });
 
@@ -89,7 +89,7 @@ describe('wizard draft', () => {
     });
   }
 
-  it('asks nothing of fields that the strategy does not show', () => {
+  it('does not validate fields that the strategy does not show', () => {
     const entries = {
       rollout_strategy: 'immediate',
       canary_percentage: 'x',
@@ -98,7 +98,7 @@ describe('wizard draft', () => {
     expect(validateDraft(draft(entries as Partial<Draft>), NOW)).to.deep.equal({});
   });
 
-  it('leaves packages on this machine to the server, which may allow them', () => {
+  it('leaves packages on localhost to the server, which may allow them', () => {
     for (const host of ['localhost:8080', '127.0.0.1', '[::1]:99']) {
       const errors = validateDraft(draft({ update_package_url: `http://${host}/a.tar.gz` }), NOW);
       expect(errors, host).to.deep.equal({});
@@ -124,7 +124,7 @@ describe('wizard draft', () => {
         version_operator: '!=',
         status: 'online',
       },
-      // What the page does unless somebody decides otherwise.
+      // The default of the page.
       skip_up_to_date: true,
       update_package_url: 'https://cdn.example.com/v2.1.0.tar.gz',
       checksum: 'a3'.repeat(32),
@@ -144,7 +144,7 @@ describe('wizard draft', () => {
     expect(toRequest({ ...manual, rollout_strategy: 'canary' })).not.to.have.property('device_ids');
   });
 
-  it('sends what was changed of the policy; no threshold and no pickup limit as null', () => {
+  it('sends the changed fields of the policy; no threshold and no pickup limit as null', () => {
     expect(toRequest(draft())).not.to.have.property('policy');
     const changed = draft({
       threshold_off: true,
@@ -159,7 +159,7 @@ describe('wizard draft', () => {
     });
   });
 
-  it('asks for a preview before the rest is filled in, but not without devices or a plan', () => {
+  it('requests a preview of an incomplete draft, but not without devices or a batch plan', () => {
     const preview = (entries: Partial<Draft>) => {
       const half = { ...emptyDraft(), ...entries };
       return toPreviewRequest(half, validateDraft(half, NOW));
@@ -169,7 +169,7 @@ describe('wizard draft', () => {
     expect(preview({ rollout_strategy: 'manual', pick_by: 'hand' })).to.equal(null);
   });
 
-  it("places the server's errors at its fields and steps, and keeps those without a field", () => {
+  it("assigns the server's errors to fields and steps, and returns those without a field", () => {
     const { assigned, others } = assignServerErrors(
       [
         { path: 'checksum', message: 'one' },

@@ -18,15 +18,19 @@ const ESC = '\u001b';
 const shown = (log: string) => shownText(parseLog(log));
 const look = (log: string) => parseLog(log).map(({ text, style }) => [text, style]);
 
-describe('installation log: text as it is shown', () => {
+describe('installation log: shown text', () => {
   const cases: [string, string, string][] = [
     ['plain text', 'one\n\ttwo\n', 'one\n\ttwo\n'],
     ['CRLF', 'one\r\ntwo\r\r\nthree', 'one\ntwo\nthree'],
     ['a progress line', '10%\r20%\r100%\ndone', '100%\ndone'],
-    ['one that is still moving', '10%\r20%\r', '20%'],
-    ['one that begins with the carriage return', 'get\n\r10%\r20%', 'get\n20%'],
-    ['one that erases the line', `10%\r${ESC}[K20%\r${ESC}[K\n`, '20%\n'],
-    ['one that moves to column 1', `10%${ESC}[2K${ESC}[1G20%${ESC}[2K${ESC}[G30%`, '30%'],
+    ['a progress line that is still changing', '10%\r20%\r', '20%'],
+    ['a progress line that begins with the carriage return', 'get\n\r10%\r20%', 'get\n20%'],
+    ['a progress line that erases the line', `10%\r${ESC}[K20%\r${ESC}[K\n`, '20%\n'],
+    [
+      'a progress line that moves to column 1',
+      `10%${ESC}[2K${ESC}[1G20%${ESC}[2K${ESC}[G30%`,
+      '30%',
+    ],
     ['a spinner', '| \b\b/ \b\b- \b\bok', 'ok'],
     ['backspaces over colors', `ab${ESC}[31mc\b\b${ESC}[0md`, 'ad'],
     ['more backspaces than text', '\b\b\bab\n\b\bc', 'ab\nc'],
@@ -107,7 +111,7 @@ describe('installation log: colors', () => {
         ['c', { color: red }],
       ],
     ],
-    ['over line ends and other sequences', `${ESC}[31ma${ESC}[K\nb`, [['a\nb', { color: red }]]],
+    ['across line ends and other sequences', `${ESC}[31ma${ESC}[K\nb`, [['a\nb', { color: red }]]],
     ['set in a state of the line that is gone', `${ESC}[31m1%\r2%`, [['2%', { color: red }]]],
     [
       'bold, italic, underline, strikethrough',
@@ -145,7 +149,7 @@ describe('installation log: colors', () => {
     it(`G45 ${what}`, () => expect(look(log)).to.deep.equal(expected));
   }
 
-  it('G45 can be read, whatever was asked for', () => {
+  it('G45 have enough contrast in every combination', () => {
     const codes = (first: number) => Array.from({ length: 8 }, (_, index) => `${first + index}`);
     const table = Array.from({ length: 256 }, (_, index) => `8;5;${index}`);
     const texts = ['39', ...codes(30), ...codes(90), ...table.map((code) => `3${code}`)];
@@ -166,7 +170,7 @@ describe('installation log: colors', () => {
 describe('installation log: search', () => {
   const cases: [string, string, string, [number, number][]][] = [
     [
-      'in whatever case',
+      'matches in any case',
       'Error: ERROR error',
       'error',
       [
@@ -206,7 +210,7 @@ describe('installation log: search', () => {
       ));
   }
 
-  it('G45 goes on from where it was, and around', () => {
+  it('G45 continues from the current match and wraps around', () => {
     const matches = findMatches('x..x..x', 'x');
     expect([0, 1, 3, 4, 7].map((place) => matchAtOrAfter(matches, place))).to.deep.equal([
       0, 1, 1, 2, 0,
@@ -216,13 +220,13 @@ describe('installation log: search', () => {
     );
   });
 
-  it('G45 marks those around the current one where there are too many', () => {
+  it('G45 highlights only matches around the current one if there are too many', () => {
     const first = (current: number, size = 4) => windowStart(current, size, 10);
     expect([first(0), first(5), first(9), first(5, 20)]).to.deep.equal([0, 3, 6, 0]);
   });
 });
 
-describe('installation log: name of the file', () => {
+describe('installation log: file name', () => {
   const cases: [string, string][] = [
     ['gateway 12', 'gateway-12-attempt-2.log'],
     ['../../etc/passwd', 'etc-passwd-attempt-2.log'],

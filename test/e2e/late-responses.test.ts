@@ -38,7 +38,7 @@ async function holdBack(
   };
 }
 
-describe('page: late answers and busy streams', function () {
+describe('page: late responses and busy streams', function () {
   this.timeout(90_000);
   let ops: OpsCenter;
 
@@ -50,7 +50,7 @@ describe('page: late answers and busy streams', function () {
   const statusOf = async (id: string) =>
     (await ops.api<DeploymentDetail>('GET', `/deployments/${id}`)).status;
 
-  it('G23 a late answer to an earlier question does not change what a confirmation acts on', async () => {
+  it('G23 a late response to an earlier question does not change what a confirmation acts on', async () => {
     await ops.addDevices(2);
     const first = await createDeployment(ops, { deployment_name: 'First' });
     const second = await createDeployment(ops, { deployment_name: 'Second' });
@@ -115,7 +115,7 @@ describe('page: late answers and busy streams', function () {
     };
   }
 
-  it('G39 a busy stream starves no figure of the list', async () => {
+  it('G39 a busy stream does not delay the figures of the list', async () => {
     const devices = await ops.addDevices(10);
     const { deployment_id: id } = await createDeployment(ops, { deployment_name: 'Busy' });
     await ops.api('POST', `/deployments/${id}/start`);
@@ -136,7 +136,7 @@ describe('page: late answers and busy streams', function () {
     }
   });
 
-  it('G39 a busy stream starves no figure of a deployment', async () => {
+  it('G39 a busy stream does not delay the figures of a deployment', async () => {
     const devices = await ops.addDevices(10);
     const { deployment_id: id } = await createDeployment(ops, { deployment_name: 'Busy' });
     await ops.api('POST', `/deployments/${id}/start`);
