@@ -90,14 +90,14 @@ describe('page: a rollout of many batches', function () {
   it('G46 stays usable with a thousand batches', async () => {
     const page = await ops.signIn('/admin/edge/devices', { width: 1280 });
     await page.route(`**/api/v1/admin/ota/deployments/${id}`, async (route) => {
-      const answer = await route.fetch();
-      const detail = (await answer.json()) as DeploymentDetail;
+      const response = await route.fetch();
+      const detail = (await response.json()) as DeploymentDetail;
       const last = detail.batches.at(-1);
       if (!last) throw new Error('There are no batches.');
       while (detail.batches.length < 1_000) {
         detail.batches.push({ ...last, number: detail.batches.length + 1 });
       }
-      await route.fulfill({ response: answer, json: detail });
+      await route.fulfill({ response, json: detail });
     });
     await page.goto(`${ops.url}${PAGE_ROOT}/${id}`);
     const after = track(page)

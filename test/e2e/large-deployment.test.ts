@@ -6,7 +6,7 @@ import { createDeployment } from './support/rollout.ts';
 
 const DEVICES = 100_000;
 
-/** Scrolls by a notch in every frame, over three pages of rows; answers how that went. */
+/** Scrolls by a notch in every frame, over three pages of rows, and measures the frames. */
 const SCROLL = `(async () => {
   const table = document.querySelector('[role=table]');
   const frames = [];

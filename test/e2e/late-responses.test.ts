@@ -30,7 +30,7 @@ async function holdBack(
       );
       await held?.continue();
       await (await answered).finished();
-      // The page has taken the answer in when it has drawn the next frame.
+      // The page has processed the response once it has drawn the next frame.
       await page.evaluate(
         'new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))',
       );

@@ -84,7 +84,7 @@ describe('page: list', function () {
   });
 });
 
-/** Keeps what the page asks for from being answered until it is released. */
+/** Holds back responses to the page until they are released. */
 async function hold(page: Page, url: string) {
   let release = (): void => undefined;
   const released = new Promise<void>((resolve) => (release = resolve));

@@ -50,15 +50,17 @@ describe('page: risky rollouts', function () {
     await review(page, { name: 'For all of them', version: 'v2.1.0', strategy: 'Immediate' });
     const impact = page.getByTestId('impact');
     await impact.waitFor();
-    const said = await impact.innerText();
-    expect(said).to.include('9 of 9 devices in the fleet');
-    expect(said).to.include('6 devices upgraded');
-    expect(said).to.include('3 devices downgraded');
-    expect(said).to.include('2 device types: raspberry_pi (6), jetson (3)');
-    expect(said.replace(/\s+/g, ' ')).to.include(
+    const impactText = await impact.innerText();
+    expect(impactText).to.include('9 of 9 devices in the fleet');
+    expect(impactText).to.include('6 devices upgraded');
+    expect(impactText).to.include('3 devices downgraded');
+    expect(impactText).to.include('2 device types: raspberry_pi (6), jetson (3)');
+    expect(impactText.replace(/\s+/g, ' ')).to.include(
       '1 of these devices also belongs to Already on its way (v2.1.0, In progress)',
     );
-    expect(said).to.include('You will have to enter the number of devices when you start it.');
+    expect(impactText).to.include(
+      'You will have to enter the number of devices when you start it.',
+    );
     await page.getByRole('button', { name: 'Create Deployment' }).click();
     await page.waitForURL(new RegExp(`${PAGE_ROOT}/[0-9a-f-]{36}$`));
     const id = page.url().split('/').at(-1) ?? '';

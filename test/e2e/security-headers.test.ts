@@ -35,16 +35,16 @@ describe('page: content security policy', function () {
     await offered([device!], id, 1);
     await device!.report(id, 'completed');
     const page = await ops.signIn();
-    const answers: Response[] = [];
-    page.on('response', (response) => answers.push(response));
+    const responses: Response[] = [];
+    page.on('response', (response) => responses.push(response));
     await visit(page, id);
     expect(ops.policyViolations).to.deep.equal([]);
 
-    const kinds = new Set(answers.map((answer) => answer.request().resourceType()));
+    const kinds = new Set(responses.map((response) => response.request().resourceType()));
     expect([...kinds]).to.include.members(['document', 'script', 'stylesheet', 'fetch']);
-    for (const answer of answers) {
-      const headers = await answer.allHeaders();
-      const where = new URL(answer.url()).pathname;
+    for (const response of responses) {
+      const headers = await response.allHeaders();
+      const where = new URL(response.url()).pathname;
       expect(headers['x-content-type-options'], where).to.equal('nosniff');
       if (where.startsWith('/health')) continue;
       expect(headers['content-security-policy'], where).to.match(/default-src '(self|none)'/);
