@@ -1,7 +1,9 @@
 import type { FieldFault, Problem, ProblemCode } from '../../backend/contract/problem.ts';
 import { texts } from '../texts/texts.ts';
 
-/** `unreachable`: no response; `slow`: no response in time; `rejected`: an error response, or one that cannot be read. */
+/**
+ * `unreachable`: no response; `slow`: no response in time; `rejected`: an error response, or one that cannot be read.
+ */
 export type ApiErrorKind = 'unreachable' | 'slow' | 'signed_out' | 'rejected';
 
 /** A failed request, whatever the cause, ready to be shown: `message` is a sentence for the user. */

@@ -5,7 +5,9 @@ export interface LatestRequest {
   loading: Ref<boolean>;
   /** Why the last request failed; `null` once one has succeeded. */
   error: ShallowRef<ApiError | null>;
-  /** Sends the request and passes its response to `onSuccess`, unless a newer one has started by then. Never rejects. */
+  /**
+   * Sends the request and passes its response to `onSuccess`, unless a newer one has started by then. Never rejects.
+   */
   run: Run;
   /**
    * Like `run`, for callers that have to know the outcome.

@@ -59,7 +59,11 @@ export function describeEvent(event: Pick<DeploymentEvent, 'data'>): string {
   return parts.join(' · ');
 }
 
-/** The actor and the affected device. @param names device names by id, of the devices loaded so far */
+/**
+ * The actor and the affected device.
+ *
+ * @param names device names by id, of the devices loaded so far
+ */
 export function describeActor(
   event: Pick<DeploymentEvent, 'actor' | 'device_id'>,
   names: ReadonlyMap<string, string | null>,

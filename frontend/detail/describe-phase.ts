@@ -11,7 +11,11 @@ export interface PhaseDescription {
   text: string;
 }
 
-/** The state of the deployment, and what the admin can do next. @param scheduledFor relative time of a scheduled start */
+/**
+ * The state of the deployment, and what the admin can do next.
+ *
+ * @param scheduledFor relative time of a scheduled start
+ */
 export function describePhase(
   detail: DeploymentDetail,
   scheduledFor: string | null,

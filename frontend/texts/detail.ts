@@ -40,7 +40,7 @@ export const detail = {
       `Paused by the failure threshold: ${devices(failed)} failed, more than ${percent} of those that finished. Check the errors, then resume or cancel.`,
     completed: (skipped: number) =>
       skipped === 0
-        ? 'All devices are updated.'
+        ? 'All devices have finished.'
         : `Completed. ${devices(skipped)} skipped: superseded, cancelled or not checked in.`,
     failed: (failed: number, rolledBack: number) =>
       rolledBack === 0

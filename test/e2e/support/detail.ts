@@ -15,7 +15,11 @@ export async function confirmButton(page: Page): Promise<Locator> {
   return ready;
 }
 
-/** Performs an action on the open deployment and confirms it. @returns the text of the dialog */
+/**
+ * Performs an action on the open deployment and confirms it.
+ *
+ * @returns the text of the dialog
+ */
 export async function act(page: Page, action: string): Promise<string> {
   await page.getByRole('button', { name: action, exact: true }).click();
   const dialog = page.getByRole('dialog');

@@ -60,7 +60,11 @@ export async function next(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Next', exact: true }).click();
 }
 
-/** Creates a deployment from the list, through all four steps. @returns its id */
+/**
+ * Creates a deployment from the list, through all four steps.
+ *
+ * @returns its id
+ */
 export async function createByWizard(page: Page, entries: WizardEntries): Promise<string> {
   await page.getByRole('link', { name: 'New Deployment' }).click();
   await basicInfo(page, entries);
