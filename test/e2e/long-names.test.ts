@@ -122,7 +122,7 @@ describe('page: long names', function () {
 
   it('G46 of types and versions keep their ends in the overview', async () => {
     const page = await ops.signIn(PAGE_ROOT, { width: 1280 });
-    const chart = page.getByRole('list', { name: /^Versions within each device type/ });
+    const chart = page.getByRole('list', { name: /^Versions by device type/ });
     expect(await seen(chart, TYPE)).to.include({ cut: 'ation-07' });
     expect(await seen(page.locator('td'), 'v2.1.0')).to.include({ cut: null, whole: 'v2.1.0' });
   });
