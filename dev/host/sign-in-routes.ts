@@ -12,7 +12,8 @@ import { tokenHash } from './tokens.ts';
 
 const HOME = '/admin';
 const PAGE = readFileSync(path.join(import.meta.dirname, 'page', 'login.html'), 'utf8');
-const WRONG_TOKEN = 'This token is not known. Use the admin token the host printed at its start.';
+const WRONG_TOKEN =
+  'This token is not valid. Use the admin token that the host printed when it started.';
 const SPENT_LINK = 'This link was used before or is too old. Sign in with the admin token.';
 
 export function signInRoutes(knex: Knex): Router {

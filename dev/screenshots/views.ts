@@ -30,7 +30,7 @@ function listViews(): View[] {
     {
       name: 'list-no-match',
       path: `${ROOT}?search=nothing+like+that`,
-      prepare: (page) => seen(page, 'Nothing matches'),
+      prepare: (page) => seen(page, 'No deployment matches'),
     },
     {
       name: 'list-empty',
@@ -161,7 +161,7 @@ function detailViews(scenes: Scenes): View[] {
       name: 'missing',
       path: `${ROOT}/00000000-0000-4000-8000-000000000000`,
       windowOnly: true,
-      prepare: (page) => seen(page, 'No such deployment'),
+      prepare: (page) => seen(page, 'Deployment not found'),
     },
   ];
 }
@@ -187,7 +187,7 @@ function stepsOfDetail(scenes: Scenes): View[] {
       prepare: async (page) => {
         await openDevice(page);
         await page.getByRole('button', { name: 'Roll back', exact: true }).click();
-        await seen(page, 'This touches 1 device.');
+        await seen(page, 'This affects 1 device.');
       },
     },
     {
@@ -217,7 +217,7 @@ function stepsOfDetail(scenes: Scenes): View[] {
         await page.getByRole('button', { name: 'Cancel', exact: true }).click();
         await answerWith(page, '/deployments/*/cancel', UNAVAILABLE);
         await page.getByRole('dialog').locator('[data-confirm]:not([disabled])').click();
-        await seen(page, 'Cancel did not work');
+        await seen(page, 'Cancel failed');
       },
     },
     {

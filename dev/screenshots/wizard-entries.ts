@@ -46,7 +46,7 @@ export async function noDevice(page: Page): Promise<void> {
   await basicInfo(page);
   await next(page);
   await page.getByLabel('Device Type').fill('toaster');
-  await seen(page, 'Loosen a filter');
+  await seen(page, 'Relax a filter');
   await counted(page);
 }
 

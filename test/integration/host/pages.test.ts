@@ -114,7 +114,7 @@ describe('pages of the host', function () {
     });
   }
 
-  it('show the page of a plugin, with its style, its store and its chunks', async () => {
+  it('show the page of a plugin with its style, store and chunks', async () => {
     await page.goto(`${host.url}/admin/works`);
     const count = page.locator('.count');
     expect(await count.textContent()).to.equal('Count 42');
@@ -129,7 +129,7 @@ describe('pages of the host', function () {
     expect(await heading()).to.equal('From a chunk');
   });
 
-  it('lead from one to the other and say where one is', async () => {
+  it('link to each other and mark the current one', async () => {
     await page.goto(`${host.url}/admin/system/health`);
     const navigation = page.getByRole('navigation', { name: 'Main' });
     await navigation.getByRole('link', { name: 'Page that works' }).click();
@@ -144,7 +144,7 @@ describe('pages of the host', function () {
     ['missing', 'Its files are missing or broken'],
     ['throws', 'no luck'],
   ] as const) {
-    it(`show what is wrong with a page that ${id}, and go on working`, async () => {
+    it(`show the error of a page (${id}), while other pages keep working`, async () => {
       await page.goto(`${host.url}/admin/${id}`);
       expect(await page.getByRole('alert').textContent()).to.include(why);
       await page.getByRole('link', { name: 'Page that works' }).click();
@@ -153,25 +153,25 @@ describe('pages of the host', function () {
     });
   }
 
-  it('say so when there is no such page', async () => {
+  it('say that a page does not exist', async () => {
     await page.goto(`${host.url}/admin/nowhere`);
-    expect(await heading()).to.equal('There is no such page');
+    expect(await heading()).to.equal('Page not found');
   });
 
-  it('follow the system’s look until one is chosen, and remember that', async () => {
+  it('follow the system’s theme until the user chooses one, and remember the choice', async () => {
     const dark = page.locator('html.dark');
     await page.goto(`${host.url}/admin/works`);
     expect(await dark.count()).to.equal(0);
     await page.emulateMedia({ colorScheme: 'dark' });
     await dark.waitFor();
-    await page.getByRole('button', { name: 'Dark look' }).click();
+    await page.getByRole('button', { name: 'Dark theme' }).click();
     await page.locator('html:not(.dark)').waitFor();
     await page.reload();
     await page.locator('main h1').waitFor();
     expect(await dark.count()).to.equal(0);
   });
 
-  it('fold the navigation away on a narrow screen', async () => {
+  it('hide the navigation on a narrow screen', async () => {
     await page.setViewportSize({ width: 390, height: 800 });
     const link = page.getByRole('link', { name: 'Page that works' });
     await page.getByRole('button', { name: 'Open the menu' }).waitFor();
@@ -186,7 +186,7 @@ describe('pages of the host', function () {
     expect(await heading()).to.equal('It works');
   });
 
-  it('F71 list devices, add one, and take names for text', async () => {
+  it('F71 list and add devices, and show names as text', async () => {
     const name = '<img src=x onerror="document.title=1">';
     await page.goto(`${host.url}/admin/edge/devices`);
     await page.getByRole('button', { name: 'Add a device' }).click();

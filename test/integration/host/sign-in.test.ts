@@ -71,7 +71,7 @@ describe('signing in', () => {
       .send({ token: '<b>guess</b>' })
       .expect(401);
     expect(answer.headers).not.to.have.property('set-cookie');
-    expect(answer.text).to.include('This token is not known').and.not.include('guess');
+    expect(answer.text).to.include('This token is not valid').and.not.include('guess');
   });
 
   it('with a link works once', async () => {

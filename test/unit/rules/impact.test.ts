@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { ImpactReason } from '../../../backend/contract/states.ts';
 import { impactOf, type ImpactFacts } from '../../../backend/deployments/rules/impact.ts';
 import type { DeviceGroup } from '../../../backend/deployments/model/deployment.types.ts';
-import { isTheCount } from '../../../frontend/shared/impact-words.ts';
+import { matchesCount } from '../../../frontend/shared/describe-impact.ts';
 
 const group = (version: string | null, count: number, deviceType: string | null = 'pump') =>
   ({ version, count, deviceType }) satisfies DeviceGroup;
@@ -73,10 +73,10 @@ describe('impact of a rollout', () => {
 
   it('G42 the number may be typed as the page writes it, and no other', () => {
     for (const typed of ['1200', '1,200', ' 1 200 ', '1.200', "1'200"]) {
-      expect(isTheCount(typed, 1_200), typed).to.equal(true);
+      expect(matchesCount(typed, 1_200), typed).to.equal(true);
     }
     for (const typed of ['', '0', '120', '12000', '1200 devices', '-1200']) {
-      expect(isTheCount(typed, 1_200), typed).to.equal(false);
+      expect(matchesCount(typed, 1_200), typed).to.equal(false);
     }
   });
 });

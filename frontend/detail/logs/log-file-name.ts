@@ -1,4 +1,4 @@
-/** `gateway-12-attempt-2.log`: characters that every file system takes, and no longer than it takes. */
+/** As in `gateway-12-attempt-2.log`, with characters and a length that every file system accepts. */
 export function logFileName(device: string, attempt: number): string {
   const safe = device
     .normalize('NFKC')

@@ -1,11 +1,11 @@
 import type { DeviceFilters } from '../../backend/contract/admin-api.ts';
 import { texts } from '../texts/texts.ts';
 
-/** Filters as pairs of a name and its value, in the order of the form; empty for "all devices". */
-export function filterWords(filters: DeviceFilters): { name: string; value: string }[] {
+/** Filters as pairs of label and value, in the order of the form; empty for "all devices". */
+export function describeFilters(filters: DeviceFilters): { name: string; value: string }[] {
   const f = texts.wizard.fields;
-  const words: { name: string; value: string }[] = [];
-  const add = (field: string, value: string) => words.push({ name: f[field] ?? field, value });
+  const rows: { name: string; value: string }[] = [];
+  const add = (field: string, value: string) => rows.push({ name: f[field] ?? field, value });
   if (filters.device_ids && filters.device_ids.length > 0) {
     add('device_ids', texts.settings.picked(filters.device_ids.length));
   }
@@ -14,5 +14,5 @@ export function filterWords(filters: DeviceFilters): { name: string; value: stri
     add('current_version', `${filters.version_operator ?? '!='} ${filters.current_version}`);
   }
   if (filters.status) add('status', texts.connection[filters.status]);
-  return words;
+  return rows;
 }

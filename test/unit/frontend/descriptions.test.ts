@@ -5,12 +5,12 @@ import type {
   StatusBreakdown,
 } from '../../../backend/contract/admin-api.ts';
 import { TARGET_STATUSES } from '../../../backend/contract/states.ts';
-import { describeAction, expansionSize } from '../../../frontend/shared/action-question.ts';
+import { describeAction, expansionSize } from '../../../frontend/shared/describe-action.ts';
 import { batchTrack } from '../../../frontend/detail/batch-track.ts';
-import { eventActor, eventFacts } from '../../../frontend/detail/event-words.ts';
-import { phaseSentence } from '../../../frontend/detail/phase-sentence.ts';
-import { canRollBack } from '../../../frontend/detail/targets/target-facts.ts';
-import { planWords } from '../../../frontend/wizard/plan-words.ts';
+import { describeActor, describeEvent } from '../../../frontend/detail/describe-event.ts';
+import { describePhase } from '../../../frontend/detail/describe-phase.ts';
+import { canRollBack } from '../../../frontend/detail/targets/rollback-eligibility.ts';
+import { describePlan } from '../../../frontend/wizard/describe-plan.ts';
 import { runningTotals } from '../../../frontend/detail/chart/running-totals.ts';
 import { versionRows } from '../../../frontend/list/version-rows.ts';
 
@@ -42,41 +42,43 @@ const canary = {
   paused_reason: null,
 } as unknown as DeploymentDetail;
 
-describe('what a confirmation says', () => {
-  it('tells how many devices each action touches', () => {
+describe('descriptions of actions', () => {
+  it('name the number of affected devices', () => {
     expect(describeAction('start', canary, 0).button).to.equal('Start on 9 devices');
     expect(describeAction('cancel', canary, 0).button).to.equal('Cancel for 38 devices');
     expect(describeAction('retry', canary, 0).button).to.equal('Retry 1 device');
     expect(describeAction('expand', canary, 36).button).to.equal('Expand to 36 more devices');
-    expect(describeAction('pause', canary, 0).sentences[0]).to.include('2 devices at work');
+    expect(describeAction('pause', canary, 0).sentences[0]).to.include(
+      '2 updating devices will finish',
+    );
   });
 
-  it('G43 names those that rolled back by themselves beside those that failed', () => {
-    const said = (failed: number, retryable: number) =>
+  it('G43 name devices that rolled back automatically beside those that failed', () => {
+    const textOf = (failed: number, retryable: number) =>
       describeAction(
         'retry',
         { ...canary, status_breakdown: breakdown({ failed }), retryable_devices: retryable },
         0,
       ).sentences[0];
-    expect(said(4, 6)).to.equal(
-      '4 devices that failed and 2 devices that rolled back by themselves are offered the update again, as a new attempt.',
+    expect(textOf(4, 6)).to.equal(
+      '4 devices that failed and 2 devices that rolled back automatically are offered the update again, as a new attempt.',
     );
-    expect(said(1, 1)).to.equal(
+    expect(textOf(1, 1)).to.equal(
       '1 device that failed is offered the update again, as a new attempt.',
     );
-    expect(said(0, 1)).to.equal(
-      '1 device that rolled back by itself is offered the update again, as a new attempt.',
+    expect(textOf(0, 1)).to.equal(
+      '1 device that rolled back automatically is offered the update again, as a new attempt.',
     );
   });
 
-  it('G40 warns when a canary is expanded early, or after failures', () => {
+  it('G40 warn when a canary is expanded early, or after failures', () => {
     expect(describeAction('expand', canary, 36).warnings).to.deep.equal([
-      '1 device of the canary failed or rolled back.',
-      'This is early: 2 devices of the canary have not finished yet.',
+      '1 canary device failed or rolled back.',
+      'This is early: 2 canary devices have not finished yet.',
     ]);
   });
 
-  it('warns when the failure threshold is overridden by hand', () => {
+  it('warn when a resume accepts failures beyond the threshold', () => {
     const stopped = { ...canary, paused_reason: 'failure_threshold' as const };
     expect(describeAction('resume', stopped, 0).warnings).to.have.length(1);
     expect(describeAction('resume', canary, 0).warnings).to.deep.equal([]);
@@ -90,13 +92,13 @@ describe('what a confirmation says', () => {
     [1, 0],
   ];
   for (const [percentage, adds] of expansions) {
-    it(`knows that ${percentage} % of 45 adds ${adds} to 9 released ones`, () => {
+    it(`count ${adds} more devices for ${percentage} % of 45, of which 9 are released`, () => {
       expect(expansionSize(canary, percentage)).to.equal(adds);
     });
   }
 });
 
-describe('track of batches', () => {
+describe('batch track', () => {
   const rolling = (states: BatchView['state'][], status = 'in_progress') =>
     ({
       status,
@@ -105,32 +107,36 @@ describe('track of batches', () => {
         batch(index + 1, state, state === 'ended' ? { completed: 5 } : { pending: 5 }),
       ),
     }) as Pick<DeploymentDetail, 'batches' | 'status' | 'rollout_strategy'>;
-  const waits = (detail: Parameters<typeof batchTrack>[0]) =>
-    batchTrack(detail, 8).map((item) => (item.kind === 'batch' ? item.waits : 'folded'));
+  const waitReasons = (detail: Parameters<typeof batchTrack>[0]) =>
+    batchTrack(detail, 8).map((item) => (item.kind === 'batch' ? item.waitReason : 'folded'));
 
-  it('says what each batch waits for', () => {
-    expect(waits(rolling(['ended', 'running', 'planned', 'planned']))).to.deep.equal([
+  it('shows what each batch is waiting for', () => {
+    expect(waitReasons(rolling(['ended', 'running', 'planned', 'planned']))).to.deep.equal([
       null,
       null,
-      'Waits for 5 devices of batch\u00a02',
+      'Waiting for 5 devices of batch\u00a02',
       'After batch 3',
     ]);
-    expect(waits(rolling(['ended', 'planned'], 'in_progress'))).to.deep.equal([
+    expect(waitReasons(rolling(['ended', 'planned'], 'in_progress'))).to.deep.equal([
       null,
-      'Is released next',
+      'Released next',
     ]);
-    expect(waits(rolling(['ended', 'planned'], 'paused'))[1]).to.equal('Waits until you resume');
-    expect(waits(rolling(['planned', 'planned'], 'pending'))[0]).to.equal('Waits for the start');
-    expect(waits(rolling(['ended', 'planned'], 'cancelled'))[1]).to.equal(null);
-    expect(waits({ ...canary, status: 'in_progress', rollout_strategy: 'canary' })[1]).to.equal(
-      'Waits until you expand',
+    expect(waitReasons(rolling(['ended', 'planned'], 'paused'))[1]).to.equal(
+      'Waiting for you to resume',
     );
+    expect(waitReasons(rolling(['planned', 'planned'], 'pending'))[0]).to.equal(
+      'Waiting to be started',
+    );
+    expect(waitReasons(rolling(['ended', 'planned'], 'cancelled'))[1]).to.equal(null);
+    expect(
+      waitReasons({ ...canary, status: 'in_progress', rollout_strategy: 'canary' })[1],
+    ).to.equal('Waiting for you to expand');
   });
 
-  it('folds what is far from the running batch, and loses none', () => {
-    for (const ended of [0, 1, 50, 98, 99, 100]) {
+  it('folds batches far from the running one, and loses none', () => {
+    for (const finished of [0, 1, 50, 98, 99, 100]) {
       const states = Array.from({ length: 100 }, (_, index) =>
-        index < ended ? ('ended' as const) : index === ended ? 'running' : 'planned',
+        index < finished ? ('ended' as const) : index === finished ? 'running' : 'planned',
       );
       const items = batchTrack(rolling(states), 8);
       expect(items.length).to.be.at.most(9);
@@ -139,12 +145,12 @@ describe('track of batches', () => {
       );
       expect(numbers).to.deep.equal(states.map((_, index) => index + 1));
       const shown = items.flatMap((item) => (item.kind === 'batch' ? [item.batch.number] : []));
-      expect(shown).to.include.members([Math.min(ended + 1, 100), 100]);
+      expect(shown).to.include.members([Math.min(finished + 1, 100), 100]);
     }
   });
 });
 
-describe('where a deployment stands, in one sentence', () => {
+describe('descriptions of a phase', () => {
   const rolling = {
     ...canary,
     status: 'in_progress',
@@ -152,87 +158,89 @@ describe('where a deployment stands, in one sentence', () => {
     rollout_strategy: 'rolling',
     policy: { failure_threshold_percent: 25 },
   } as DeploymentDetail;
-  const said = (changes: Partial<DeploymentDetail>) =>
-    phaseSentence({ ...rolling, ...changes }, null).text;
+  const textOf = (changes: Partial<DeploymentDetail>) =>
+    describePhase({ ...rolling, ...changes }, null).text;
 
-  it('names the batch that runs', () => {
-    expect(said({})).to.equal('Batch 1 of 2 is running: 2 devices at work, 36 waiting.');
-    expect(said({ rollout_strategy: 'immediate' })).to.equal('2 devices at work, 36 waiting.');
+  it('name the running batch', () => {
+    expect(textOf({})).to.equal('Batch 1 of 2 is running: 2 devices updating, 36 waiting.');
+    expect(textOf({ rollout_strategy: 'immediate' })).to.equal('2 devices updating, 36 waiting.');
   });
 
-  it('G40 tells the results of a canary that has finished', () => {
+  it('G40 state the results of a finished canary', () => {
     const finished = (progress: object) =>
-      said({
+      textOf({
         phase: 'awaiting_expansion',
         progress: { ...rolling.progress, ...progress } as DeploymentDetail['progress'],
       });
     expect(finished({ completed: 9, failed: 0, rolled_back: 0 })).to.equal(
-      'The canary has finished: 9 updated. You can now expand to the other 36 devices.',
+      'The canary has finished: 9 updated. You can now expand to the remaining 36 devices.',
     );
     expect(finished({ completed: 7, failed: 1, rolled_back: 1 })).to.equal(
       'The canary has finished: 7 updated, 2 failed or rolled back. ' +
-        'Look at the errors before you expand to the other 36 devices.',
+        'Check the errors before you expand to the remaining 36 devices.',
     );
-    expect(finished({ completed: 0, failed: 0, rolled_back: 0 })).to.include('proves nothing yet');
+    expect(finished({ completed: 0, failed: 0, rolled_back: 0 })).to.include(
+      'the update is still untested',
+    );
   });
 
-  it('says what the admin is waited for', () => {
-    expect(said({ phase: 'canary_running' })).to.equal(
-      'The canary is running: 2 devices updating, 0 waiting. The other 36 devices wait until you expand.',
+  it('say what the admin can do next', () => {
+    expect(textOf({ phase: 'canary_running' })).to.equal(
+      'The canary is running: 2 devices updating, 0 waiting. The remaining 36 devices wait until you expand.',
     );
-    expect(said({ status: 'paused' })).to.include('until you resume');
-    expect(said({ status: 'paused', paused_reason: 'failure_threshold' })).to.include(
+    expect(textOf({ status: 'paused' })).to.include('until you resume');
+    expect(textOf({ status: 'paused', paused_reason: 'failure_threshold' })).to.include(
       '1 device failed, more than 25 %',
     );
-    expect(said({ status: 'pending' })).to.equal(
+    expect(textOf({ status: 'pending' })).to.equal(
       'Ready. Start it to offer the update to 45 devices.',
     );
   });
 });
 
-describe('batch plan in words', () => {
+describe('descriptions of a batch plan', () => {
   const preview = (...sizes: number[]) => ({
     matching_devices: sizes.reduce((sum, size) => sum + size, 0),
     batches: sizes.map((size, index) => ({ number: index + 1, size, release: 'start' as const })),
   });
 
-  it('speaks as an operator would', () => {
-    expect(planWords(preview(9, 36), 'canary')).to.equal('9 devices now, 36 after you expand');
-    expect(planWords(preview(1), 'canary')).to.include('1 device now');
-    expect(planWords(preview(12), 'immediate')).to.equal('All 12 devices when you start');
-    expect(planWords(preview(1), 'manual')).to.equal('1 device when you start');
-    expect(planWords(preview(5, 5, 2), 'rolling')).to.equal(
+  it('state the sizes of its batches', () => {
+    expect(describePlan(preview(9, 36), 'canary')).to.equal('9 devices now, 36 after you expand');
+    expect(describePlan(preview(1), 'canary')).to.include('1 device now');
+    expect(describePlan(preview(12), 'immediate')).to.equal('All 12 devices when you start');
+    expect(describePlan(preview(1), 'manual')).to.equal('1 device when you start');
+    expect(describePlan(preview(5, 5, 2), 'rolling')).to.equal(
       '3 batches of 5 devices, one after the other (the last has 2)',
     );
-    expect(planWords(preview(), 'rolling')).to.include('No device matches');
+    expect(describePlan(preview(), 'rolling')).to.include('No device matches');
   });
 });
 
-describe('timeline in words', () => {
-  it('tells the facts of an event and leaves out what it has no words for', () => {
-    expect(eventFacts({ data: { batch: 2, devices: 36, span: { a: 1 } } })).to.equal(
+describe('descriptions of events', () => {
+  it('contain the data of an event, except what has no label', () => {
+    expect(describeEvent({ data: { batch: 2, devices: 36, span: { a: 1 } } })).to.equal(
       'batch 2 · 36 devices',
     );
     expect(
-      eventFacts({ data: { reason: 'failure_threshold', failures: 4, threshold_percent: 25 } }),
+      describeEvent({ data: { reason: 'failure_threshold', failures: 4, threshold_percent: 25 } }),
     ).to.equal('4 devices failed, threshold 25 % · failure threshold exceeded');
-    expect(eventFacts({ data: { completed: 8, failed: 1, pending: 0 } })).to.equal(
+    expect(describeEvent({ data: { completed: 8, failed: 1, pending: 0 } })).to.equal(
       '8 completed · 1 failed',
     );
   });
 
-  it('G45 shows an error that was meant for a terminal without its escape sequences', () => {
+  it('G45 contain errors without terminal escape sequences', () => {
     const data = { error_message: '\u001b[31mE: disk\u001b[0m is full\r\n10%\r100%' };
-    expect(eventFacts({ data })).to.equal('E: disk is full\n100%');
+    expect(describeEvent({ data })).to.equal('E: disk is full\n100%');
   });
 
-  it('tells who did it, and to which device', () => {
+  it('name the actor and the device', () => {
     const names = new Map([['d1', 'edge-1']]);
     const actor = (
       type: 'admin' | 'device' | 'system',
       name: string | null,
       device: string | null,
-    ) => eventActor({ actor: { type, id: 'x', name, address: null }, device_id: device }, names);
+    ) => describeActor({ actor: { type, id: 'x', name, address: null }, device_id: device }, names);
     expect(actor('admin', 'Ada', 'd1')).to.equal('by Ada, on edge-1');
     expect(actor('device', null, 'd1')).to.equal('by edge-1');
     expect(actor('device', null, '0123456789')).to.equal('by device 01234567');
@@ -240,7 +248,7 @@ describe('timeline in words', () => {
   });
 });
 
-describe('facts about one device', () => {
+describe('rollback of one device', () => {
   const target = {
     status: 'completed',
     rollback_requested: null,
@@ -269,14 +277,14 @@ describe('facts about one device', () => {
     ['one that rolled back', { status: 'rolled_back' }, false],
   ];
   for (const [what, facts, offered] of CASES) {
-    it(`G43 a rollback is ${offered ? 'offered' : 'not offered'} for ${what}`, () => {
+    it(`G43 is ${offered ? 'offered' : 'not offered'} for ${what}`, () => {
       expect(canRollBack({ ...target, ...facts })).to.equal(offered);
     });
   }
 });
 
-describe('figures of the charts', () => {
-  it('adds up what ended, from the start to the end', () => {
+describe('data of the charts', () => {
+  it('adds up finished devices, from the start to the end', () => {
     const bucket = (at: string, completed: number, failed = 0) => ({
       at,
       completed,
@@ -299,7 +307,7 @@ describe('figures of the charts', () => {
     expect(runningTotals([], '2026-01-01T00:00:00Z', '2026-01-01T00:09:00Z')).to.deep.equal([]);
   });
 
-  it('orders versions within their type and puts the oldest of many together', () => {
+  it('orders versions within their type and combines the oldest of many', () => {
     const count = (device_type: string, version: string | null, amount: number) => ({
       device_type,
       version,

@@ -3,7 +3,7 @@ import type { RolloutStrategy } from '../../backend/contract/states.ts';
 import { texts } from '../texts/texts.ts';
 
 /** The batch plan in one sentence: "9 devices now, 36 after you expand". */
-export function planWords(
+export function describePlan(
   preview: Pick<DeploymentPreview, 'batches' | 'matching_devices'>,
   strategy: RolloutStrategy,
 ): string {

@@ -1,6 +1,6 @@
 import { onScopeDispose } from 'vue';
 
-/** For typing: calls `action` once, `wait` ms after the last of several calls; never after the view is gone. */
+/** For typing: runs `action` once, `wait` ms after the last of several calls; never after the view is unmounted. */
 export function useDebounced(action: () => void, wait: number): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   onScopeDispose(() => clearTimeout(timer));
@@ -11,35 +11,35 @@ export function useDebounced(action: () => void, wait: number): () => void {
 }
 
 /**
- * For events: runs `action` within `wait` ms of a call, however many more follow, and not again before
- * it has ended; what was called for meanwhile is done in one more run. Never after the view is gone.
+ * For events: runs `action` within `wait` ms of a call, however many more follow. Calls during a run lead to one
+ * more run after it. Never runs after the view is unmounted.
  */
 export function useThrottled(action: () => Promise<unknown>, wait: number): () => void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   let isRunning = false;
-  let isWanted = false;
-  let isGone = false;
+  let isQueued = false;
+  let isUnmounted = false;
   onScopeDispose(() => {
-    isGone = true;
+    isUnmounted = true;
     clearTimeout(timer);
   });
 
   function call(): void {
-    if (isRunning) isWanted = true;
+    if (isRunning) isQueued = true;
     else timer ??= setTimeout(() => void run(), wait);
   }
 
   async function run(): Promise<void> {
     timer = undefined;
     isRunning = true;
-    isWanted = false;
+    isQueued = false;
     try {
       await action();
     } catch {
-      // Whoever loads shows what went wrong.
+      // The action shows its own errors.
     } finally {
       isRunning = false;
-      if (isWanted && !isGone) call();
+      if (isQueued && !isUnmounted) call();
     }
   }
 

@@ -6,8 +6,8 @@ let users = 0;
 let timer: ReturnType<typeof setInterval> | undefined;
 const now = ref(new Date());
 
-/** The time, moving every ten seconds: one timer for every "3 min ago" on the page. */
-export function useNow(): Ref<Date> {
+/** The current time, updated every ten seconds by one timer for all users on the page. */
+export function useCurrentTime(): Ref<Date> {
   users += 1;
   if (users === 1) {
     now.value = new Date();

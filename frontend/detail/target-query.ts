@@ -6,17 +6,17 @@ import type { TargetFilter } from './targets/targets.store.ts';
 export const TABS = ['devices', 'timeline', 'settings'] as const;
 export type Tab = (typeof TABS)[number];
 
-export interface TargetAddress {
+export interface TargetQuery {
   tab: ComputedRef<Tab>;
   filter: ComputedRef<TargetFilter>;
-  /** Narrows or widens the table, and shows it. */
+  /** Changes filters of the table, and shows its tab. */
   setFilter(change: Partial<TargetFilter>): void;
-  /** The query of a tab; filters stay when one looks at another tab and comes back. */
+  /** The query of a tab; it keeps the filters, so that they survive a visit to another tab. */
   queryOf(tab: Tab): LocationQueryRaw;
 }
 
-/** Tab and filters stand in the address, so that back, reload and a shared link show the same. */
-export function useTargetAddress(): TargetAddress {
+/** Tab and filters are in the URL, so that going back, reloading and sharing a link show the same view. */
+export function useTargetQuery(): TargetQuery {
   const route = useRoute();
   const router = useRouter();
 

@@ -1,4 +1,4 @@
-/** The vocabulary of the product in words: states, strategies, operators, events. */
+/** Labels of statuses, strategies, version operators, batch states and events. */
 import type { BatchState, EventType } from '../../backend/contract/admin-api.ts';
 import type {
   DeploymentStatus,
@@ -36,19 +36,19 @@ const strategyName: Record<RolloutStrategy, string> = {
 };
 
 const strategyHelp: Record<RolloutStrategy, string> = {
-  manual: 'Exactly the devices you pick. For critical updates and single devices.',
-  immediate: 'All matching devices at once. For urgent fixes; nothing is tried out first.',
-  canary: 'A share of the devices first. The rest follows when you expand.',
-  rolling: 'Batch after batch, by itself, as long as the failure threshold is kept.',
+  manual: 'Only the devices you pick. For critical updates and single devices.',
+  immediate: 'All matching devices at once, without a trial. For urgent fixes.',
+  canary: 'A share of the devices first, the rest when you expand.',
+  rolling: 'One batch after another, automatically, unless the failure threshold is exceeded.',
 };
 
 export const operator: Record<VersionOperator, string> = {
-  '<': 'lower than',
-  '<=': 'lower than or equal',
-  '!=': 'not equal',
-  '=': 'equal',
-  '>': 'higher than',
-  '>=': 'higher than or equal',
+  '<': 'less than',
+  '<=': 'less than or equal to',
+  '!=': 'not equal to',
+  '=': 'equal to',
+  '>': 'greater than',
+  '>=': 'greater than or equal to',
 };
 
 export const connection: Record<DeviceConnectionFilter, string> = {
@@ -61,7 +61,7 @@ const batchState: Record<BatchState, string> = {
   planned: 'Planned',
   releasing: 'Releasing',
   running: 'Running',
-  ended: 'Ended',
+  ended: 'Finished',
 };
 
 export const eventTitle: Record<EventType, string> = {
@@ -74,21 +74,21 @@ export const eventTitle: Record<EventType, string> = {
   retried: 'Retried',
   batch_released: 'Batch released',
   completed: 'Completed',
-  failed: 'Ended with failures',
+  failed: 'Finished with failures',
   device_failed: 'Device failed',
   device_rolled_back: 'Device rolled back',
   device_timed_out: 'Device timed out',
   devices_skipped: 'Devices skipped',
   rollback_requested: 'Rollback requested',
   rollback_failed: 'Rollback failed',
-  rollback_withdrawn: 'Rollback withdrawn',
-  version_changed_outside: 'Version changed by something else',
+  rollback_withdrawn: 'Rollback cancelled',
+  version_changed_outside: 'Version changed outside the deployment',
 };
 
-/** Words for the facts an event carries, where the raw value would be cryptic. */
-export const eventFact: Record<string, string> = {
+/** Reasons in an event's data that have a label; other reasons are free text and shown as they are. */
+export const eventReason: Record<string, string> = {
   failure_threshold: 'failure threshold exceeded',
-  admin: 'by hand',
+  admin: 'manually',
   superseded: 'superseded by a newer deployment',
   not_checked_in: 'did not check in',
   device_removed: 'removed from Ops-Center',
@@ -99,7 +99,6 @@ export const eventFact: Record<string, string> = {
   aborted: 'stopped by the device',
 };
 
-/** Words of every state: of a deployment, a device in it, a batch. */
 export const status = { deployment: deploymentStatus, target: targetStatus, batch: batchState };
 
 export const strategy = { name: strategyName, help: strategyHelp };

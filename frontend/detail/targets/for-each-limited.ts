@@ -1,9 +1,10 @@
 /**
- * Runs `work` for every item, at most `limit` at a time, and goes on after one that fails.
+ * Runs `work` for every item, at most `limit` at a time; failures do not stop the others.
  *
- * @returns how many succeeded and how many did not.
+ * @param onProgress receives the number of items that are done, failed ones included
+ * @returns how many items succeeded and failed
  */
-export async function eachLimited<T>(
+export async function forEachLimited<T>(
   items: readonly T[],
   limit: number,
   work: (item: T) => Promise<unknown>,

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
-import { middleCut } from '../../../frontend/shared/middle-cut.ts';
+import { splitName } from '../../../frontend/shared/middle-truncate.ts';
 
 const FAMILY = '👨‍👩‍👧‍👦';
 const ACCENTED = 'e\u0301';
 
-describe('names that are cut in the middle', () => {
+describe('names truncated in the middle', () => {
   const cuts: [string, string, string][] = [
     ['gateway-berlin-hall-3-line-00017', 'gateway-berlin-hall-3-li', 'ne-00017'],
     ['v2.1.0', 'v2.', '1.0'],
@@ -14,8 +14,8 @@ describe('names that are cut in the middle', () => {
     [`the-caf${ACCENTED.repeat(8)}-x`, `the-caf${ACCENTED.repeat(2)}`, `${ACCENTED.repeat(6)}-x`],
   ];
   for (const [name, head, tail] of cuts) {
-    it(`G46 keep the last characters of ${JSON.stringify(name)} and tear none apart`, () => {
-      expect(middleCut(name)).to.deep.equal({ head, tail });
+    it(`G46 keep the last characters of ${JSON.stringify(name)} and split none of them`, () => {
+      expect(splitName(name)).to.deep.equal({ head, tail });
       expect(head + tail).to.equal(name);
     });
   }

@@ -1,7 +1,7 @@
 import { onScopeDispose, ref, type Ref } from 'vue';
 
-/** Whether the window is narrower than tables need. The same width stands in the style sheets. */
-export function useNarrow(): Ref<boolean> {
+/** Whether the viewport is too narrow for tables. The style sheets use the same width. */
+export function useNarrowViewport(): Ref<boolean> {
   const query = window.matchMedia('(max-width: 860px)');
   const narrow = ref(query.matches);
   const update = () => (narrow.value = query.matches);

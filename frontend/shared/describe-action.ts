@@ -2,14 +2,14 @@ import type { DeploymentDetail } from '../../backend/contract/admin-api.ts';
 import type { DeploymentAction } from '../../backend/contract/states.ts';
 import { texts } from '../texts/texts.ts';
 
-/** What a confirmation says: always how many devices are touched. */
-export interface ActionQuestion {
+/** Texts that confirm an action; they always name the number of affected devices. */
+export interface ActionDescription {
   sentences: string[];
   warnings: string[];
   button: string;
 }
 
-/** Devices that an expansion to `percentage` of all would release; the share is rounded down. */
+/** Number of devices that an expansion to `percentage` (0–100) would release; the share is rounded down. */
 export function expansionSize(
   detail: Pick<DeploymentDetail, 'total_devices' | 'released_devices'>,
   percentage: number,
@@ -18,19 +18,19 @@ export function expansionSize(
   return Math.max(0, share - detail.released_devices);
 }
 
-/** Devices that an expansion would still update; some of those not released may be skipped already. */
+/** Number of devices that an expansion can still update; some unreleased ones may already be skipped. */
 export function waitingForExpansion({ batches }: Pick<DeploymentDetail, 'batches'>): number {
   return batches
     .filter(({ state }) => state === 'planned')
     .reduce((sum, { status_breakdown: { pending } }) => sum + pending, 0);
 }
 
-/** @param adds Devices an expansion would release; only read for `expand`. */
+/** @param adds number of devices that an expansion would release; only used for `expand` */
 export function describeAction(
   action: DeploymentAction,
   detail: DeploymentDetail,
   adds: number,
-): ActionQuestion {
+): ActionDescription {
   const t = texts.confirm;
   const { progress, total_devices: total } = detail;
   switch (action) {
@@ -60,12 +60,12 @@ export function describeAction(
       };
     case 'expand': {
       const unsuccessful = progress.failed + progress.rolled_back;
-      const open = progress.in_progress + progress.pending - waitingForExpansion(detail);
+      const unfinished = progress.in_progress + progress.pending - waitingForExpansion(detail);
       return {
         sentences: [t.expand.body(detail.released_devices, total)],
         warnings: [
           ...(unsuccessful > 0 ? [t.expand.failed(unsuccessful)] : []),
-          ...(open > 0 ? [t.expand.early(open)] : []),
+          ...(unfinished > 0 ? [t.expand.early(unfinished)] : []),
         ],
         button: t.expand.button(adds),
       };

@@ -30,7 +30,7 @@ async function holdBack(
       );
       await held?.continue();
       await (await answered).finished();
-      // The page has taken the answer in when it has drawn the next frame.
+      // The page has processed the response once it has drawn the next frame.
       await page.evaluate(
         'new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))',
       );
@@ -38,7 +38,7 @@ async function holdBack(
   };
 }
 
-describe('page: late answers and busy streams', function () {
+describe('page: late responses and busy streams', function () {
   this.timeout(90_000);
   let ops: OpsCenter;
 
@@ -50,7 +50,7 @@ describe('page: late answers and busy streams', function () {
   const statusOf = async (id: string) =>
     (await ops.api<DeploymentDetail>('GET', `/deployments/${id}`)).status;
 
-  it('G23 a late answer to an earlier question does not change what a confirmation acts on', async () => {
+  it('G23 a late response to an earlier question does not change what a confirmation acts on', async () => {
     await ops.addDevices(2);
     const first = await createDeployment(ops, { deployment_name: 'First' });
     const second = await createDeployment(ops, { deployment_name: 'Second' });
@@ -58,7 +58,7 @@ describe('page: late answers and busy streams', function () {
     const late = await holdBack(page, new RegExp(`/deployments/${first.deployment_id}$`));
     await page.getByRole('button', { name: 'Start First' }).click();
     await late.asked;
-    await page.getByRole('dialog').getByRole('button', { name: 'Keep as it is' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Keep as is' }).click();
     await page.getByRole('button', { name: 'Start Second' }).click();
     const dialog = page.getByRole('dialog', { name: 'Start “Second”?' });
     const confirm = await confirmButton(page);
@@ -84,7 +84,7 @@ describe('page: late answers and busy streams', function () {
     const asked = page.waitForRequest((request) => request.url().endsWith(first.deployment_id));
     await page.getByRole('button', { name: 'Start First' }).click();
     await asked;
-    await page.getByRole('dialog').getByRole('button', { name: 'Keep as it is' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Keep as is' }).click();
     await page.getByRole('button', { name: 'Start Second' }).click();
     const dialog = page.getByRole('dialog', { name: 'Start “Second”?' });
     await dialog.waitFor();
@@ -95,7 +95,7 @@ describe('page: late answers and busy streams', function () {
     await page.evaluate(
       'new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))',
     );
-    expect(await dialog.innerText()).not.to.include('did not work');
+    expect(await dialog.innerText()).not.to.include('Start failed');
     expect(await dialog.locator('[data-confirm]:not([disabled])').count()).to.equal(1);
   });
 
@@ -115,7 +115,7 @@ describe('page: late answers and busy streams', function () {
     };
   }
 
-  it('G39 a busy stream starves no figure of the list', async () => {
+  it('G39 a busy stream does not delay the figures of the list', async () => {
     const devices = await ops.addDevices(10);
     const { deployment_id: id } = await createDeployment(ops, { deployment_name: 'Busy' });
     await ops.api('POST', `/deployments/${id}/start`);
@@ -136,7 +136,7 @@ describe('page: late answers and busy streams', function () {
     }
   });
 
-  it('G39 a busy stream starves no figure of a deployment', async () => {
+  it('G39 a busy stream does not delay the figures of a deployment', async () => {
     const devices = await ops.addDevices(10);
     const { deployment_id: id } = await createDeployment(ops, { deployment_name: 'Busy' });
     await ops.api('POST', `/deployments/${id}/start`);

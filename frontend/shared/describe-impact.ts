@@ -2,11 +2,11 @@ import type { DeploymentImpact } from '../../backend/contract/admin-api.ts';
 import type { ImpactReason } from '../../backend/contract/states.ts';
 import { texts } from '../texts/texts.ts';
 
-/** Types that are named; the rest is a number. */
+/** How many types are named; the rest are counted. */
 const NAMED_TYPES = 5;
 
-/** How many devices, what becomes of their versions, and of which types they are: a sentence each. */
-export function impactFacts(impact: DeploymentImpact): string[] {
+/** The number of devices, the changes of their versions and their types, one sentence each. */
+export function describeImpact(impact: DeploymentImpact): string[] {
   const t = texts.impact;
   const { changes, by_type: types } = impact;
   const named = types
@@ -24,18 +24,18 @@ export function impactFacts(impact: DeploymentImpact): string[] {
   ];
 }
 
-/** Why the number of devices is asked for; empty when it is not. */
+/** Why the number of devices has to be typed; empty if it does not. */
 export function impactWarnings(impact: DeploymentImpact): string[] {
   const t = texts.impact.because;
-  const words: Record<ImpactReason, () => string> = {
+  const describe: Record<ImpactReason, () => string> = {
     downgrade: () => t.downgrade(impact.changes.downgrade),
     several_types: () => t.several_types(impact.by_type.length),
     large_share: () => t.large_share(impact.devices, impact.fleet_devices),
   };
-  return impact.confirm_because.map((reason) => words[reason]());
+  return impact.confirm_because.map((reason) => describe[reason]());
 }
 
-/** Digits may be grouped, as the page itself writes them. */
-export function isTheCount(typed: string, count: number): boolean {
+/** Whether the typed text is this number; digits may be grouped, as the page groups them. */
+export function matchesCount(typed: string, count: number): boolean {
   return typed.replace(/[\s,.'’]/g, '') === String(count);
 }

@@ -1,22 +1,26 @@
 import type { DeploymentDetail } from '../../backend/contract/admin-api.ts';
-import { waitingForExpansion } from '../shared/action-question.ts';
+import { waitingForExpansion } from '../shared/describe-action.ts';
 import { formatPercent } from '../shared/format.ts';
 import type { IconName } from '../shared/icons.ts';
 import type { Tone } from '../shared/statuses.ts';
 import { texts } from '../texts/texts.ts';
 
-export interface PhaseSentence {
+export interface PhaseDescription {
   tone: Tone;
   icon: IconName;
   text: string;
 }
 
-/** Where the deployment stands and what the admin can do about it, in one sentence. */
-export function phaseSentence(
+/**
+ * The state of the deployment, and what the admin can do next.
+ *
+ * @param scheduledFor relative time of a scheduled start
+ */
+export function describePhase(
   detail: DeploymentDetail,
   scheduledFor: string | null,
-): PhaseSentence {
-  const t = texts.detail.now;
+): PhaseDescription {
+  const t = texts.detail.phase;
   const { progress, total_devices: total } = detail;
   switch (detail.status) {
     case 'pending':
@@ -29,12 +33,12 @@ export function phaseSentence(
       if (detail.phase === 'awaiting_expansion') {
         const { completed, failed, rolled_back: rolledBack } = progress;
         return {
-          tone: canaryProved(detail) ? 'info' : 'warning',
-          icon: canaryProved(detail) ? 'expand' : 'alert',
+          tone: canarySucceeded(detail) ? 'info' : 'warning',
+          icon: canarySucceeded(detail) ? 'expand' : 'alert',
           text: t.awaitingExpansion(completed, failed + rolledBack, waitingForExpansion(detail)),
         };
       }
-      return { tone: 'info', icon: 'progress', text: progressWords(detail) };
+      return { tone: 'info', icon: 'progress', text: describeProgress(detail) };
     case 'paused':
       return detail.paused_reason === 'failure_threshold'
         ? {
@@ -59,21 +63,21 @@ export function phaseSentence(
   }
 }
 
-/** Whether a canary has shown that the update works: some devices completed, and none failed. */
-export function canaryProved({ progress }: Pick<DeploymentDetail, 'progress'>): boolean {
+/** Whether a canary has shown that the update works: at least one device completed, and none failed or rolled back. */
+export function canarySucceeded({ progress }: Pick<DeploymentDetail, 'progress'>): boolean {
   return progress.completed > 0 && progress.failed === 0 && progress.rolled_back === 0;
 }
 
-function progressWords(detail: DeploymentDetail): string {
-  const t = texts.detail.now;
+function describeProgress(detail: DeploymentDetail): string {
+  const t = texts.detail.phase;
   const { progress, rollout_strategy, batches } = detail;
-  const { pending: waiting, in_progress: working } = progress;
+  const { pending: waiting, in_progress: updating } = progress;
   if (detail.phase === 'canary_running') {
     const rest = waitingForExpansion(detail);
-    return t.canaryRunning(working, waiting - rest, rest);
+    return t.canaryRunning(updating, waiting - rest, rest);
   }
   const running = batches.find(({ state }) => state === 'running' || state === 'releasing');
   return running && rollout_strategy === 'rolling' && batches.length > 1
-    ? t.rollingBatch(running.number, batches.length, waiting, working)
-    : t.rollingOut(waiting, working);
+    ? t.rollingBatch(running.number, batches.length, waiting, updating)
+    : t.rollingOut(waiting, updating);
 }

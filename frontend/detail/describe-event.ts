@@ -6,7 +6,7 @@ import type { Tone } from '../shared/statuses.ts';
 import { texts } from '../texts/texts.ts';
 import { plainText } from './logs/terminal-text.ts';
 
-export const EVENT_LOOK: Record<EventType, { tone: Tone; icon: IconName }> = {
+export const EVENT_STYLE: Record<EventType, { tone: Tone; icon: IconName }> = {
   created: { tone: 'neutral', icon: 'plus' },
   started: { tone: 'info', icon: 'play' },
   paused: { tone: 'warning', icon: 'pause' },
@@ -28,23 +28,23 @@ export const EVENT_LOOK: Record<EventType, { tone: Tone; icon: IconName }> = {
 };
 
 /**
- * The facts of an event as a short line: "batch 2 · 36 devices · failure threshold exceeded". Facts
- * this page has no words for are left out; nested ones, too.
+ * The data of an event in one line: "batch 2 · 36 devices · failure threshold exceeded". Values without a label
+ * are left out, as are nested ones.
  */
-export function eventFacts(event: Pick<DeploymentEvent, 'data'>): string {
+export function describeEvent(event: Pick<DeploymentEvent, 'data'>): string {
   const t = texts.timeline;
   const parts: string[] = [];
   const { data } = event;
-  if (typeof data['batch'] === 'number') parts.push(t.factName.batch(String(data['batch'])));
+  if (typeof data['batch'] === 'number') parts.push(t.data.batch(String(data['batch'])));
   if (typeof data['percentage'] === 'number') {
-    parts.push(t.factName.percentage(String(data['percentage'])));
+    parts.push(t.data.percentage(String(data['percentage'])));
   }
-  if (typeof data['devices'] === 'number') parts.push(t.factName.devices(data['devices']));
+  if (typeof data['devices'] === 'number') parts.push(t.data.devices(data['devices']));
   for (const name of ['target_version', 'version']) {
-    if (typeof data[name] === 'string') parts.push(t.factName.version(data[name]));
+    if (typeof data[name] === 'string') parts.push(t.data.version(data[name]));
   }
   if (typeof data['failures'] === 'number' && typeof data['threshold_percent'] === 'number') {
-    parts.push(t.factName.failures(data['failures'], data['threshold_percent']));
+    parts.push(t.data.failures(data['failures'], data['threshold_percent']));
   }
   for (const status of ENDED_TARGET_STATUSES) {
     const count = data[status];
@@ -54,13 +54,17 @@ export function eventFacts(event: Pick<DeploymentEvent, 'data'>): string {
   }
   for (const name of ['reason', 'error_message', 'message']) {
     const value = data[name];
-    if (typeof value === 'string' && value !== '') parts.push(t.fact[value] ?? plainText(value));
+    if (typeof value === 'string' && value !== '') parts.push(t.reason[value] ?? plainText(value));
   }
   return parts.join(' · ');
 }
 
-/** Who did it and to which device, in words. `names`: device names by id, as far as known. */
-export function eventActor(
+/**
+ * The actor and the affected device.
+ *
+ * @param names device names by id, of the devices loaded so far
+ */
+export function describeActor(
   event: Pick<DeploymentEvent, 'actor' | 'device_id'>,
   names: ReadonlyMap<string, string | null>,
 ): string {
