@@ -18,5 +18,5 @@ if (first === 'launch') {
   process.argv = [process.execPath, first, ...rest];
   createRequire(first)(first);
 } else {
-  void import('./main.ts');
+  void import('./device/cli/main.ts');
 }

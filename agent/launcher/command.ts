@@ -2,10 +2,10 @@
 import { constants } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { EXIT } from '../exit-codes.ts';
-import { isJournal, priorityMark } from '../process/journal-stream.ts';
-import { LockHeld } from '../state/lock.ts';
-import type { Program } from './agent-versions.ts';
+import { EXIT } from '../kernel/exit-codes.ts';
+import { isJournal, priorityMark } from '../logging/journal-stream.ts';
+import { LockHeld } from '../files/lock.ts';
+import type { Program } from '../handoff/agent-versions.ts';
 import { type AgentEnd, Launcher } from './launcher.ts';
 
 const USAGE = `Usage: ota-launcher [--state-dir DIR] [--trial-seconds N] [--trial-boots N]

@@ -9,9 +9,9 @@ import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { EXIT } from '../exit-codes.ts';
-import { takeLock } from '../state/lock.ts';
-import { type Program, findProgram, pruneVersions } from './agent-versions.ts';
+import { EXIT } from '../kernel/exit-codes.ts';
+import { takeLock } from '../files/lock.ts';
+import { type Program, findProgram, pruneVersions } from '../handoff/agent-versions.ts';
 import {
   type LauncherState,
   type Trial,
@@ -23,7 +23,7 @@ import {
   settle,
   stateWithoutMemory,
   writeLauncherState,
-} from './launcher-state.ts';
+} from '../handoff/launcher-state.ts';
 import { LastLines } from './last-lines.ts';
 
 /** Between SIGTERM and SIGKILL for an agent whose trial failed; it runs no script that could need longer. */

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { problemCode, receptionOf } from '../../agent/network/answers.ts';
-import type { HttpAnswer } from '../../agent/network/http-client.ts';
+import { problemCode, receptionOf } from '../../agent/device/network/answers.ts';
+import type { HttpAnswer } from '../../agent/device/network/http-client.ts';
 import {
   DeviceServer,
   type Interceptor,

@@ -4,10 +4,13 @@ import { createServer } from 'node:http';
 import { once } from 'node:events';
 import { chmod, mkdir, readFile, rmdir, stat, symlink, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
-import { makeControlGroup, removeEmptyControlGroups } from '../../agent/process/control-group.ts';
-import { installationMark } from '../../agent/process/installation-mark.ts';
+import {
+  makeControlGroup,
+  removeEmptyControlGroups,
+} from '../../agent/device/process/control-group.ts';
+import { installationMark } from '../../agent/device/process/installation-mark.ts';
 import { SETFACL, SETFATTR, findProgram } from '../../dev/programs.ts';
-import { parseDump } from '../../agent/steps/extended-attributes.ts';
+import { parseDump } from '../../agent/device/steps/extended-attributes.ts';
 import { waitFor } from '../../dev/wait-for.ts';
 import { agentProgram } from './support/agent-program.ts';
 import { DeviceServer } from './support/device-server.ts';

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { lockHolder } from '../../../agent/state/lock.ts';
+import { lockHolder } from '../../../agent/files/lock.ts';
 import { bundle } from '../../../dev/shipping/bundle.ts';
 import { agentProgram, faultInjection } from './agent-program.ts';
 import { type AgentExit, Sandbox } from './sandbox.ts';

@@ -1,0 +1,67 @@
+/**
+ * Which answers are the product's own. Pure. Between device and server there may be an ingress, a captive
+ * portal, a maintenance page, or a host that is still starting: what these answer means nothing but
+ * "try again later", whatever its status.
+ */
+import { PROBLEMS, type ProblemCode } from '../../../backend/contract/problem.ts';
+import type { HttpAnswer } from './http-client.ts';
+
+/** What became of a report or a piece of log. */
+export type Reception =
+  /** The server has it, by this call or an earlier one. */
+  | 'recorded'
+  /** The server will never take it. */
+  | 'refused'
+  /** Nobody who could know has answered; to be sent again. */
+  | 'unknown';
+
+/** Answers of the product after which the same message may be taken later. 401 and 403 concern the sender only. */
+const PASSING = new Set([401, 403, 408, 425, 429]);
+/** Refusals which mean that the server does not want the attempt any more. */
+const WITHDRAWING = new Set([404, 409, 410]);
+
+/** The product's error code, from an `application/problem+json` body; `null`: somebody else's answer. */
+export function problemCode(answer: HttpAnswer): ProblemCode | null {
+  if (answer.status < 400 || answer.mediaType !== 'application/problem+json') return null;
+  const code = fieldOf(answer, 'code');
+  return typeof code === 'string' && Object.hasOwn(PROBLEMS, code) ? (code as ProblemCode) : null;
+}
+
+export function receptionOf(kind: 'status' | 'log', answer: HttpAnswer): Reception {
+  if (answer.status < 300) {
+    const recorded =
+      kind === 'status' ? fieldOf(answer, 'status') === 'success' : isJsonObject(answer.body);
+    return recorded ? 'recorded' : 'unknown';
+  }
+  const code = problemCode(answer);
+  if (code === null || answer.status >= 500 || PASSING.has(answer.status)) return 'unknown';
+  // The report is behind what is recorded: the server has this or a later one.
+  return code === 'stale_status' ? 'recorded' : 'refused';
+}
+
+/** Whether the product says that it does not want the attempt any more. */
+export function withdraws(answer: HttpAnswer): boolean {
+  return WITHDRAWING.has(answer.status) && problemCode(answer) !== null;
+}
+
+export function isJsonObject(body: unknown): body is Record<string, unknown> {
+  return typeof body === 'object' && body !== null && !Array.isArray(body);
+}
+
+/** Status and explanation: `409 stale_attempt: …`; of a foreign answer, what it is. */
+export function describeAnswer(answer: HttpAnswer): string {
+  if (answer.status < 400 || !isJsonObject(answer.body)) {
+    const target = answer.location === null ? '' : ` and a redirect to ${answer.location}`;
+    return `${answer.status} with ${answer.mediaType ?? 'no content'}${target}, which is not an answer of Ops-Center`;
+  }
+  const code = fieldOf(answer, 'code');
+  const why = [fieldOf(answer, 'detail'), fieldOf(answer, 'message')].find(
+    (text) => typeof text === 'string',
+  );
+  const explained = why ? `: ${String(why).slice(0, 300)}` : '';
+  return `${answer.status}${typeof code === 'string' ? ` ${code}` : ''}${explained}`;
+}
+
+function fieldOf({ body }: HttpAnswer, name: string): unknown {
+  return isJsonObject(body) && Object.hasOwn(body, name) ? body[name] : undefined;
+}

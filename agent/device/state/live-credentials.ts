@@ -1,0 +1,58 @@
+/** Who the device is to the server now, for an agent that runs on while somebody registers the device again. */
+import { unwatchFile, watchFile } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
+import type { Logger } from 'pino';
+import { messageOf } from '../../kernel/errors.ts';
+import { credentialsPath, type Credentials } from './credentials.ts';
+
+/** The file is looked at that often; the kernel's notices do not come from every file system. */
+const LOOK_EVERY_MS = 2_000;
+
+export class LiveCredentials {
+  #current: Credentials;
+  #replaced = new AbortController();
+  readonly #path: string;
+
+  /**
+   * @param read reads and checks the file; one that is refused changes nothing
+   */
+  constructor(
+    stateDir: string,
+    first: Credentials,
+    read: () => Promise<Credentials>,
+    logger: Logger,
+  ) {
+    this.#current = first;
+    this.#path = credentialsPath(stateDir);
+    watchFile(this.#path, { interval: LOOK_EVERY_MS, persistent: false }, () => {
+      read().then(
+        (next) => this.#replace(next, logger),
+        (error: unknown) =>
+          logger.warn(`the registration that was before is kept: ${messageOf(error)}`),
+      );
+    });
+  }
+
+  get current(): Credentials {
+    return this.#current;
+  }
+
+  /** Aborted when the current ones are replaced. */
+  get replaced(): AbortSignal {
+    return this.#replaced.signal;
+  }
+
+  close(): void {
+    unwatchFile(this.#path);
+  }
+
+  #replace(next: Credentials, logger: Logger): void {
+    if (isDeepStrictEqual(next, this.#current)) return;
+    this.#current = next;
+    const { device_id: device, server_url: server } = next;
+    logger.info({ device, server }, 'the device was registered again; going on as that');
+    const before = this.#replaced;
+    this.#replaced = new AbortController();
+    before.abort();
+  }
+}

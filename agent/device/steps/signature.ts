@@ -1,0 +1,52 @@
+/** Whether somebody the device trusts has signed the package. */
+import { type Manifest, verifyManifest } from '../../../backend/contract/signing/manifest.ts';
+import type { AgentConfig } from '../config/agent-config.ts';
+import { readSequence } from '../state/installed-sequence.ts';
+import { StepFailure } from '../../kernel/errors.ts';
+import { takeInCarriedKeyring, trustedKeys } from '../state/keyring-store.ts';
+import type { ActiveUpdate } from '../state/journal.ts';
+
+/**
+ * @returns the verified manifest; `null` when no keys are configured
+ * @throws {StepFailure} when keys are configured and the package is not properly signed for this device
+ */
+export async function requireSigned(
+  config: AgentConfig,
+  organizationId: string | null,
+  work: ActiveUpdate,
+): Promise<Manifest | null> {
+  const { keys, root_keys: rootKeys, device_type: deviceType } = config.signatures;
+  if (keys.length === 0 && rootKeys.length === 0) return null;
+  if (work.manifest === null || work.signature === null) {
+    throw new StepFailure(
+      'Refused: the package is not signed, and this device takes signed ones only.',
+    );
+  }
+  const trusted = await trustedKeys(config, organizationId);
+  const verdict = verifyManifest(work.manifest, work.signature, trusted, {
+    version: work.target_version,
+    sha256: work.checksum,
+    deviceType: deviceType ?? '',
+    organizationId,
+    installedSequence: await readSequence(config),
+    now: new Date(),
+  });
+  if ('refused' in verdict) throw new StepFailure(`Refused: ${verdict.refused}.`);
+  return verdict.manifest;
+}
+
+/**
+ * Takes in a keyring that the unpacked package brings along. With other keys than before the package
+ * has to pass once more: an interrupted update would be asked for its signature again, too, and must
+ * not end differently from one that was not interrupted.
+ * @throws {StepFailure}
+ */
+export async function followCarriedKeyring(
+  config: AgentConfig,
+  organizationId: string | null,
+  work: ActiveUpdate,
+  unpacked: string,
+): Promise<void> {
+  const changed = await takeInCarriedKeyring(config, organizationId, unpacked);
+  if (changed) await requireSigned(config, organizationId, work);
+}
