@@ -5,7 +5,7 @@ export class StepFailure extends Error {
   override readonly name = 'StepFailure';
 }
 
-/** The agent was told to stop (SIGTERM, SIGINT); the journal says where to go on. */
+/** The agent was told to stop (SIGTERM, SIGINT); the journal records where to continue. */
 export class AgentStopping extends Error {
   override readonly name: string = 'AgentStopping';
   constructor() {
@@ -14,37 +14,41 @@ export class AgentStopping extends Error {
 }
 
 /** The launcher has to start the new agent; the journal is at the step `trial`. */
-export class AgentHandingOver extends AgentStopping {
-  override readonly name = 'AgentHandingOver';
+export class AgentHandoff extends AgentStopping {
+  override readonly name = 'AgentHandoff';
 }
 
-/** The server does not want this attempt any more; possible only before `install.sh` starts. */
-export class AttemptWithdrawn extends Error {
-  override readonly name = 'AttemptWithdrawn';
-  /** Whether the server expects a `skipped` report: after `directive: abort` it does. */
-  readonly reportSkipped: boolean;
-  constructor(message: string, reportSkipped: boolean) {
+/** The server cancelled this attempt; possible only before `install.sh` starts. */
+export class AttemptCancelled extends Error {
+  override readonly name = 'AttemptCancelled';
+
+  /** @param reportSkipped whether the server expects a `skipped` report: after `directive: abort` it does */
+  constructor(
+    message: string,
+    readonly reportSkipped: boolean,
+  ) {
     super(message);
-    this.reportSkipped = reportSkipped;
   }
 }
 
-/** The device's own rules (maintenance window, permission command) ask for patience. */
-export class NotNow extends Error {
-  override readonly name = 'NotNow';
+/** Not now: maintenance window, permission command, or a server or network that is away. Retried with every cycle. */
+export class Deferred extends Error {
+  override readonly name = 'Deferred';
 }
 
-/** Something the person who started the command has to put right; printed without a stack. */
+/** Something the person who started the command has to fix; printed without a stack. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
-  readonly exitCode: number;
-  constructor(message: string, exitCode: number) {
+
+  constructor(
+    message: string,
+    readonly exitCode: number,
+  ) {
     super(message);
-    this.exitCode = exitCode;
   }
 }
 
-/** With its causes; of several errors at once (a connection tried by several addresses), each one. */
+/** With its causes; of an AggregateError (a connection tried at several addresses), each error. */
 export function messageOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const cause = error.cause instanceof Error ? ` (${messageOf(error.cause)})` : '';

@@ -13,6 +13,6 @@ export const EXIT = {
   /** The update waits for its maintenance window or the permission command. */
   deferred: 13,
   /** For the launcher: a new agent is to be started. */
-  handOver: 14,
+  handoff: 14,
 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];

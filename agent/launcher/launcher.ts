@@ -81,7 +81,7 @@ export class Launcher {
       const end = trial ? await this.#tryAgent(trial) : await this.#runCurrent();
       if (stopping.aborted) return end;
       if (trial && !(await this.#isConfirmed(trial))) continue;
-      if (end.code === EXIT.handOver && (await this.#hasNews())) continue;
+      if (end.code === EXIT.handoff && (await this.#hasNews())) continue;
       log(`the agent ended: ${describeEnd(end)}`);
       return end;
     }

@@ -23,7 +23,7 @@ import {
 import { Outbox } from '../reports/outbox.ts';
 import { type EndReport, Journal } from '../state/journal.ts';
 import { takeLock } from '../../files/lock.ts';
-import { endReportBody } from '../updates/work-end.ts';
+import { endReportBody } from '../updates/end-report.ts';
 
 export interface AdoptOptions {
   server?: string;

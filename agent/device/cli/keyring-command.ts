@@ -4,21 +4,21 @@ import type { AgentConfig } from '../config/agent-config.ts';
 import { readCredentials } from '../state/credentials.ts';
 import { UsageError, messageOf } from '../../kernel/errors.ts';
 import { EXIT, type ExitCode } from '../../kernel/exit-codes.ts';
-import { takeInKeyring, trustedKeys } from '../state/keyring-store.ts';
+import { importKeyring, trustedKeys } from '../state/keyring-store.ts';
 
 /**
  * Works beside a running agent, which follows from its next package on.
  * @param file a signed keyring; left out: nothing changes
  * @throws {StepFailure} when the keyring is refused
  */
-export async function showOrTakeInKeyring(
+export async function showOrImportKeyring(
   config: AgentConfig,
   file: string | undefined,
 ): Promise<ExitCode> {
   const { keys, root_keys: rootKeys } = config.signatures;
   const organizationId = (await readCredentials(config.state_dir))?.organization_id ?? null;
   if (file !== undefined) {
-    const { sequence, taken } = await takeInKeyring(config, organizationId, await read(file));
+    const { sequence, taken } = await importKeyring(config, organizationId, await read(file));
     console.log(
       taken ? `Keyring ${sequence} is in force.` : `Keyring ${sequence} was in force already.`,
     );

@@ -8,7 +8,7 @@ import { LockHeld } from '../../files/lock.ts';
 import { isDiskFull } from '../../files/reserve.ts';
 import { StepFailure, UsageError, messageOf } from '../../kernel/errors.ts';
 import { EXIT, type ExitCode } from '../../kernel/exit-codes.ts';
-import { showOrTakeInKeyring } from './keyring-command.ts';
+import { showOrImportKeyring } from './keyring-command.ts';
 import { createLogger, logFault } from '../../logging/logger.ts';
 import { ServerUnreachable } from '../network/http-client.ts';
 import { BUILD_VERSION } from './build-version.ts';
@@ -98,7 +98,7 @@ program
     'show which keys may sign packages, after taking in a signed keyring if one is given',
   )
   .argument('[file]', 'signed keyring, made by ota keyring sign')
-  .action((file: string | undefined) => command((config) => showOrTakeInKeyring(config, file)));
+  .action((file: string | undefined) => command((config) => showOrImportKeyring(config, file)));
 
 function positiveSeconds(text: string): number {
   const seconds = Number(text);

@@ -1,44 +1,39 @@
-/** Opens everything a working agent needs, lets it work, and closes it again. */
+/** Opens what a running agent needs, runs it, and closes everything again. */
 import type { Logger } from 'pino';
-import { noteCycle } from './cycle-note.ts';
-import { type CycleResult, runCycle, runForEver } from './cycle.ts';
-import type { AgentParts } from '../updates/agent-parts.ts';
-import type { AgentConfig } from '../config/agent-config.ts';
-import { type Credentials, readCredentials } from '../state/credentials.ts';
-import { AgentHandingOver, AgentStopping, UsageError } from '../../kernel/errors.ts';
+import { takeLock } from '../../files/lock.ts';
+import { onceLauncherIsGone, readLaunch } from '../../handoff/launched-as.ts';
+import { AgentHandoff, AgentStopping, UsageError } from '../../kernel/errors.ts';
 import { EXIT, type ExitCode } from '../../kernel/exit-codes.ts';
+import type { AgentConfig } from '../config/agent-config.ts';
 import { sendHeartbeats } from '../network/heartbeat.ts';
 import { createHttpClient } from '../network/http-client.ts';
-import { Journal } from '../state/journal.ts';
-import { takeLock } from '../../files/lock.ts';
-import { LiveCredentials } from '../state/live-credentials.ts';
 import { Outbox } from '../reports/outbox.ts';
-import { onceLauncherIsGone, readLaunch } from '../../handoff/launched-as.ts';
-import { refuseTrialWithoutUpdate } from '../updates/agent-trial.ts';
-import { recover } from '../updates/recovery.ts';
-import { createServerApi } from '../network/server-api.ts';
+import { type Credentials, readCredentials } from '../state/credentials.ts';
+import { Journal } from '../state/journal.ts';
+import { LiveCredentials } from '../state/live-credentials.ts';
+import { type Agent, createAgent } from './agent.ts';
+import { noteCycle } from './cycle-note.ts';
+import type { CycleResult } from './cycle.ts';
 
-/** How long `once` gives its last reports before it leaves them to the next run. */
+/** How long `once` waits for its last reports before it leaves them to the next run. */
 const LAST_REPORTS_MS = 30_000;
 
-/** `ota-agent run`: works until SIGTERM or SIGINT. */
+/** `ota-agent run`: runs until SIGTERM or SIGINT. */
 export async function runSession(config: AgentConfig, logger: Logger): Promise<ExitCode> {
-  return withAgent(config, logger, async (parts) => {
-    await runForEver(parts, (result, nextPollAt) =>
-      noteCycle(config.state_dir, logger, result, nextPollAt),
-    );
+  return withAgent(config, logger, async ({ pollLoop }) => {
+    await pollLoop.run();
     return EXIT.ok;
   });
 }
 
-/** `ota-agent once`: continues open work or polls once, and tells by the exit code how it went. */
+/** `ota-agent once`: continues open work or polls once; the exit code is the result. */
 export async function runOnce(config: AgentConfig, logger: Logger): Promise<ExitCode> {
-  return withAgent(config, logger, async (parts) => {
-    const result = await runCycle(parts);
+  return withAgent(config, logger, async ({ cycle, outbox }) => {
+    const result = await cycle.run();
     await noteCycle(config.state_dir, logger, result, null);
     if ('why' in result) logger.warn(`${result.kind}: ${result.why}`);
-    if (!(await parts.outbox.drained(LAST_REPORTS_MS))) {
-      logger.warn({ waiting: parts.outbox.size }, 'reports are left for the next run');
+    if (!(await outbox.drained(LAST_REPORTS_MS))) {
+      logger.warn({ waiting: outbox.size }, 'reports are left for the next run');
     }
     return exitCodeOf(result);
   });
@@ -48,7 +43,7 @@ function exitCodeOf(result: CycleResult): ExitCode {
   switch (result.kind) {
     case 'idle':
       return EXIT.ok;
-    case 'withdrawn':
+    case 'cancelled':
       return EXIT.skipped;
     case 'deferred':
       return EXIT.deferred;
@@ -73,7 +68,7 @@ function exitCodeOf(result: CycleResult): ExitCode {
 async function withAgent(
   config: AgentConfig,
   logger: Logger,
-  work: (parts: AgentParts) => Promise<ExitCode>,
+  run: (agent: Agent) => Promise<ExitCode>,
 ): Promise<ExitCode> {
   const launch = readLaunch(process.env, config.state_dir);
   const credentials = await requireCredentials(config);
@@ -99,31 +94,32 @@ async function withAgent(
     logger,
   );
   const { journal, damaged } = await Journal.load(config.state_dir);
-  const parts: AgentParts = {
+  const outbox = await Outbox.open(config.state_dir, logger);
+  const stopping = stop.signal;
+  const agent = createAgent({
     config,
     journal,
-    outbox: await Outbox.open(config.state_dir, logger),
-    api: createServerApi(http, () => registration.current),
+    outbox,
     http,
-    logger,
     registration,
     launch,
-    stopping: stop.signal,
-  };
+    logger,
+    stopping,
+  });
   const tasks: Promise<void>[] = [];
   try {
-    await recover(parts, damaged);
-    await refuseTrialWithoutUpdate(parts);
-    tasks.push(parts.outbox.deliver(parts.api, config.reports, logger, background.signal));
+    await agent.recovery.recover(damaged);
+    await agent.agentTrial.refuseTrialWithoutUpdate();
+    tasks.push(outbox.deliver(agent.api, config.reports, logger, background.signal));
     if (config.heartbeat.enabled) {
       const interval = (): number =>
         config.heartbeat.interval_seconds ?? registration.current.heartbeat_interval;
-      tasks.push(sendHeartbeats(parts.api, interval, logger, background.signal));
+      tasks.push(sendHeartbeats(agent.api, interval, logger, background.signal));
     }
     logger.info({ device: credentials.device_id, server: credentials.server_url }, 'agent started');
-    return await work(parts);
+    return await run(agent);
   } catch (error) {
-    if (error instanceof AgentHandingOver) return EXIT.handOver;
+    if (error instanceof AgentHandoff) return EXIT.handoff;
     if (error instanceof AgentStopping) return EXIT.ok;
     throw error;
   } finally {

@@ -18,7 +18,7 @@ export type Reception =
 /** Answers of the product after which the same message may be taken later. 401 and 403 concern the sender only. */
 const PASSING = new Set([401, 403, 408, 425, 429]);
 /** Refusals which mean that the server does not want the attempt any more. */
-const WITHDRAWING = new Set([404, 409, 410]);
+const CANCELLING = new Set([404, 409, 410]);
 
 /** The product's error code, from an `application/problem+json` body; `null`: somebody else's answer. */
 export function problemCode(answer: HttpAnswer): ProblemCode | null {
@@ -39,9 +39,9 @@ export function receptionOf(kind: 'status' | 'log', answer: HttpAnswer): Recepti
   return code === 'stale_status' ? 'recorded' : 'refused';
 }
 
-/** Whether the product says that it does not want the attempt any more. */
-export function withdraws(answer: HttpAnswer): boolean {
-  return WITHDRAWING.has(answer.status) && problemCode(answer) !== null;
+/** Whether the server refuses the report because the attempt is cancelled. */
+export function cancelsAttempt(answer: HttpAnswer): boolean {
+  return CANCELLING.has(answer.status) && problemCode(answer) !== null;
 }
 
 export function isJsonObject(body: unknown): body is Record<string, unknown> {

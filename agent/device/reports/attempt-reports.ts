@@ -1,8 +1,8 @@
-/** What one attempt tells the server, and whether the server still wants it. */
+/** The reports of one attempt, and whether the server cancels it in an answer. */
 import type { StatusReport } from '../../../backend/contract/device-api.ts';
-import { AttemptWithdrawn } from '../../kernel/errors.ts';
+import { AttemptCancelled } from '../../kernel/errors.ts';
 import type { HttpAnswer } from '../network/http-client.ts';
-import { describeAnswer, receptionOf, withdraws } from '../network/answers.ts';
+import { describeAnswer, receptionOf, cancelsAttempt } from '../network/answers.ts';
 import { pause } from '../../kernel/waiting.ts';
 import type { ServerApi } from '../network/server-api.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
@@ -13,31 +13,33 @@ export interface Attempt {
   attempt: number;
 }
 
-/** `answered`: not by a server that has recorded the report. */
-export type Heard = 'recorded' | 'answered' | 'silence';
+/** What came of a report within the time given. `answered`: not by a server that has recorded it. */
+export type Reception = 'recorded' | 'answered' | 'unanswered';
 
-export interface ReportContext {
+/** How reports get to the server. */
+export interface ReportChannel {
   config: Pick<AgentConfig, 'reports' | 'download'>;
   outbox: Outbox;
-  api: ServerApi;
+  api: Pick<ServerApi, 'report'>;
   /** Aborted with `AgentStopping` when the agent has to stop. */
   stopping: AbortSignal;
 }
 
 export class AttemptReports {
-  readonly #context: ReportContext;
   readonly #attempt: Attempt;
-  readonly #withdrawal = new AbortController();
+  readonly #cancellation = new AbortController();
   /**
-   * Aborted when the server withdraws the attempt (`AttemptWithdrawn`) or the agent has to stop
-   * (`AgentStopping`). Of no meaning once `install.sh` may run.
+   * Aborted when the server cancels the attempt (`AttemptCancelled`) or the agent has to stop
+   * (`AgentStopping`). To be ignored once `install.sh` may run.
    */
-  readonly untouchedSignal: AbortSignal;
+  readonly cancelSignal: AbortSignal;
 
-  constructor(context: ReportContext, { deployment_id, attempt }: Attempt) {
-    this.#context = context;
+  constructor(
+    private readonly channel: ReportChannel,
+    { deployment_id, attempt }: Attempt,
+  ) {
     this.#attempt = { deployment_id, attempt };
-    this.untouchedSignal = AbortSignal.any([context.stopping, this.#withdrawal.signal]);
+    this.cancelSignal = AbortSignal.any([channel.stopping, this.#cancellation.signal]);
   }
 
   /** Durable when it resolves; delivered some time. */
@@ -46,41 +48,40 @@ export class AttemptReports {
   }
 
   /**
-   * Waits a limited time for the answer: a server that is away must not hold the device up.
-   * @returns what came of it meanwhile
-   * @throws the reason of {@link untouchedSignal}
+   * Waits a limited time for the answer: a server that is away must not block the device.
+   * @throws the reason of {@link cancelSignal}
    */
-  async sendAndListen(report: StatusReport): Promise<Heard> {
-    const { outbox } = this.#context;
+  async sendAndAwait(report: StatusReport): Promise<Reception> {
+    const { config, outbox } = this.channel;
     const answersBefore = outbox.answers;
     const { delivery } = await this.#add(report);
-    const heard = delivery.then(({ recorded, answer }) => {
-      this.#heed(answer);
+    const delivered = delivery.then(({ recorded, answer }) => {
+      this.#cancelIfTold(answer);
       return recorded;
     });
     const waiting = new AbortController();
-    const limit = this.#context.config.reports.wait_seconds * 1000;
-    const signal = AbortSignal.any([this.untouchedSignal, waiting.signal]);
+    const limit = config.reports.wait_seconds * 1000;
+    const signal = AbortSignal.any([this.cancelSignal, waiting.signal]);
     const timeUp = pause(limit, signal).then(() => false);
-    const recorded = await Promise.race([heard, timeUp]).finally(() => waiting.abort());
-    this.untouchedSignal.throwIfAborted();
+    const recorded = await Promise.race([delivered, timeUp]).finally(() => waiting.abort());
+    this.cancelSignal.throwIfAborted();
     if (recorded) return 'recorded';
-    return outbox.answers > answersBefore || outbox.toldToWait ? 'answered' : 'silence';
+    return outbox.answers > answersBefore || outbox.toldToWait ? 'answered' : 'unanswered';
   }
 
   /**
-   * Tells now and then how far the download is. Not kept in the outbox: an old percentage is worth
-   * nothing. The answers matter, though.
+   * Reports the progress of the download at intervals. Not kept in the outbox: an old percentage is worth
+   * nothing. The answers matter, though: one may cancel the attempt.
    */
-  tellProgress(percent: () => number | null): { stop: () => Promise<void> } {
+  reportProgress(percent: () => number | null): { stop: () => Promise<void> } {
     const stopped = new AbortController();
     let sending: Promise<void> | null = null;
     const tick = (): void => {
-      // Reports go in order: while older ones wait, this one has to.
-      if (sending || this.#context.outbox.size > 0) return;
+      // Reports arrive in order: progress waits until older ones are delivered.
+      if (sending || this.channel.outbox.size > 0) return;
       sending = this.#sendProgress(percent(), stopped.signal).finally(() => (sending = null));
     };
-    const interval = this.#context.config.download.progress_interval_seconds * 1000;
+    const interval = this.channel.config.download.progress_interval_seconds * 1000;
     const timer = setInterval(tick, interval);
     return {
       stop: async () => {
@@ -96,7 +97,7 @@ export class AttemptReports {
     const progress = percent === null ? {} : { progress: percent };
     const body: StatusReport = { status: 'downloading', attempt, ...progress };
     try {
-      this.#heed(await this.#context.api.report(deployment_id, body, signal));
+      this.#cancelIfTold(await this.channel.api.report(deployment_id, body, signal));
     } catch {
       // The next one may get through.
     }
@@ -104,20 +105,20 @@ export class AttemptReports {
 
   #add(report: StatusReport): Promise<Receipt> {
     const { deployment_id, attempt } = this.#attempt;
-    return this.#context.outbox.add({
+    return this.channel.outbox.add({
       kind: 'status',
       deployment_id,
       body: { ...report, attempt },
     });
   }
 
-  #heed(answer: HttpAnswer): void {
+  #cancelIfTold(answer: HttpAnswer): void {
     const directive = (answer.body as { directive?: unknown } | undefined)?.directive;
     if (receptionOf('status', answer) === 'recorded' && directive === 'abort') {
-      this.#withdrawal.abort(new AttemptWithdrawn('stopped because the server said so', true));
-    } else if (withdraws(answer)) {
+      this.#cancellation.abort(new AttemptCancelled('stopped because the server said so', true));
+    } else if (cancelsAttempt(answer)) {
       const why = `stopped because the server refused the report: ${describeAnswer(answer)}`;
-      this.#withdrawal.abort(new AttemptWithdrawn(why, false));
+      this.#cancellation.abort(new AttemptCancelled(why, false));
     }
   }
 }

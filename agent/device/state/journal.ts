@@ -64,7 +64,20 @@ export interface ActiveUpdate extends Work {
   fetched_bytes: number;
 }
 
-/** A rollback the server asked for after the update had ended. */
+/** What an update that was just offered has not got yet. */
+export const UNSTARTED_UPDATE = {
+  kind: 'update',
+  sequence: null,
+  agent: null,
+  starts: 0,
+  fetched_bytes: 0,
+  reason: null,
+  health_runs: 0,
+  restore_failures: 0,
+  end: null,
+} as const satisfies Partial<ActiveUpdate>;
+
+/** A rollback the server requested after the update had finished. */
 export interface ActiveRollback extends Work {
   kind: 'rollback';
   step: RollbackStep;

@@ -30,7 +30,7 @@ const FILE_NAME = new RegExp(`^\\d{${SEQUENCE_DIGITS}}\\.json$`);
  * @returns the sequence that is in force now; whether this keyring brought it
  * @throws {StepFailure} why the keyring is refused; nothing has changed then
  */
-export async function takeInKeyring(
+export async function importKeyring(
   config: AgentConfig,
   organizationId: string | null,
   text: string,
@@ -110,7 +110,7 @@ export async function trustedKeys(
  * @returns whether the trusted keys have changed
  * @throws {StepFailure} when it is none of a root key this device knows
  */
-export async function takeInCarriedKeyring(
+export async function importKeyringOfPackage(
   config: AgentConfig,
   organizationId: string | null,
   unpacked: string,
@@ -132,7 +132,7 @@ export async function takeInCarriedKeyring(
   if ('value' in document && newest && document.value.sequence <= newest.keyring.sequence) {
     return false;
   }
-  return (await takeInKeyring(config, organizationId, text)).taken;
+  return (await importKeyring(config, organizationId, text)).taken;
 }
 
 interface Held {

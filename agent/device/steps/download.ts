@@ -9,7 +9,7 @@ import type { Logger } from 'pino';
 import type { Dispatcher } from 'undici';
 import type { AgentConfig } from '../config/agent-config.ts';
 import { errorCode, readIfPresent, writeDurable } from '../../files/durable-file.ts';
-import { NotNow, StepFailure, messageOf } from '../../kernel/errors.ts';
+import { Deferred, StepFailure, messageOf } from '../../kernel/errors.ts';
 import { plainText } from '../process/limited-output.ts';
 import { isDiskFull } from '../../files/reserve.ts';
 import { NoSpace, requireRoom } from '../../files/room.ts';
@@ -70,7 +70,7 @@ interface Part extends PartInfo {
 /**
  * Resolves when the package is there and right.
  * @throws {StepFailure} when the package cannot be had, and why
- * @throws {NotNow} when what keeps it away passes by itself
+ * @throws {Deferred} when what keeps it away passes by itself
  */
 export async function downloadPackage(job: DownloadRequest): Promise<void> {
   const fault = packageUrlFault(job.url, job.limits.allow_insecure_loopback);
@@ -92,7 +92,7 @@ export async function downloadPackage(job: DownloadRequest): Promise<void> {
       const wait = error.retryAfter ?? backoff(failures, RETRY_MIN_MS, RETRY_MAX_MS, Math.random());
       const late = monotonic() + wait > deadline;
       if (error.passes && (failures >= patience || late)) {
-        throw new NotNow(`the package cannot be fetched yet: ${error.message}`);
+        throw new Deferred(`the package cannot be fetched yet: ${error.message}`);
       }
       if (failures >= job.limits.max_attempts) {
         throw new StepFailure(`Download failed after ${failures} tries: ${error.message}`);

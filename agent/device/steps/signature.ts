@@ -3,7 +3,7 @@ import { type Manifest, verifyManifest } from '../../../backend/contract/signing
 import type { AgentConfig } from '../config/agent-config.ts';
 import { readSequence } from '../state/installed-sequence.ts';
 import { StepFailure } from '../../kernel/errors.ts';
-import { takeInCarriedKeyring, trustedKeys } from '../state/keyring-store.ts';
+import { importKeyringOfPackage, trustedKeys } from '../state/keyring-store.ts';
 import type { ActiveUpdate } from '../state/journal.ts';
 
 /**
@@ -36,17 +36,17 @@ export async function requireSigned(
 }
 
 /**
- * Takes in a keyring that the unpacked package brings along. With other keys than before the package
- * has to pass once more: an interrupted update would be asked for its signature again, too, and must
- * not end differently from one that was not interrupted.
+ * Imports a keyring that the unpacked package contains. When that changes the trusted keys, the signature is
+ * verified once more: an interrupted update verifies it again after its restart, and must not end
+ * differently from one that was not interrupted.
  * @throws {StepFailure}
  */
-export async function followCarriedKeyring(
+export async function importBundledKeyring(
   config: AgentConfig,
   organizationId: string | null,
   work: ActiveUpdate,
   unpacked: string,
 ): Promise<void> {
-  const changed = await takeInCarriedKeyring(config, organizationId, unpacked);
+  const changed = await importKeyringOfPackage(config, organizationId, unpacked);
   if (changed) await requireSigned(config, organizationId, work);
 }

@@ -1,6 +1,6 @@
 /** Whether the device may be changed right now: maintenance window, then the permission command. */
 import type { AgentConfig } from '../config/agent-config.ts';
-import { NotNow } from '../../kernel/errors.ts';
+import { Deferred } from '../../kernel/errors.ts';
 import { describeResult, runCommand } from '../process/run-command.ts';
 
 const OUTPUT_LIMIT = 4096;
@@ -33,17 +33,17 @@ export function isInWindow(window: MaintenanceWindow, now: Date): boolean {
 
 /**
  * The schedule of updates. A rollback somebody asks for is not bound by it: it is wanted now.
- * @throws {NotNow}
+ * @throws {Deferred}
  */
 export function requireWindow(window: MaintenanceWindow | undefined, now: Date): void {
   if (window && !isInWindow(window, now)) {
-    throw new NotNow(`outside the maintenance window ${window.start}–${window.end}`);
+    throw new Deferred(`outside the maintenance window ${window.start}–${window.end}`);
   }
 }
 
 /**
  * Only the device knows whether it can be disturbed right now; that holds for whatever changes it.
- * @throws {NotNow} with what the command said
+ * @throws {Deferred} with what the command said
  * @throws {AgentStopping}
  */
 export async function requirePermission(
@@ -68,7 +68,7 @@ export async function requirePermission(
   const fault = describeResult(result, timeoutMs);
   if (fault) {
     const said = result.output.trim().slice(-300);
-    throw new NotNow(`install.permission_command ${fault}${said ? `: ${said}` : ''}`);
+    throw new Deferred(`install.permission_command ${fault}${said ? `: ${said}` : ''}`);
   }
 }
 

@@ -1,50 +1,60 @@
-/** Whether the server itself, and nobody in its place, answers this device. */
-import { type AgentParts } from './agent-parts.ts';
-import { readCurrentVersion } from '../state/current-version.ts';
+/** Whether the server itself, and nothing in its place, answers this device. */
+import type { Logger } from 'pino';
 import { messageOf } from '../../kernel/errors.ts';
+import { pause } from '../../kernel/waiting.ts';
+import type { AgentConfig } from '../config/agent-config.ts';
 import { describeAnswer } from '../network/answers.ts';
 import { readPollAnswer } from '../network/offer.ts';
-import { pause } from '../../kernel/waiting.ts';
 import { pollDelayAfterFailure } from '../network/poll-delay.ts';
+import type { ServerApi } from '../network/server-api.ts';
+import { readCurrentVersion } from '../state/current-version.ts';
 
 export type Contact =
-  /** The server knows the device: it answered a poll as the contract says. */
-  | { kind: 'known' }
-  /** The server is there, and cannot or will not answer now (5xx, 429, 401). */
-  | { kind: 'troubled'; why: string; retryAfter: number | null }
-  /** Silence, a refusal, or an answer of something else. */
+  /** A poll was answered as the contract says: the server accepts this device. */
+  | { kind: 'answered' }
+  /** The server is reachable, but cannot or will not answer now (5xx, 429, 401). */
+  | { kind: 'unavailable'; why: string; retryAfter: number | null }
+  /** No answer, a refusal, or an answer from something else. */
   | { kind: 'none'; why: string; retryAfter: number | null };
 
-/**
- * Asks once, by a poll; what it offers is left for the poll that follows the work at hand.
- * @throws the reason of `signal`
- */
-export async function askServer(
-  { api, config }: AgentParts,
-  signal: AbortSignal,
-): Promise<Contact> {
-  try {
-    const answer = await api.checkUpdate(await readCurrentVersion(config), signal);
-    const { status, retryAfter } = answer;
-    if (status === 200 && readPollAnswer(answer.body).kind !== 'unusable') return { kind: 'known' };
-    const kind = status >= 500 || status === 429 || status === 401 ? 'troubled' : 'none';
-    return { kind, why: describeAnswer(answer), retryAfter };
-  } catch (error) {
-    signal.throwIfAborted();
-    return { kind: 'none', why: messageOf(error), retryAfter: null };
-  }
-}
+export class ServerContact {
+  constructor(
+    private readonly api: Pick<ServerApi, 'checkUpdate'>,
+    private readonly config: AgentConfig,
+    private readonly logger: Logger,
+  ) {}
 
-/**
- * Asks until the server knows the device; somebody else watches the time.
- * @throws the reason of `signal`
- */
-export async function untilServerKnowsUs(parts: AgentParts, signal: AbortSignal): Promise<void> {
-  for (let failures = 1; ; failures++) {
-    const contact = await askServer(parts, signal);
-    if (contact.kind === 'known') return;
-    parts.logger.warn(`on trial, and the server does not answer: ${contact.why}`);
-    const { poll } = parts.config;
-    await pause(pollDelayAfterFailure(poll, failures, contact.retryAfter, Math.random()), signal);
+  /**
+   * Polls once and ignores the offer: the next regular poll gets it again.
+   * @throws the reason of `signal`
+   */
+  async check(signal: AbortSignal): Promise<Contact> {
+    try {
+      const answer = await this.api.checkUpdate(await readCurrentVersion(this.config), signal);
+      const { status, retryAfter } = answer;
+      if (status === 200 && readPollAnswer(answer.body).kind !== 'unusable') {
+        return { kind: 'answered' };
+      }
+      const unavailable = status >= 500 || status === 429 || status === 401;
+      const kind = unavailable ? 'unavailable' : 'none';
+      return { kind, why: describeAnswer(answer), retryAfter };
+    } catch (error) {
+      signal.throwIfAborted();
+      return { kind: 'none', why: messageOf(error), retryAfter: null };
+    }
+  }
+
+  /**
+   * Polls until the server answers; the caller limits the time.
+   * @throws the reason of `signal`
+   */
+  async waitUntilAnswered(signal: AbortSignal): Promise<void> {
+    for (let failures = 1; ; failures++) {
+      const contact = await this.check(signal);
+      if (contact.kind === 'answered') return;
+      this.logger.warn(`waiting for an answer of the server: ${contact.why}`);
+      const { poll } = this.config;
+      await pause(pollDelayAfterFailure(poll, failures, contact.retryAfter, Math.random()), signal);
+    }
   }
 }
