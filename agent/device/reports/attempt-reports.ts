@@ -6,6 +6,7 @@ import { describeAnswer, receptionOf, cancelsAttempt } from '../network/answers.
 import { pause } from '../../kernel/waiting.ts';
 import type { ServerApi } from '../network/server-api.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
+import { UPDATE_STEPS } from '../state/step-table.ts';
 import type { Outbox, Receipt } from './outbox.ts';
 
 export interface Attempt {
@@ -95,7 +96,7 @@ export class AttemptReports {
   async #sendProgress(percent: number | null, signal: AbortSignal): Promise<void> {
     const { deployment_id, attempt } = this.#attempt;
     const progress = percent === null ? {} : { progress: percent };
-    const body: StatusReport = { status: 'downloading', attempt, ...progress };
+    const body: StatusReport = { status: UPDATE_STEPS.download.report, attempt, ...progress };
     try {
       this.#cancelIfTold(await this.channel.api.report(deployment_id, body, signal));
     } catch {

@@ -1,33 +1,25 @@
 /**
  * Where the agent stands, on disk. A step is written down before it acts, so that after a power cut
- * the next start knows what may have happened. The table of steps stands in docs/agent.md.
+ * the next start knows what may have happened. step-table.ts has all steps.
  */
 import { createHash } from 'node:crypto';
 import { rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { ReportedStatus } from '../../../backend/contract/states.ts';
 import { readIfPresent, writeDurable } from '../../files/durable-file.ts';
 import { withRoom } from '../../files/room.ts';
+import {
+  type EndStatus,
+  type RollbackStep,
+  type UpdateStep,
+  requireTransition,
+} from './step-table.ts';
 
 /** Finished attempts that are remembered, so that no offer is carried out twice. */
 const FINISHED_KEPT = 50;
 
-export type UpdateStep =
-  | 'download'
-  | 'extract'
-  | 'snapshot'
-  | 'install'
-  | 'verify'
-  | 'trial'
-  | 'commit'
-  | 'restore'
-  | 'verify_restored'
-  | 'end';
-export type RollbackStep = 'restore' | 'verify_restored' | 'end';
-
 /** How an attempt ended: the last report about it. */
 export interface EndReport {
-  status: Extract<ReportedStatus, 'completed' | 'failed' | 'rolled_back' | 'skipped'>;
+  status: EndStatus;
   error_message: string | null;
   installed_version: string | null;
 }
@@ -147,8 +139,12 @@ export class Journal {
     await this.#write({ ...this.#state, active });
   }
 
-  /** Changes some fields of the work at hand and returns it as it is now. */
+  /**
+   * Changes some fields of the open work and returns it as it is now.
+   * @throws {IllegalTransition} before anything is written
+   */
   async advance<T extends ActiveWork>(work: T, change: Partial<T>): Promise<T> {
+    if (change.step) requireTransition(work, change.step, change.end?.status);
     const next = { ...work, ...change };
     await this.setActive(next);
     return next;

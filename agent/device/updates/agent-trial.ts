@@ -24,6 +24,7 @@ import {
 import { AgentHandoff, Deferred, StepFailure, messageOf } from '../../kernel/errors.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
 import type { ActiveUpdate, Journal } from '../state/journal.ts';
+import { isExhausted } from './interruptions.ts';
 import type { ServerContact } from './server-contact.ts';
 
 export class AgentTrial {
@@ -99,7 +100,7 @@ export class AgentTrial {
     }
     const rejected = (await readLauncherState(launch.home))?.rejected;
     if (rejected?.run_id === run_id) return { failure: rejected.reason };
-    if (work.health_runs >= this.config.health.max_interrupted_runs) {
+    if (isExhausted(this.config, work, work.health_runs)) {
       return {
         failure: `The launcher did not take up the new agent, asked ${work.health_runs} times.`,
       };

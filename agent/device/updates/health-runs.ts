@@ -4,6 +4,7 @@ import type { AgentConfig } from '../config/agent-config.ts';
 import type { InstallLog } from '../reports/install-log.ts';
 import type { ActiveWork, Journal } from '../state/journal.ts';
 import { requireHealth } from '../steps/health.ts';
+import { isExhausted } from './interruptions.ts';
 import { scriptEnvironment } from './script-environment.ts';
 
 export class HealthRuns {
@@ -15,7 +16,7 @@ export class HealthRuns {
 
   /** Whether the check was interrupted as often as is allowed. */
   areExhausted(work: ActiveWork): boolean {
-    return work.health_runs >= this.config.health.max_interrupted_runs;
+    return isExhausted(this.config, work, work.health_runs);
   }
 
   /**

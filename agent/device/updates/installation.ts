@@ -16,6 +16,7 @@ import type { Receipt } from '../reports/outbox.ts';
 import { writeCurrentVersion } from '../state/current-version.ts';
 import { raiseSequence } from '../state/installed-sequence.ts';
 import type { Journal } from '../state/journal.ts';
+import { UPDATE_STEPS } from '../state/step-table.ts';
 import { runInstallScript } from '../steps/install.ts';
 import { IRREVERSIBLE_VARIABLE, irreversibleFile } from '../steps/irreversible.ts';
 import { markCommitted, removeSnapshot } from '../steps/snapshot.ts';
@@ -73,7 +74,7 @@ export class Installation {
       );
     }
     try {
-      const report = await update.reports.send({ status: 'verifying' });
+      const report = await update.reports.send({ status: UPDATE_STEPS.verify.report });
       await this.healthRuns.runCounted(work, async () => {
         await this.healthRuns.requireHealthy(work, log);
         log.line('healthy');
@@ -155,8 +156,8 @@ export class Installation {
   }
 
   /**
-   * Advances to `restore`. At the step `install` even when the journal cannot be written: a restart would
-   * roll back from there as well. From any other step it would not, and a rollback that is not in the
+   * Advances to `restore`, even when the journal cannot be written, as long as a restart would roll back from
+   * the step on disk as well (`install`). From any other step it would not, and a rollback that is not in the
    * journal could end with the old files under the new version's name.
    */
   async rollBack(update: UpdateInProgress, reason: string): Promise<void> {
@@ -165,7 +166,8 @@ export class Installation {
     try {
       await update.advance(change);
     } catch (error) {
-      if ((await this.journal.stepOnDisk()) !== 'install') throw error;
+      const step = await this.journal.stepOnDisk();
+      if (!step || UPDATE_STEPS[step].afterPowerCut.action !== 'roll_back') throw error;
       logFault(this.logger, error, 'the journal cannot be written; rolling back anyway');
       update.replaceWork({ ...update.work, ...change });
     }

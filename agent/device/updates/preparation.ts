@@ -21,10 +21,12 @@ import type { HttpClient } from '../network/http-client.ts';
 import type { ServerApi } from '../network/server-api.ts';
 import type { Reception } from '../reports/attempt-reports.ts';
 import type { LiveCredentials } from '../state/live-credentials.ts';
+import { UPDATE_STEPS } from '../state/step-table.ts';
 import { discardDownload, downloadPackage } from '../steps/download.ts';
 import { resumeKept } from '../steps/kept-download.ts';
 import { importBundledKeyring, requireSigned } from '../steps/signature.ts';
 import { removeSnapshot, takeSnapshot } from '../steps/snapshot.ts';
+import { isExhausted } from './interruptions.ts';
 import { requirePermission, requireWindow } from './permission.ts';
 import { scriptEnvironment } from './script-environment.ts';
 import type { ServerContact } from './server-contact.ts';
@@ -57,7 +59,9 @@ export class Preparation {
       log.line(
         `attempt ${work.attempt}: ${work.previous_version ?? 'unknown version'} → ${work.target_version}`,
       );
-      const reception = await update.reports.sendAndAwait({ status: 'downloading' });
+      const reception = await update.reports.sendAndAwait({
+        status: UPDATE_STEPS.download.report,
+      });
       manifest = await requireSigned(this.config, this.#organizationId, update.work);
       // On a full disk a downloaded package may have been dropped to make room for the journal.
       const fetched = await stat(update.packageFile).catch(() => null);
@@ -105,11 +109,10 @@ export class Preparation {
    */
   async #countStart(update: UpdateInProgress): Promise<void> {
     const { step, starts, fetched_bytes } = update.work;
-    const { max_interrupted_starts: limit } = this.config.install;
     const bytes = (await stat(update.packageFile).catch(() => null))?.size ?? 0;
     const interrupted = step === 'download' && bytes > fetched_bytes ? 0 : starts;
     await update.advance({ starts: interrupted + 1, fetched_bytes: bytes });
-    if (interrupted >= limit) {
+    if (isExhausted(this.config, update.work, interrupted)) {
       throw new StepFailure(
         `The agent or the device stopped ${interrupted} times in a row in the step ${step}. Nothing was installed.`,
       );
@@ -192,7 +195,9 @@ export class Preparation {
     update.log.line('current state saved');
     // Unpacking and saving may have taken long.
     await this.#requirePermission(update);
-    await this.#requireReachable(await update.reports.sendAndAwait({ status: 'installing' }));
+    await this.#requireReachable(
+      await update.reports.sendAndAwait({ status: UPDATE_STEPS.snapshot.report }),
+    );
     update.reports.cancelSignal.throwIfAborted();
   }
 }

@@ -8,6 +8,7 @@ import { InstallLog } from '../reports/install-log.ts';
 import type { Outbox } from '../reports/outbox.ts';
 import { readCurrentVersion } from '../state/current-version.ts';
 import type { ActiveRollback, EndReport, Journal } from '../state/journal.ts';
+import type { RollbackStep } from '../state/step-table.ts';
 import { readSnapshot, unmarkCommitted } from '../steps/snapshot.ts';
 import { endReportBody } from './end-report.ts';
 import type { Finish } from './finish.ts';
@@ -15,7 +16,22 @@ import { requirePermission } from './permission.ts';
 import type { Restoration } from './restoration.ts';
 import { scriptEnvironment } from './script-environment.ts';
 
+type Handler = (work: ActiveRollback, log: InstallLog) => Promise<ActiveRollback>;
+
 export class RequestedRollback {
+  /** Each advances the rollback to the next step in the table, or throws. */
+  readonly #handlers: Record<Exclude<RollbackStep, 'end'>, Handler> = {
+    restore: async (work, log) => {
+      // Should the journal be damaged from here on, recovery has to finish the rollback, not undo it.
+      await unmarkCommitted(snapshotDir(this.config.state_dir, work.run_id));
+      return this.restoration.restore(work, log);
+    },
+    verify_restored: async (work, log) => {
+      const end = await this.restoration.verify(work, log);
+      return this.journal.advance(work, { step: 'end', end });
+    },
+  };
+
   constructor(
     private readonly config: AgentConfig,
     private readonly journal: Journal,
@@ -104,15 +120,12 @@ export class RequestedRollback {
     const log = new InstallLog(join(workDir(stateDir, started.run_id), 'install.log'));
     let work = started;
     try {
-      if (work.step === 'restore') {
-        // Should the journal be damaged from here on, recovery has to finish the rollback, not undo it.
-        await unmarkCommitted(snapshotDir(stateDir, work.run_id));
-        work = await this.restoration.restore(work, log);
+      for (let { step } = work; step !== 'end'; { step } = work) {
+        work = await this.#handlers[step](work, log);
       }
-      const end = work.end ?? (await this.restoration.verify(work, log));
-      if (work.step !== 'end') work = await this.journal.advance(work, { step: 'end', end });
-      await this.finish.report(work, end, log);
-      return end;
+      if (!work.end) throw new Error('the journal has no report of the rollback');
+      await this.finish.report(work, work.end, log);
+      return work.end;
     } finally {
       log.close();
     }

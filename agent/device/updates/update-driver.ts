@@ -1,6 +1,6 @@
 /**
- * Carries an update through its steps, from the step that the journal has. Each step is in the journal
- * before it acts; docs/agent.md has the table of steps.
+ * Carries an update through the steps of the step table, from the one that the journal has. Each step is in
+ * the journal before it acts.
  */
 import { join } from 'node:path';
 import { workDir } from '../../files/state-folder.ts';
@@ -8,17 +8,32 @@ import { AttemptCancelled } from '../../kernel/errors.ts';
 import type { Logger } from 'pino';
 import { AttemptReports, type ReportChannel } from '../reports/attempt-reports.ts';
 import { InstallLog } from '../reports/install-log.ts';
-import type { ActiveUpdate, EndReport, Journal, UpdateStep } from '../state/journal.ts';
+import type { ActiveUpdate, EndReport, Journal } from '../state/journal.ts';
+import { UPDATE_STEPS, type UpdateStep } from '../state/step-table.ts';
 import type { Finish } from './finish.ts';
 import type { Installation } from './installation.ts';
 import type { Preparation } from './preparation.ts';
 import type { Restoration } from './restoration.ts';
 import { UpdateInProgress } from './update-in-progress.ts';
 
-/** Steps in which the device is still untouched. */
-const UNTOUCHED: ReadonlySet<UpdateStep> = new Set(['download', 'extract', 'snapshot']);
+type Handler = (update: UpdateInProgress) => Promise<void>;
 
 export class UpdateDriver {
+  /** Each advances the update to one of the next steps in the table, or throws. */
+  readonly #handlers: Record<Exclude<UpdateStep, 'end'>, Handler> = {
+    download: (update) => this.preparation.prepare(update),
+    extract: (update) => this.preparation.prepare(update),
+    snapshot: (update) => this.preparation.prepare(update),
+    install: (update) => this.installation.install(update),
+    verify: (update) => this.installation.verify(update),
+    trial: (update) => this.installation.tryNewAgent(update),
+    commit: (update) => this.installation.commit(update),
+    restore: async (update) =>
+      update.replaceWork(await this.restoration.restore(update.work, update.log)),
+    verify_restored: async (update) =>
+      update.decideEnd(await this.restoration.verify(update.work, update.log)),
+  };
+
   constructor(
     private readonly stateDir: string,
     private readonly journal: Journal,
@@ -55,22 +70,13 @@ export class UpdateDriver {
   }
 
   async #runSteps(update: UpdateInProgress): Promise<EndReport | null> {
-    const { installation, restoration } = this;
-    const isAt = (step: UpdateStep): boolean => update.work.step === step;
-    if (isAt('install')) {
-      await installation.rollBack(
-        update,
-        'The device or the agent stopped while install.sh was running.',
-      );
+    const { afterPowerCut } = UPDATE_STEPS[update.work.step];
+    if (afterPowerCut.action === 'roll_back') {
+      await this.installation.rollBack(update, afterPowerCut.reason);
     }
-    if (UNTOUCHED.has(update.work.step)) await this.preparation.prepare(update);
-    if (isAt('install')) await installation.install(update);
-    if (isAt('verify')) await installation.verify(update);
-    if (isAt('trial')) await installation.tryNewAgent(update);
-    if (isAt('commit')) await installation.commit(update);
-    if (isAt('restore')) update.replaceWork(await restoration.restore(update.work, update.log));
-    if (isAt('verify_restored')) {
-      await update.decideEnd(await restoration.verify(update.work, update.log));
+    for (let step = update.work.step; step !== 'end'; step = update.work.step) {
+      await this.#handlers[step](update);
+      if (update.work.step === step) throw new Error(`the step ${step} led nowhere`);
     }
     return update.work.end;
   }
