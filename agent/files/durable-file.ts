@@ -1,18 +1,18 @@
 /**
- * Files that survive a power cut: written beside their place, flushed, renamed over it, and the
- * folder flushed. After a cut a reader finds the old content or the new one, never a mixture.
+ * Files that survive a power cut: written beside their path, flushed, renamed over it, and the folder flushed.
+ * After a power cut a reader finds the old content or the new one, never a mixture.
  */
 import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 const TEMPORARY_SUFFIX = '.new';
 
-/** True for a file a cut-off {@link writeDurable} left behind. */
+/** Whether the file was left behind by an interrupted {@link writeDurable}. */
 export function isTemporary(name: string): boolean {
   return name.endsWith(TEMPORARY_SUFFIX);
 }
 
-/** Flushes a folder's entries. Errors of file systems that cannot do it are not hidden. */
+/** Flushes a folder's entries. Rejects on file systems that cannot do it. */
 export async function syncDirectory(path: string): Promise<void> {
   const handle = await open(path, 'r');
   try {
@@ -22,7 +22,7 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** @param mode permission bits; 0600 unless told, since most of what the agent keeps is private. */
+/** @param mode permission bits; 0600 by default, since most of what the agent stores is private. */
 export async function writeDurable(
   path: string,
   content: string | Buffer,
@@ -36,7 +36,7 @@ export async function writeDurable(
     await handle.chmod(mode);
     await handle.sync();
   } catch (error) {
-    // On a full disk half a file takes the room that the next try needs.
+    // On a full disk half a file takes up the room that the next try needs.
     await rm(temporary, { force: true }).catch(() => undefined);
     throw error;
   } finally {

@@ -1,8 +1,8 @@
 /**
  * One agent per state folder. The lock is the file `agent.lock.<n>` with the highest number whose
- * process still lives. Taking over a dead agent's lock means creating the next number with `link`,
- * which only one contender can; lower numbers are removed after a higher one exists and the highest
- * is never removed, so a slow contender cannot bring an old number back to life unnoticed.
+ * process is still alive. Taking over a dead agent's lock means creating the next number with `link`, which
+ * only one contender can; lower numbers are removed after a higher one exists and the highest is never removed,
+ * so a slow contender cannot recreate an old number unnoticed.
  */
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, open, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
@@ -18,20 +18,19 @@ const SPARE_BYTES = 512;
 
 interface Holder {
   pid: number;
-  /** Kernel start time of the process and the boot it belongs to; a pid alone is soon reused. */
+  /** Start time of the process and id of the boot; a pid alone is soon reused. */
   started: string;
 }
 
 export class LockHeld extends Error {
   override readonly name = 'LockHeld';
   constructor(readonly pid: number) {
-    super(`another agent (process ${pid}) works with this state folder`);
+    super(`another agent (process ${pid}) uses this state folder`);
   }
 }
 
 /**
- * Takes the lock for the life of this process; there is nothing to release, a dead process's lock
- * counts as free.
+ * Takes the lock until this process exits; there is nothing to release, a dead process's lock counts as free.
  * @param roomDir the agent's state folder, where room can be made when the disk is full
  * @throws {LockHeld}
  */
@@ -64,7 +63,7 @@ export async function takeLock(stateDir: string, roomDir = stateDir): Promise<vo
       }
       await keepSpare(stateDir);
       for (const older of after.slice(0, -1)) {
-        // One that cannot be removed is lower, and means nothing.
+        // A lower one that cannot be removed has no effect.
         await rm(join(stateDir, PREFIX + older), { force: true }).catch(() => undefined);
       }
       return;
@@ -75,7 +74,7 @@ export async function takeLock(stateDir: string, roomDir = stateDir): Promise<vo
   }
 }
 
-/** For a disk that others have filled to the last byte: this file has its room already. */
+/** For a disk that others have filled to the last byte: this file already has its blocks. */
 async function keepSpare(stateDir: string): Promise<void> {
   const spare = join(stateDir, SPARE);
   const found = await stat(spare).catch(() => null);
@@ -93,7 +92,7 @@ async function fillSpare(stateDir: string, own: string, content: string): Promis
   }
   const handle = await open(own, 'r+');
   try {
-    // In place, so that not one more block is needed; blanks behind it are no matter to JSON.
+    // In place, so that no further block is needed; JSON ignores trailing blanks.
     await handle.write(content.padEnd(SPARE_BYTES), 0);
     await handle.sync();
     return true;
@@ -138,12 +137,12 @@ async function isAlive(holder: Holder): Promise<boolean> {
   return started === null || holder.started === 'unknown' || started === holder.started;
 }
 
-/** `null` where the kernel does not tell (no /proc). */
+/** `null` where it is unknown (no /proc). */
 async function startOf(pid: number): Promise<string | null> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
     const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
-    // The command name may hold spaces and brackets: fields are counted behind its last bracket.
+    // The command name may contain spaces and brackets: fields are counted after its last bracket.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     if (fields[0] === 'Z' || fields[0] === 'X') return 'ended';
     return `${boot.trim()}:${fields[19]}`;

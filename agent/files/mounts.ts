@@ -1,9 +1,9 @@
-/** Where something is mounted: what is below belongs to somebody else, and a mount point cannot be renamed over. */
+/** Mount points: what is below is not the agent's, and a mount point cannot be renamed over. */
 import { readFile, realpath } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { withoutOctalEscapes } from './octal-escapes.ts';
 
-/** Without symbolic links on the way; empty where the kernel does not tell. */
+/** Without symbolic links on the way; empty where they are unknown (no /proc). */
 export async function mountPoints(): Promise<string[]> {
   const text = await readFile('/proc/self/mountinfo', 'utf8').catch(() => '');
   return mountPointsIn(text);
@@ -20,7 +20,7 @@ export function mountPointsIn(mountinfo: string): string[] {
   });
 }
 
-/** The path as mount points are written; what it is itself, a symbolic link perhaps, stays. */
+/** The path with its folder resolved, as mount points are; the last part may be a symbolic link and stays. */
 export async function placeOf(path: string): Promise<string> {
   const parent = await realpath(dirname(path)).catch(() => dirname(path));
   return join(parent, basename(path));

@@ -1,7 +1,6 @@
 /**
- * Removes a folder or file with everything in it, as far as that is possible. Scripts leave more behind
- * than files: folders without write permission, immutable files, mounts. What is mounted below is somebody
- * else's and is never entered.
+ * Removes a folder or file with everything in it, as far as possible. Scripts leave more behind than files:
+ * folders without write permission, immutable files, mounts. What is mounted below is never entered.
  */
 import { chmod, lstat, readdir, rm, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,8 +9,8 @@ import { errorCode } from './durable-file.ts';
 import { mountPoints, placeOf } from './mounts.ts';
 
 /**
- * @param mounts for whoever removes many and has read them already
- * @returns what could not be removed, and why; empty when all is gone
+ * @param mounts the mount points, where the caller has read them already
+ * @returns what could not be removed, and why; empty when everything was
  */
 export async function removeTree(path: string, mounts?: string[]): Promise<string[]> {
   const faults: string[] = [];
@@ -36,7 +35,7 @@ async function remove(path: string, mounts: string[], faults: string[]): Promise
       return;
     }
   } catch {
-    // Something in it resists: one by one.
+    // Something in it cannot be removed: one by one.
   }
   const before = faults.length;
   try {

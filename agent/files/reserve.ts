@@ -1,6 +1,6 @@
 /**
- * A little disk space set aside before an installation. A script that fills the disk would otherwise
- * leave no room to write down that the device is going back.
+ * A little disk space set aside before an installation. A script that fills the disk would otherwise leave no
+ * room to record the rollback.
  */
 import { randomBytes } from 'node:crypto';
 import { stat, unlink } from 'node:fs/promises';
@@ -10,15 +10,15 @@ import { errorCode, writeDurable } from './durable-file.ts';
 /** Enough for the journal, the last report and its log. */
 const RESERVE_BYTES = 1024 * 1024;
 
-/** @throws the disk's error when there is no room: then there is none for an installation either */
+/** @throws the disk's error when there is no room: then there is none for an installation, either */
 export async function keepReserve(stateDir: string): Promise<void> {
   const found = await stat(join(stateDir, 'reserve')).catch(() => null);
   if (found?.size === RESERVE_BYTES) return;
-  // Random, so that no file system packs it into nothing.
+  // Random, so that no file system can compress it.
   await writeDurable(join(stateDir, 'reserve'), randomBytes(RESERVE_BYTES));
 }
 
-/** @returns whether there was something to give back */
+/** @returns whether there was a reserve */
 export async function releaseReserve(stateDir: string): Promise<boolean> {
   try {
     await unlink(join(stateDir, 'reserve'));

@@ -1,7 +1,7 @@
 /**
- * Room on the disk. What the agent brings along must never leave too little for what it has to write
- * down: sizes that are known are compared with the free space before bytes are written, and where a small
- * durable file finds the disk full, what the agent can do without goes first.
+ * Room on the disk. Packages and snapshots must leave enough for what the agent has to record: known sizes are
+ * compared with the free space before bytes are written, and when a small durable file finds the disk full,
+ * what the agent can do without is dropped first.
  */
 import { readdir, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -10,13 +10,13 @@ import { errorCode } from './durable-file.ts';
 import { isDiskFull, releaseReserve } from './reserve.ts';
 import { keptDownloadDir, packageFileOf, packageInfoFile, workDir } from './state-folder.ts';
 
-/** Left free besides the reserve, for journal, outbox and log, and whatever else lives on the disk. */
+/** Left free besides the reserve, for journal, outbox and log, and for other programs. */
 export const SPARE_BYTES = 2 * 1024 * 1024;
 
-/** There is not enough room for a step that leaves the device untouched. */
+/** Not enough room for a step that leaves the device untouched. */
 export class NoSpace extends StepFailure {}
 
-/** Bytes that may be written below the folder; `null` where the file system does not tell. */
+/** Bytes that may be written below the folder; `null` where they are unknown. */
 export async function freeBytes(folder: string): Promise<number | null> {
   try {
     const found = await statfs(folder);
@@ -39,7 +39,7 @@ export async function requireRoom(folder: string, bytes: number, what: string): 
   }
 }
 
-/** Writes something small that must not fail for lack of room the agent itself takes. */
+/** Writes something small, and frees room that the agent itself takes up when the disk is full. */
 export async function withRoom<T>(stateDir: string, write: () => Promise<T>): Promise<T> {
   const drops = [dropKept, releaseReserve, dropPackages];
   for (;;) {
@@ -54,8 +54,8 @@ export async function withRoom<T>(stateDir: string, write: () => Promise<T>): Pr
 }
 
 /**
- * Everything the agent can do without, at once.
- * @returns whether there was something
+ * Drops everything the agent can do without.
+ * @returns whether there was anything
  */
 export async function makeRoom(stateDir: string): Promise<boolean> {
   const drops = [dropKept, releaseReserve, dropPackages];
@@ -78,7 +78,7 @@ async function dropKept(stateDir: string): Promise<boolean> {
   return dropFolderContents(keptDownloadDir(stateDir));
 }
 
-/** Downloaded packages: another download brings them back, and once unpacked nobody needs them. */
+/** Downloaded packages: they can be downloaded again, and are not needed once unpacked. */
 async function dropPackages(stateDir: string): Promise<boolean> {
   let dropped = false;
   for (const run of await readdir(workDir(stateDir)).catch(() => [] as string[])) {

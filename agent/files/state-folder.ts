@@ -1,4 +1,4 @@
-/** Where what lies in the state folder that several parts of the agent need. */
+/** Paths in the state folder that several parts of the agent use. */
 import { join } from 'node:path';
 
 /** Name of a package in the folder of its run, and below `download/`. */
@@ -14,12 +14,12 @@ export function packageFileOf(stateDir: string, runId: string): string {
   return join(workDir(stateDir, runId), PACKAGE_FILE);
 }
 
-/** What describes a downloaded package lies beside it. */
+/** The description of a partial download, beside it. */
 export function packageInfoFile(packageFile: string): string {
   return `${packageFile}.json`;
 }
 
-/** What an attempt that did not complete had downloaded. */
+/** The download of an attempt that did not complete. */
 export function keptDownloadDir(stateDir: string): string {
   return join(stateDir, 'download');
 }

@@ -1,6 +1,6 @@
 /**
  * Agents on this device: `versions/<sha256>/ota-agent.cjs` (for the launcher's own Node) or
- * `versions/<sha256>/ota-agent` (an executable). A folder appears whole or not at all.
+ * `versions/<sha256>/ota-agent` (an executable). A folder appears complete or not at all.
  */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
@@ -13,7 +13,7 @@ const BUNDLE = 'ota-agent.cjs';
 const EXECUTABLE = 'ota-agent';
 export const PROGRAM_NAMES: readonly string[] = [BUNDLE, EXECUTABLE];
 
-/** What to start: a file and the arguments that go before the agent's own. */
+/** What to start: a file, and the arguments before the agent's own. */
 export interface Program {
   file: string;
   args: string[];
@@ -26,7 +26,7 @@ export async function digestOf(file: string): Promise<AgentVersion> {
 }
 
 /**
- * Copies a program to its place; on disk when it resolves. May be repeated.
+ * Stores a copy of a program; durable when it resolves. May be repeated.
  * @param file named as one of {@link PROGRAM_NAMES}
  */
 export async function storeVersion(
@@ -50,14 +50,14 @@ export async function storeVersion(
   await syncDirectory(join(home, 'versions'));
 }
 
-/** `null` when it is not there, cannot be read, or is not what it was. */
+/** `null` when it is missing, unreadable or damaged. */
 export async function findProgram(home: string, version: AgentVersion): Promise<Program | null> {
   for (const name of PROGRAM_NAMES) {
     const file = join(versionFolder(home, version), name);
     try {
       if (!(await lstat(file)).isFile() || (await digestOf(file)) !== version) continue;
     } catch {
-      // Not there, or on a part of the disk that cannot be read.
+      // Missing, or on a part of the disk that cannot be read.
       continue;
     }
     return name === BUNDLE ? { file: process.execPath, args: [file] } : { file, args: [] };
@@ -65,7 +65,7 @@ export async function findProgram(home: string, version: AgentVersion): Promise<
   return null;
 }
 
-/** Removes every agent but these. */
+/** Removes every agent except these. */
 export async function pruneVersions(
   home: string,
   keep: readonly (AgentVersion | null)[],

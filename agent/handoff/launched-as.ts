@@ -1,14 +1,14 @@
-/** What an agent knows of the launcher that started it. */
+/** The launcher that started this agent. */
 import { Socket } from 'node:net';
 import { join } from 'node:path';
 import { UsageError } from '../kernel/errors.ts';
 import { EXIT } from '../kernel/exit-codes.ts';
 import type { AgentVersion } from './launcher-state.ts';
 
-/** By which launcher this process was started, and as what. */
+/** The launcher that started this process, and which agent this is to it. */
 export interface LaunchedAs {
   home: string;
-  /** `null`: the agent that came with the launcher. */
+  /** `null`: the agent shipped with the launcher. */
   version: AgentVersion | null;
 }
 
@@ -25,7 +25,7 @@ export function readLaunch(env: NodeJS.ProcessEnv, stateDir: string): LaunchedAs
   if (!home) return null;
   if (home !== launcherHome(stateDir)) {
     throw new UsageError(
-      `The launcher works in ${home}, but state_dir is ${stateDir}: start it with --state-dir ${stateDir}.`,
+      `The launcher uses ${home}, but state_dir is ${stateDir}: start it with --state-dir ${stateDir}.`,
       EXIT.usage,
     );
   }
@@ -35,6 +35,6 @@ export function readLaunch(env: NodeJS.ProcessEnv, stateDir: string): LaunchedAs
 /** The launcher holds the other end of the agent's standard input, and never writes to it. */
 export function onceLauncherIsGone(callback: () => void): void {
   process.stdin.once('end', callback).once('error', callback).resume();
-  // Waiting for this alone is no reason to stay.
+  // Waiting for this alone must not keep the process alive.
   if (process.stdin instanceof Socket) process.stdin.unref();
 }

@@ -1,42 +1,42 @@
 /**
- * Which agent is to be started. One file, written by the launcher alone; agents ask by files of their
- * own (`next`, `confirmed`), which the launcher reads between two agents and when a trial's time is up.
- * So nothing is ever written by two processes, and each decision is one rename.
+ * Which agent the launcher starts. One file, written by the launcher only; agents make requests in files of
+ * their own (`next`, `confirmed`), which the launcher reads between two agents and when a trial's time is up.
+ * So no file is written by two processes, and each decision is one rename.
  */
 import { rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { readIfPresent, writeDurable } from '../files/durable-file.ts';
 import { withRoom } from '../files/room.ts';
 
-/** SHA-256 of the program, 64 hex digits; names its folder as well. */
+/** SHA-256 of the program, 64 hex digits; also the name of its folder. */
 export type AgentVersion = string;
 
-/** An agent on trial, for the attempt of an update that brought it. */
+/** An agent on trial, for the attempt that installed it. */
 export interface Trial {
   version: AgentVersion;
   run_id: string;
-  /** Starts so far, written down before each of them. */
+  /** Starts so far, recorded before each of them. */
   boots: number;
 }
 
 export interface Rejection {
   version: AgentVersion;
   run_id: string;
-  /** For the operator, as the agent before reports it. */
+  /** For the operator; the previous agent reports it. */
   reason: string;
 }
 
 export interface LauncherState {
-  /** `null`: the agent that came with the launcher. */
+  /** `null`: the agent shipped with the launcher. */
   current: AgentVersion | null;
   trial: Trial | null;
-  /** Until the next trial begins. */
+  /** Until the next trial. */
   rejected: Rejection | null;
-  /** The request that was taken up last; it is not taken up again. */
+  /** The request that was handled last; it is not handled again. */
   last_run_id: string | null;
 }
 
-/** What an agent asks for: try this version, or: this version works. */
+/** A request of an agent: `next`: try this version; `confirmed`: this version works. */
 export interface AgentRequest {
   version: AgentVersion;
   run_id: string;
@@ -54,7 +54,7 @@ export const INITIAL_STATE: LauncherState = {
   last_run_id: null,
 };
 
-/** Pure: the state after the requests. The same object when there is nothing new. */
+/** Pure: the state after the requests. The same object when nothing has changed. */
 export function settle(before: LauncherState, requests: AgentRequests): LauncherState {
   const { next } = requests;
   const { trial } = before;
@@ -72,7 +72,7 @@ export function isConfirmed({ version, run_id }: Trial, { confirmed }: AgentRequ
   return confirmed?.run_id === run_id && confirmed.version === version;
 }
 
-/** Pure: back to the agent before. */
+/** Pure: the state after a failed trial, with the previous agent. */
 export function reject(
   state: LauncherState,
   { version, run_id }: Trial,
@@ -82,8 +82,8 @@ export function reject(
 }
 
 /**
- * Pure: the state when its file cannot be read. A confirmed agent is known to work; requests made so
- * far are not taken up again.
+ * Pure: the state when its file cannot be read. A confirmed agent is known to work; earlier requests are not
+ * handled again.
  */
 export function stateWithoutMemory({ next, confirmed }: AgentRequests): LauncherState {
   return {
@@ -107,8 +107,8 @@ export async function writeLauncherState(home: string, state: LauncherState): Pr
   await withRoom(dirname(home), () => writeDurable(statePath(home), JSON.stringify(state)));
 }
 
-/** @returns where it is now */
-export async function putDamagedStateAside(home: string): Promise<string> {
+/** @returns its new path */
+export async function moveDamagedState(home: string): Promise<string> {
   const damaged = `${statePath(home)}.damaged`;
   await rename(statePath(home), damaged);
   return damaged;

@@ -1,11 +1,11 @@
-/** The ways an update can leave its path. Everything else that is thrown counts as a step's failure. */
+/** Errors with a meaning of their own. Everything else that is thrown in a step counts as its failure. */
 
 /** A step did not succeed; the message goes to the server and must make sense to an operator. */
 export class StepFailure extends Error {
   override readonly name = 'StepFailure';
 }
 
-/** The agent was told to stop (SIGTERM, SIGINT); the journal records where to continue. */
+/** The agent has to stop (SIGTERM, SIGINT); the journal records where to continue. */
 export class AgentStopping extends Error {
   override readonly name: string = 'AgentStopping';
   constructor() {

@@ -1,6 +1,6 @@
-/** What `ota-agent once` tells its caller; the other commands use the first six. */
+/** Exit codes of `ota-agent once`; the other commands use the first six. */
 export const EXIT = {
-  /** Nothing to do, or the update (or the rollback that was asked for) is done. */
+  /** Nothing to do, or the update (or requested rollback) is done. */
   ok: 0,
   unexpected: 1,
   usage: 2,
@@ -10,9 +10,9 @@ export const EXIT = {
   failed: 10,
   rolledBack: 11,
   skipped: 12,
-  /** The update waits for its maintenance window or the permission command. */
+  /** Waiting for the maintenance window, the permission command, the network or the server. */
   deferred: 13,
-  /** For the launcher: a new agent is to be started. */
+  /** For the launcher: start the new agent. */
   handoff: 14,
 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];

@@ -1,12 +1,12 @@
 /** When to try again. Pure; all times in milliseconds. */
 
-/** A `Retry-After` beyond this is not believed. */
+/** A longer `Retry-After` is cut to this. */
 export const MAX_RETRY_AFTER_MS = 60 * 60 * 1000;
 const MIN_RETRY_AFTER_MS = 1000;
 
 /**
  * Reads `Retry-After` (RFC 9110: seconds or an HTTP date), clamped to 1 s … 1 h.
- * @returns `null` when the header is absent or makes no sense.
+ * @returns `null` when the header is absent or invalid.
  */
 export function parseRetryAfter(value: string | null | undefined, now: number): number | null {
   const text = value?.trim();
@@ -17,7 +17,7 @@ export function parseRetryAfter(value: string | null | undefined, now: number): 
 }
 
 /**
- * Exponential with jitter over its upper half, so that a fleet does not come back in step.
+ * Exponential with jitter over its upper half, so that a fleet does not retry in step.
  * @param failures failures in a row, from 1
  */
 export function backoff(failures: number, min: number, max: number, random: number): number {

@@ -20,9 +20,9 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
 }
 
 /**
- * Runs `work` with a signal that is aborted after `ms`, or with `outer`. AbortSignal.any over
- * AbortSignal.timeout would say the same, but Node may collect the timeout before its time, and the
- * limit would never come (nodejs/node issue 57736).
+ * Runs `work` with a signal that is aborted after `ms`, or with `outer`. AbortSignal.any with
+ * AbortSignal.timeout would do the same, but Node may garbage-collect the timeout early, and the limit would
+ * never come (nodejs/node issue 57736).
  */
 export async function withTimeLimit<T>(
   ms: number,

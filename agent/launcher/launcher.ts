@@ -1,8 +1,8 @@
 /**
- * Starts the agent, and gives a new agent a trial: back to the one before when it does not stay up or
- * does not confirm in time. It is never replaced itself, so it knows as little as possible: nothing of
- * updates, servers or configuration. Outside of a trial the agent's end is the launcher's end; starting
- * again is for the service manager.
+ * Starts the agent, and gives a new agent a trial: it rolls back to the previous one when the new one does not
+ * stay up or does not confirm in time. The launcher itself is never replaced, so it does as little as possible:
+ * nothing about updates, servers or configuration. Outside of a trial the launcher exits with the agent;
+ * restarting is for the service manager.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -16,7 +16,7 @@ import {
   type LauncherState,
   type Trial,
   isConfirmed,
-  putDamagedStateAside,
+  moveDamagedState,
   readLauncherState,
   readRequests,
   reject,
@@ -26,7 +26,7 @@ import {
 } from '../handoff/launcher-state.ts';
 import { LastLines } from './last-lines.ts';
 
-/** Between SIGTERM and SIGKILL for an agent whose trial failed; it runs no script that could need longer. */
+/** Between SIGTERM and SIGKILL for an agent whose trial failed; it runs no script that needs longer. */
 const STOP_GRACE_MS = 3_000;
 /** Between two starts of an agent on trial. */
 const PAUSE_MS = 1000;
@@ -35,21 +35,21 @@ const LAST_OUTPUT_MS = 500;
 export interface LauncherSettings {
   /** Folder of the launcher: `agent` in the agent's `state_dir`. */
   home: string;
-  /** The agent that came with the launcher: for as long as there is no other, and when all else fails. */
+  /** The agent shipped with the launcher: as long as there is no other, and when all else fails. */
   factory: Program;
   trialMs: number;
-  /** Starts of an agent on trial before it is given up. */
+  /** Starts of an agent on trial before it is rejected. */
   trialBoots: number;
   log: (message: string) => void;
   /** Aborted by SIGTERM or SIGINT. */
   stopping: AbortSignal;
 }
 
-/** How the agent ended. */
+/** How the agent exited. */
 export interface AgentEnd {
   code: number | null;
   signal: NodeJS.Signals | null;
-  /** What it said last on standard error, when it was on trial. */
+  /** The end of its standard error, when it was on trial. */
   lastLines: string;
 }
 
@@ -64,8 +64,8 @@ export class Launcher {
   }
 
   /**
-   * Runs agents until one ends for good.
-   * @throws {LockHeld} another launcher works with this folder
+   * Runs agents until one exits for good.
+   * @throws {LockHeld} another launcher uses this folder
    */
   async run(): Promise<AgentEnd> {
     const { home, stopping, log } = this.#settings;
@@ -76,13 +76,13 @@ export class Launcher {
       await this.#settle();
       const { current, trial } = this.#state;
       await pruneVersions(home, [current, trial?.version ?? null]).catch((error: unknown) =>
-        log(`agents that are not needed could not be removed: ${String(error)}`),
+        log(`unused agents could not be removed: ${String(error)}`),
       );
       const end = trial ? await this.#tryAgent(trial) : await this.#runCurrent();
       if (stopping.aborted) return end;
       if (trial && !(await this.#isConfirmed(trial))) continue;
-      if (end.code === EXIT.handoff && (await this.#hasNews())) continue;
-      log(`the agent ended: ${describeEnd(end)}`);
+      if (end.code === EXIT.handoff && (await this.#hasRequest())) continue;
+      log(`the agent ${describeEnd(end)}`);
       return end;
     }
   }
@@ -94,9 +94,7 @@ export class Launcher {
       this.#state = state;
       return;
     }
-    log(
-      `the launcher's state cannot be read and was put aside: ${await putDamagedStateAside(home)}`,
-    );
+    log(`the launcher's state cannot be read and was moved to ${await moveDamagedState(home)}`);
     await this.#write(stateWithoutMemory(await readRequests(home)));
   }
 
@@ -109,7 +107,7 @@ export class Launcher {
     else log(`agent ${settled.current} is confirmed`);
   }
 
-  async #hasNews(): Promise<boolean> {
+  async #hasRequest(): Promise<boolean> {
     return settle(this.#state, await readRequests(this.#settings.home)) !== this.#state;
   }
 
@@ -118,11 +116,11 @@ export class Launcher {
     const { current } = this.#state;
     const program = current === null ? factory : await findProgram(home, current);
     if (program) return this.#startAgent(program, current);
-    log(`agent ${current} is missing or damaged; starting the one that came with the launcher`);
+    log(`agent ${current} is missing or damaged; starting the one shipped with the launcher`);
     return this.#startAgent(factory, null);
   }
 
-  /** One start of the agent on trial; whether that was the last is in the state afterwards. */
+  /** One start of the agent on trial; the state tells afterwards whether there is another. */
   async #tryAgent(trial: Trial): Promise<AgentEnd> {
     const { home, trialBoots, trialMs, stopping } = this.#settings;
     if (this.#deadline?.run_id !== trial.run_id) {
@@ -132,30 +130,30 @@ export class Launcher {
     const program = await findProgram(home, trial.version);
     if (!program || trial.boots >= trialBoots) {
       const reason = program
-        ? `The new agent was started ${trial.boots} times and was cut off each time before it had reached the server.`
+        ? `The new agent was started ${trial.boots} times and was interrupted each time before it had reached the server.`
         : 'The file of the new agent is missing or damaged.';
-      await this.#giveUp(trial, reason);
+      await this.#rollBack(trial, reason);
       return { code: null, signal: null, lastLines: '' };
     }
     await this.#write({ ...this.#state, trial: started });
     const { end, timedOut } = await this.#startWithDeadline(program, trial, this.#deadline.at);
     if (await this.#isConfirmed(trial)) return end;
     if (timedOut) {
-      await this.#giveUp(
+      await this.#rollBack(
         trial,
         `The new agent did not reach the server within ${trialMs / 1000} seconds.${quote(end)}`,
       );
     } else if (stopping.aborted || end.code === EXIT.locked) {
-      // Nobody's fault: the device is shut down, or an agent from before a crash is still at work.
+      // Not a failed start: the device shuts down, or an agent from before a crash is still running.
       await this.#write({ ...this.#state, trial });
       if (end.code === EXIT.locked) await this.#rest(PAUSE_MS);
     } else if (started.boots >= trialBoots) {
-      await this.#giveUp(
+      await this.#rollBack(
         trial,
         `The new agent did not stay up: it was started ${started.boots} times and ${describeEnd(end)} the last time.${quote(end)}`,
       );
     } else {
-      this.#settings.log(`the agent on trial ended before it confirmed: ${describeEnd(end)}`);
+      this.#settings.log(`the agent on trial ${describeEnd(end)} before it confirmed`);
       await this.#rest(PAUSE_MS * started.boots);
     }
     return end;
@@ -182,7 +180,7 @@ export class Launcher {
     return { end, timedOut };
   }
 
-  /** @param onTrialStart given for an agent on trial: its standard error is kept as well as passed on */
+  /** @param onTrialStart for an agent on trial: its standard error is kept as well as passed on */
   async #startAgent(
     program: Program,
     version: string | null,
@@ -206,7 +204,7 @@ export class Launcher {
     onTrialStart?.(child);
     try {
       const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
-      // What it said last may still be in the pipe, which a child of its own may hold open.
+      // Its last output may still be in the pipe, which a child of its own may hold open.
       if (child.stderr) await Promise.race([closed, pause(LAST_OUTPUT_MS)]);
       return { code, signal, lastLines: lastLines.text() };
     } catch (error) {
@@ -217,13 +215,13 @@ export class Launcher {
     }
   }
 
-  /** Looked up on the disk: the agent may have confirmed in its last moment. */
+  /** Read from disk: the agent may have confirmed at the last moment. */
   async #isConfirmed(trial: Trial): Promise<boolean> {
     return isConfirmed(trial, await readRequests(this.#settings.home));
   }
 
-  async #giveUp(trial: Trial, reason: string): Promise<void> {
-    this.#settings.log(`back to the agent before: ${reason}`);
+  async #rollBack(trial: Trial, reason: string): Promise<void> {
+    this.#settings.log(`rolling back to the previous agent: ${reason}`);
     await this.#write(reject(this.#state, trial, reason));
   }
 
@@ -238,7 +236,7 @@ export class Launcher {
 }
 
 function describeEnd({ code, signal }: AgentEnd): string {
-  if (signal !== null) return `was ended by ${signal}`;
+  if (signal !== null) return `was killed by ${signal}`;
   return code === null ? 'could not be started' : `exited with code ${code}`;
 }
 

@@ -1,8 +1,8 @@
-/** Lines for the journal of systemd, which reads their priority from a number in front: sd-daemon(3). */
+/** Lines for the systemd journal, which reads the priority from a prefix: sd-daemon(3). */
 import { fstatSync } from 'node:fs';
 
 const STDERR = 2;
-/** Levels of the log, and what syslog calls them: critical, error, warning, information, debug. */
+/** Levels of the log and priorities of syslog: critical, error, warning, information. */
 const PRIORITIES: [level: number, priority: number][] = [
   [60, 2],
   [50, 3],
@@ -11,7 +11,7 @@ const PRIORITIES: [level: number, priority: number][] = [
 ];
 const DEBUG = 7;
 
-/** Whether standard error is the journal itself, and nothing in between: systemd.exec(5), `$JOURNAL_STREAM`. */
+/** Whether standard error is connected to the journal directly: systemd.exec(5), `$JOURNAL_STREAM`. */
 export function isJournal(env: NodeJS.ProcessEnv = process.env): boolean {
   const [device, inode] = (env['JOURNAL_STREAM'] ?? '').split(':');
   if (!device || !inode) return false;

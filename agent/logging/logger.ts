@@ -9,15 +9,15 @@ export function createLogger(): Logger {
   return pino({ name: 'ota-agent' }, isJournal() ? withPriorities(stderr) : stderr);
 }
 
-/** What nobody expected, in one line; where it happened is for whoever looks for that. */
+/** An unexpected fault in one line; its stack at `debug`. */
 export function logFault(logger: Logger, error: unknown, what: string): void {
   logger.error(`${what}: ${messageOf(error)}`);
-  logger.debug({ err: error }, `where it happened (${what})`);
+  logger.debug({ err: error }, `stack of: ${what}`);
 }
 
 function withPriorities(out: DestinationStream): DestinationStream {
   return {
-    // Has pino tell the level of each line: pino's documentation, "pino.symbols".
+    // Makes pino set the level of each line: pino's documentation, "pino.symbols".
     [pino.symbols.needsMetadataGsym]: true,
     lastLevel: 0,
     write(line: string) {

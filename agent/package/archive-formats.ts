@@ -1,4 +1,4 @@
-/** Files that people take for packages, told by how they begin. */
+/** File formats that are mistaken for packages, recognized by their first bytes. */
 import { StepFailure } from '../kernel/errors.ts';
 import { headOf } from '../files/file-head.ts';
 
@@ -22,13 +22,13 @@ export function isDecompressedByLibrary(head: Buffer): boolean {
   return [GZIP, ZSTD].some((magic) => text.startsWith(magic));
 }
 
-/** @throws {StepFailure} saying what the file is instead of a package */
+/** @throws {StepFailure} naming the format of the file when it is not a package */
 export async function refuseOtherFormats(file: string): Promise<void> {
   const head = (await headOf(file, FORMAT_HEAD_BYTES)).toString('latin1');
   if (head.startsWith(GZIP)) return;
   const other = OTHER_FORMATS.find(({ magic, at = 0 }) => head.startsWith(magic, at));
   if (!other) return;
   throw new StepFailure(
-    `The file is ${other.name}, and no package: packages are .tar.gz files, as "ota pack" makes them.`,
+    `The file is ${other.name}, not a package: packages are .tar.gz files, as "ota pack" makes them.`,
   );
 }

@@ -1,10 +1,10 @@
 /**
- * What an archive says about its entries besides their plain headers: records of the pax format, and long
- * names as GNU tar writes them. The archive library passes over what it does not know; here that is refused,
- * since it may change what the bytes of a file mean, or what it is called.
+ * Extended headers of an archive: pax records, and long names as GNU tar writes them. The archive library
+ * ignores what it does not support; here that is refused, since it may change the contents or the name of a
+ * file.
  */
 
-/** Keywords that change nothing of what a device takes over: names, sizes, and what is left out anyway. */
+/** Keywords that change nothing for a device: names, sizes, and what is ignored anyway. */
 const HARMLESS = new Set([
   'path',
   'linkpath',
@@ -27,12 +27,12 @@ const HARMLESS = new Set([
   'RHT.security.selinux',
 ]);
 const HARMLESS_PREFIXES = ['SCHILY.xattr.', 'LIBARCHIVE.xattr.', 'SCHILY.acl.', 'MSWINDOWS.'];
-/** How bytes that are no UTF-8 are read. */
+/** How bytes that are not UTF-8 are read. */
 const REPLACED = '\uFFFD';
 const RECORD = /^(\d{1,10}) ([^=]+)=/;
 
 /**
- * Why what an archive says about its next entry, or about all of them, is refused; `null`: it is not.
+ * Why an extended header is refused; `null`: it is accepted.
  *
  * @param text a whole header, pax records or a long name, read as UTF-8
  */
@@ -49,7 +49,7 @@ export function headerFault(text: string): string | null {
       return 'its names are not written in UTF-8. Build it with "ota pack", or under a UTF-8 locale';
     }
     if (!HARMLESS.has(keyword) && !HARMLESS_PREFIXES.some((prefix) => keyword.startsWith(prefix))) {
-      return `it makes use of an extension that is not known here (${JSON.stringify(keyword.slice(0, 60))}). Build it with "ota pack"`;
+      return `it uses an unsupported extension (${JSON.stringify(keyword.slice(0, 60))}). Build it with "ota pack"`;
     }
     // eslint-disable-next-line no-control-regex -- the library would cut a name there
     if (keyword === 'path' && /[\u0000\n]/.test(value))
@@ -61,7 +61,7 @@ export function headerFault(text: string): string | null {
 export const NOT_UTF8 =
   'a name in it is not UTF-8. Rename the file, or build the package under a UTF-8 locale';
 
-/** Whether a plain name was read from bytes that are no UTF-8. */
+/** Whether a plain name was read from bytes that are not UTF-8. */
 export function isNotUtf8(name: string): boolean {
   return name.includes(REPLACED);
 }

@@ -1,4 +1,4 @@
-/** What an archive may hold. */
+/** What an archive may contain. */
 import type { ReadEntry } from 'tar';
 import type { ExtractLimits } from './limits.ts';
 import { StepFailure } from '../kernel/errors.ts';
@@ -7,20 +7,20 @@ import { NOT_UTF8, isNotUtf8 } from './archive-headers.ts';
 
 const MAX_PATH_BYTES = 1024;
 const KEPT_MODE_BITS = 0o777;
-/** What entries are that are neither files nor folders, and what to do about them. */
+/** Entries that are neither files nor folders, and what to do instead. */
 const KINDS: Record<string, [name: string, instead: string]> = {
-  SymbolicLink: ['a symbolic link', 'Leave it out, and make it in install.sh with "ln -s"'],
+  SymbolicLink: ['a symbolic link', 'Leave it out, and create it in install.sh with "ln -s"'],
   Link: [
     'a hard link, a second name of a file',
     'Build the package with "ota pack", or tar with --hard-dereference',
   ],
-  CharacterDevice: ['a device', 'Leave it out, and make it in install.sh with "mknod"'],
-  BlockDevice: ['a device', 'Leave it out, and make it in install.sh with "mknod"'],
-  FIFO: ['a pipe', 'Leave it out, and make it in install.sh with "mkfifo"'],
+  CharacterDevice: ['a device', 'Leave it out, and create it in install.sh with "mknod"'],
+  BlockDevice: ['a device', 'Leave it out, and create it in install.sh with "mknod"'],
+  FIFO: ['a pipe', 'Leave it out, and create it in install.sh with "mkfifo"'],
   SparseFile: ['a file with holes (sparse)', 'Build the package with tar without --sparse'],
 };
 
-/** `admit` is asked for each entry before anything of it is written. */
+/** `admit` is called for each entry before anything of it is written. */
 export class ArchiveRules {
   readonly #limits: ExtractLimits;
   readonly #files = new Set<string>();
@@ -31,7 +31,7 @@ export class ArchiveRules {
   readonly #maxBytes: number;
   readonly #room: number;
 
-  /** @param room bytes the disk has for it */
+  /** @param room bytes that are free on the disk */
   constructor(limits: ExtractLimits, maxBytes: number, room: number) {
     this.#limits = limits;
     this.#maxBytes = maxBytes;
@@ -86,7 +86,7 @@ export class ArchiveRules {
   requireExactly({ unpackedSize, fileCount }: { unpackedSize: number; fileCount: number }): void {
     if (this.#bytes !== unpackedSize || this.#files.size !== fileCount) {
       throw new StepFailure(
-        `The package holds ${this.#files.size} files of ${this.#bytes} bytes, but its manifest says ${fileCount} files of ${unpackedSize} bytes.`,
+        `The package holds ${this.#files.size} files of ${this.#bytes} bytes, but its manifest has ${fileCount} files of ${unpackedSize} bytes.`,
       );
     }
   }
@@ -99,7 +99,7 @@ export function refusal(path: string, why: string): StepFailure {
 /** Why an entry of this type is refused, to follow its name. */
 export function kindFault(type: string): string {
   const [name, instead] = KINDS[type] ?? [
-    `an entry of a kind that is not known here (${type})`,
+    `an entry of an unsupported kind (${type})`,
     'Build the package with "ota pack"',
   ];
   return `is ${name}; only files and folders are allowed. ${instead}`;

@@ -1,7 +1,7 @@
 /**
- * Unpacks a package nobody is trusted to have made well: only plain files and folders, only below
- * the target folder, within limits. The bytes are hashed again on the way, so that what is unpacked
- * is what was checked, even if the file was changed in between.
+ * Unpacks an untrusted package: only plain files and folders, only below the target folder, within limits. The
+ * bytes are hashed again on the way, so that what is unpacked is what was checked, even if the file was changed
+ * in between.
  */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
@@ -22,10 +22,10 @@ import { isDiskFull } from '../files/reserve.ts';
 import { NoSpace, SPARE_BYTES, freeBytes, requireRoom } from '../files/room.ts';
 import { StepFailure, messageOf } from '../kernel/errors.ts';
 
-/** Small packages of very repetitive content are no bombs. */
+/** Small packages of very repetitive content are not bombs. */
 const RATIO_FLOOR_BYTES = 16 * 1024 * 1024;
 const MAGIC_BYTES = 4;
-/** Header blocks that lie across two pieces are decoded by halves. */
+/** Large, since a header that spans two pieces would be decoded in halves. */
 const PIECE_BYTES = 256 * 1024;
 
 export interface ExtractRequest {
@@ -35,7 +35,7 @@ export interface ExtractRequest {
   /** Emptied before anything is unpacked. */
   target: string;
   limits: ExtractLimits;
-  /** From a signed manifest: exactly so much has to come out. */
+  /** From a signed manifest: exactly this has to be in the package. */
   expected: { unpackedSize: number; fileCount: number } | null;
   signal: AbortSignal;
 }
@@ -49,7 +49,7 @@ export async function extractPackage(job: ExtractRequest): Promise<void> {
     await unpack(job);
     await requireInstallScript(job.target);
   } catch (error) {
-    // Unpacking may still have writes under way: removing retries until the folder stays away.
+    // Writes may still be in progress: removing retries until the folder stays away.
     await removeTree(job.target);
     if (job.signal.aborted) throw job.signal.reason;
     if (error instanceof StepFailure) throw error;
@@ -77,7 +77,7 @@ async function unpack(job: ExtractRequest): Promise<void> {
     brotli: false,
     zstd: false,
     maxDepth: job.limits.max_depth + 1,
-    // What the reader of one entry admits is final: it throws, and nothing after it is written.
+    // A refusal is final: it throws, and nothing after it is written.
     filter: (path: string, entry: unknown) => rules.admit(path, entry as ReadEntry),
   });
   const failed = once(unpacker, 'error').then(([error]) => Promise.reject(error as Error));
@@ -133,7 +133,7 @@ async function unpack(job: ExtractRequest): Promise<void> {
   await Promise.race([finished, failed]);
   if (gunzip.bytesWritten !== packed) {
     throw new StepFailure(
-      'The package has data behind its end. Build it again; it must be a single gzip file.',
+      'The package has data after its end. Build it again; it must be a single gzip file.',
     );
   }
   if (hash.digest('hex') !== job.checksum) {
@@ -143,8 +143,8 @@ async function unpack(job: ExtractRequest): Promise<void> {
 }
 
 /**
- * The archive library unpacks what is compressed once more, behind the counter of bytes. So nothing that
- * looks so reaches it: a tar archive begins with a file name, never with these bytes.
+ * The archive library would decompress a second time, past the counter of bytes. So nothing that looks
+ * compressed reaches it: a tar archive begins with a file name, never with these bytes.
  */
 function refuseCompressed(head: Buffer): Buffer {
   if (isDecompressedByLibrary(head))
@@ -155,9 +155,9 @@ function refuseCompressed(head: Buffer): Buffer {
 function describe(error: unknown): string {
   switch (errorCode(error)) {
     case 'Z_BUF_ERROR':
-      return 'the gzip data ends too early. It was cut before its checksum was taken: build it again';
+      return 'the gzip data ends too early. It was truncated before its checksum was computed: build it again';
     case 'Z_DATA_ERROR':
-      return 'the gzip data is damaged or followed by other data, as its checksum was taken of it. Build it again, and compare "gzip -t" before it is uploaded';
+      return 'the gzip data is damaged or followed by other data, and its checksum was computed from that. Build it again, and run "gzip -t" before it is uploaded';
     case 'ENOSPC':
       return 'the disk is full';
     default:

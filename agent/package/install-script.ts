@@ -1,4 +1,4 @@
-/** The script of a package as devices run it: with bash, which understands nothing but plain text. */
+/** The script of a package: devices run it with bash, which reads plain text only. */
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { StepFailure } from '../kernel/errors.ts';
@@ -7,11 +7,11 @@ import { headOf } from '../files/file-head.ts';
 
 const CARRIAGE_RETURN = 0x0d;
 const LINE_FEED = 0x0a;
-/** So much of the script is looked at. */
+/** How much of the script is checked. */
 const SCRIPT_HEAD_BYTES = 1024 * 1024;
-/** How far below the root an `install.sh` is looked for that is not where it belongs. */
+/** How far below the root a misplaced `install.sh` is searched. */
 const WRAPPED_DEPTH = 3;
-/** What editors put before a text. */
+/** What editors write before a text. */
 const MARKS: [bytes: Buffer, name: string][] = [
   [Buffer.from([0xef, 0xbb, 0xbf]), 'a byte order mark'],
   [Buffer.from([0xff, 0xfe]), 'UTF-16'],
@@ -36,13 +36,13 @@ export async function scriptFileFault(path: string): Promise<string | null> {
   return installScriptFault(await headOf(path, SCRIPT_HEAD_BYTES));
 }
 
-/** A folder that was packed instead of what is in it is the usual reason. */
+/** Usually the folder was packed instead of its contents. */
 async function missingScript(target: string): Promise<string> {
-  const says = 'The package has no install.sh at its root';
+  const fault = 'The package has no install.sh at its root';
   const found = await findScript(target, '');
   return found === null
-    ? `${says}.`
-    : `${says}; it has ${found}install.sh. Pack what is in ${found}, not the folder itself: ota pack ${found} or tar -C ${found} -czf package.tar.gz .`;
+    ? `${fault}.`
+    : `${fault}; it has ${found}install.sh. Pack what is in ${found}, not the folder itself: ota pack ${found} or tar -C ${found} -czf package.tar.gz .`;
 }
 
 /** The folder below `target`, with a slash at its end, that has an `install.sh`; `below` is where to begin. */
@@ -59,10 +59,10 @@ export async function findScript(target: string, below: string): Promise<string 
 }
 
 /**
- * Why bash would not run the script as it was written, and what to do; `null`: nothing is known against it.
- * With Windows line endings `set -e` is no command, and an update that failed would end as completed.
+ * Why bash would misread the script, and what to do; `null`: no fault was found.
+ * With Windows line endings `set -e` has no effect, and a failed update would end as completed.
  *
- * @param script its beginning, as far as it is looked at
+ * @param script its beginning, as far as it is checked
  */
 export function installScriptFault(script: Buffer): string | null {
   if (script.length === 0) return 'install.sh is empty.';
@@ -79,7 +79,7 @@ export function installScriptFault(script: Buffer): string | null {
   return null;
 }
 
-/** A script may carry data behind its text, which it unpacks itself. */
+/** A script may have data after its text, which it unpacks itself. */
 function textOf(script: Buffer): Buffer {
   const dataAt = script.indexOf(0);
   return dataAt === -1 ? script : script.subarray(0, dataAt);

@@ -1,4 +1,4 @@
-/** What a package may take, where a device is not configured otherwise. */
+/** Limits of a package, and their defaults on devices. */
 
 export interface ExtractLimits {
   /** Bytes, unpacked. */

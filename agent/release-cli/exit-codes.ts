@@ -1,21 +1,21 @@
-/** What `ota` tells the pipeline that called it; docs/ota-command.md has them with their meaning. */
+/** Exit codes of `ota`, documented in docs/ota-command.md. */
 export const EXIT = {
-  /** Done as asked; when watching: the deployment is completed. */
+  /** Done; when watching: the deployment is completed. */
   ok: 0,
   unexpected: 1,
-  /** The command line or a file that was named. */
+  /** A fault in the command line or in a file it names. */
   usage: 2,
   serverUnreachable: 3,
-  /** By the server, or by the rules that packages and signatures have to keep. */
+  /** By the server, or by the rules for packages and signatures. */
   refused: 4,
-  /** The deployment ended with failed devices. */
+  /** The deployment finished with failed devices. */
   failed: 10,
   /** Too many devices failed; the deployment waits for a decision. */
   pausedByFailures: 11,
   cancelled: 12,
-  /** The first share of a canary has ended; the rest waits for `expand`. */
+  /** The first share of a canary has finished; the rest waits for `expand`. */
   awaitingExpansion: 13,
-  /** Watching ended before the deployment did. */
+  /** Watching stopped before the deployment finished. */
   stillRunning: 14,
 } as const;
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];

@@ -1,4 +1,4 @@
-/** Files the command reads and makes; what goes wrong with them is said in the user's words. */
+/** Files the command reads and writes, with errors for its users. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { errorCode } from '../files/durable-file.ts';
 import { UsageError, messageOf } from '../kernel/errors.ts';
@@ -22,7 +22,7 @@ export async function readLine(path: string, what: string): Promise<string> {
 }
 
 /**
- * Never overwrites unless told.
+ * Overwrites only with `replace`.
  * @throws {UsageError}
  */
 export async function writeNew(
@@ -33,7 +33,7 @@ export async function writeNew(
   try {
     await writeFile(path, content, { mode, flag: replace ? 'w' : 'wx' });
   } catch (error) {
-    const why = errorCode(error) === 'EEXIST' ? 'it exists already' : messageOf(error);
+    const why = errorCode(error) === 'EEXIST' ? 'it already exists' : messageOf(error);
     throw new UsageError(`${path} is not written: ${why}.`, EXIT.usage);
   }
 }

@@ -1,4 +1,4 @@
-/** `ota keyring`: made where the keys are known, signed where the root key is. */
+/** `ota keyring`: made where the public keys are, signed where the root key is. */
 import { UsageError } from '../kernel/errors.ts';
 import {
   KEYRING,
@@ -16,7 +16,7 @@ import type { Lifetime } from './lifetime.ts';
 export interface KeyringRequest extends Lifetime {
   sequence: number;
   keyFiles: string[];
-  withdrawnFiles: string[];
+  revokedFiles: string[];
   rootKeyId: string;
   organizationId: string | null;
   out: string;
@@ -26,11 +26,11 @@ export interface KeyringRequest extends Lifetime {
 export async function makeKeyring(request: KeyringRequest): Promise<Keyring> {
   const read = (file: string) => readKeyEntry(file);
   const trusted = await Promise.all(request.keyFiles.map(read));
-  const withdrawn = await Promise.all(request.withdrawnFiles.map(read));
-  const entry = (id: string, public_key: string, isWithdrawn: boolean) => ({
+  const revoked = await Promise.all(request.revokedFiles.map(read));
+  const entry = (id: string, public_key: string, isRevoked: boolean) => ({
     id,
     public_key,
-    withdrawn: isWithdrawn,
+    revoked: isRevoked,
   });
   const keyring: Keyring = {
     schema: 1,
@@ -38,7 +38,7 @@ export async function makeKeyring(request: KeyringRequest): Promise<Keyring> {
     organization_id: request.organizationId,
     keys: [
       ...trusted.map(({ id, public_key }) => entry(id, public_key, false)),
-      ...withdrawn.map(({ id, public_key }) => entry(id, public_key, true)),
+      ...revoked.map(({ id, public_key }) => entry(id, public_key, true)),
     ],
     issued: request.issued,
     expires: request.expires,

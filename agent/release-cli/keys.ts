@@ -1,4 +1,4 @@
-/** Key files: made once, private ones never shown, never overwritten. */
+/** Key files: private ones are never shown, none is ever overwritten. */
 import {
   type KeyObject,
   createPrivateKey,
@@ -16,21 +16,21 @@ import { readText, writeNew } from './files.ts';
 
 const PRIVATE_SUFFIX = '.key';
 const PUBLIC_SUFFIX = '.pub.json';
-/** Environment variable. An option of the command line could be read by everybody on the machine. */
+/** Environment variable, since every user of the machine can read the command line. */
 const PASSPHRASE = 'OTA_KEY_PASSPHRASE';
 
 /**
- * Makes `<base>.key` (PKCS #8, mode 0600, encrypted when there is a passphrase) and `<base>.pub.json`, the entry for every list of keys.
+ * Creates `<base>.key` (PKCS #8, mode 0600, encrypted when there is a passphrase) and `<base>.pub.json`, the entry for every list of keys.
  * @throws {UsageError} when one of them exists
  */
-export async function makeKeyFiles(
+export async function createKeyFiles(
   base: string,
   id: string,
 ): Promise<{ privateFile: string; publicFile: string; entry: string }> {
   const privateFile = base + PRIVATE_SUFFIX;
   const publicFile = base + PUBLIC_SUFFIX;
   if (await stat(publicFile).catch(() => null)) {
-    throw new UsageError(`${publicFile} is not written: it exists already.`, EXIT.usage);
+    throw new UsageError(`${publicFile} is not written: it already exists.`, EXIT.usage);
   }
   const { privateKey, publicKey } = generateKeyPairSync('ed25519');
   const passphrase = process.env[PASSPHRASE];
@@ -47,9 +47,9 @@ export async function makeKeyFiles(
 
 /**
  * @param file private key in PEM
- * @param keyId what the signed text calls its key
+ * @param keyId id of the key in the signed text
  * @returns the signature in base64
- * @throws {UsageError} also when the public key beside it goes by another id or is of another key
+ * @throws {UsageError} also when the public key beside it has another id or belongs to another key
  */
 export async function signWith(
   file: string,
@@ -67,7 +67,7 @@ export async function signWith(
     }
     if (entry.id !== keyId) {
       throw new UsageError(
-        `This is to be signed with the key ${keyId}, but ${file} is ${entry.id} (${beside} says so).`,
+        `This is to be signed with the key ${keyId}, but ${file} is ${entry.id}, according to ${beside}.`,
         EXIT.usage,
       );
     }
@@ -82,7 +82,7 @@ async function readPrivateKey(file: string): Promise<KeyObject> {
     key = createPrivateKey({ key: text, passphrase: process.env[PASSPHRASE] ?? '' });
   } catch {
     throw new UsageError(
-      `${file} is not a private key in PEM, or ${PASSPHRASE} does not open it.`,
+      `${file} is not a private key in PEM, or ${PASSPHRASE} is not its passphrase.`,
       EXIT.usage,
     );
   }
@@ -90,7 +90,7 @@ async function readPrivateKey(file: string): Promise<KeyObject> {
     throw new UsageError(`${file} is not an Ed25519 key.`, EXIT.usage);
   }
   if (((await stat(file)).mode & 0o077) !== 0) {
-    console.error(`Warning: others than its owner can use ${file}. Run: chmod 600 ${file}`);
+    console.error(`Warning: ${file} is accessible to other users. Run: chmod 600 ${file}`);
   }
   return key;
 }
@@ -111,7 +111,7 @@ export async function readKeyEntry(file: string): Promise<TrustedKey> {
   return (result.value as [TrustedKey])[0];
 }
 
-/** The same, or a PEM file, which goes by whatever id is asked for. */
+/** The same, or a PEM file, which has no id of its own. */
 export async function readVerificationKey(file: string, id: string): Promise<TrustedKey> {
   const text = await readText(file, 'The public key');
   if (!text.startsWith('-----BEGIN')) return readKeyEntry(file);
@@ -120,7 +120,7 @@ export async function readVerificationKey(file: string, id: string): Promise<Tru
   } catch (error) {
     throw new UsageError(`The public key ${file} ${messageOf(error)}.`, EXIT.usage);
   }
-  return { id, public_key: text, withdrawn: false };
+  return { id, public_key: text, revoked: false };
 }
 
 function bareBytes(key: KeyObject): string {

@@ -1,4 +1,4 @@
-/** From when until when something signed is valid. Pure. */
+/** The time in which a signed document is valid. Pure. */
 import { UsageError } from '../kernel/errors.ts';
 import { EXIT } from './exit-codes.ts';
 
@@ -13,7 +13,7 @@ export interface Lifetime {
 
 /**
  * @param expires `90d` for days, or a time like `2027-01-31T12:00:00Z`
- * @param sourceDateEpoch seconds since 1970 that stand for now, as reproducible builds set them
+ * @param sourceDateEpoch seconds since 1970 to use as the current time, as reproducible builds set it
  * @throws {UsageError}
  */
 export function lifetimeOf(
@@ -33,7 +33,7 @@ export function lifetimeOf(
       EXIT.usage,
     );
   }
-  if (end <= issued) throw new UsageError(`--expires ${expires} is over already.`, EXIT.usage);
+  if (end <= issued) throw new UsageError(`--expires ${expires} is in the past.`, EXIT.usage);
   return { issued: inSeconds(issued), expires: inSeconds(end) };
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /**
  * The command `ota`, for those who make packages and roll them out: on a build machine, never on a
- * device. It stands on the agent's own rules for packages, so that both always agree.
+ * device. It uses the agent's own rules for packages, so that both always agree.
  */
 import { basename } from 'node:path';
 import { Command, Option } from 'commander';
@@ -29,17 +29,22 @@ interface PackOptions {
 
 program
   .command('pack')
-  .description('make a package and its manifest of a folder with install.sh')
+  .description('make a package and its manifest from a folder with install.sh')
   .argument('<folder>')
   .requiredOption('--version <version>', 'target version of the deployment')
   .requiredOption('--name <name>', 'of the product')
-  .requiredOption('--sequence <number>', 'goes up with every release', wholeNumber)
-  .requiredOption('--device-type <type>', 'that the package is for; can be repeated', collect, [])
-  .option('--organization <id>', 'that the package is for (default: all)')
-  .requiredOption('--key-id <id>', 'of the key that will sign the manifest')
+  .requiredOption('--sequence <number>', 'higher with every release', wholeNumber)
+  .requiredOption(
+    '--device-type <type>',
+    'device type the package is for; can be repeated',
+    collect,
+    [],
+  )
+  .option('--organization <id>', 'organization the package is for (default: all)')
+  .requiredOption('--key-id <id>', 'id of the key that will sign the manifest')
   .option('--expires <when>', 'days as 90d, or a time in UTC', '365d')
   .option('--out <file>', 'the package (default: NAME-VERSION.tar.gz)')
-  .option('--replace', 'overwrite what is there')
+  .option('--replace', 'overwrite existing files')
   .action((folder: string, options: PackOptions) =>
     run(async () => {
       const { packFolder } = await import('./pack.ts');
@@ -56,7 +61,7 @@ program
         replace: options.replace ?? false,
       });
       if (leftOut.length > 0) {
-        console.error(`Left out what macOS keeps for itself: ${leftOut.join(', ')}`);
+        console.error(`Left out metadata files of macOS: ${leftOut.join(', ')}`);
       }
       console.log(
         `${archive}: ${manifest.size} bytes, ${manifest.file_count} files of ${manifest.unpacked_size} bytes\n` +
@@ -71,12 +76,16 @@ program
 program
   .command('keygen')
   .description('make a key pair for signing')
-  .option('--out <basename>', 'of the two files, BASENAME.key and BASENAME.pub.json', 'ota')
-  .option('--id <id>', 'what manifests and keyrings call the key (default: the basename)')
+  .option(
+    '--out <basename>',
+    'basename of the two files, BASENAME.key and BASENAME.pub.json',
+    'ota',
+  )
+  .option('--id <id>', 'id of the key in manifests and keyrings (default: the basename)')
   .action(({ out, id }: { out: string; id?: string }) =>
     run(async () => {
-      const { makeKeyFiles } = await import('./keys.ts');
-      const made = await makeKeyFiles(out, id ?? basename(out));
+      const { createKeyFiles } = await import('./keys.ts');
+      const made = await createKeyFiles(out, id ?? basename(out));
       console.log(
         `${made.privateFile}: the private key. Keep it secret, and keep a copy of it.\n` +
           `${made.publicFile}: the public key, for signatures.keys of devices, signature_keys of the plugin, or a keyring:\n` +
@@ -90,9 +99,9 @@ program
   .command('sign')
   .description('sign a manifest')
   .argument('<manifest>')
-  .requiredOption('--key <file>', 'private key, as ota keygen makes it')
+  .requiredOption('--key <file>', 'private key, from ota keygen')
   .option('--out <file>', 'the signature (default: the manifest’s name with .sig)')
-  .option('--replace', 'overwrite what is there')
+  .option('--replace', 'overwrite existing files')
   .action((manifest: string, options: { key: string; out?: string; replace?: boolean }) =>
     run(async () => {
       const { signManifest } = await import('./signatures.ts');
@@ -117,14 +126,14 @@ interface VerifyOptions {
 
 program
   .command('verify')
-  .description('look at a package and its signature as a device would')
+  .description('check a package and its signature as a device would')
   .argument('<package>')
   .requiredOption('--manifest <file>')
   .requiredOption('--signature <file>')
-  .option('--public-key <file>', 'of ota keygen, or PEM')
+  .option('--public-key <file>', 'public key, from ota keygen or as PEM')
   .option('--keyring <file>', 'signed keyring, instead of a public key')
   .option('--root-key <file>', 'public key that may sign keyrings; can be repeated', collect, [])
-  .option('--device-type <type>', 'that the package must be for')
+  .option('--device-type <type>', 'device type the package must be for')
   .action((archive: string, options: VerifyOptions) =>
     run(async () => {
       const { verifyPackage } = await import('./signatures.ts');
@@ -147,11 +156,11 @@ program
 
 const keyring = program
   .command('keyring')
-  .description('lists of keys that devices with a root key follow');
+  .description('signed lists of keys, for devices with a root key');
 
 interface KeyringOptions {
   key: string[];
-  withdraw: string[];
+  revoke: string[];
   sequence: number;
   rootId: string;
   organization?: string;
@@ -163,10 +172,10 @@ keyring
   .command('make')
   .description('make a keyring, to be signed with a root key')
   .requiredOption('--key <file>', 'public key that may sign packages; can be repeated', collect, [])
-  .option('--withdraw <file>', 'public key that may not any more; can be repeated', collect, [])
-  .requiredOption('--sequence <number>', 'goes up with every keyring', wholeNumber)
-  .requiredOption('--root-id <id>', 'of the root key that will sign it')
-  .option('--organization <id>', 'that it is for (default: all)')
+  .option('--revoke <file>', 'public key that is revoked; can be repeated', collect, [])
+  .requiredOption('--sequence <number>', 'higher with every keyring', wholeNumber)
+  .requiredOption('--root-id <id>', 'id of the root key that will sign it')
+  .option('--organization <id>', 'organization it is for (default: all)')
   .option('--expires <when>', 'days as 90d, or a time in UTC', '1095d')
   .option('--out <file>', 'the keyring', 'keyring.json')
   .action((options: KeyringOptions) =>
@@ -174,7 +183,7 @@ keyring
       const { makeKeyring } = await import('./keyrings.ts');
       const { keys, expires } = await makeKeyring({
         keyFiles: options.key,
-        withdrawnFiles: options.withdraw,
+        revokedFiles: options.revoke,
         sequence: options.sequence,
         rootKeyId: options.rootId,
         organizationId: options.organization ?? null,
@@ -209,7 +218,7 @@ keyring
 
 keyring
   .command('verify')
-  .description('look at a signed keyring as a device would')
+  .description('check a signed keyring as a device would')
   .argument('<keyring>')
   .requiredOption('--root-key <file>', 'public root key; can be repeated', collect, [])
   .action((file: string, { rootKey }: { rootKey: string[] }) =>
@@ -217,31 +226,35 @@ keyring
       const { checkKeyring } = await import('./keyrings.ts');
       const { sequence, keys, expires } = await checkKeyring(file, rootKey);
       console.log(`Good: keyring ${sequence}, valid until ${expires}.`);
-      for (const key of keys)
-        console.log(`${key.withdrawn ? 'withdrawn' : 'trusted  '}  ${key.id}`);
+      for (const key of keys) console.log(`${key.revoked ? 'revoked' : 'trusted'}  ${key.id}`);
       return EXIT.ok;
     }),
   );
 
 program
   .command('deploy')
-  .description('create, start and watch a deployment; the exit code tells how it ended')
+  .description('create, start and watch a deployment; the exit code is its outcome')
   .option('--file <file>', 'JSON with the fields of POST /deployments')
-  .option('--manifest <file>', 'signed manifest; also gives version, checksum and name')
+  .option('--manifest <file>', 'signed manifest; also sets version, checksum and name')
   .option('--signature <file>', 'its signature')
-  .option('--package-url <url>', 'where devices get the package')
+  .option('--package-url <url>', 'where devices download the package')
   .addOption(
     new Option('--server <url>', 'address of Ops-Center').env('OTA_SERVER').makeOptionMandatory(),
   )
-  .option('--skip-up-to-date', 'leave out devices that run the version already')
+  .option('--skip-up-to-date', 'leave out devices that already run the version')
   .option('--token-file <file>', 'file with the admin token (default: the variable OTA_TOKEN)')
   .option('--start', 'start the deployment')
-  .option('--watch [id]', 'stay until it ends; with an id: of a deployment that is there')
-  .option('--expand [percentage]', 'expand a canary whose first share is well', percentage)
-  .option('--canary-wait <seconds>', 'how long it has to stay well before that', seconds, 0)
-  .option('--timeout <seconds>', 'watch no longer than that', seconds, 7 * DAY_SECONDS)
-  .option('--unreachable-after <seconds>', 'give up without any answer for so long', seconds, 300)
-  .option('--json', 'one JSON object a line, for machines')
+  .option('--watch [id]', 'watch until it finishes; with an id: an existing deployment')
+  .option('--expand [percentage]', 'expand a canary whose first share is healthy', percentage)
+  .option('--canary-wait <seconds>', 'how long it has to stay healthy before that', seconds, 0)
+  .option('--timeout <seconds>', 'watch no longer than this', seconds, 7 * DAY_SECONDS)
+  .option(
+    '--unreachable-after <seconds>',
+    'give up after this long without an answer',
+    seconds,
+    300,
+  )
+  .option('--json', 'one JSON object per line')
   .action((options: Omit<DeployOptions, 'expand'> & { expand?: true | number }) =>
     run(async () => {
       const { runDeploy } = await import('./deploy/deploy-command.ts');
@@ -254,7 +267,7 @@ program
   );
 
 async function run(action: () => Promise<ExitCode>): Promise<void> {
-  // Should anything ever be waited for that does not come, Node ends, and that must not look good.
+  // Node exits when nothing is left to wait for, even in the middle: that must not look like success.
   process.exitCode = EXIT.unexpected;
   try {
     process.exitCode = await action();

@@ -1,4 +1,4 @@
-/** Values of command-line options, refused with a reason where they make no sense. */
+/** Parsers for values of command-line options. */
 import { InvalidArgumentError } from 'commander';
 
 export const DAY_SECONDS = 24 * 60 * 60;
@@ -22,7 +22,7 @@ export function percentage(value: string): number {
   return number;
 }
 
-/** At most 24 days: timers reach no further. */
+/** At most 24 days, the limit of timers. */
 export function seconds(value: string): number {
   const number = wholeNumber(value);
   if (number > 24 * DAY_SECONDS) throw new InvalidArgumentError('It must be at most 24 days.');

@@ -1,4 +1,4 @@
-/** `ota pack`: a folder becomes a package and its manifest. */
+/** `ota pack`: makes a package and its manifest from a folder. */
 import { rename, rm, stat } from 'node:fs/promises';
 import { relative, resolve } from 'node:path';
 import { UsageError, messageOf } from '../kernel/errors.ts';
@@ -28,12 +28,12 @@ export interface Packed {
   archive: string;
   manifestFile: string;
   manifest: Manifest;
-  /** Files of macOS, which no device needs. */
+  /** Files of macOS, which devices do not need. */
   leftOut: string[];
 }
 
 /**
- * Nothing is left when it fails.
+ * Leaves no file when it fails.
  * @throws {UsageError}
  */
 export async function packFolder(request: PackRequest): Promise<Packed> {
@@ -41,13 +41,13 @@ export async function packFolder(request: PackRequest): Promise<Packed> {
   const archive = archiveName(request);
   const manifestFile = archive.replace(/(\.tar\.gz|\.tgz)?$/, '.manifest.json');
   if (!relative(resolve(folder), resolve(archive)).startsWith('..')) {
-    throw new UsageError(`--out ${archive} lies in the folder that is packed.`, EXIT.usage);
+    throw new UsageError(`--out ${archive} is in the folder to be packed.`, EXIT.usage);
   }
   if (!replace) for (const file of [archive, manifestFile]) await requireAbsent(file);
   const { entries, faults, leftOut } = await listFolder(folder);
   if (faults.length > 0) {
     throw new UsageError(
-      `${folder} cannot become a package:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`,
+      `${folder} cannot be packed:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`,
       EXIT.refused,
     );
   }
@@ -99,14 +99,14 @@ function archiveName({ name, version, out }: PackRequest): string {
   if (out) return out;
   const base = `${name}-${version}`;
   if (!/^[\w.+~-]+$/.test(base)) {
-    throw new UsageError(`${base} is no good name for a file: give one with --out.`, EXIT.usage);
+    throw new UsageError(`${base} is not a good file name: give one with --out.`, EXIT.usage);
   }
   return `${base}.tar.gz`;
 }
 
 async function requireAbsent(file: string): Promise<void> {
   if (await stat(file).catch(() => null)) {
-    throw new UsageError(`${file} exists already; --replace overwrites it.`, EXIT.usage);
+    throw new UsageError(`${file} already exists; --replace overwrites it.`, EXIT.usage);
   }
 }
 

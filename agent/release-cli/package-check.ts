@@ -1,4 +1,4 @@
-/** Asks the agent's own code whether a device with the usual limits would take a package. */
+/** Checks with the agent's own code whether a device with the default limits would accept a package. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -9,7 +9,7 @@ import { StepFailure, UsageError, messageOf } from '../kernel/errors.ts';
 import { extractPackage } from '../package/extract.ts';
 import { DEFAULT_EXTRACT_LIMITS, DEFAULT_MAX_PACKAGE_BYTES } from '../package/limits.ts';
 import {
-  CARRIED_KEYRING,
+  BUNDLED_KEYRING,
   KEYRING,
   readSignedKeyring,
 } from '../../backend/contract/signing/keyring.ts';
@@ -32,7 +32,7 @@ export async function measurePackage(file: string): Promise<{ size: number; sha2
 }
 
 /**
- * Unpacks it as a device would, into a folder that is removed again.
+ * Unpacks it as a device would, into a temporary folder.
  * @throws {UsageError} saying why a device would refuse it
  */
 export async function requireInstallable(
@@ -54,7 +54,7 @@ export async function requireInstallable(
       expected,
       signal: new AbortController().signal,
     });
-    await requireKeyringForm(join(target, CARRIED_KEYRING));
+    await requireKeyringForm(join(target, BUNDLED_KEYRING));
   } catch (error) {
     if (error instanceof StepFailure) throw refused(error.message);
     throw error;
@@ -63,7 +63,7 @@ export async function requireInstallable(
   }
 }
 
-/** Who signed it is the devices' business: they know the root keys. */
+/** The form only: which root key signed it is checked by devices. */
 async function requireKeyringForm(file: string): Promise<void> {
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
     if (errorCode(error) === 'ENOENT') return null;
@@ -72,7 +72,7 @@ async function requireKeyringForm(file: string): Promise<void> {
   if (text === null) return;
   const read = readSignedKeyring(text);
   const document = 'signed' in read ? readStrictly(read.signed.keyring, KEYRING) : read;
-  if ('refused' in document) throw refused(`${CARRIED_KEYRING}: ${document.refused}`);
+  if ('refused' in document) throw refused(`${BUNDLED_KEYRING}: ${document.refused}`);
 }
 
 function refused(why: string): UsageError {

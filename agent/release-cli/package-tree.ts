@@ -1,4 +1,4 @@
-/** What is in the folder a package is made of. */
+/** The files of the folder a package is made from. */
 import { lstat, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { findScript, scriptFileFault } from '../package/install-script.ts';
@@ -17,16 +17,16 @@ export interface Tree {
   entries: TreeEntry[];
   /** Why it cannot be packed. */
   faults: string[];
-  /** What macOS put there for itself. */
+  /** Metadata files of macOS. */
   leftOut: string[];
 }
 
-/** Extended attributes and folder views that macOS keeps in files of their own. */
+/** Files in which macOS keeps extended attributes and folder views. */
 const OF_MACOS = /^(\._.*|\.DS_Store|__MACOSX)$/;
 
 /**
- * Every file and folder, parents first, in the order of the bytes of their paths, so that it is the
- * same on every machine; and everything that cannot be packed.
+ * Every file and folder, parents first, sorted by the bytes of their paths, so that the order is the same on
+ * every machine; and everything that cannot be packed.
  */
 export async function listTree(folder: string): Promise<Tree> {
   const entries: TreeEntry[] = [];
@@ -57,7 +57,7 @@ export async function listTree(folder: string): Promise<Tree> {
         entries.push({ path, isFolder: false, size: found.size, executable });
       } else {
         const kind = found.isSymbolicLink() ? 'a symbolic link' : 'a device, socket or pipe';
-        faults.push(`${path} is ${kind}; packages hold files and folders only`);
+        faults.push(`${path} is ${kind}; packages contain files and folders only`);
       }
     }
   }

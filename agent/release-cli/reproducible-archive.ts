@@ -1,6 +1,6 @@
 /**
- * A `.tar.gz` whose bytes follow from paths and contents alone: nothing of times, owners, umask, hard
- * links or the order of the folder gets in. Of a file's mode only whether it can be run is kept.
+ * A `.tar.gz` whose bytes depend on paths and contents only: not on times, owners, umask, hard links or the
+ * order of the folder. Of a file's mode, only whether it is executable is kept.
  */
 import { constants, createWriteStream } from 'node:fs';
 import { open } from 'node:fs/promises';

@@ -45,7 +45,7 @@ export interface VerifyRequest {
 }
 
 /**
- * Everything a device would look at, except what only the device knows.
+ * Checks everything a device would check, except what depends on its state and configuration.
  * @throws {UsageError} saying why a device would refuse the package
  */
 export async function verifyPackage(request: VerifyRequest): Promise<Manifest> {
@@ -62,7 +62,7 @@ export async function verifyPackage(request: VerifyRequest): Promise<Manifest> {
   if ('refused' in verdict) throw refused(verdict.refused);
   const { manifest } = verdict;
   if (manifest.size !== measured.size) {
-    throw refused(`the package has ${measured.size} bytes, its manifest says ${manifest.size}`);
+    throw refused(`the package has ${measured.size} bytes, its manifest has ${manifest.size}`);
   }
   await requireInstallable(request.archive, measured, {
     unpackedSize: manifest.unpacked_size,

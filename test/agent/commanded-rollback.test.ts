@@ -43,7 +43,7 @@ describe('agent: a rollback asked for by the server', () => {
     });
     expect(server.log(deployment_id))
       .to.include('installed')
-      .and.include('asked for by the server');
+      .and.include('requested by the server');
   });
 
   it('F38 is finished when the power was cut in the middle', async () => {

@@ -138,7 +138,7 @@ describe('agent: a new version stays once the server has heard of it', () => {
     server.offer = null;
     expect((await device.once()).code).to.equal(11);
     expect(await device.picture()).to.equal(before);
-    expect(server.lastReport.error_message).to.include('cut off 2 times');
+    expect(server.lastReport.error_message).to.include('interrupted 2 times');
   });
 
   it('SIGTERM ends the waiting at once and does not count; the next start goes on', async () => {

@@ -203,7 +203,7 @@ describe('agent: what the disk may do', () => {
         const exit = await device.once();
         expect(exit.code, exit.stderr).to.equal(0);
         expect(server.lastReport.status).to.equal('completed');
-        expect(exit.stderr.split('cannot be tidied up')).to.have.length(2);
+        expect(exit.stderr.split('cannot be removed, and is tried again')).to.have.length(2);
         expect(exit.stderr).to.include(left);
       } finally {
         execFileSync('chattr', ['-i', left]);
@@ -241,7 +241,7 @@ describe('agent: what the disk may do', () => {
         const exit = await device.once();
         expect(exit.code, exit.stderr).to.equal(0);
         expect(server.lastReport.status).to.equal('completed');
-        expect(exit.stderr).to.include('cannot be tidied up');
+        expect(exit.stderr).to.include('cannot be removed, and is tried again');
       });
     }
 

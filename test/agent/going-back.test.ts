@@ -314,7 +314,7 @@ describe('agent: scripts, health and going back', () => {
     await expectRolledBack(
       'echo new > "$OTA_ROOT/app/version.txt"',
       'Health check failed',
-      'The old version is back, but it is not healthy',
+      'The old version is restored, but it is not healthy',
       'no power',
     );
   });

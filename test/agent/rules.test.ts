@@ -71,7 +71,7 @@ describe('agent: addresses', () => {
     ['http://localhost/p', false, 'allow_insecure_loopback'],
     ['http://127.0.0.1.example.com/p', true, 'not https'],
     ['ftp://cdn.example.com/p', true, 'ftp:'],
-    ['//', true, 'cannot be read'],
+    ['//', true, 'is invalid'],
   ];
   for (const [url, loopback, fault] of packages) {
     it(`package ${url}, loopback ${loopback}: ${fault ?? 'fine'}`, () => {

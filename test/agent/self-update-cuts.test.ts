@@ -125,13 +125,15 @@ describe('agent: its own update, cut off', () => {
     const { device } = scenario;
     scenario.offer(sources.deaf);
     const first = await device.launch();
-    await scenario.says(first, 'does not answer');
+    await scenario.says(first, 'does not answer yet');
     device.cutPower(first);
     await writeFile(device.sandbox.state('journal.json'), '{"torn');
     const launcher = await device.launch({ trialBoots: 2 });
     await scenario.untilEnded();
     expect(await scenario.whereItStands()).to.equal(STANDS.rolled_back);
-    expect(launcher.stderr()).to.include('This agent is on trial, but no update in the journal is');
+    expect(launcher.stderr()).to.include(
+      'This agent is on trial, but the journal has no update that brought it',
+    );
   });
 
   async function countWrites(source: string, settings: LaunchSettings): Promise<number> {

@@ -1,4 +1,4 @@
-/** `ota-agent adopt`: becomes the agent of a device that another agent has registered. */
+/** `ota-agent adopt`: takes over a device that another agent has registered. */
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import { isSameVersion } from '../../../backend/contract/version.ts';
@@ -33,12 +33,12 @@ export interface AdoptOptions {
 }
 
 /**
- * Nothing is written before the server has accepted the credentials. The update that is under way for
- * `installedVersion` is the one that brings this agent: it is taken for done, not carried out a second
- * time, and its end is the first thing this agent reports when it works.
+ * Nothing is written before the server has accepted the credentials. An open update to `installedVersion` is
+ * the one that installed this agent: it is recorded as completed, not carried out a second time, and the agent
+ * reports that first.
  *
- * @param file JSON with what Ops-Center answered the registration; other keys are passed over
- * @throws {UsageError} when the file is of no use or the device is another one already
+ * @param file JSON with Ops-Center’s answer to the registration; other keys are ignored
+ * @throws {UsageError} when the file is unusable, or another device is registered here
  * @throws {StepFailure} when the server refuses the credentials
  * @throws {ServerUnreachable}
  */
@@ -56,22 +56,22 @@ export async function adopt(
       EXIT.usage,
     );
   }
-  const underWay = await askServer(config, credentials);
+  const openUpdate = await openUpdateOf(config, credentials);
   await takeLock(config.state_dir);
   const { journal } = await Journal.load(config.state_dir);
-  if (underWay && isSameVersion(options.installedVersion, underWay.target_version)) {
-    const { deployment_id, attempt } = underWay;
+  if (openUpdate && isSameVersion(options.installedVersion, openUpdate.target_version)) {
+    const { deployment_id, attempt } = openUpdate;
     const end: EndReport = {
       status: 'completed',
       error_message: null,
       installed_version: options.installedVersion,
     };
     const ended_at = new Date().toISOString();
-    await journal.finish(underWay, { end, ended_at, log_bytes: 0 });
+    await journal.finish(openUpdate, { end, ended_at, log_bytes: 0 });
     const outbox = await Outbox.open(config.state_dir, logger);
     await outbox.add({ kind: 'status', deployment_id, body: endReportBody(attempt, end) });
   }
-  // What a failed adoption left must not be taken for the work of the agent to come.
+  // The status must not show a cycle from before the adoption.
   await removeCycleNote(config.state_dir);
   await writeCurrentVersion(config, options.installedVersion);
   await writeCredentials(config.state_dir, credentials);
@@ -104,8 +104,8 @@ async function credentialsIn(
   };
 }
 
-/** Whether the server takes the credentials, and what it has under way for the device. */
-async function askServer(
+/** The update that is open for the device, once the server has accepted the credentials. */
+async function openUpdateOf(
   config: AgentConfig,
   credentials: Credentials,
 ): Promise<{ deployment_id: string; attempt: number; target_version: string } | null> {
@@ -115,15 +115,15 @@ async function askServer(
     const answer = await createServerApi(http, () => credentials).checkUpdate(null, signal);
     const foreign = (what: string): ServerUnreachable =>
       new ServerUnreachable(
-        `Something else than Ops-Center answered at ${credentials.server_url}: ${what}`,
+        `Something other than Ops-Center answered at ${credentials.server_url}: ${what}`,
       );
     if (!isJsonObject(answer.body)) throw foreign(describeAnswer(answer));
     if (answer.status !== 200) {
       throw new StepFailure(`The server refused the credentials: ${describeAnswer(answer)}`);
     }
-    const wish = readPollAnswer(answer.body);
-    if (wish.kind === 'unusable' && !wish.attempt) throw foreign(wish.faults);
-    return wish.kind === 'offer' ? wish.offer : null;
+    const offered = readPollAnswer(answer.body);
+    if (offered.kind === 'unusable' && !offered.attempt) throw foreign(offered.faults);
+    return offered.kind === 'offer' ? offered.offer : null;
   } finally {
     await http.close();
   }

@@ -1,4 +1,4 @@
-/** What tells this device from others. */
+/** The id of this device’s hardware. */
 import { readFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { UsageError } from '../../kernel/errors.ts';

@@ -1,4 +1,4 @@
-/** `ota-agent keyring`: which keys may sign packages for this device, and giving it a new list. */
+/** `ota-agent keyring`: shows which keys may sign packages for this device, and imports a new keyring. */
 import { readFile } from 'node:fs/promises';
 import type { AgentConfig } from '../config/agent-config.ts';
 import { readCredentials } from '../state/credentials.ts';
@@ -7,8 +7,8 @@ import { EXIT, type ExitCode } from '../../kernel/exit-codes.ts';
 import { importKeyring, trustedKeys } from '../state/keyring-store.ts';
 
 /**
- * Works beside a running agent, which follows from its next package on.
- * @param file a signed keyring; left out: nothing changes
+ * Works beside a running agent, which uses the new keys from its next package on.
+ * @param file a signed keyring to import; without one nothing changes
  * @throws {StepFailure} when the keyring is refused
  */
 export async function showOrImportKeyring(
@@ -18,9 +18,9 @@ export async function showOrImportKeyring(
   const { keys, root_keys: rootKeys } = config.signatures;
   const organizationId = (await readCredentials(config.state_dir))?.organization_id ?? null;
   if (file !== undefined) {
-    const { sequence, taken } = await importKeyring(config, organizationId, await read(file));
+    const { sequence, imported } = await importKeyring(config, organizationId, await read(file));
     console.log(
-      taken ? `Keyring ${sequence} is in force.` : `Keyring ${sequence} was in force already.`,
+      imported ? `Keyring ${sequence} is in force.` : `Keyring ${sequence} was in force already.`,
     );
   }
   if (keys.length === 0 && rootKeys.length === 0) {
@@ -28,7 +28,7 @@ export async function showOrImportKeyring(
     return EXIT.ok;
   }
   for (const key of await trustedKeys(config, organizationId)) {
-    console.log(`${key.withdrawn ? 'withdrawn' : 'trusted  '}  ${key.id}`);
+    console.log(`${key.revoked ? 'revoked' : 'trusted'}  ${key.id}`);
   }
   return EXIT.ok;
 }

@@ -14,7 +14,7 @@ import { ServerUnreachable } from '../network/http-client.ts';
 import { BUILD_VERSION } from './build-version.ts';
 import { type RegisterOptions, register } from './register-command.ts';
 import { runOnce, runSession } from '../loop/session.ts';
-import { describeStatus, isAtWork, readStatus, waitUntilAtWork } from './status.ts';
+import { describeStatus, isConnected, readStatus, waitUntilConnected } from './status.ts';
 
 const MAX_WAIT_SECONDS = 3_600;
 
@@ -31,18 +31,15 @@ const program = new Command('ota-agent')
 
 program
   .command('register')
-  .description('make this device known to Ops-Center and keep its credentials')
+  .description('register this device at Ops-Center and store its credentials')
   .option('--server <url>', 'address of Ops-Center (default: server.url of the configuration)')
   .addOption(
-    new Option('--token <token>', 'registration token made in Ops-Center')
+    new Option('--token <token>', 'registration token from Ops-Center')
       .env('OTA_REGISTRATION_TOKEN')
       .makeOptionMandatory(),
   )
-  .option(
-    '--hardware-id <id>',
-    'what identifies the hardware (default: machine id, else MAC address)',
-  )
-  .option('--name <name>', 'name, kept with the device in Ops-Center')
+  .option('--hardware-id <id>', 'id of the hardware (default: machine id, else MAC address)')
+  .option('--name <name>', 'name of the device in Ops-Center')
   .option('--firmware-version <version>', 'the version installed now')
   .option('--force', 'replace an earlier registration')
   .action((options: RegisterOptions) => command((config) => register(config, options)));
@@ -50,13 +47,10 @@ program
 program
   .command('adopt')
   .description('take over a device that another agent has registered')
-  .argument('<file>', 'JSON with the device_id and auth_token that Ops-Center gave the device')
+  .argument('<file>', 'JSON with the device_id and auth_token that Ops-Center issued to the device')
   .requiredOption('--installed-version <version>', 'the version installed now')
   .option('--server <url>', 'address of Ops-Center (default: server.url of the configuration)')
-  .option(
-    '--hardware-id <id>',
-    'what identifies the hardware (default: machine id, else MAC address)',
-  )
+  .option('--hardware-id <id>', 'id of the hardware (default: machine id, else MAC address)')
   .option('--force', 'replace the registration of another device')
   .action((file: string, options: AdoptOptions) =>
     command((config, logger) => adopt(config, file, options, logger)),
@@ -69,16 +63,16 @@ program
 
 program
   .command('once')
-  .description('poll once and carry out what is offered; the exit code tells the result')
+  .description('poll once and carry out what is offered; the exit code is the result')
   .action(() => command((config, logger) => runOnce(config, logger)));
 
 program
   .command('status')
-  .description('show where this device stands')
-  .option('--json', 'for machines')
+  .description('show the state of this device and its agent')
+  .option('--json', 'as JSON')
   .option(
     '--wait <seconds>',
-    'wait that long for an agent at work that the server has answered; exit code 3 when there is none',
+    'wait up to this long for a running agent that has an answer from the server; exit code 3 if there is none',
     positiveSeconds,
   )
   .action((options: { json?: boolean; wait?: number }) =>
@@ -86,17 +80,15 @@ program
       const status =
         options.wait === undefined
           ? await readStatus(config)
-          : await waitUntilAtWork(config, options.wait);
+          : await waitUntilConnected(config, options.wait);
       console.log(options.json ? JSON.stringify(status, null, 2) : describeStatus(status));
-      return options.wait === undefined || isAtWork(status) ? EXIT.ok : EXIT.serverUnreachable;
+      return options.wait === undefined || isConnected(status) ? EXIT.ok : EXIT.serverUnreachable;
     }),
   );
 
 program
   .command('keyring')
-  .description(
-    'show which keys may sign packages, after taking in a signed keyring if one is given',
-  )
+  .description('show which keys may sign packages; with a file, import a signed keyring first')
   .argument('[file]', 'signed keyring, made by ota keyring sign')
   .action((file: string | undefined) => command((config) => showOrImportKeyring(config, file)));
 

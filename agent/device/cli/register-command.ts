@@ -1,4 +1,4 @@
-/** `ota-agent register`: makes the device known to Ops-Center and keeps its credentials. */
+/** `ota-agent register`: registers the device at Ops-Center and stores its credentials. */
 import { arch, hostname, platform, release } from 'node:os';
 import { UsageError } from '../../kernel/errors.ts';
 import { EXIT, type ExitCode } from '../../kernel/exit-codes.ts';

@@ -1,12 +1,12 @@
-/** The server that a command line or the configuration names. */
+/** The server from the command line or the configuration. */
 import type { AgentConfig } from '../config/agent-config.ts';
 import { UsageError } from '../../kernel/errors.ts';
 import { EXIT } from '../../kernel/exit-codes.ts';
 import { serverUrlFault } from '../../package/package-url.ts';
 
 /**
- * @param given what came with `--server`
- * @returns the address without a slash at its end
+ * @param given value of `--server`
+ * @returns the address without a trailing slash
  * @throws {UsageError} when there is none, or tokens would not be safe on the way to it
  */
 export function serverOf(config: AgentConfig, given: string | undefined): string {

@@ -1,4 +1,4 @@
-/** What `ota-agent status` shows. Reads only; works beside a running agent. */
+/** `ota-agent status`. Only reads; works beside a running agent. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -23,7 +23,7 @@ export interface AgentStatus {
   device_id: string | null;
   device_name: string | null;
   installed_version: string | null;
-  /** Process id of the agent at work. */
+  /** Process id of the running agent. */
   running: number | null;
   journal_readable: boolean;
   active: {
@@ -33,7 +33,7 @@ export interface AgentStatus {
     step: string;
     target_version: string;
   } | null;
-  /** The version a rollback could go back to. */
+  /** The version a rollback would restore. */
   rollback_version: string | null;
   last_attempt: {
     deployment_id: string;
@@ -42,9 +42,9 @@ export interface AgentStatus {
     error_message: string | null;
     ended_at: string;
   } | null;
-  /** `null` when no launcher ever worked here, or its state cannot be read. */
+  /** `null` when no launcher ever ran here, or its state cannot be read. */
   launcher: {
-    /** SHA-256 of the agent in use; `null`: the one that came with the launcher. */
+    /** SHA-256 of the agent in use; `null`: the one shipped with the launcher. */
     current: string | null;
     trial: string | null;
     rejected: { version: string; reason: string } | null;
@@ -90,20 +90,23 @@ export async function readStatus(config: AgentConfig): Promise<AgentStatus> {
   };
 }
 
-const LOOK_AGAIN_MS = 200;
+const POLL_STATUS_MS = 200;
 
-/** A running agent that the server has answered. */
-export function isAtWork({ running, last_cycle: cycle }: AgentStatus): boolean {
+/** Whether an agent is running and the server has answered it. */
+export function isConnected({ running, last_cycle: cycle }: AgentStatus): boolean {
   return running !== null && cycle !== null && !['no_answer', 'unfinished'].includes(cycle.result);
 }
 
-/** The status as soon as an agent is at work, or what it is after so many seconds. */
-export async function waitUntilAtWork(config: AgentConfig, seconds: number): Promise<AgentStatus> {
+/** The status as soon as an agent is connected, or the status after so many seconds. */
+export async function waitUntilConnected(
+  config: AgentConfig,
+  seconds: number,
+): Promise<AgentStatus> {
   const deadline = Date.now() + seconds * 1000;
   for (;;) {
     const status = await readStatus(config);
-    if (isAtWork(status) || Date.now() >= deadline) return status;
-    await pause(LOOK_AGAIN_MS);
+    if (isConnected(status) || Date.now() >= deadline) return status;
+    await pause(POLL_STATUS_MS);
   }
 }
 
@@ -117,25 +120,25 @@ export function describeStatus(status: AgentStatus): string {
         ? [status.device_name, status.device_id].filter(Boolean).join(', ')
         : 'not registered',
     ],
-    ['Installed version', status.installed_version ?? 'not known'],
+    ['Installed version', status.installed_version ?? 'unknown'],
     ['Agent', status.running === null ? 'not running' : `running, process ${status.running}`],
     [
       'Update',
       active
         ? `${active.kind} to ${active.target_version}, step ${active.step} (deployment ${active.deployment_id}, attempt ${active.attempt})`
-        : 'none under way',
+        : 'none',
     ],
-    ['Can go back to', status.rollback_version ?? 'nothing'],
+    ['Can roll back to', status.rollback_version ?? 'nothing'],
     ['Reports waiting', String(status.reports_waiting)],
   ];
   if (launcher) {
     const short = (version: string): string => version.slice(0, 12);
     const trial = launcher.trial ? `, ${short(launcher.trial)} on trial` : '';
-    const current = launcher.current ? short(launcher.current) : 'the one of the launcher';
+    const current = launcher.current ? short(launcher.current) : 'bundled with the launcher';
     lines.push(['Agent in use', `${current}${trial}`]);
     if (launcher.rejected) {
       const { version, reason } = launcher.rejected;
-      lines.push(['Agent refused', `${short(version)}: ${reason}`]);
+      lines.push(['Agent rejected', `${short(version)}: ${reason}`]);
     }
   }
   if (last) {
@@ -150,7 +153,7 @@ export function describeStatus(status: AgentStatus): string {
     ]);
   }
   if (!status.journal_readable) {
-    lines.push(['Journal', 'unreadable; the next start goes back to the last complete snapshot']);
+    lines.push(['Journal', 'unreadable; the next start rolls back to the last complete snapshot']);
   }
   return lines.map(([name, value]) => `${`${name}:`.padEnd(19)}${value}`).join('\n');
 }
@@ -159,7 +162,7 @@ async function readLauncher(stateDir: string): Promise<AgentStatus['launcher']> 
   const home = launcherHome(stateDir);
   const written = await readLauncherState(home);
   if (!written) return null;
-  // The launcher writes a confirmation down only when that agent has ended.
+  // The launcher records a confirmation only after that agent has exited.
   const state = settle(written, await readRequests(home));
   if (state === INITIAL_STATE) return null;
   const { current, trial, rejected } = state;

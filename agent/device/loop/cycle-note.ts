@@ -28,7 +28,7 @@ export async function noteCycle(
   try {
     await writeFile(cycleFile(stateDir), JSON.stringify(note), { mode: 0o600 });
   } catch (error) {
-    logger.debug({ err: error }, 'the cycle could not be noted');
+    logger.debug({ err: error }, 'the result of the cycle could not be stored');
   }
 }
 

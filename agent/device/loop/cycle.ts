@@ -88,13 +88,13 @@ export class Cycle {
         return { kind: 'idle', pollAfter: wanted.pollAfter };
       case 'unusable': {
         if (!wanted.attempt) {
-          const why = `the answer to the poll is not one of Ops-Center: ${wanted.faults}`;
+          const why = `the answer to the poll is not from Ops-Center: ${wanted.faults}`;
           return { kind: 'no_answer', why, retryAfter: answer.retryAfter };
         }
-        this.logger.error(`the server's offer is not understood: ${wanted.faults}`);
+        this.logger.error(`the server's offer is invalid: ${wanted.faults}`);
         const end: EndReport = {
           status: 'failed',
-          error_message: `The offer cannot be carried out: ${wanted.faults}`,
+          error_message: `The offer is invalid: ${wanted.faults}`,
           installed_version: currentVersion,
         };
         await this.#reportEnd(wanted.attempt, end);
@@ -121,7 +121,7 @@ export class Cycle {
     const { deployment_id, attempt, target_version } = offer;
     const finished = this.journal.findFinished(deployment_id, attempt);
     if (finished) {
-      this.logger.info({ deployment: deployment_id, attempt }, 'ended already');
+      this.logger.info({ deployment: deployment_id, attempt }, 'finished already');
       if (!this.outbox.hasMessagesFor(deployment_id)) await this.#reportEnd(offer, finished.end);
       return { kind: 'ended', end: finished.end, pollAfter };
     }

@@ -146,7 +146,7 @@ async function requireCredentials(config: AgentConfig): Promise<Credentials> {
     new URL(configured).origin !== new URL(credentials.server_url).origin
   ) {
     throw new UsageError(
-      `The device is registered at ${credentials.server_url}, but the configuration says ${configured}. ` +
+      `The device is registered at ${credentials.server_url}, but server.url in the configuration is ${configured}. ` +
         'Its token is not sent to another server: register there with --force, or correct server.url.',
       EXIT.usage,
     );

@@ -1,4 +1,4 @@
-/** Tells Ops-Center that the device is there. A heartbeat that fails is not made up for. */
+/** Heartbeats to Ops-Center. One that fails is not repeated. */
 import { cpus, freemem, loadavg, networkInterfaces, totalmem, uptime } from 'node:os';
 import type { Logger } from 'pino';
 import { messageOf } from '../../kernel/errors.ts';
@@ -22,8 +22,8 @@ export async function sendHeartbeats(
       reachable = true;
     } catch (error) {
       if (signal.aborted) return;
-      // Once an outage is enough.
-      if (reachable) logger.warn(`a heartbeat was not taken: ${messageOf(error)}`);
+      // Once per outage.
+      if (reachable) logger.warn(`a heartbeat failed: ${messageOf(error)}`);
       reachable = false;
     }
     await pause(intervalSeconds() * 1000, signal).catch(() => undefined);

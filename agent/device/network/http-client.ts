@@ -11,10 +11,10 @@ import { withTimeLimit } from '../../kernel/waiting.ts';
 /** Two lost packets (sent again after 1 and 3 seconds) and a round trip. */
 const MAX_ATTEMPT_MS = 5_000;
 const MIN_ATTEMPT_MS = 250;
-/** Nothing the server says is longer. */
+/** No answer of the server is longer. */
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
-/** No answer: the server is away, too slow, or its certificate is not accepted. */
+/** No answer: the server is down, too slow, or its certificate is not accepted. */
 export class ServerUnreachable extends Error {
   override readonly name = 'ServerUnreachable';
 }
@@ -27,12 +27,12 @@ export interface HttpAnswer {
   body: unknown;
   /** Milliseconds. */
   retryAfter: number | null;
-  /** Where a redirect points to, without its query, which may be a secret; `null`: it is none. */
+  /** Target of a redirect, without its query, which may be a secret; `null`: not a redirect. */
   location: string | null;
 }
 
 export interface HttpClient {
-  /** The pool to reach `url` with: by the proxy unless configuration exempts the host. */
+  /** The pool for `url`: through the proxy unless the configuration exempts the host. */
   dispatcherFor(url: URL): Dispatcher;
   /** @throws {ServerUnreachable} */
   json(call: {
@@ -48,7 +48,7 @@ export interface HttpClient {
 /**
  * How long one address of a host may take to accept a connection before the next is tried. Node's own
  * quarter of a second is shorter than one round trip over a satellite or 2G; much longer would make every
- * call slow where IPv6 leads nowhere. For everything in this process, health checks, too.
+ * call slow where IPv6 leads nowhere. Applies to the whole process, health checks included.
  * @param connectTimeout milliseconds for all addresses together
  */
 export function attemptTimeout(connectTimeout: number): number {

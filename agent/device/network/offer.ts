@@ -1,10 +1,10 @@
-/** Reading a poll answer: what is not understood is refused before anything is done with it. */
+/** Reads the answer to a poll: an invalid one is refused before anything is done with it. */
 import Joi from 'joi';
 import type { CheckUpdateResponse, RollbackOrder } from '../../../backend/contract/device-api.ts';
 
-/** Becomes part of file names and addresses. */
+/** Becomes part of file names and URLs. */
 const identifier = Joi.string().pattern(/^[A-Za-z0-9_-]{1,128}$/, 'identifier');
-// Handed to install.sh and kept in a one-line file.
+// Passed to install.sh and stored in a one-line file.
 const version = Joi.string()
   .max(200)
   .pattern(/^[^\p{Cc}]+$/u, 'one line of text');
@@ -23,7 +23,7 @@ const answerSchema = Joi.object({
   poll_after_seconds: pollAfter,
 })
   .unknown(true)
-  // No body at all is no answer.
+  // Without a body there is no answer.
   .required()
   .label('the answer');
 
@@ -55,23 +55,23 @@ export type PollAnswer =
   | { kind: 'nothing'; pollAfter: number | undefined }
   | { kind: 'rollback'; order: RollbackOrder; pollAfter: number | undefined }
   | { kind: 'offer'; offer: AcceptableOffer; pollAfter: number | undefined }
-  /** `attempt` is known when the server can be told. */
+  /** `attempt` where the offer names it, so that the fault can be reported. */
   | {
       kind: 'unusable';
       faults: string;
       attempt: { deployment_id: string; attempt: number } | null;
     };
 
-/** Never throws: an answer that is not understood is `unusable`. */
+/** Never throws: an invalid answer is `unusable`. */
 export function readPollAnswer(body: unknown): PollAnswer {
   const head = answerSchema.validate(body, { abortEarly: false, convert: false });
   if (head.error) return { kind: 'unusable', faults: head.error.message, attempt: null };
   const answer = head.value as CheckUpdateResponse;
-  const wish = answer.poll_after_seconds;
+  const requestedDelay = answer.poll_after_seconds;
   if (!answer.update_available) {
     return answer.rollback
-      ? { kind: 'rollback', order: answer.rollback, pollAfter: wish }
-      : { kind: 'nothing', pollAfter: wish };
+      ? { kind: 'rollback', order: answer.rollback, pollAfter: requestedDelay }
+      : { kind: 'nothing', pollAfter: requestedDelay };
   }
   const offer = offerSchema.validate(body, { abortEarly: false, convert: false });
   if (offer.error) {
@@ -88,7 +88,7 @@ export function readPollAnswer(body: unknown): PollAnswer {
   const value = offer.value as typeof answer;
   return {
     kind: 'offer',
-    pollAfter: wish,
+    pollAfter: requestedDelay,
     offer: {
       deployment_id: value.deployment_id,
       attempt: value.attempt,

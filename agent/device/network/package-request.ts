@@ -1,4 +1,4 @@
-/** Asks for a package: redirects, who gets the token, certificates. */
+/** Requests a package: redirects, which server gets the token, certificates. */
 import type { Logger } from 'pino';
 import { type Dispatcher, request } from 'undici';
 import type { AgentConfig } from '../config/agent-config.ts';
@@ -13,7 +13,7 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 export interface PackageRequest {
   url: string;
   limits: AgentConfig['download'];
-  /** The token goes to this origin and to no other. */
+  /** The token is sent to this origin only. */
   server: { origin: string; token: string };
   http: HttpClient;
   logger: Logger;
@@ -21,8 +21,8 @@ export interface PackageRequest {
 }
 
 /**
- * The connection or the server failed; another try may succeed. What passes by itself (no network, a
- * name that cannot be resolved, a clock that is behind, a portal) is never the end of an attempt.
+ * The connection or the server failed; another try may succeed. A condition that passes without anybody's
+ * doing (no network, no name resolution, a clock that is behind, a captive portal) never fails an attempt.
  */
 export class Interruption extends Error {
   override readonly name = 'Interruption';
@@ -39,8 +39,8 @@ export class Interruption extends Error {
 }
 
 /**
- * The first answer that is not a redirect; its body is still to be read. The token stays with its own
- * origin on every hop.
+ * The first answer that is not a redirect; its body is still to be read. The token is sent to its own origin
+ * only, on every hop.
  * @throws {StepFailure} refused: another try would not help
  * @throws {Interruption}
  */
@@ -51,7 +51,7 @@ export async function requestPackage(
   let url = new URL(job.url);
   for (let hop = 0; ; hop++) {
     const own = url.origin === job.server.origin;
-    const answer = await ask(job, url, {
+    const answer = await send(job, url, {
       ...headers,
       'accept-encoding': 'identity',
       'user-agent': 'ota-agent',
@@ -67,12 +67,12 @@ export async function requestPackage(
     if (!location) throw new StepFailure('Download failed: a redirect without an address');
     const fault = packageUrlFault(location, job.limits.allow_insecure_loopback, url);
     if (fault) throw new StepFailure(`Download refused: ${fault}`);
-    job.logger.info(`the package is elsewhere: redirected to ${placeWithoutQuery(location, url)}`);
+    job.logger.info(`redirected to ${placeWithoutQuery(location, url)}`);
     url = new URL(location, url);
   }
 }
 
-async function ask(
+async function send(
   job: PackageRequest,
   url: URL,
   headers: Record<string, string>,
@@ -102,13 +102,13 @@ const NOT_CONNECTED = new Set([
   ...['UND_ERR_CONNECT_TIMEOUT', 'CERT_NOT_YET_VALID'],
 ]);
 
-/** The fault lies before the package host: in the network, the name service, the proxy, the clock. */
+/** The package host was never reached: the fault is in the network, name resolution, the proxy or the clock. */
 function neverConnected(error: unknown): boolean {
   const refusedByProxy = error instanceof Error && error.message.startsWith('Proxy response');
   return refusedByProxy || NOT_CONNECTED.has(errorCode(error) ?? '');
 }
 
-/** A certificate that is not valid yet is none: the clock of a device may be behind. */
+/** A certificate that is not valid yet does not count: the device’s clock may be behind. */
 function isCertificateFault(error: unknown): boolean {
   const code = errorCode(error) ?? '';
   return (

@@ -1,17 +1,17 @@
-/** When to poll next. Pure; all times in milliseconds unless the name says otherwise. */
+/** When to poll next. Pure; all times in milliseconds unless named otherwise. */
 import { backoff } from '../../kernel/retry.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
 
 type PollRules = AgentConfig['poll'];
 
 /**
- * The wait before the next poll. The server's wish goes before the configured interval; jitter only
- * ever adds, and the limits are applied last.
- * @param wish `poll_after_seconds` of the last answer
+ * The wait before the next poll. What the server requests takes precedence over the configured interval;
+ * jitter only adds, and the limits are applied last.
+ * @param requested `poll_after_seconds` of the last answer
  * @param random 0 … 1
  */
-export function pollDelay(rules: PollRules, wish: number | undefined, random: number): number {
-  const seconds = wish ?? rules.interval_seconds;
+export function pollDelay(rules: PollRules, requested: number | undefined, random: number): number {
+  const seconds = requested ?? rules.interval_seconds;
   const spread = seconds * (1 + (rules.jitter_percent / 100) * random);
   return Math.min(Math.max(spread, rules.min_seconds), rules.max_seconds) * 1000;
 }

@@ -1,4 +1,4 @@
-/** The calls of the device API and of device registration, as addresses and bodies. */
+/** The calls of the device API and of device registration. */
 import type { LogUpload, StatusReport } from '../../../backend/contract/device-api.ts';
 import { type Credentials, readRegistration } from '../state/credentials.ts';
 import { StepFailure, messageOf } from '../../kernel/errors.ts';
@@ -24,7 +24,7 @@ export interface ServerApi {
   heartbeat(body: Heartbeat, signal: AbortSignal): Promise<HttpAnswer>;
 }
 
-/** @param who the device as it is registered when a call is made */
+/** @param who returns the current registration, at each call */
 export function createServerApi(http: HttpClient, who: () => Credentials): ServerApi {
   const at = (path: string, query: Record<string, string> = {}): URL => {
     const url = new URL(`${who().server_url}${path}`);
@@ -86,7 +86,7 @@ export interface RegistrationRequest {
 
 /**
  * @throws {StepFailure} when the server refuses
- * @throws {ServerUnreachable} no answer, or none of Ops-Center
+ * @throws {ServerUnreachable} no answer, or none from Ops-Center
  */
 export async function registerDevice(
   http: HttpClient,
@@ -95,10 +95,10 @@ export async function registerDevice(
 ): Promise<Credentials> {
   const url = new URL(`${serverUrl}/api/v1/edge/devices/register`);
   const answer = await http.json({ method: 'POST', url, body: request });
-  // The route is the host's, and so are its errors: they are JSON, too, but know no codes of the product.
+  // The route belongs to the host, and so do its errors: JSON as well, but without the product's codes.
   if (!isJsonObject(answer.body)) {
     throw new ServerUnreachable(
-      `Something else than Ops-Center answered at ${url.origin}: ${describeAnswer(answer)}`,
+      `Something other than Ops-Center answered at ${url.origin}: ${describeAnswer(answer)}`,
     );
   }
   if (answer.status < 200 || answer.status > 299) {

@@ -1,7 +1,7 @@
 /**
- * A control group (cgroup v2) for each installation: the kernel keeps account of everything the script
- * starts, and nobody leaves it by a new session, a double fork or a clean environment. Where the agent
- * may not make groups, there is none, and the marker in the environment has to do.
+ * A control group (cgroup v2) for each installation: it holds everything the script starts, and a new session,
+ * a double fork or a clean environment does not leave it. Where the agent may not create groups, processes are
+ * found by the marker in their environment only.
  */
 import { mkdir, readFile, readdir, rmdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
@@ -11,7 +11,7 @@ import { agentMark } from './installation-mark.ts';
 const PREFIX = 'ota-install-';
 
 /**
- * The folder of a new or existing group for this installation, or `null` where none can be made.
+ * The folder of a new or existing group for this installation, or `null` where none can be created.
  * @param mark see `installationMark`
  */
 export async function makeControlGroup(mark: string): Promise<string | null> {
@@ -25,19 +25,19 @@ export async function makeControlGroup(mark: string): Promise<string | null> {
   }
 }
 
-/** The processes of this installation's group, this one excepted. */
+/** The processes of this installation's group, except the agent itself. */
 export async function controlGroupMembers(mark: string): Promise<number[]> {
   const group = await controlGroupOf(mark);
   if (group === null) return [];
   const text = await readFile(join(group, 'cgroup.procs'), 'utf8').catch(() => '');
   const pids = text.split('\n').map(Number);
-  // 0 is what the kernel calls a process of another process-id namespace.
+  // The kernel lists a process of another process-id namespace as 0.
   return pids.filter((pid) => pid > 0 && pid !== process.pid);
 }
 
 /**
- * Kills the whole group at once, faster than it can fork. The caller still has to look who is left: old
- * kernels (before 5.14) cannot do it, and an agent that the script started is a member itself.
+ * Kills the whole group at once, faster than it can fork. The caller still has to check what is left: kernels
+ * before 5.14 cannot do it, and an agent that the script started is a member itself.
  */
 export async function killControlGroup(mark: string): Promise<void> {
   const group = await controlGroupOf(mark);
@@ -45,7 +45,7 @@ export async function killControlGroup(mark: string): Promise<void> {
   await writeFile(join(group, 'cgroup.kill'), '1').catch(() => undefined);
 }
 
-/** Removes the groups of this agent's ended installations; those with processes in them stay. */
+/** Removes the groups of this agent's finished installations; those with processes in them stay. */
 export async function removeEmptyControlGroups(stateDir: string): Promise<void> {
   const base = await baseGroup();
   if (base === null) return;
@@ -61,7 +61,7 @@ async function controlGroupOf(mark: string): Promise<string | null> {
   return base === null ? null : join(base, PREFIX + mark);
 }
 
-/** The agent's own group; of an agent that an installation started, the group that one is in. */
+/** The agent's own group; for an agent that an installation started, the parent of that installation's group. */
 async function baseGroup(): Promise<string | null> {
   const own = await ownGroup();
   if (own === null) return null;

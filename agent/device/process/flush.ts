@@ -1,12 +1,12 @@
-/** Brings everything written so far to the disk, other programs' writes included. */
+/** Flushes everything written so far to disk, including writes of other programs. */
 import { StepFailure } from '../../kernel/errors.ts';
 import { describeResult, runCommand } from './run-command.ts';
 
 const TIME_LIMIT_MS = 5 * 60_000;
 
 /**
- * What `install.sh` wrote sits in memory until the kernel gets round to it. Before the journal says
- * that a version is there for good, it has to be.
+ * What `install.sh` wrote may still be in memory. It has to be on disk before the journal records the version
+ * as installed.
  * @throws {StepFailure}
  */
 export async function flushDisks(): Promise<void> {

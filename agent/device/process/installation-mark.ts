@@ -1,6 +1,6 @@
 /**
- * What tells the processes of one installation from all others on the machine. Pure. Several agents may
- * live side by side, each with a state folder of its own, and take part in the same deployment.
+ * Identifies the processes of one installation among all others on the machine. Pure. Several agents may run
+ * side by side, each with its own state folder, and take part in the same deployment.
  */
 import { createHash } from 'node:crypto';
 
@@ -9,7 +9,7 @@ export function installationMark(stateDir: string, runId: string): string {
   return `${agentMark(stateDir)}-${digest(runId)}`;
 }
 
-/** What the marks of one agent begin with. */
+/** The prefix of all marks of one agent. */
 export function agentMark(stateDir: string): string {
   return digest(stateDir);
 }

@@ -1,7 +1,7 @@
 /**
- * Ends what an installation script left running, wherever it hid (`setsid`, double fork): it is in the
- * installation's control group where there is one, and children inherit the marker in their
- * environment. Needed before files are put back, or a survivor could write over them again.
+ * Kills what an installation script left running, even after `setsid` or a double fork: it is in the
+ * installation's control group where there is one, and children inherit the marker in their environment. Needed
+ * before files are restored, or a surviving process could overwrite them.
  */
 import { readFile, readdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,9 +15,9 @@ const ROUNDS = 50;
  * Kills every process of an installation, until none is left.
  * @param mark see `installationMark`
  * @returns how many were killed
- * @throws Error when some cannot be ended
+ * @throws Error when some cannot be killed
  */
-export async function endLeftovers(mark: string): Promise<number> {
+export async function killLeftovers(mark: string): Promise<number> {
   const killed = new Set<number>();
   for (let round = 0; round < ROUNDS; round++) {
     const members = [...(await controlGroupMembers(mark)), ...(await markedProcesses(mark))];
@@ -29,12 +29,12 @@ export async function endLeftovers(mark: string): Promise<number> {
       try {
         process.kill(pid, 'SIGKILL');
       } catch {
-        // It ended meanwhile.
+        // It has exited meanwhile.
       }
     }
     await sleep(20);
   }
-  throw new Error('processes of the installation script cannot be ended');
+  throw new Error('processes of the installation script cannot be killed');
 }
 
 async function markedProcesses(mark: string): Promise<number[]> {

@@ -1,9 +1,9 @@
-/** Keeps the beginning and the end of a flood, within a fixed amount of memory. */
+/** Keeps the beginning and the end of long output, within a fixed amount of memory. */
 import { stripVTControlCharacters } from 'node:util';
 
-/** Every control character but tab and line feed. */
+/** Every control character except tab and line feed. */
 const CONTROL = /[^\P{Cc}\t\n]/gu;
-/** The same, but for those that colour and redraw the lines of a terminal: BEL, BS, CR and ESC. */
+/** The same, also except those that colour and redraw lines in a terminal: BEL, BS, CR and ESC. */
 // eslint-disable-next-line no-control-regex -- exactly these are kept
 const CONTROL_NOT_OF_TERMINALS = /[^\P{Cc}\t\n\u0007\b\r\u001b]/gu;
 const RESET_COLOURS = '\u001b[0m';
@@ -61,8 +61,8 @@ export class LimitedOutput {
 }
 
 /**
- * What a page and a database can show: no colours or other orders to a terminal, every kind of line end
- * one line feed, control characters and invalid UTF-8 as U+FFFD.
+ * Text for a page and a database: no escape sequences, line feeds only, control characters and invalid UTF-8
+ * as U+FFFD.
  */
 export function plainText(bytes: Buffer): string {
   return stripVTControlCharacters(bytes.toString('utf8'))
@@ -71,14 +71,14 @@ export function plainText(bytes: Buffer): string {
 }
 
 /**
- * What a script printed for a terminal, for a reader that understands escape sequences: these, carriage
- * returns and backspaces stay; other control characters and invalid UTF-8 become U+FFFD.
+ * Terminal output of a script, for a reader that understands escape sequences: these, carriage returns and
+ * backspaces stay; other control characters and invalid UTF-8 become U+FFFD.
  */
 export function terminalText(bytes: Buffer): string {
   return bytes.toString('utf8').replace(/\r+\n/g, '\n').replace(CONTROL_NOT_OF_TERMINALS, '\uFFFD');
 }
 
-/** What was cut inside a character becomes U+FFFD there. */
+/** Replaces a character that was cut in half by U+FFFD. */
 export function wellFormed(text: string): string {
   return plainText(Buffer.from(text, 'utf8'));
 }
@@ -106,7 +106,7 @@ export function splitUtf8(text: string, limit: number): { offset: number; chunk:
   return pieces;
 }
 
-/** A line that stands for what is missing, in no colour that was left on before it. */
+/** A line in place of what is missing; colours that are still on before it are reset. */
 function gapAfter(text: string, words: string): string {
   return `\n${text.includes('\u001b') ? RESET_COLOURS : ''}… ${words} …\n`;
 }

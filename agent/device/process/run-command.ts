@@ -1,17 +1,16 @@
-/** Runs a command as a process group of its own, with a time limit and limited output. */
+/** Runs a command in its own process group, with a time limit and limited output. */
 import { spawn } from 'node:child_process';
 import { userInfo } from 'node:os';
 import { once } from 'node:events';
 import { LimitedOutput } from './limited-output.ts';
 
-/** How long output is still read after the command itself has ended (a child may hold the pipe). */
+/** How long output is still read after the command has exited (a child may hold the pipe). */
 const LAST_OUTPUT_MS = 1000;
-/** What a script gets of the agent's own environment. */
+/** Variables that a script inherits from the agent. */
 const INHERITED = ['PATH', 'HOME', 'USER', 'LOGNAME', 'SHELL', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR'];
 /**
- * Files that a process may have open: the soft limit of kernel and service manager. Node raises its own to
- * the hard one, and programs that use select() or close every possible file fail with that. A script may
- * raise it again.
+ * Soft limit of open files, the default of kernel and service manager. Node raises its own to the hard limit,
+ * which breaks programs that use select() or close every possible file. A script may raise it again.
  */
 const OPEN_FILES = 1024;
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -25,9 +24,9 @@ export interface CommandRequest {
   /** Between TERM and KILL. */
   graceMs: number;
   outputLimit: number;
-  /** Folder of a control group to run in; a command that may not enter it runs without. */
+  /** Folder of the control group to run in; a command that may not enter it runs outside. */
   controlGroup?: string | null;
-  /** A program of the system, which is started as it is: without a group, and with the agent's own limits. */
+  /** Starts the program directly: outside of any group, and with the agent's own limits. */
   direct?: true;
   /** Stops the command as the time limit would. */
   signal?: AbortSignal;
@@ -35,7 +34,7 @@ export interface CommandRequest {
 }
 
 export interface CommandResult {
-  /** `null` when a signal ended the command or it could not be started. */
+  /** `null` when the command was killed by a signal or could not be started. */
   code: number | null;
   signal: NodeJS.Signals | null;
   timedOut: boolean;
@@ -44,7 +43,7 @@ export interface CommandResult {
   output: string;
 }
 
-/** Never rejects: what went wrong is in the result. */
+/** Never rejects: faults are in the result. */
 export async function runCommand(request: CommandRequest): Promise<CommandResult> {
   const output = new LimitedOutput(request.outputLimit);
   const [file, args] = commandLine(request);
@@ -102,7 +101,7 @@ export function describeResult(result: CommandResult, timeoutMs: number): string
   return result.code === 0 ? null : `exited with code ${result.code}`;
 }
 
-/** The command enters its group before it begins: nothing it starts can be outside. */
+/** The command enters its group before it starts, so nothing it starts can be outside. */
 function commandLine({ file, args, controlGroup, direct }: CommandRequest): [string, string[]] {
   if (direct) return [file, args];
   const enter = controlGroup ? '{ echo $$ > "$0/cgroup.procs"; } 2>/dev/null; ' : '';
@@ -119,13 +118,13 @@ function commandEnvironment(extra: Record<string, string>): Record<string, strin
   return { ...env, ...ofUser(), ...extra };
 }
 
-/** As a login would set it; a service manager does not. */
+/** What a login sets, but a service manager does not. */
 function ofUser(): Record<string, string> {
   try {
     const { username, homedir, shell } = userInfo();
     return { USER: username, LOGNAME: username, HOME: homedir, ...(shell && { SHELL: shell }) };
   } catch {
-    // A user without an entry in passwd keeps what the agent was started with.
+    // A user without an entry in passwd keeps the agent's own values.
     return {};
   }
 }
@@ -135,11 +134,11 @@ function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal);
   } catch {
-    // The group has ended already.
+    // The group has exited already.
   }
 }
 
-/** A background child may keep the pipes open for ever: wait a little, then let go. */
+/** A background child may keep the pipes open forever: wait a little, then give up. */
 async function lastOutput(streams: NodeJS.ReadableStream[]): Promise<void> {
   const ends = streams.map(async (stream) => {
     const readable = stream as NodeJS.ReadableStream & { readableEnded: boolean; destroy(): void };

@@ -116,9 +116,9 @@ export class AttemptReports {
   #cancelIfTold(answer: HttpAnswer): void {
     const directive = (answer.body as { directive?: unknown } | undefined)?.directive;
     if (receptionOf('status', answer) === 'recorded' && directive === 'abort') {
-      this.#cancellation.abort(new AttemptCancelled('stopped because the server said so', true));
+      this.#cancellation.abort(new AttemptCancelled('cancelled by the server', true));
     } else if (cancelsAttempt(answer)) {
-      const why = `stopped because the server refused the report: ${describeAnswer(answer)}`;
+      const why = `cancelled: the server refused the report: ${describeAnswer(answer)}`;
       this.#cancellation.abort(new AttemptCancelled(why, false));
     }
   }

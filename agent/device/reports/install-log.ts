@@ -1,7 +1,7 @@
 /**
- * The log of one attempt: what the agent did and what the script said. Its beginning is on disk as
- * it comes, so that something is left to send when the agent is killed. Colours and carriage returns are
- * kept: the page shows them.
+ * The log of one attempt: what the agent did, and the script's output. Its beginning is written to disk at
+ * once, so that there is something to send after the agent was killed. Colours and carriage returns are kept:
+ * the page shows them.
  */
 import { closeSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -23,12 +23,12 @@ export class InstallLog {
       this.#output.write(earlier);
       this.#onDisk = earlier.length;
     } catch {
-      // No room, or something in the way: memory has to do.
+      // No room, or something in the way: kept in memory only.
       this.#onDisk = ON_DISK_LIMIT;
     }
   }
 
-  /** One line of the agent's own. */
+  /** A line by the agent itself. */
   line(text: string): void {
     this.write(Buffer.from(`[${new Date().toISOString()}] ${text}\n`));
   }
@@ -40,7 +40,7 @@ export class InstallLog {
     try {
       this.#onDisk += writeSync(this.#file, chunk.subarray(0, room));
     } catch {
-      // A full disk must not end an installation because of its log; memory has it.
+      // A full disk must not stop an installation because of its log: kept in memory only.
       this.#onDisk = ON_DISK_LIMIT;
     }
   }

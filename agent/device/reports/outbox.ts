@@ -1,6 +1,6 @@
 /**
- * Reports and logs on their way to the server. Each is on disk before it is sent, is sent in order,
- * and leaves the disk when the server has acknowledged it or refused it for good.
+ * Reports and logs to be delivered to the server. Each is on disk before it is sent, is sent in order, and is
+ * removed when the server has acknowledged it or refused it for good.
  */
 import { mkdir, readdir, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -26,10 +26,10 @@ export type OutboxMessage =
   | { kind: 'status'; deployment_id: string; body: StatusReport }
   | { kind: 'log'; deployment_id: string; body: LogUpload };
 
-/** What became of a message: the server has recorded it, or will never take it. */
+/** What came of a message: the server has recorded it, or will never accept it. */
 export type Delivery = { recorded: boolean; answer: HttpAnswer };
 
-/** The caller may wait for the delivery, or not; it happens anyway. */
+/** The caller may wait for the delivery or not; it happens anyway. */
 export interface Receipt {
   delivery: Promise<Delivery>;
 }
@@ -60,7 +60,7 @@ export class Outbox {
       logger.warn(`the outbox has no folder yet: ${messageOf(error)}`),
     );
     const names = await readdir(outbox.#dir).catch(() => [] as string[]);
-    // What cannot be removed or read must not keep the agent from its work.
+    // What cannot be removed or read must not stop the agent.
     const left = (error: unknown): void => logger.warn(`left in the outbox: ${messageOf(error)}`);
     for (const name of names.sort()) {
       const path = join(outbox.#dir, name);
@@ -84,12 +84,12 @@ export class Outbox {
     return this.#entries.length;
   }
 
-  /** How often somebody has answered a message, the server or whatever stands before it. */
+  /** How often a message was answered, by the server or anything in front of it. */
   get answers(): number {
     return this.#answers;
   }
 
-  /** The last answer was `Retry-After`, and that time is not over. */
+  /** Whether the last answer had `Retry-After`, and that time has not passed. */
   get toldToWait(): boolean {
     return this.#toldToWait;
   }
@@ -99,8 +99,8 @@ export class Outbox {
   }
 
   /**
-   * Durable when it resolves. What was said last and is still waiting is not said again: an update that
-   * waits for a server must not fill the disk.
+   * Durable when it resolves. A message equal to the last one that is still waiting is not added again: an
+   * update that waits for the server must not fill the disk.
    */
   async add(message: OutboxMessage): Promise<Receipt> {
     const last = this.#entries.at(-1);
@@ -115,7 +115,7 @@ export class Outbox {
     return { delivery: entry.delivery };
   }
 
-  /** Ends a wait between two tries early: the server has just been heard of. */
+  /** Ends a wait between two tries early: the server has just answered. */
   hurry(): void {
     this.#hurry?.();
   }
@@ -137,7 +137,7 @@ export class Outbox {
     });
   }
 
-  /** Sends whatever comes, until the signal; never rejects. */
+  /** Sends all messages until the signal; never rejects. */
   async deliver(
     api: ServerApi,
     limits: AgentConfig['reports'],
@@ -177,7 +177,7 @@ export class Outbox {
       } catch (error) {
         if (signal.aborted) return;
         failures++;
-        logFault(logger, error, 'the outbox could not go on; trying again');
+        logFault(logger, error, 'the outbox failed; trying again');
         await pause(backoff(failures, 1000, 60_000, Math.random()), signal).catch(() => undefined);
       }
     }
@@ -192,7 +192,7 @@ export class Outbox {
       logger.warn({ kind, deployment, status }, `the server refused a report: ${why}`);
     }
     await removeDurable(entry.path).catch((error: unknown) =>
-      // The next start sends it again, which does no harm.
+      // The next start sends it again; the server ignores the duplicate.
       logger.warn(`a delivered report stays on the disk: ${messageOf(error)}`),
     );
     this.#entries.shift();

@@ -1,4 +1,4 @@
-/** Who this device is to the server; written by `register`, readable by the agent's user only. */
+/** The device's registration at the server; written by `register` and `adopt`, readable by the agent's user only. */
 import { chmod, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import Joi from 'joi';
@@ -36,7 +36,7 @@ const registrationAnswer = Joi.object({
   .required()
   .label('the registration');
 
-/** A file that somebody wrote by hand may lack what every call needs. */
+/** A file written by hand may lack what every call needs. */
 const storedCredentials = registrationAnswer.keys({
   server_url: Joi.string()
     .uri({ scheme: ['http', 'https'] })
@@ -44,12 +44,12 @@ const storedCredentials = registrationAnswer.keys({
   hardware_id: Joi.string().allow(''),
 });
 
-/** What the server says of a device that it registers. */
+/** What the server returns for a device that it registers. */
 type Registration = Omit<Credentials, 'server_url' | 'hardware_id'>;
 
 /**
- * An answer to a registration; keys that are not known here are left out.
- * @throws {Joi.ValidationError} naming every fault when it is no such answer
+ * Reads the answer to a registration; unknown keys are left out.
+ * @throws {Joi.ValidationError} naming every fault
  */
 export function readRegistration(answer: unknown): Registration {
   const result = registrationAnswer.validate(answer, { abortEarly: false, convert: false });

@@ -1,4 +1,4 @@
-/** The version that is installed on this device, in a file that others may read. */
+/** The version installed on this device, in a file that other programs may read. */
 import { readIfPresent, removeDurable, writeDurable } from '../../files/durable-file.ts';
 import { withRoom } from '../../files/room.ts';
 import type { AgentConfig } from '../config/agent-config.ts';

@@ -1,6 +1,6 @@
 /**
- * Where the agent stands, on disk. A step is written down before it acts, so that after a power cut
- * the next start knows what may have happened. step-table.ts has all steps.
+ * The open work of the agent, on disk. A step is written before it acts, so that after a power cut the next
+ * start knows what may have happened. step-table.ts has all steps.
  */
 import { createHash } from 'node:crypto';
 import { rename } from 'node:fs/promises';
@@ -14,10 +14,10 @@ import {
   requireTransition,
 } from './step-table.ts';
 
-/** Finished attempts that are remembered, so that no offer is carried out twice. */
+/** Number of finished attempts that are stored, so that no offer is carried out twice. */
 const FINISHED_KEPT = 50;
 
-/** How an attempt ended: the last report about it. */
+/** The result of an attempt: its last report. */
 export interface EndReport {
   status: EndStatus;
   error_message: string | null;
@@ -25,13 +25,13 @@ export interface EndReport {
 }
 
 interface Work {
-  /** Names the attempt's folders and marks the processes its script starts. */
+  /** Names the attempt's folders, and marks the processes its script starts. */
   run_id: string;
   deployment_id: string;
   attempt: number;
-  /** Why the device goes back. */
+  /** Why the device rolls back. */
   reason: string | null;
-  /** Health checks begun in the current step and not ended: the agent was killed meanwhile. */
+  /** Health checks of the current step that were interrupted: the agent was killed meanwhile. */
   health_runs: number;
   restore_failures: number;
   end: EndReport | null;
@@ -46,17 +46,17 @@ export interface ActiveUpdate extends Work {
   checksum: string;
   manifest: string | null;
   signature: string | null;
-  /** Of the verified manifest, once the script may run; recorded when the version stays. */
+  /** From the verified manifest, once the script may run; recorded by the commit. */
   sequence: number | null;
-  /** SHA-256 of the new agent that this update brings and that has to prove itself. */
+  /** SHA-256 of the new agent in this update, which gets a trial. */
   agent: string | null;
-  /** Runs of the current step begun and not ended: the agent was killed meanwhile. Up to `snapshot`. */
+  /** Interrupted runs of the current step: the agent was killed meanwhile. Up to `snapshot`. */
   starts: number;
-  /** Bytes of the package that were there when the last of these runs began. */
+  /** Bytes of the package that were on disk when the last of these runs started. */
   fetched_bytes: number;
 }
 
-/** What an update that was just offered has not got yet. */
+/** The part of an update that is the same for every offer. */
 export const UNSTARTED_UPDATE = {
   kind: 'update',
   sequence: null,
@@ -73,15 +73,15 @@ export const UNSTARTED_UPDATE = {
 export interface ActiveRollback extends Work {
   kind: 'rollback';
   step: RollbackStep;
-  /** The version to go back to; `null` when it was never known. */
+  /** The version to restore; `null` when it was never known. */
   previous_version: string | null;
-  /** The version that is taken away. */
+  /** The version to be replaced. */
   target_version: string;
 }
 
 export type ActiveWork = ActiveUpdate | ActiveRollback;
 
-/** The state of the declared paths before the installed version came. */
+/** The snapshot of `snapshot_paths` from before the installed version. */
 export interface KeptSnapshot {
   run_id: string;
   deployment_id: string;
@@ -94,7 +94,7 @@ export interface FinishedAttempt {
   attempt: number;
   ended_at: string;
   end: EndReport;
-  /** Bytes of log sent for this attempt; a later rollback's log continues behind them. */
+  /** Bytes of log sent for this attempt; a later rollback's log is appended to them. */
   log_bytes: number;
 }
 
@@ -106,7 +106,7 @@ export interface JournalState {
 
 export interface LoadedJournal {
   journal: Journal;
-  /** Where an unreadable journal was put aside; the caller has to find out what was going on. */
+  /** New path of an unreadable journal; the caller has to find out what was in progress. */
   damaged: string | null;
 }
 
@@ -154,7 +154,7 @@ export class Journal {
     await this.#write({ ...this.#state, kept });
   }
 
-  /** The work at hand is over; with a result it is remembered. */
+  /** Closes the open work; with a result it is kept among the finished attempts. */
   async finish(
     work: Pick<Work, 'deployment_id' | 'attempt'>,
     result: Pick<FinishedAttempt, 'end' | 'ended_at' | 'log_bytes'> | null,
@@ -172,7 +172,7 @@ export class Journal {
     return this.#state.finished.find((one) => sameAttempt(one, wanted));
   }
 
-  /** The step on the disk; a write that failed may still have got there. */
+  /** The step on disk; a write that failed may still have reached it. */
   async stepOnDisk(): Promise<ActiveWork['step'] | null> {
     return decode((await readIfPresent(this.#path)) ?? '')?.active?.step ?? null;
   }
@@ -195,7 +195,7 @@ function emptyState(): JournalState {
   return { active: null, kept: null, finished: [] };
 }
 
-/** The digest tells a whole journal from one that a failing disk damaged. */
+/** With a digest, by which a journal is recognized that a failing disk damaged. */
 function encode(state: JournalState): string {
   const body = JSON.stringify(state);
   return JSON.stringify({ format: 1, sha256: digest(body), state });
@@ -211,7 +211,7 @@ function decode(text: string): JournalState | null {
   }
 }
 
-/** What a journal lacks that an older agent left behind when it was replaced in the middle. */
+/** Fields that are missing in the journal of an older agent that was replaced in the middle of an update. */
 const NEWER_FIELDS: Pick<ActiveUpdate, 'starts' | 'fetched_bytes' | 'agent'> = {
   starts: 0,
   fetched_bytes: 0,
@@ -227,7 +227,7 @@ function digest(text: string): string {
   return createHash('sha256').update(text).digest('hex');
 }
 
-/** Reads the journal without putting a damaged one aside; for `status`. */
+/** Reads the journal without moving a damaged one; for `status`. */
 export async function peekJournal(stateDir: string): Promise<JournalState | null> {
   const text = await readIfPresent(join(stateDir, 'journal.json'));
   return text === null ? emptyState() : decode(text);

@@ -1,19 +1,19 @@
 /**
- * The keyrings this device has taken in, one file each under `keyrings/` in the state folder, named by
- * sequence. None is ever removed: the highest one is in force, and what any of them withdrew stays
- * withdrawn. So two that are taken in at the same time cannot undo each other.
+ * The keyrings this device has imported, one file each under `keyrings/` in the state folder, named by
+ * sequence. None is ever removed: the highest one is in force, and what any of them revoked stays revoked. So
+ * two that are imported at the same time cannot undo each other.
  */
 import { mkdir, readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
-  CARRIED_KEYRING,
+  BUNDLED_KEYRING,
   type HeldKeyring,
   KEYRING,
   type Keyring,
   MAX_KEYRING_BYTES,
   effectiveKeys,
   readSignedKeyring,
-  takeInFault,
+  importFault,
   verifyKeyring,
 } from '../../../backend/contract/signing/keyring.ts';
 import { readStrictly } from '../../../backend/contract/signing/strict-document.ts';
@@ -22,24 +22,25 @@ import type { AgentConfig } from '../config/agent-config.ts';
 import { errorCode, writeDurable } from '../../files/durable-file.ts';
 import { StepFailure } from '../../kernel/errors.ts';
 
-/** Every sequence there can be, so that names sort like numbers. */
+/** Enough for every sequence, so that names sort like numbers. */
 const SEQUENCE_DIGITS = 16;
 const FILE_NAME = new RegExp(`^\\d{${SEQUENCE_DIGITS}}\\.json$`);
 
 /**
- * @returns the sequence that is in force now; whether this keyring brought it
- * @throws {StepFailure} why the keyring is refused; nothing has changed then
+ * @returns the sequence that is in force now; whether this keyring was imported
+ * @throws {StepFailure} why the keyring is refused; then nothing has changed
  */
 export async function importKeyring(
   config: AgentConfig,
   organizationId: string | null,
   text: string,
-): Promise<{ sequence: number; taken: boolean }> {
+): Promise<{ sequence: number; imported: boolean }> {
   const refuse = (why: string): never => {
     throw new StepFailure(`Refused: ${why}.`);
   };
   const { root_keys: rootKeys } = config.signatures;
-  if (rootKeys.length === 0) refuse('this device has no signatures.root_keys to check keyrings by');
+  if (rootKeys.length === 0)
+    refuse('this device has no signatures.root_keys to verify keyrings with');
   const read = readSignedKeyring(text);
   if ('refused' in read) return refuse(read.refused);
   const verdict = verifyKeyring(read.signed, rootKeys, { organizationId, now: new Date() });
@@ -48,25 +49,25 @@ export async function importKeyring(
   const { held, damaged } = await readHeld(config);
   const newest = held.at(-1);
   if (newest?.signed.keyring === read.signed.keyring) {
-    return { sequence: keyring.sequence, taken: false };
+    return { sequence: keyring.sequence, imported: false };
   }
-  const fault = takeInFault(keyring, newest?.keyring ?? null);
+  const fault = importFault(keyring, newest?.keyring ?? null);
   if (fault) refuse(fault);
   const highestDamaged = damaged.at(-1) ?? -1;
   if (keyring.sequence < highestDamaged) {
     refuse(
-      `the keyring’s sequence ${keyring.sequence} is below ${highestDamaged}, which this device had and cannot read any more`,
+      `the keyring’s sequence ${keyring.sequence} is below ${highestDamaged}, which this device had, but cannot read any more`,
     );
   }
   const folder = folderOf(config);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await writeDurable(join(folder, fileName(keyring.sequence)), JSON.stringify(read.signed));
-  return { sequence: keyring.sequence, taken: true };
+  return { sequence: keyring.sequence, imported: true };
 }
 
 /**
  * The keys that may sign packages for this device.
- * @throws {StepFailure} when the keyring in force is damaged, expired, or of no root key of today
+ * @throws {StepFailure} when the keyring in force is damaged, expired, or not signed with a current root key
  */
 export async function trustedKeys(
   config: AgentConfig,
@@ -77,7 +78,7 @@ export async function trustedKeys(
   if (damaged.length > 0) {
     const files = damaged.map((sequence) => join(folderOf(config), fileName(sequence)));
     throw new StepFailure(
-      `Refused: ${files.join(', ')} cannot be read, so that this device does not know which keys to trust. ` +
+      `Refused: ${files.join(', ')} cannot be read, so this device does not know which keys to trust. ` +
         'Remove the file and give the device its newest keyring with ota-agent keyring FILE.',
     );
   }
@@ -105,10 +106,10 @@ export async function trustedKeys(
 }
 
 /**
- * Takes in the keyring that a verified package brings along, if it does. One that this device has, or
- * is past, is left alone: packages are installed again, and later than others.
+ * Imports the keyring of a verified package, where it contains one. One with a sequence that this device has,
+ * or a lower one, is ignored: packages may be installed again, or after newer ones.
  * @returns whether the trusted keys have changed
- * @throws {StepFailure} when it is none of a root key this device knows
+ * @throws {StepFailure} when it is not signed with a root key of this device
  */
 export async function importKeyringOfPackage(
   config: AgentConfig,
@@ -116,14 +117,14 @@ export async function importKeyringOfPackage(
   unpacked: string,
 ): Promise<boolean> {
   if (config.signatures.root_keys.length === 0) return false;
-  const file = join(unpacked, CARRIED_KEYRING);
+  const file = join(unpacked, BUNDLED_KEYRING);
   const found = await stat(file).catch((error: unknown) => {
     if (errorCode(error) === 'ENOENT') return null;
     throw error;
   });
   if (!found) return false;
   if (!found.isFile() || found.size > 2 * MAX_KEYRING_BYTES) {
-    throw new StepFailure(`Refused: ${CARRIED_KEYRING} in the package is not a keyring.`);
+    throw new StepFailure(`Refused: ${BUNDLED_KEYRING} in the package is not a keyring.`);
   }
   const text = await readFile(file, 'utf8');
   const read = readSignedKeyring(text);
@@ -132,7 +133,7 @@ export async function importKeyringOfPackage(
   if ('value' in document && newest && document.value.sequence <= newest.keyring.sequence) {
     return false;
   }
-  return (await importKeyring(config, organizationId, text)).taken;
+  return (await importKeyring(config, organizationId, text)).imported;
 }
 
 interface Held {

@@ -1,12 +1,12 @@
-/** Who the device is to the server now, for an agent that runs on while somebody registers the device again. */
+/** The current registration: an agent keeps running while the device is registered again. */
 import { unwatchFile, watchFile } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from 'pino';
 import { messageOf } from '../../kernel/errors.ts';
 import { credentialsPath, type Credentials } from './credentials.ts';
 
-/** The file is looked at that often; the kernel's notices do not come from every file system. */
-const LOOK_EVERY_MS = 2_000;
+/** The file is polled: not every file system sends notifications. */
+const POLL_FILE_MS = 2_000;
 
 export class LiveCredentials {
   #current: Credentials;
@@ -14,7 +14,7 @@ export class LiveCredentials {
   readonly #path: string;
 
   /**
-   * @param read reads and checks the file; one that is refused changes nothing
+   * @param read reads and checks the file; an invalid one changes nothing
    */
   constructor(
     stateDir: string,
@@ -24,11 +24,10 @@ export class LiveCredentials {
   ) {
     this.#current = first;
     this.#path = credentialsPath(stateDir);
-    watchFile(this.#path, { interval: LOOK_EVERY_MS, persistent: false }, () => {
+    watchFile(this.#path, { interval: POLL_FILE_MS, persistent: false }, () => {
       read().then(
         (next) => this.#replace(next, logger),
-        (error: unknown) =>
-          logger.warn(`the registration that was before is kept: ${messageOf(error)}`),
+        (error: unknown) => logger.warn(`the earlier registration is kept: ${messageOf(error)}`),
       );
     });
   }
@@ -37,7 +36,7 @@ export class LiveCredentials {
     return this.#current;
   }
 
-  /** Aborted when the current ones are replaced. */
+  /** Aborted when the current registration is replaced. */
   get replaced(): AbortSignal {
     return this.#replaced.signal;
   }
@@ -50,7 +49,7 @@ export class LiveCredentials {
     if (isDeepStrictEqual(next, this.#current)) return;
     this.#current = next;
     const { device_id: device, server_url: server } = next;
-    logger.info({ device, server }, 'the device was registered again; going on as that');
+    logger.info({ device, server }, 'the device was registered again; using the new registration');
     const before = this.#replaced;
     this.#replaced = new AbortController();
     before.abort();

@@ -1,6 +1,6 @@
 /**
- * File capabilities, ACLs, labels and the like. Node cannot read them; the programs of the `attr` package can,
- * where they are installed.
+ * File capabilities, ACLs, labels and the like. Node cannot read them; the programs of the package `attr` can,
+ * where it is installed.
  */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
@@ -10,9 +10,9 @@ import { withoutOctalEscapes } from '../../files/octal-escapes.ts';
 const run = promisify(execFile);
 const OUTPUT_LIMIT_BYTES = 256 * 1024 * 1024;
 const TIME_LIMIT_MS = 300_000;
-/** Belong to the file system below (overlayfs), or to one inode alone (EVM signs its number). */
-const NOT_TO_BE_MOVED = /^(trusted\.|security\.evm$)/;
-const NAMED_AT_MOST = 5;
+/** Belong to the underlying file system (overlayfs), or to one inode (EVM signs its number). */
+const NOT_RESTORABLE = /^(trusted\.|security\.evm$)/;
+const MAX_NAMED = 5;
 
 /** Absolute path → name → value as `0x…`; files that have none are missing. */
 export type ExtendedAttributes = Record<string, Record<string, string>>;
@@ -32,7 +32,7 @@ export async function readExtended(paths: string[]): Promise<ExtendedAttributes 
 }
 
 /**
- * Sets what differs, and removes what has come since. What cannot be set stays as it is, see
+ * Sets what differs, and removes what was added since. What cannot be set stays as it is, see
  * {@link describeLost}.
  */
 export async function restoreExtended(wanted: ExtendedAttributes, paths: string[]): Promise<void> {
@@ -44,7 +44,7 @@ export async function restoreExtended(wanted: ExtendedAttributes, paths: string[
   }
 }
 
-/** One sentence for the report, or an empty text: what is not as it was. */
+/** One sentence for the report on what could not be restored; empty when everything was. */
 export async function describeLost(
   wanted: ExtendedAttributes | null,
   paths: string[],
@@ -55,18 +55,18 @@ export async function describeLost(
   try {
     const lost = await differences(wanted, paths);
     if (lost.length === 0) return '';
-    const named = lost.slice(0, NAMED_AT_MOST).map(({ path, name }) => `${name} of ${path}`);
-    const more = lost.length > NAMED_AT_MOST ? ` and ${lost.length - NAMED_AT_MOST} more` : '';
+    const named = lost.slice(0, MAX_NAMED).map(({ path, name }) => `${name} of ${path}`);
+    const more = lost.length > MAX_NAMED ? ` and ${lost.length - MAX_NAMED} more` : '';
     return `Not restored: ${named.join(', ')}${more}.`;
   } catch (error) {
-    return `Whether file capabilities and ACLs are restored is not known: ${messageOf(error)}.`;
+    return `Whether file capabilities and ACLs are restored is unknown: ${messageOf(error)}.`;
   }
 }
 
 interface Difference {
   path: string;
   name: string;
-  /** `null`: it has to go. */
+  /** `null`: to be removed. */
   value: string | null;
 }
 
@@ -86,7 +86,7 @@ async function differences(wanted: ExtendedAttributes, paths: string[]): Promise
   return result;
 }
 
-/** `null`: no such program, or one that cannot do it (BusyBox has a smaller one). */
+/** `null`: the program is missing, or cannot do it (BusyBox has a smaller one). */
 async function dump(path: string): Promise<string | null> {
   const args = ['-R', '-P', '-h', '-d', '-m', '-', '-e', 'hex', '--absolute-names', '--', path];
   try {
@@ -98,7 +98,7 @@ async function dump(path: string): Promise<string | null> {
     return stdout;
   } catch (error) {
     const { stderr = '', stdout } = error as { stderr?: string; stdout?: string };
-    // A path that is not there has none.
+    // A missing path has none.
     return /No such file/.test(stderr) ? (stdout ?? '') : null;
   }
 }
@@ -118,7 +118,7 @@ export function parseDump(text: string): ExtendedAttributes {
     }
     const at = line.indexOf('=');
     const name = plain(line.slice(0, at));
-    if (at > 0 && attributes && !NOT_TO_BE_MOVED.test(name)) attributes[name] = line.slice(at + 1);
+    if (at > 0 && attributes && !NOT_RESTORABLE.test(name)) attributes[name] = line.slice(at + 1);
   }
   return Object.fromEntries(Object.entries(all).filter(([, some]) => Object.keys(some).length > 0));
 }

@@ -1,7 +1,7 @@
 /**
- * Whether the device works: rounds of all checks until enough of them in a row succeed. A check that
- * fails sets the count back and uses up one of its retries; without retries left, or past the
- * deadline, the device is unhealthy.
+ * Health of the device: rounds of all checks until enough of them in a row succeed. A check that fails resets
+ * the count and uses up one of its retries; without retries left, or past the deadline, the device is
+ * unhealthy.
  */
 import { connect } from 'node:net';
 import { request } from 'undici';
@@ -101,8 +101,8 @@ async function runShell(
     signal,
   });
   const fault = describeResult(result, timeoutMs);
-  const said = result.output.trim().slice(-300);
-  return fault === null ? null : `${fault}${said ? ` (${said})` : ''}`;
+  const output = result.output.trim().slice(-300);
+  return fault === null ? null : `${fault}${output ? ` (${output})` : ''}`;
 }
 
 async function checkHttp(

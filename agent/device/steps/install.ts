@@ -15,7 +15,7 @@ export interface InstallRequest {
   onOutput: (chunk: Buffer) => void;
 }
 
-/** @throws {StepFailure} when the script did not exit with 0, with the end of what it said */
+/** @throws {StepFailure} when the script did not exit with 0, with the end of its output */
 export async function runInstallScript(job: InstallRequest): Promise<void> {
   const timeoutMs = job.limits.timeout_seconds * 1000;
   const result = await runCommand({

@@ -1,7 +1,7 @@
 /**
- * What going back cannot undo (a modem flashed, a fuse blown), as `install.sh` declares it while it
- * runs: a line each in the file named by `OTA_IRREVERSIBLE`. The file lies in the snapshot's folder and
- * lives exactly as long as the way back does.
+ * What a rollback cannot undo (a modem flashed, a fuse blown), as `install.sh` declares it while it runs: one
+ * line each in the file named by `OTA_IRREVERSIBLE`. The file is in the snapshot's folder, and is removed
+ * together with the snapshot.
  */
 import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { errorCode } from '../../files/durable-file.ts';
 import { headOf } from '../../files/file-head.ts';
 import { plainText } from '../process/limited-output.ts';
 
-/** The environment variable that tells the script where to declare. */
+/** The environment variable with the path of that file. */
 export const IRREVERSIBLE_VARIABLE = 'OTA_IRREVERSIBLE';
 const MAX_BYTES = 2000;
 
@@ -29,7 +29,7 @@ export async function describeIrreversible(snapshot: string): Promise<string> {
 
 async function firstBytes(path: string): Promise<string> {
   try {
-    // A script may have put anything there; a pipe would never end.
+    // A script may have created anything there; reading a pipe would never end.
     if (!(await lstat(path)).isFile()) return '';
     return plainText(await headOf(path, MAX_BYTES));
   } catch (error) {

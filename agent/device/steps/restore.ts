@@ -1,7 +1,7 @@
 /**
- * Puts the declared paths back as a snapshot holds them. Each file is built beside its place and
- * renamed over it; what is right already is not touched. Doing it again continues where a power cut
- * ended it. What is mounted somewhere since the snapshot is left alone.
+ * Restores the paths of a snapshot. Each file is built beside its path and renamed over it; what is unchanged
+ * is not touched. Repeating it continues where a power cut interrupted it. What was mounted since the snapshot
+ * is left alone.
  */
 import { createHash } from 'node:crypto';
 import { constants, type Stats } from 'node:fs';
@@ -27,19 +27,19 @@ import { describeLost, restoreExtended } from './extended-attributes.ts';
 import { type Attributes, type SnapshotIndex, type TreeEntry, attributesOf } from './snapshot.ts';
 
 const READ_SIZE = 1024 * 1024;
-/** Times are set with a precision a little below that of the file system. */
+/** Times are set with slightly less precision than the file system has. */
 const MTIME_TOLERANCE_MS = 1;
 const MAX_FAULTS_NAMED = 5;
 
 /**
- * Goes on after a path that cannot be restored, so that as much as possible is put back.
+ * Continues after a path that cannot be restored, so that as much as possible is restored.
  * @throws {StepFailure} naming what could not be restored
  */
 export async function restoreSnapshot(dir: string, index: SnapshotIndex): Promise<void> {
   const faults: string[] = [];
   const restorer = new TreeRestorer(join(dir, 'files'), await mountPoints(), faults);
   for (const { path, entry } of index.roots) await restorer.restoreRoot(path, entry);
-  // After the modes: an ACL and the group's bits of a mode are one.
+  // After the modes: setting the group bits of a mode changes the ACL.
   if (index.extended)
     await restoreExtended(index.extended, await rootsOf(index)).catch(() => undefined);
   if (faults.length > 0) {
@@ -51,7 +51,7 @@ export async function restoreSnapshot(dir: string, index: SnapshotIndex): Promis
   }
 }
 
-/** What is not as the snapshot holds it, as a sentence for the report; empty when all is. */
+/** One sentence for the report on what could not be restored; empty when everything was. */
 export async function describeNotRestored(index: SnapshotIndex): Promise<string> {
   return index.extended === undefined ? '' : describeLost(index.extended, await rootsOf(index));
 }
@@ -136,12 +136,12 @@ class TreeRestorer {
   }
 
   /**
-   * A mount point cannot be renamed over, so the mounted file gets its contents back in place. Cut off
-   * in the middle, it differs from its copy, and is written again.
+   * A mount point cannot be renamed over, so the mounted file is overwritten in place. After an interruption it
+   * differs from its copy, and is written again.
    */
   async #rewrite(path: string, found: Stats | null, entry: TreeEntry): Promise<void> {
     if (entry.type !== 'file' || !entry.mounted || !found?.isFile()) {
-      throw new Error('something has been mounted over it since; unmount it');
+      throw new Error('something was mounted over it since; unmount it');
     }
     await copyFile(join(this.#blobs, entry.blob), path);
     await applyAttributes(path, entry);

@@ -1,4 +1,4 @@
-/** Whether somebody the device trusts has signed the package. */
+/** Verifies that the package is signed with a key the device trusts. */
 import { type Manifest, verifyManifest } from '../../../backend/contract/signing/manifest.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
 import { readSequence } from '../state/installed-sequence.ts';
@@ -19,7 +19,7 @@ export async function requireSigned(
   if (keys.length === 0 && rootKeys.length === 0) return null;
   if (work.manifest === null || work.signature === null) {
     throw new StepFailure(
-      'Refused: the package is not signed, and this device takes signed ones only.',
+      'Refused: the package is not signed, and this device accepts signed packages only.',
     );
   }
   const trusted = await trustedKeys(config, organizationId);

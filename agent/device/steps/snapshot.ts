@@ -1,6 +1,6 @@
 /**
- * A copy of the declared paths as they are: contents, modes, owners, times, symbolic links as links,
- * and what is absent. The index is written last: a snapshot with an index is complete.
+ * A copy of `snapshot_paths`: contents, modes, owners, times, symbolic links as links, and which paths are
+ * absent. The index is written last: a snapshot with an index is complete.
  */
 import { constants } from 'node:fs';
 import { copyFile, lstat, mkdir, open, readdir, readlink } from 'node:fs/promises';
@@ -25,7 +25,7 @@ export type TreeEntry =
       type: 'file';
       blob: string;
       size: number;
-      /** A file that is mounted there, which nothing can take the place of. */
+      /** The file is a mount point, which cannot be replaced by renaming. */
       mounted?: true;
     } & Attributes)
   | ({ type: 'symlink'; target: string } & Attributes)
@@ -41,12 +41,12 @@ export interface Attributes {
   mtime: number;
 }
 
-/** Whose state a snapshot holds; enough to go back even when the journal is lost. */
+/** Which attempt a snapshot belongs to; enough to roll back even when the journal is lost. */
 export interface SnapshotOwner {
   run_id: string;
   deployment_id: string;
   attempt: number;
-  /** The version the snapshot holds. */
+  /** The version in the snapshot. */
   previous_version: string | null;
   target_version: string;
 }
@@ -55,7 +55,7 @@ export interface SnapshotIndex {
   format: 1;
   owner: SnapshotOwner;
   roots: { path: string; entry: TreeEntry }[];
-  /** `null`: nothing on this device can read them; missing: of an agent that did not look. */
+  /** `null`: no program on this device can read them; missing: snapshot of an older agent. */
   extended?: ExtendedAttributes | null;
 }
 
@@ -108,12 +108,12 @@ export async function readSnapshot(dir: string): Promise<SnapshotIndex | null> {
   }
 }
 
-/** The new version stays: from now on the snapshot serves only a rollback somebody asks for. */
+/** The new version stays: from now on the snapshot is only for a requested rollback. */
 export async function markCommitted(dir: string): Promise<void> {
   await writeDurable(join(dir, COMMITTED), '');
 }
 
-/** A rollback that was asked for begins: from now on the snapshot decides again. */
+/** A requested rollback begins: recovery has to restore the snapshot again. */
 export async function unmarkCommitted(dir: string): Promise<void> {
   await removeDurable(join(dir, COMMITTED));
 }
@@ -123,7 +123,7 @@ export async function isCommitted(dir: string): Promise<boolean> {
 }
 
 /**
- * The index goes first, so that a half removed snapshot is never taken for a whole one.
+ * The index is removed first, so that a partly removed snapshot never counts as complete.
  * @returns what could not be removed
  */
 export async function removeSnapshot(dir: string): Promise<string[]> {

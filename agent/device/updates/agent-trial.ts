@@ -72,7 +72,7 @@ export class AgentTrial {
     const trial = (await readLauncherState(launch.home))?.trial;
     if (trial?.version !== launch.version || (await isConfirmed(launch.home, trial.run_id))) return;
     throw new StepFailure(
-      'This agent is on trial, but no update in the journal is: nothing to do here.',
+      'This agent is on trial, but the journal has no update that brought it: it does nothing.',
     );
   }
 
@@ -102,7 +102,7 @@ export class AgentTrial {
     if (rejected?.run_id === run_id) return { failure: rejected.reason };
     if (isExhausted(this.config, work, work.health_runs)) {
       return {
-        failure: `The launcher did not take up the new agent, asked ${work.health_runs} times.`,
+        failure: `The launcher did not start the new agent after ${work.health_runs} requests.`,
       };
     }
     await this.journal.advance(work, { health_runs: work.health_runs + 1 });
@@ -124,7 +124,7 @@ export class AgentTrial {
       await storeVersion(home, version, file);
     }
     await writeRequest(home, 'next', { version, run_id });
-    this.logger.info({ agent: version }, 'handing over to the new agent');
+    this.logger.info({ agent: version }, 'stopping, so that the launcher starts the new agent');
   }
 
   async #newAgentFile(runId: string): Promise<string | null> {

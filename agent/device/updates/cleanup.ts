@@ -35,7 +35,7 @@ export class Cleanup {
       faults.push(...(await removeSnapshot(snapshotDir(stateDir, name))));
     }
     for (const fault of faults.filter((one) => !this.#logged.has(one))) {
-      this.logger.warn(`cannot be tidied up, and is tried again: ${fault}`);
+      this.logger.warn(`cannot be removed, and is tried again: ${fault}`);
     }
     this.#logged = new Set(faults);
   }

@@ -11,7 +11,7 @@ import { splitUtf8 } from '../process/limited-output.ts';
 import type { InstallLog } from '../reports/install-log.ts';
 import type { Outbox } from '../reports/outbox.ts';
 import type { ActiveWork, EndReport, Journal } from '../state/journal.ts';
-import { dropKept, keepDownload } from '../steps/kept-download.ts';
+import { dropKept, keepDownload } from '../steps/download/kept-download.ts';
 import type { Cleanup } from './cleanup.ts';
 import { endReportBody } from './end-report.ts';
 
@@ -63,7 +63,7 @@ export class Finish {
     await this.cleanup.removeUnused();
     this.logger.info(
       { deployment: deployment_id, attempt, status: end.status, version: end.installed_version },
-      end.error_message ?? `ended: ${end.status}`,
+      end.error_message ?? `finished: ${end.status}`,
     );
   }
 

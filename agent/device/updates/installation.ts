@@ -70,7 +70,7 @@ export class Installation {
     if (this.healthRuns.areExhausted(work)) {
       return this.rollBack(
         update,
-        `The health check was cut off ${work.health_runs} times by the agent or the device stopping.`,
+        `The health check was interrupted ${work.health_runs} times because the agent or the device stopped.`,
       );
     }
     try {
@@ -107,7 +107,7 @@ export class Installation {
       if (recorded) return 'the server has recorded a report of the new version';
       log.line(`the server refused the report: ${describeAnswer(answer)}`);
       await this.contact.waitUntilAnswered(signal);
-      return 'the server knows the new version';
+      return 'the server has answered a poll of the new version';
     });
     reached.catch(() => undefined);
     const timeUp = pause(limit * 1000, signal).then(() => null);
@@ -116,10 +116,12 @@ export class Installation {
     const contact = await this.contact.check(this.stopping);
     if (contact.kind === 'none') {
       throw new StepFailure(
-        `The new version is healthy, but in ${limit} seconds it did not reach the server, which the version before did: ${contact.why}`,
+        `The new version is healthy, but in ${limit} seconds it did not reach the server, which the previous version did: ${contact.why}`,
       );
     }
-    log.line(`the server answers, though it took no report in ${limit} seconds; the version stays`);
+    log.line(
+      `the server answers, though it accepted no report in ${limit} seconds; the version stays`,
+    );
   }
 
   /**

@@ -1,4 +1,4 @@
-/** Whether the device may be changed right now: maintenance window, then the permission command. */
+/** Whether the device may be changed now: maintenance window and permission command. */
 import type { AgentConfig } from '../config/agent-config.ts';
 import { Deferred } from '../../kernel/errors.ts';
 import { describeResult, runCommand } from '../process/run-command.ts';
@@ -10,7 +10,7 @@ export interface MaintenanceWindow {
   /** hh:mm, local time. */
   start: string;
   /**
-   * hh:mm; not after `start` it means the next day. The window then belongs to the day it starts on.
+   * hh:mm; when not after `start`, on the next day. The window then belongs to the day it starts on.
    */
   end: string;
   /** 0 (Sunday) … 6; every day unless given. */
@@ -18,8 +18,8 @@ export interface MaintenanceWindow {
 }
 
 /**
- * Pure: the clock on the device's wall decides. Where summer time begins, a window that lies in the hour
- * left out does not open that day; where it ends, the hour that comes twice counts twice.
+ * Pure, in local time. When daylight saving time begins, a window inside the skipped hour does not open that
+ * day; when it ends, the repeated hour counts twice.
  */
 export function isInWindow(window: MaintenanceWindow, now: Date): boolean {
   const minutes = now.getHours() * 60 + now.getMinutes();
@@ -32,7 +32,7 @@ export function isInWindow(window: MaintenanceWindow, now: Date): boolean {
 }
 
 /**
- * The schedule of updates. A rollback somebody asks for is not bound by it: it is wanted now.
+ * For updates only: a requested rollback does not wait for the window.
  * @throws {Deferred}
  */
 export function requireWindow(window: MaintenanceWindow | undefined, now: Date): void {
@@ -42,8 +42,8 @@ export function requireWindow(window: MaintenanceWindow | undefined, now: Date):
 }
 
 /**
- * Only the device knows whether it can be disturbed right now; that holds for whatever changes it.
- * @throws {Deferred} with what the command said
+ * For updates and requested rollbacks: only the device knows whether it can be disturbed now.
+ * @throws {Deferred} with the output of the command
  * @throws {AgentStopping}
  */
 export async function requirePermission(
@@ -67,8 +67,8 @@ export async function requirePermission(
   stopping.throwIfAborted();
   const fault = describeResult(result, timeoutMs);
   if (fault) {
-    const said = result.output.trim().slice(-300);
-    throw new Deferred(`install.permission_command ${fault}${said ? `: ${said}` : ''}`);
+    const output = result.output.trim().slice(-300);
+    throw new Deferred(`install.permission_command ${fault}${output ? `: ${output}` : ''}`);
   }
 }
 

@@ -27,7 +27,7 @@ export class Recovery {
       );
     }
     if (damaged !== null) {
-      this.logger.error({ file: damaged }, 'the journal cannot be read and was put aside');
+      this.logger.error({ file: damaged }, 'the journal cannot be read and was moved away');
       await this.#rebuildFromSnapshots();
     }
     await this.cleanup.removeUnused();
@@ -56,7 +56,7 @@ export class Recovery {
       }
       this.logger.warn(
         { deployment: deployment_id, attempt },
-        'an update was under way; going back',
+        'an update was in progress; rolling back',
       );
       await journal.setActive({
         ...UNSTARTED_UPDATE,

@@ -58,7 +58,7 @@ export class RequestedRollback {
     if (current === version) {
       return answer({
         status: 'rolled_back',
-        error_message: `The device runs ${version} already.`,
+        error_message: `The device already runs ${version}.`,
         installed_version: version,
       });
     }
@@ -79,7 +79,7 @@ export class RequestedRollback {
       step: 'restore',
       previous_version: kept.version,
       target_version: kept.replaced_by,
-      reason: `Rollback to ${version} as asked for by the server.`,
+      reason: `Rollback to ${version} as requested by the server.`,
       health_runs: 0,
       restore_failures: 0,
       end: null,
@@ -101,13 +101,13 @@ export class RequestedRollback {
       return `the snapshot kept on the device is of ${kept.version ?? 'an unknown version'}`;
     }
     if (!isSameVersion(current, kept.replaced_by)) {
-      return `the snapshot belongs under ${kept.replaced_by}, but the device runs ${current ?? 'an unknown version'}`;
+      return `the snapshot was replaced by ${kept.replaced_by}, but the device runs ${current ?? 'an unknown version'}`;
     }
     const index = await readSnapshot(snapshotDir(this.config.state_dir, kept.run_id));
     if (!index) return 'the snapshot kept on the device cannot be read';
     const { previous_version, target_version } = index.owner;
     const fits = previous_version === kept.version && target_version === kept.replaced_by;
-    return fits ? null : 'the snapshot kept on the device was replaced by one that does not fit';
+    return fits ? null : 'the snapshot kept on the device belongs to another update';
   }
 
   /**

@@ -10,7 +10,7 @@ import { AgentStopping, StepFailure, messageOf } from '../../kernel/errors.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
 import { flushDisks } from '../process/flush.ts';
 import { installationMark } from '../process/installation-mark.ts';
-import { endLeftovers } from '../process/leftovers.ts';
+import { killLeftovers } from '../process/leftovers.ts';
 import { describeResult, runCommand } from '../process/run-command.ts';
 import type { InstallLog } from '../reports/install-log.ts';
 import type { Outbox } from '../reports/outbox.ts';
@@ -42,17 +42,18 @@ export class Restoration {
   async restore<T extends ActiveWork>(work: T, log: InstallLog): Promise<T> {
     const { state_dir: stateDir } = this.config;
     const dir = snapshotDir(stateDir, work.run_id);
-    log.line(`restoring ${work.previous_version ?? 'the version before'}: ${work.reason ?? ''}`);
+    log.line(`restoring ${work.previous_version ?? 'the previous version'}: ${work.reason ?? ''}`);
     try {
-      const killed = await endLeftovers(installationMark(stateDir, work.run_id));
-      if (killed > 0) log.line(`${killed} processes of the installation were still running; ended`);
+      const killed = await killLeftovers(installationMark(stateDir, work.run_id));
+      if (killed > 0)
+        log.line(`${killed} processes of the installation were still running; killed`);
       // The unpacked package is not needed any more, and the restored files may need its room.
       await removeTree(join(workDir(stateDir, work.run_id), 'package'));
       const index = await readSnapshot(dir);
       if (!index) throw new StepFailure('the snapshot is missing or unreadable');
       await restoreSnapshot(dir, index).catch(async (error: unknown) => {
         if (!(await makeRoom(stateDir))) throw error;
-        log.line(`room was made, restoring again: ${messageOf(error)}`);
+        log.line(`disk space was freed, restoring again: ${messageOf(error)}`);
         await restoreSnapshot(dir, index);
       });
       await flushDisks();
@@ -61,7 +62,7 @@ export class Restoration {
       const why = messageOf(error);
       log.line(`restore failed: ${why}`);
       if (work.restore_failures === 0) {
-        const error_message = `${work.reason ?? ''} Going back failed, the device may be between two versions; the agent keeps trying: ${why}`;
+        const error_message = `${work.reason ?? ''} The rollback failed, the device may be between two versions; the agent keeps trying: ${why}`;
         const body = { status: 'failed' as const, attempt: work.attempt, error_message };
         await this.outbox.add({ kind: 'status', deployment_id: work.deployment_id, body });
       }
@@ -90,7 +91,9 @@ export class Restoration {
       installed_version: work.previous_version,
     });
     if (this.healthRuns.areExhausted(work)) {
-      return end(`${reason} The old version is back, but its health check was cut off each time.`);
+      return end(
+        `${reason} The old version is restored, but its health check was interrupted each time.`,
+      );
     }
     try {
       await this.healthRuns.runCounted(work, () => this.healthRuns.requireHealthy(work, log));
@@ -99,7 +102,9 @@ export class Restoration {
     } catch (error) {
       if (error instanceof AgentStopping) throw error;
       log.line(`restored, but not healthy: ${messageOf(error)}`);
-      return end(`${reason} The old version is back, but it is not healthy: ${messageOf(error)}`);
+      return end(
+        `${reason} The old version is restored, but it is not healthy: ${messageOf(error)}`,
+      );
     }
   }
 

@@ -52,7 +52,7 @@ export class ServerContact {
     for (let failures = 1; ; failures++) {
       const contact = await this.check(signal);
       if (contact.kind === 'answered') return;
-      this.logger.warn(`waiting for an answer of the server: ${contact.why}`);
+      this.logger.warn(`the server does not answer yet: ${contact.why}`);
       const { poll } = this.config;
       await pause(pollDelayAfterFailure(poll, failures, contact.retryAfter, Math.random()), signal);
     }

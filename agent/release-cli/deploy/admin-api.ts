@@ -1,4 +1,4 @@
-/** The calls of the admin API that a pipeline needs; what failed is told apart by what can be done. */
+/** The calls of the admin API that a pipeline needs, and their errors: retry, or refused. */
 import { createParser } from 'eventsource-parser';
 import createClient from 'openapi-fetch';
 import { Agent, EnvHttpProxyAgent, fetch, Request, request } from 'undici';
@@ -19,9 +19,9 @@ import { EXIT } from '../exit-codes.ts';
 
 const PATH = '/api/v1/admin/ota';
 const ANSWER_LIMIT_MS = 60_000;
-/** The server says "still here" every 15 s. */
+/** The server sends a keep-alive every 15 s. */
 const STREAM_SILENCE_MS = 45_000;
-/** The connection was never made, so nothing can have happened on the server. */
+/** There was no connection, so the request cannot have had an effect on the server. */
 const NEVER_CONNECTED = new Set([
   'ECONNREFUSED',
   'ENOTFOUND',
@@ -31,11 +31,11 @@ const NEVER_CONNECTED = new Set([
   'UND_ERR_CONNECT_TIMEOUT',
 ]);
 
-/** No answer, or one that asks to come again. */
-export class ServerAway extends Error {
-  override readonly name = 'ServerAway';
+/** No answer, or one that asks to retry. */
+export class ServerUnavailable extends Error {
+  override readonly name = 'ServerUnavailable';
   /**
-   * @param maybeDone the request may have been carried out all the same
+   * @param maybeDone the request may have been carried out anyway
    * @param retryAfter milliseconds the server asked for
    */
   constructor(
@@ -47,7 +47,7 @@ export class ServerAway extends Error {
   }
 }
 
-/** The server understood and said no. */
+/** The server refused the request. */
 export class Refused extends Error {
   override readonly name = 'Refused';
   constructor(
@@ -66,12 +66,12 @@ interface Answered<T> {
 }
 
 export interface AdminApi {
-  /** @param key by which the server knows the request again, where it {@link knowsKeys} */
+  /** @param key idempotency key, where the server {@link supportsKeys} */
   create(body: CreateDeploymentRequest, key: string): Promise<CreatedDeployment>;
-  /** Whether the server creates once, however often it is asked with one key. */
-  knowsKeys(): Promise<boolean>;
+  /** Whether the server creates only once, however often it gets a request with the same key. */
+  supportsKeys(): Promise<boolean>;
   detail(id: string): Promise<DeploymentDetail>;
-  /** `null`: a server of an earlier release, which does not know. */
+  /** `null`: a server of an earlier release, without this route. */
   impact(id: string): Promise<DeploymentImpact | null>;
   start(id: string): Promise<DeploymentDetail>;
   expand(id: string, percentage: number): Promise<DeploymentDetail>;
@@ -98,20 +98,20 @@ export function connect(server: string, token: string): AdminApi {
   const client = createClient<paths>({
     baseUrl: base,
     headers: { ...headers, accept: 'application/json' },
-    // An Ops-Center that moved is told to the operator, not followed with the token.
+    // A redirect is reported to the operator; the token is not sent elsewhere.
     redirect: 'manual',
     Request: Request as unknown as typeof globalThis.Request,
     fetch: async (input) => (await fetch(input as unknown as Request, { dispatcher })) as never,
   });
 
-  /** @param changes whether the server does something for it, beside answering */
+  /** @param changes whether the request has an effect on the server */
   async function answerOf<T>(call: Promise<Answered<T>>, changes: boolean): Promise<T> {
     let answered: Answered<T>;
     try {
       answered = await call;
     } catch (error) {
       const { code } = causeOf(error) as { code?: string };
-      throw new ServerAway(
+      throw new ServerUnavailable(
         `${new URL(server).origin} gave no answer: ${messageOf(causeOf(error))}`,
         changes && !NEVER_CONNECTED.has(code ?? ''),
         null,
@@ -133,7 +133,7 @@ export function connect(server: string, token: string): AdminApi {
         }),
         true,
       ),
-    async knowsKeys() {
+    async supportsKeys() {
       const document = await answerOf(client.GET(`${PATH}/openapi.json`), false);
       return JSON.stringify(document).includes('"Idempotency-Key"');
     },
@@ -184,7 +184,7 @@ export function connect(server: string, token: string): AdminApi {
   };
 }
 
-/** What `fetch` hides behind "fetch failed". */
+/** The cause behind "fetch failed". */
 function causeOf(error: unknown): unknown {
   const { cause } = error as { cause?: unknown };
   return cause ?? error;
@@ -193,10 +193,10 @@ function causeOf(error: unknown): unknown {
 function failure(status: number, body: unknown, retryAfter: number | null): Error {
   const problem = (typeof body === 'object' && body !== null ? body : {}) as Partial<Problem>;
   if (status === 429 || status >= 500) {
-    // 429 and 503 promise that nothing was changed; the others promise nothing.
+    // 429 and 503 guarantee that nothing was changed; the others do not.
     const maybeDone = status !== 429 && status !== 503;
     const why = problem.detail ? `: ${problem.detail}` : '';
-    return new ServerAway(`the server answered ${status}${why}`, maybeDone, retryAfter);
+    return new ServerUnavailable(`the server answered ${status}${why}`, maybeDone, retryAfter);
   }
   return new Refused(status, problem);
 }

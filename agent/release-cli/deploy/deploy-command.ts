@@ -1,4 +1,4 @@
-/** From the options of `ota deploy` to a plan, and its failures to exit codes. */
+/** Turns the options of `ota deploy` into a plan, and its failures into exit codes. */
 import { UsageError } from '../../kernel/errors.ts';
 import type { CreateDeploymentRequest } from '../../../backend/contract/admin-api.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
@@ -17,7 +17,7 @@ export interface DeployOptions {
   server: string;
   tokenFile?: string;
   start?: boolean;
-  /** An id: of the deployment that is there. */
+  /** Id of an existing deployment. */
   watch?: true | string;
   expand?: number;
   /** Seconds, these three. */
@@ -43,7 +43,7 @@ export async function runDeploy(options: DeployOptions): Promise<ExitCode> {
   };
   if (plan.expand !== null && !plan.watch) {
     throw new UsageError(
-      '--expand needs --watch: a canary is expanded when it is well.',
+      '--expand needs --watch: a canary is expanded when it is healthy.',
       EXIT.usage,
     );
   }
@@ -53,7 +53,7 @@ export async function runDeploy(options: DeployOptions): Promise<ExitCode> {
     return await deploy(api, plan, new RolloutReport(options.json ?? false));
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    tellRefusal(error, options.json ?? false);
+    printRefusal(error, options.json ?? false);
     return EXIT.refused;
   } finally {
     process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
@@ -66,13 +66,13 @@ async function whichDeployment(options: DeployOptions): Promise<CreateDeployment
   if (file === undefined) {
     if (typeof watch === 'string') return watch;
     throw new UsageError(
-      'Give --file deployment.json, or --watch ID for one that is there.',
+      'Give --file deployment.json, or --watch ID for an existing deployment.',
       EXIT.usage,
     );
   }
   if (typeof watch === 'string') {
     throw new UsageError(
-      '--file makes a new deployment, --watch ID looks at another: give one.',
+      '--file creates a deployment, --watch ID watches an existing one: give one of them.',
       EXIT.usage,
     );
   }
@@ -85,7 +85,7 @@ async function whichDeployment(options: DeployOptions): Promise<CreateDeployment
   });
 }
 
-/** Not an option of the command line: there every user of the machine could read it. */
+/** Not an option of the command line, which every user of the machine can read. */
 async function readToken(file: string | undefined): Promise<string> {
   const token = file ? await readLine(file, 'The token file') : process.env['OTA_TOKEN'];
   if (token && /^[\x21-\x7e]+$/.test(token)) return token;
@@ -95,7 +95,7 @@ async function readToken(file: string | undefined): Promise<string> {
   );
 }
 
-function tellRefusal({ status, problem, message }: Refused, json: boolean): void {
+function printRefusal({ status, problem, message }: Refused, json: boolean): void {
   const { code, errors = [] } = problem;
   if (json)
     console.log(JSON.stringify({ event: 'refused', ...problem, status, exit_code: EXIT.refused }));

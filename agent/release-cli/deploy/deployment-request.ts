@@ -1,4 +1,4 @@
-/** What is sent to the server, from the files of a release. Pure. */
+/** The request that creates a deployment, from the files of a release. Pure. */
 import { UsageError, messageOf } from '../../kernel/errors.ts';
 import type { CreateDeploymentRequest } from '../../../backend/contract/admin-api.ts';
 import { MANIFEST } from '../../../backend/contract/signing/manifest.ts';
@@ -12,13 +12,13 @@ export interface DeploymentFiles {
   manifest: string | undefined;
   signature: string | undefined;
   packageUrl: string | undefined;
-  /** `undefined`: as the deployment says. */
+  /** `undefined`: as in the deployment. */
   skipUpToDate: boolean | undefined;
 }
 
 /**
- * The deployment with manifest and signature. What a manifest knows need not be said twice: version,
- * checksum and name are taken from it unless the deployment has its own. The server checks all of it.
+ * The deployment with manifest and signature. Version, checksum and name are taken from the manifest unless the
+ * deployment has its own. The server checks all of it.
  * @throws {UsageError}
  */
 export function deploymentRequest(files: DeploymentFiles): CreateDeploymentRequest {

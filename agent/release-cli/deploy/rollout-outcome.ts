@@ -1,4 +1,4 @@
-/** When a pipeline has seen enough of a deployment, and what it says then. Pure. */
+/** When a pipeline can stop watching a deployment, and with which outcome. Pure. */
 import type { DeploymentDetail } from '../../../backend/contract/admin-api.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 
@@ -21,7 +21,7 @@ export const OUTCOME_EXIT: Record<Outcome, ExitCode> = {
 
 type Seen = Pick<DeploymentDetail, 'status' | 'paused_reason' | 'phase' | 'progress'>;
 
-/** `null`: it goes on, or an admin paused it and will decide. */
+/** `null`: it continues, or an admin paused it and will decide. */
 export function outcomeOf(deployment: Seen): Outcome | null {
   switch (deployment.status) {
     case 'completed':
@@ -37,7 +37,7 @@ export function outcomeOf(deployment: Seen): Outcome | null {
   }
 }
 
-/** Whether a canary may be expanded without asking anybody: not one device failed or went back. */
+/** Whether a canary may be expanded without anybody's decision: no device failed or rolled back. */
 export function isHealthy({ progress }: Seen): boolean {
   return progress.failed === 0 && progress.rolled_back === 0 && progress.completed > 0;
 }

@@ -10,22 +10,20 @@ import type { ImpactReason } from '../../../backend/contract/states.ts';
 import { type Outcome, OUTCOME_EXIT } from './rollout-outcome.ts';
 
 export class RolloutReport {
-  readonly #json: boolean;
   #last = '';
 
-  constructor(json: boolean) {
-    this.#json = json;
-  }
+  /** @param json one JSON object a line instead of text */
+  constructor(private readonly json: boolean) {}
 
   created(deployment: { deployment_id: string; target_devices: number }): void {
     const { deployment_id, target_devices } = deployment;
-    this.#tell(
+    this.#print(
       { event: 'created', deployment_id, target_devices },
       `Created deployment ${deployment_id} for ${target_devices} devices.`,
     );
   }
 
-  /** What the start is about to change; a pipeline has decided already, its log shall tell all the same. */
+  /** What the start is about to change; only for the log, since a pipeline has decided already. */
   impact(deployment_id: string, impact: DeploymentImpact): void {
     const { devices, fleet_devices, changes, by_type, overlapping } = impact;
     const counts = Object.entries(changes)
@@ -42,21 +40,21 @@ export class RolloutReport {
           `Note: ${other.devices} of them also belong to ${oneLine(other.deployment_name)} (${oneLine(other.target_version)}, ${other.status}).`,
       ),
     ];
-    this.#tell({ event: 'impact', deployment_id, ...impact }, lines.join('\n'));
+    this.#print({ event: 'impact', deployment_id, ...impact }, lines.join('\n'));
   }
 
   started(deployment_id: string): void {
-    this.#tell({ event: 'started', deployment_id }, 'Started.');
+    this.#print({ event: 'started', deployment_id }, 'Started.');
   }
 
   expanded(deployment_id: string, percentage: number): void {
-    this.#tell(
+    this.#print(
       { event: 'expanded', deployment_id, percentage },
-      `The first share is well: expanded to ${percentage} %.`,
+      `The first share is healthy: expanded to ${percentage} %.`,
     );
   }
 
-  /** Says nothing when nothing has changed since the last time. */
+  /** Prints nothing when nothing has changed since the last time. */
   progress(deployment: DeploymentDetail): void {
     const { deployment_id, status, phase, progress } = deployment;
     const { total_devices, completed, failed, rolled_back, skipped, in_progress } = progress;
@@ -68,17 +66,17 @@ export class RolloutReport {
       .filter(([, count]) => count > 0)
       .map(([name, count]) => `, ${count} ${name.replace('_', ' ')}`)
       .join('');
-    this.#tell(facts, `${status}: ${completed} of ${total_devices} completed${rest}`);
+    this.#print(facts, `${status}: ${completed} of ${total_devices} completed${rest}`);
   }
 
-  /** For people only, on standard error: a machine is told when it is over. */
+  /** For people only, on standard error: with --json only the outcome counts. */
   trouble(message: string): void {
     console.error(message);
   }
 
-  ended(outcome: Outcome, deployment: DeploymentDetail, unwell: TargetView[]): void {
+  ended(outcome: Outcome, deployment: DeploymentDetail, failed: TargetView[]): void {
     const { deployment_id, status, progress } = deployment;
-    const devices = unwell.map(({ device_id, device_name, status: state, error_message }) => ({
+    const devices = failed.map(({ device_id, device_name, status: state, error_message }) => ({
       device_id,
       device_name,
       status: state,
@@ -93,7 +91,7 @@ export class RolloutReport {
     ];
     const more = progress.failed + progress.rolled_back - devices.length;
     if (devices.length > 0 && more > 0) lines.push(`  and ${more} more`);
-    this.#tell(
+    this.#print(
       {
         event: 'ended',
         outcome,
@@ -107,8 +105,8 @@ export class RolloutReport {
     );
   }
 
-  #tell(facts: object, text: string): void {
-    console.log(this.#json ? JSON.stringify(facts) : text);
+  #print(facts: object, text: string): void {
+    console.log(this.json ? JSON.stringify(facts) : text);
   }
 }
 
@@ -127,14 +125,14 @@ const RISK: Record<ImpactReason, string> = {
 
 const SENTENCE: Record<Outcome, string> = {
   completed: 'Completed: deployment ID.',
-  failed: 'Failed: deployment ID has ended, and these devices do not have the new version:',
+  failed: 'Failed: deployment ID has finished, and these devices do not have the new version:',
   cancelled: 'Cancelled: deployment ID.',
   paused_by_failures:
-    'Paused: too many devices failed in deployment ID. Look at them, then resume or cancel it.',
+    'Paused: too many devices failed in deployment ID. Check them, then resume or cancel it.',
   awaiting_expansion:
-    'Waiting: the first share of deployment ID has ended. Expand it, or run ota deploy --watch ID --expand.',
+    'Waiting: the first share of deployment ID has finished. Expand it, or run ota deploy --watch ID --expand.',
   still_running:
-    'Still running: deployment ID goes on. Look at it again with ota deploy --watch ID.',
+    'Still running: deployment ID continues. Watch it again with ota deploy --watch ID.',
 };
 
 /** Names and messages come from devices and admins: no control characters reach the terminal. */

@@ -1,39 +1,39 @@
-/** Follows a deployment: woken by its event stream, and never trusting it to be complete. */
+/** Watches a deployment: woken by its event stream, which need not be complete. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TargetView } from '../../../backend/contract/admin-api.ts';
 import type { ExitCode } from '../exit-codes.ts';
 import type { AdminApi } from './admin-api.ts';
-import type { PatientCalls } from './patient-calls.ts';
+import type { RetryingClient } from './retrying-client.ts';
 import { OUTCOME_EXIT, type Outcome, isHealthy, outcomeOf } from './rollout-outcome.ts';
 import type { RolloutReport } from './rollout-report.ts';
 
-/** Between two looks, however many events there are, and with none at all. */
-const LOOK_AGAIN_MIN_MS = 500;
-const LOOK_AGAIN_MAX_MS = 10_000;
+/** Between two requests, however many events there are, and without any. */
+const REFRESH_MIN_MS = 500;
+const REFRESH_MAX_MS = 10_000;
 const REOPEN_MS = 2_000;
-/** Failed devices that are named at the end. */
+/** Number of failed devices that are named at the end. */
 const NAMED_DEVICES = 10;
 
 export interface WatchPlan {
   /** Percentage a healthy canary is expanded to; `null`: never. */
   expand: number | null;
-  /** How long a canary's first share has to stay well before it is expanded. */
+  /** How long a canary's first share has to stay healthy before it is expanded. */
   canaryWaitMs: number;
   /** For the whole watch. */
   timeoutMs: number;
-  /** Aborted when the command is asked to stop. */
+  /** Aborted when the command has to stop. */
   stop: AbortSignal;
 }
 
 /**
- * Looks until the deployment ends, needs a decision, or time is over; expands a healthy canary if the
- * plan says so.
+ * Watches until the deployment finishes, needs a decision, or time is up; expands a healthy canary where the
+ * plan has that.
  */
 export async function watchRollout(
   api: AdminApi,
   id: string,
   plan: WatchPlan,
-  patient: PatientCalls,
+  retrying: RetryingClient,
   report: RolloutReport,
 ): Promise<ExitCode> {
   // Not AbortSignal.any with AbortSignal.timeout: Node 20 may collect the latter before its time.
@@ -50,20 +50,20 @@ export async function watchRollout(
   let healthySince: number | null = null;
   try {
     for (;;) {
-      const deployment = await patient.call(() => api.detail(id));
+      const deployment = await retrying.call(() => api.detail(id));
       report.progress(deployment);
       let outcome = outcomeOf(deployment);
-      const waits = outcome === 'awaiting_expansion' && !over.aborted;
-      if (waits && expand !== null && isHealthy(deployment)) {
+      const isWaiting = outcome === 'awaiting_expansion' && !over.aborted;
+      if (isWaiting && expand !== null && isHealthy(deployment)) {
         healthySince ??= Date.now();
         if (Date.now() - healthySince >= canaryWaitMs) {
           const percentage = expand;
-          await patient.act(
+          await retrying.act(
             () => api.expand(id, percentage),
             async () => outcomeOf(await api.detail(id)) !== 'awaiting_expansion',
           );
           report.expanded(id, percentage);
-          // Once: what is left after a smaller share is somebody's decision.
+          // Only once: expanding again after a smaller share is somebody's decision.
           expand = null;
           healthySince = null;
         }
@@ -71,12 +71,12 @@ export async function watchRollout(
       }
       if (outcome === null && over.aborted) outcome = 'still_running';
       if (outcome !== null) {
-        report.ended(outcome, deployment, await unwellDevices(api, id, outcome, patient));
+        report.ended(outcome, deployment, await failedDevices(api, id, outcome, retrying));
         return OUTCOME_EXIT[outcome];
       }
       const untilExpansion =
         healthySince === null ? Infinity : healthySince + canaryWaitMs - Date.now();
-      await bell.rung(LOOK_AGAIN_MIN_MS, Math.min(LOOK_AGAIN_MAX_MS, untilExpansion), over);
+      await bell.rung(REFRESH_MIN_MS, Math.min(REFRESH_MAX_MS, untilExpansion), over);
     }
   } finally {
     plan.stop.removeEventListener('abort', endWatch);
@@ -85,19 +85,19 @@ export async function watchRollout(
   }
 }
 
-async function unwellDevices(
+async function failedDevices(
   api: AdminApi,
   id: string,
   outcome: Outcome,
-  patient: PatientCalls,
+  retrying: RetryingClient,
 ): Promise<TargetView[]> {
   if (outcome === 'completed' || outcome === 'still_running') return [];
-  const failed = await patient.call(() => api.targets(id, 'failed', NAMED_DEVICES));
-  const back = await patient.call(() => api.targets(id, 'rolled_back', NAMED_DEVICES));
+  const failed = await retrying.call(() => api.targets(id, 'failed', NAMED_DEVICES));
+  const back = await retrying.call(() => api.targets(id, 'rolled_back', NAMED_DEVICES));
   return [...failed.devices, ...back.devices].slice(0, NAMED_DEVICES);
 }
 
-/** Rings for every change the event stream tells of; a stream that breaks is opened again. */
+/** Rings for every event of the stream; a broken stream is opened again. */
 async function ringForChanges(
   api: AdminApi,
   id: string,
@@ -108,7 +108,7 @@ async function ringForChanges(
     try {
       for await (const _ of api.changes(id, over)) bell.ring();
     } catch {
-      // Whether the server is there at all is found out by looking, not by listening.
+      // The requests find out whether the server is reachable.
     }
     await delay(REOPEN_MS, undefined, { signal: over }).catch(() => undefined);
   }
@@ -123,7 +123,7 @@ class Bell {
     this.#answer();
   }
 
-  /** Resolves when it rings, or rang since the last time; never before `min`, at the latest after `max`. */
+  /** Resolves when it rings, or rang since the last time; not before `min`, at the latest after `max`. */
   async rung(min: number, max: number, over: AbortSignal): Promise<void> {
     await delay(min, undefined, { signal: over }).catch(() => undefined);
     if (!this.#rung && !over.aborted) {

@@ -116,7 +116,7 @@ describe('docs/ota-command.md', function () {
     }
 
     it('take a signed package through a canary to real devices, and change the keys', async () => {
-      const [keygen, pack, sign, deploy, watch, keyring, give, withdraw, ...more] =
+      const [keygen, pack, sign, deploy, watch, keyring, give, revoke, ...more] =
         page.blocks('bash');
       expect(more).to.deep.equal([]);
       await inShell(keygen ?? '');
@@ -144,7 +144,7 @@ describe('docs/ota-command.md', function () {
       for (const agent of running) agent.process.kill('SIGTERM');
       await Promise.all(running.map(({ exit }) => exit));
 
-      expect(await inShell(keyring ?? '')).to.include('trusted    spare');
+      expect(await inShell(keyring ?? '')).to.include('trusted  spare');
       const [device] = devices;
       const root = JSON.parse(await readFile(folder.at('root.pub.json'), 'utf8')) as object;
       await device?.sandbox.configure({
@@ -152,7 +152,7 @@ describe('docs/ota-command.md', function () {
       });
       const config = { OTA_AGENT_CONFIG: device?.sandbox.configPath ?? '' };
       expect(await inShell(give ?? '', config)).to.include('Keyring 1 is in force');
-      expect(await inShell(withdraw ?? '')).to.include('Good: pump v2.2.0');
+      expect(await inShell(revoke ?? '')).to.include('Good: pump v2.2.0');
     });
   });
 });

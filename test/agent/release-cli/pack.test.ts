@@ -224,14 +224,14 @@ describe('ota pack', () => {
     expect((await pack(tree, ['--replace'])).code).to.equal(0);
     const inside = await pack(tree, ['--out', 'tree/pump.tar.gz']);
     expect(inside.code).to.equal(2);
-    expect(inside.stderr).to.include('lies in the folder');
+    expect(inside.stderr).to.include('is in the folder to be packed');
   });
 
   for (const [args, says] of [
     [['--expires', 'soon'], 'days, as 90d'],
-    [['--expires', '2020-01-01T00:00:00Z'], 'over already'],
+    [['--expires', '2020-01-01T00:00:00Z'], 'is in the past'],
     [['--sequence', '-1'], 'whole number'],
-    [['--name', '../pump'], 'no good name'],
+    [['--name', '../pump'], 'not a good file name'],
     [['--name', 'p'.repeat(300), '--out', 'p.tar.gz'], 'name'],
   ] as const) {
     it(`refuses ${args.join(' ').slice(0, 40)}`, async () => {

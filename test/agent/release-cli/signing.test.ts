@@ -54,10 +54,10 @@ describe('ota keygen, sign, verify and keyring', () => {
     expect((await stat(folder.at('release.key'))).mode & 0o777).to.equal(0o600);
     const before = await readFile(folder.at('release.key'), 'utf8');
     expect(before).to.match(/^-----BEGIN PRIVATE KEY-----/);
-    const exit = await expectExit(2, 'exists already', ['keygen', '--out', 'release']);
+    const exit = await expectExit(2, 'already exists', ['keygen', '--out', 'release']);
     expect(exit.stdout + exit.stderr).not.to.include(before.split('\n')[1]);
     await writeFile(folder.at('half.key'), 'precious');
-    await expectExit(2, 'exists already', ['keygen', '--out', 'half']);
+    await expectExit(2, 'already exists', ['keygen', '--out', 'half']);
     expect(await readFile(folder.at('release.key'), 'utf8')).to.equal(before);
     expect(await readFile(folder.at('half.key'), 'utf8')).to.equal('precious');
   });
@@ -107,12 +107,12 @@ describe('ota keygen, sign, verify and keyring', () => {
     await writeFile(folder.at('wrong.json'), JSON.stringify(wrong));
     await ota('sign', 'wrong.json', '--key', 'release.key');
     const args = verify({ manifest: 'wrong.json', signature: 'wrong.sig' }, ...key);
-    await expectExit(4, 'its manifest says 9 files', args);
+    await expectExit(4, 'its manifest has 9 files', args);
   });
 
   it('signs nothing that devices would refuse, and not with the wrong key', async () => {
     const sign = (file: string, with_ = 'release.key') => ['sign', file, '--key', with_];
-    await expectExit(2, 'exists already', sign(MANIFEST_FILE));
+    await expectExit(2, 'already exists', sign(MANIFEST_FILE));
     await expectExit(2, 'but spare.key is spare-2027', sign(MANIFEST_FILE, 'spare.key'));
     await expectExit(2, 'not a private key in PEM', sign(MANIFEST_FILE, 'release.pub.json'));
     await writeFile(folder.at('odd.json'), manifest.replace('{', '{"extra":1,'));
@@ -148,16 +148,16 @@ describe('ota keygen, sign, verify and keyring', () => {
       '--root-key',
       'root.pub.json',
     );
-    expect(shown).to.include('keyring 1').and.include('trusted    release');
+    expect(shown).to.include('keyring 1').and.include('trusted  release');
     const ring = (file: string) => ['--keyring', file, '--root-key', 'root.pub.json'];
     expect(await ota(...verify({}, ...ring('keyring.signed.json')))).to.include('Good');
 
     await ota(
       ...['keyring', 'make', '--root-id', 'root', '--key', 'spare.pub.json'],
-      ...['--withdraw', 'release.pub.json', '--sequence', '2', '--out', 'second.json'],
+      ...['--revoke', 'release.pub.json', '--sequence', '2', '--out', 'second.json'],
     );
     await ota('keyring', 'sign', 'second.json', '--key', 'root.key');
-    await expectExit(4, 'withdrawn key', verify({}, ...ring('second.signed.json')));
+    await expectExit(4, 'revoked key', verify({}, ...ring('second.signed.json')));
   });
 
   it('F03 a keyring is not signed by anybody else, and not by the way', async () => {

@@ -1,11 +1,11 @@
 /** Size and SHA-256 of the downloaded file. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { StepFailure } from '../../kernel/errors.ts';
+import { StepFailure } from '../../../kernel/errors.ts';
 
 /**
  * @param checksum 64 hex digits, lower case
- * @throws {StepFailure} when the file is not the package that was announced
+ * @throws {StepFailure} when the file is not the package of the deployment
  */
 export async function checkPackage(
   file: string,
@@ -21,7 +21,7 @@ export async function checkPackage(
   const actual = hash.digest('hex');
   if (actual !== checksum) {
     throw new StepFailure(
-      `The package's SHA-256 is ${actual} (${size} bytes), but the deployment says ${checksum}. Nothing was installed.`,
+      `The package's SHA-256 is ${actual} (${size} bytes), but the deployment expects ${checksum}. Nothing was installed.`,
     );
   }
 }

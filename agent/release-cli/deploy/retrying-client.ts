@@ -1,61 +1,60 @@
-/** Calls of a server that may be away for a while: it is restarted, or the network is. */
+/** Calls of a server that may be unreachable for a while. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { UsageError } from '../../kernel/errors.ts';
 import { EXIT } from '../exit-codes.ts';
-import { Refused, ServerAway } from './admin-api.ts';
+import { Refused, ServerUnavailable } from './admin-api.ts';
 import type { RolloutReport } from './rollout-report.ts';
 
 const RETRY_MIN_MS = 500;
 const RETRY_MAX_MS = 10_000;
 
-export interface Patience {
-  /** Without any answer of the server. */
+export interface RetryLimits {
+  /** How long to retry without any answer from the server. */
   unreachableMs: number;
-  /** Aborted when the command is asked to stop. */
+  /** Aborted when the command has to stop. */
   stop: AbortSignal;
 }
 
-/** Calls that are tried again as long as the server may come back. */
-export class PatientCalls {
-  readonly #plan: Patience;
-  readonly #report: RolloutReport;
-  /** Deployment to be named when it is given up. */
-  reattach: string | null = null;
+/** Retries calls as long as the server may come back. */
+export class RetryingClient {
+  /** Id of the deployment, for the message when retrying is given up. */
+  deploymentId: string | null = null;
 
-  constructor(plan: Patience, report: RolloutReport) {
-    this.#plan = plan;
-    this.#report = report;
-  }
+  constructor(
+    private readonly limits: RetryLimits,
+    private readonly report: RolloutReport,
+  ) {}
 
   /** @throws {UsageError} when there is no answer for too long */
   async call<T>(action: () => Promise<T>): Promise<T> {
-    const { unreachableMs, stop } = this.#plan;
+    const { unreachableMs, stop } = this.limits;
     const began = Date.now();
     let maybeDone = false;
     for (let wait = RETRY_MIN_MS; ; wait = Math.min(2 * wait, RETRY_MAX_MS)) {
       try {
         return await action();
       } catch (error) {
-        if (!(error instanceof ServerAway)) throw error;
+        if (!(error instanceof ServerUnavailable)) throw error;
         maybeDone ||= error.maybeDone;
         const left = unreachableMs - (Date.now() - began);
         if (left <= 0 || stop.aborted) {
-          const hint = this.reattach
-            ? ` The deployment goes on; look at it again with ota deploy --watch ${this.reattach}.`
+          const hint = this.deploymentId
+            ? ` The deployment continues; watch it again with ota deploy --watch ${this.deploymentId}.`
             : maybeDone
-              ? ' The deployment may have been created all the same: look for it in the list.'
+              ? ' The deployment may have been created anyway: look for it in the list.'
               : ' Nothing was created.';
           throw new UsageError(`${error.message}.${hint}`, EXIT.serverUnreachable);
         }
         const pause = Math.min(error.retryAfter ?? wait, left);
-        this.#report.trouble(`${error.message}; trying again in ${Math.ceil(pause / 1000)} s`);
+        this.report.trouble(`${error.message}; trying again in ${Math.ceil(pause / 1000)} s`);
         await delay(pause, undefined, { signal: stop }).catch(() => undefined);
       }
     }
   }
+
   /**
-   * An action whose answer got lost may have been done: then its refusal the next time is no failure.
-   * @param isDone looks at what is there
+   * An action whose answer was lost may have been carried out: then its refusal at the next try is no failure.
+   * @param isDone checks the current state
    */
   async act(action: () => Promise<unknown>, isDone: () => Promise<boolean>): Promise<void> {
     let uncertain = false;
@@ -63,7 +62,7 @@ export class PatientCalls {
       try {
         await action();
       } catch (error) {
-        if (error instanceof ServerAway) uncertain ||= error.maybeDone;
+        if (error instanceof ServerUnavailable) uncertain ||= error.maybeDone;
         if (!(uncertain && error instanceof Refused && (await isDone()))) throw error;
       }
     });
