@@ -54,21 +54,18 @@ export interface AgentEnd {
 }
 
 export class Launcher {
-  readonly #settings: LauncherSettings;
   #state!: LauncherState;
   /** A trial's time, all its starts together. */
   #deadline: { run_id: string; at: number } | null = null;
 
-  constructor(settings: LauncherSettings) {
-    this.#settings = settings;
-  }
+  constructor(private readonly settings: LauncherSettings) {}
 
   /**
    * Runs agents until one exits for good.
    * @throws {LockHeld} another launcher uses this folder
    */
   async run(): Promise<AgentEnd> {
-    const { home, stopping, log } = this.#settings;
+    const { home, stopping, log } = this.settings;
     await mkdir(home, { recursive: true, mode: 0o700 });
     await takeLock(home, dirname(home));
     await this.#load();
@@ -88,7 +85,7 @@ export class Launcher {
   }
 
   async #load(): Promise<void> {
-    const { home, log } = this.#settings;
+    const { home, log } = this.settings;
     const state = await readLauncherState(home);
     if (state) {
       this.#state = state;
@@ -99,7 +96,7 @@ export class Launcher {
   }
 
   async #settle(): Promise<void> {
-    const { home, log } = this.#settings;
+    const { home, log } = this.settings;
     const settled = settle(this.#state, await readRequests(home));
     if (settled === this.#state) return;
     await this.#write(settled);
@@ -108,11 +105,11 @@ export class Launcher {
   }
 
   async #hasRequest(): Promise<boolean> {
-    return settle(this.#state, await readRequests(this.#settings.home)) !== this.#state;
+    return settle(this.#state, await readRequests(this.settings.home)) !== this.#state;
   }
 
   async #runCurrent(): Promise<AgentEnd> {
-    const { home, factory, log } = this.#settings;
+    const { home, factory, log } = this.settings;
     const { current } = this.#state;
     const program = current === null ? factory : await findProgram(home, current);
     if (program) return this.#startAgent(program, current);
@@ -122,7 +119,7 @@ export class Launcher {
 
   /** One start of the agent on trial; the state tells afterwards whether there is another. */
   async #tryAgent(trial: Trial): Promise<AgentEnd> {
-    const { home, trialBoots, trialMs, stopping } = this.#settings;
+    const { home, trialBoots, trialMs, stopping } = this.settings;
     if (this.#deadline?.run_id !== trial.run_id) {
       this.#deadline = { run_id: trial.run_id, at: performance.now() + trialMs };
     }
@@ -153,7 +150,7 @@ export class Launcher {
         `The new agent did not stay up: it was started ${started.boots} times and ${describeEnd(end)} the last time.${quote(end)}`,
       );
     } else {
-      this.#settings.log(`the agent on trial ${describeEnd(end)} before it confirmed`);
+      this.settings.log(`the agent on trial ${describeEnd(end)} before it confirmed`);
       await this.#rest(PAUSE_MS * started.boots);
     }
     return end;
@@ -186,7 +183,7 @@ export class Launcher {
     version: string | null,
     onTrialStart?: (child: ChildProcess) => void,
   ): Promise<AgentEnd> {
-    const { home, stopping } = this.#settings;
+    const { home, stopping } = this.settings;
     const child = spawn(program.file, [...program.args, 'run'], {
       // The end of its standard input tells the agent that the launcher is gone.
       stdio: ['pipe', 'inherit', onTrialStart ? 'pipe' : 'inherit'],
@@ -217,21 +214,21 @@ export class Launcher {
 
   /** Read from disk: the agent may have confirmed at the last moment. */
   async #isConfirmed(trial: Trial): Promise<boolean> {
-    return isConfirmed(trial, await readRequests(this.#settings.home));
+    return isConfirmed(trial, await readRequests(this.settings.home));
   }
 
   async #rollBack(trial: Trial, reason: string): Promise<void> {
-    this.#settings.log(`rolling back to the previous agent: ${reason}`);
+    this.settings.log(`rolling back to the previous agent: ${reason}`);
     await this.#write(reject(this.#state, trial, reason));
   }
 
   async #write(state: LauncherState): Promise<void> {
-    await writeLauncherState(this.#settings.home, state);
+    await writeLauncherState(this.settings.home, state);
     this.#state = state;
   }
 
   async #rest(ms: number): Promise<void> {
-    await pause(ms, undefined, { signal: this.#settings.stopping }).catch(() => undefined);
+    await pause(ms, undefined, { signal: this.settings.stopping }).catch(() => undefined);
   }
 }
 

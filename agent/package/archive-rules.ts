@@ -22,26 +22,25 @@ const KINDS: Record<string, [name: string, instead: string]> = {
 
 /** `admit` is called for each entry before anything of it is written. */
 export class ArchiveRules {
-  readonly #limits: ExtractLimits;
   readonly #files = new Set<string>();
   readonly #folders = new Set<string>();
   #entries = 0;
   #bytes = 0;
 
-  readonly #maxBytes: number;
-  readonly #room: number;
-
-  /** @param room bytes that are free on the disk */
-  constructor(limits: ExtractLimits, maxBytes: number, room: number) {
-    this.#limits = limits;
-    this.#maxBytes = maxBytes;
-    this.#room = room;
-  }
+  /**
+   * @param maxBytes of all files together
+   * @param room bytes that are free on the disk
+   */
+  constructor(
+    private readonly limits: ExtractLimits,
+    private readonly maxBytes: number,
+    private readonly room: number,
+  ) {}
 
   /** @throws {StepFailure} */
   admit(path: string, entry: ReadEntry): true {
-    if (++this.#entries > this.#limits.max_entries) {
-      throw new StepFailure(`The package has more than ${this.#limits.max_entries} entries.`);
+    if (++this.#entries > this.limits.max_entries) {
+      throw new StepFailure(`The package has more than ${this.limits.max_entries} entries.`);
     }
     const refuse = (why: string): never => {
       throw refusal(path, why);
@@ -57,19 +56,19 @@ export class ArchiveRules {
     if (Buffer.byteLength(path) > MAX_PATH_BYTES) refuse('is too long');
     const parts = path.split('/').filter((part) => part !== '' && part !== '.');
     if (parts.includes('..')) refuse('leads out of the package');
-    if (parts.length > this.#limits.max_depth) refuse('is too deep');
+    if (parts.length > this.limits.max_depth) refuse('is too deep');
     const name = parts.join('/');
     if (!isFolder) {
       if (name === '') refuse('has no name');
       if (this.#files.has(name) || this.#folders.has(name)) refuse('occurs twice');
       this.#files.add(name);
       this.#bytes += entry.size;
-      if (this.#bytes > this.#maxBytes) {
-        refuse(`takes the files to more than ${this.#maxBytes} bytes: a decompression bomb`);
+      if (this.#bytes > this.maxBytes) {
+        refuse(`takes the files to more than ${this.maxBytes} bytes: a decompression bomb`);
       }
-      if (this.#bytes > this.#room) {
+      if (this.#bytes > this.room) {
         throw new NoSpace(
-          `Not enough space: the unpacked package needs more than the ${this.#room} bytes the disk has for it.`,
+          `Not enough space: the unpacked package needs more than the ${this.room} bytes the disk has for it.`,
         );
       }
     } else if (this.#files.has(name)) refuse('is a file and a folder');

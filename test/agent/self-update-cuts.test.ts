@@ -121,7 +121,7 @@ describe('agent: its own update, cut off', () => {
     });
   }
 
-  it('F40 the journal is damaged during a trial: the new agent begins nothing, the old one goes back', async () => {
+  it('F40 the journal is damaged during a trial: the new agent begins nothing, the old one rolls back', async () => {
     const { device } = scenario;
     scenario.offer(sources.deaf);
     const first = await device.launch();

@@ -154,7 +154,7 @@ describe('agent: what is shipped', () => {
       try {
         await server.until(() => server.reports.some((report) => report.status === 'completed'));
         const pid = await waitFor(() => lockHolder(state), {
-          describe: 'the new agent is at work',
+          describe: 'the new agent is running',
         });
         expect(await readlink(`/proc/${pid}/exe`)).to.equal(executable);
         expect(await readFile(`/proc/${pid}/cmdline`, 'utf8')).to.match(

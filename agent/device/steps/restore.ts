@@ -61,15 +61,12 @@ function rootsOf(index: SnapshotIndex): Promise<string[]> {
 }
 
 class TreeRestorer {
-  readonly #blobs: string;
-  readonly #mounts: string[];
-  readonly #faults: string[];
-
-  constructor(blobs: string, mounts: string[], faults: string[]) {
-    this.#blobs = blobs;
-    this.#mounts = mounts;
-    this.#faults = faults;
-  }
+  /** @param faults gets what could not be restored */
+  constructor(
+    private readonly blobs: string,
+    private readonly mounts: string[],
+    private readonly faults: string[],
+  ) {}
 
   async restoreRoot(named: string, entry: TreeEntry): Promise<void> {
     await this.#guard(named, async () => {
@@ -78,7 +75,7 @@ class TreeRestorer {
       const parent = dirname(path);
       if (entry.type === 'absent') {
         if ((await statOf(path)) === null) return;
-        await requireRemoved(path, this.#mounts);
+        await requireRemoved(path, this.mounts);
       } else {
         await this.#restore(path, entry);
       }
@@ -91,7 +88,7 @@ class TreeRestorer {
     try {
       await act();
     } catch (error) {
-      this.#faults.push(`${path}: ${messageOf(error)}`);
+      this.faults.push(`${path}: ${messageOf(error)}`);
     }
   }
 
@@ -104,7 +101,7 @@ class TreeRestorer {
       case 'file':
         if (found && (await this.#sameFile(path, found, entry))) return;
         return this.#replace(path, found, entry, async (beside) => {
-          await copyFile(join(this.#blobs, entry.blob), beside, constants.COPYFILE_FICLONE);
+          await copyFile(join(this.blobs, entry.blob), beside, constants.COPYFILE_FICLONE);
         });
       case 'symlink':
         if (found?.isSymbolicLink() && (await readlink(path)) === entry.target) {
@@ -122,7 +119,7 @@ class TreeRestorer {
     entry: Extract<TreeEntry, { type: 'file' | 'symlink' }>,
     build: (beside: string) => Promise<void>,
   ): Promise<void> {
-    if (this.#mounts.includes(path)) return this.#rewrite(path, found, entry);
+    if (this.mounts.includes(path)) return this.#rewrite(path, found, entry);
     const beside = siblingOf(path);
     await rm(beside, { recursive: true, force: true });
     await build(beside);
@@ -131,7 +128,7 @@ class TreeRestorer {
       await lchown(beside, entry.uid, entry.gid);
       await lutimes(beside, entry.mtime / 1000, entry.mtime / 1000);
     }
-    if (found?.isDirectory()) await requireRemoved(path, this.#mounts);
+    if (found?.isDirectory()) await requireRemoved(path, this.mounts);
     await rename(beside, path);
   }
 
@@ -143,7 +140,7 @@ class TreeRestorer {
     if (entry.type !== 'file' || !entry.mounted || !found?.isFile()) {
       throw new Error('something was mounted over it since; unmount it');
     }
-    await copyFile(join(this.#blobs, entry.blob), path);
+    await copyFile(join(this.blobs, entry.blob), path);
     await applyAttributes(path, entry);
   }
 
@@ -156,7 +153,7 @@ class TreeRestorer {
     if (!found?.isDirectory()) await mkdir(path, { mode: 0o700 });
     for (const name of await readdir(path)) {
       if (!Object.hasOwn(entry.children, name)) {
-        await this.#guard(join(path, name), () => requireRemoved(join(path, name), this.#mounts));
+        await this.#guard(join(path, name), () => requireRemoved(join(path, name), this.mounts));
       }
     }
     for (const [name, child] of Object.entries(entry.children)) {
@@ -176,7 +173,7 @@ class TreeRestorer {
       (found.mode & 0o7777) === entry.mode &&
       sameOwner(found, entry) &&
       Math.abs(attributesOf(found).mtime - entry.mtime) <= MTIME_TOLERANCE_MS &&
-      (await digestOf(path)) === (await digestOf(join(this.#blobs, entry.blob)))
+      (await digestOf(path)) === (await digestOf(join(this.blobs, entry.blob)))
     );
   }
 }

@@ -145,19 +145,16 @@ export function attributesOf(found: {
 }
 
 class TreeCopier {
-  readonly #blobs: string;
-  readonly #mounts: string[];
-  readonly #signal: AbortSignal;
   #next = 1;
 
-  constructor(blobs: string, mounts: string[], signal: AbortSignal) {
-    this.#blobs = blobs;
-    this.#mounts = mounts;
-    this.#signal = signal;
-  }
+  constructor(
+    private readonly blobs: string,
+    private readonly mounts: string[],
+    private readonly signal: AbortSignal,
+  ) {}
 
   async copy(path: string): Promise<TreeEntry> {
-    this.#signal.throwIfAborted();
+    this.signal.throwIfAborted();
     let found;
     try {
       found = await lstat(path);
@@ -180,15 +177,15 @@ class TreeCopier {
     }
     if (!found.isFile()) return { type: 'special' };
     const blob = String(this.#next++).padStart(8, '0');
-    const copy = join(this.#blobs, blob);
-    await requireRoom(this.#blobs, found.size, 'the copy of what is installed');
+    const copy = join(this.blobs, blob);
+    await requireRoom(this.blobs, found.size, 'the copy of what is installed');
     await copyFile(path, copy, constants.COPYFILE_FICLONE);
     const handle = await open(copy, 'r+');
     try {
       await handle.chmod(0o600);
       await handle.sync();
       const { size } = await handle.stat();
-      const mounted = this.#mounts.includes(path) ? { mounted: true as const } : {};
+      const mounted = this.mounts.includes(path) ? { mounted: true as const } : {};
       return { type: 'file', blob, size, ...mounted, ...attributes };
     } finally {
       await handle.close();

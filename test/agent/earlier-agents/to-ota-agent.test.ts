@@ -124,7 +124,7 @@ describe('an ordinary deployment that takes a device from an earlier agent to ot
     expect(await readFile(device.at('opt/app/version.txt'), 'utf8')).to.equal(`${version}\n`);
   }
 
-  it('the new agent is at work, the earlier one is gone, and the next updates come by it', async () => {
+  it('the new agent is running, the earlier one is gone, and the next updates come by it', async () => {
     const registration = JSON.parse(
       await readFile(device.at('etc/edge-agent/device.json'), 'utf8'),
     ) as { device_id: string; auth_token: string };

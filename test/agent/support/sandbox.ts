@@ -31,7 +31,7 @@ export interface AgentExit {
 
 export interface RunningAgent {
   process: ChildProcess;
-  /** Resolves when the agent has logged something: it is at work. */
+  /** Resolves when the agent has logged something: it is running. */
   firstLine: Promise<void>;
   /** Resolves when its log has this in it. */
   said(text: string): Promise<void>;

@@ -20,7 +20,7 @@ import { Sandbox } from './support/sandbox.ts';
 
 const GOOD = makePackage('echo new > "$OTA_ROOT/app/version.txt"');
 
-describe('agent: scripts, health and going back', () => {
+describe('agent: scripts, health and rollback', () => {
   let server: DeviceServer;
   let device: Sandbox;
   let pictureBefore: string;
@@ -80,7 +80,7 @@ describe('agent: scripts, health and going back', () => {
     expect(await device.picture()).to.equal(pictureBefore);
   });
 
-  it('F43 going back ends nothing of another device on the same machine', async () => {
+  it('F43 rolling back ends nothing of another device on the same machine', async () => {
     const neighbour = await Sandbox.create(server.url);
     try {
       const same = { deployment_id: 'deployment-1' };
@@ -130,14 +130,14 @@ describe('agent: scripts, health and going back', () => {
     expect(log).to.not.match(/[^\P{Cc}\t\n\u0007\b\r\u001b]/u);
   });
 
-  it('F46 a script that kills the agent: the next start goes back', async () => {
+  it('F46 a script that kills the agent: the next start rolls back', async () => {
     server.offerPackage(makePackage(`${spoil} kill -9 $PPID; sleep 5`));
     expect((await device.once()).signal).to.equal('SIGKILL');
     expect((await device.once()).code).to.equal(11);
     expect(await device.picture()).to.equal(pictureBefore);
   });
 
-  it('F46 a script that kills the agent and starts it anew: the new one goes back', async () => {
+  it('F46 a script that kills the agent and starts it anew: the new one rolls back', async () => {
     const again = `${process.execPath} ${await agentProgram()} once --config ${device.configPath}`;
     server.offerPackage(
       makePackage(`${spoil} kill -9 $PPID; setsid ${again} >/dev/null 2>&1 & sleep 60`),
@@ -284,7 +284,7 @@ describe('agent: scripts, health and going back', () => {
     expect(server.lastReport.status).to.equal('rolled_back');
   });
 
-  it('F29 a script that fills the disk does not keep the device from going back', async function () {
+  it('F29 a script that fills the disk does not keep the device from rolling back', async function () {
     const disk = device.dir;
     await device.remove();
     await mkdir(disk);

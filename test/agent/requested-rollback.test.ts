@@ -5,7 +5,7 @@ import { Sandbox } from './support/sandbox.ts';
 
 const GOOD = makePackage('echo new > "$OTA_ROOT/app/version.txt"');
 
-describe('agent: a rollback asked for by the server', () => {
+describe('agent: a rollback requested by the server', () => {
   let server: DeviceServer;
   let device: Sandbox;
   let before: string;
@@ -29,7 +29,7 @@ describe('agent: a rollback asked for by the server', () => {
     return offer.deployment_id;
   };
 
-  it('goes back to the version before and says so', async () => {
+  it('rolls back to the version before and says so', async () => {
     const deployment_id = await update();
     server.rollback = { deployment_id, version: '1.0.0', attempt: 1 };
     const exit = await device.once();

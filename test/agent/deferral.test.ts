@@ -10,7 +10,7 @@ const PACKAGE = makePackage('echo new > "$OTA_ROOT/app/version.txt"');
 const hour = (offset: number): string =>
   `${String((new Date().getHours() + 24 + offset) % 24).padStart(2, '0')}:00`;
 
-describe('agent: not now', () => {
+describe('agent: deferral', () => {
   let server: DeviceServer;
   let device: Sandbox;
   let before: string;
