@@ -60,6 +60,45 @@ function layered(parent, layers) {
   }));
 }
 
+/** Folders below `agent/`: each may import those before it. */
+const AGENT_FOLDERS = [
+  'kernel',
+  'files',
+  'logging',
+  'package',
+  'handoff',
+  'launcher',
+  'device',
+  'release-cli',
+];
+/** The same for `agent/device/`. */
+const DEVICE_FOLDERS = [
+  'config',
+  'process',
+  'state',
+  'network',
+  'reports',
+  'steps',
+  'updates',
+  'loop',
+  'cli',
+];
+
+/** One rule per folder: it imports none that comes after it. */
+function inOrder(name, comment, base, folders) {
+  return folders.map((folder, index) => {
+    const later = folders.slice(index + 1).map((one) => `${one}/`);
+    return {
+      name,
+      comment,
+      severity: 'error',
+      from: { path: `^${base}/${folder}/` },
+      // Nor a file of `base` itself: that stands above all of them.
+      to: { path: `^${base}/(${[...later, '[^/]+$'].join('|')})` },
+    };
+  });
+}
+
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
   forbidden: [
@@ -203,8 +242,40 @@ module.exports = {
       name: 'nobody-needs-the-command',
       comment: 'The command ota stands on agent and contract; nothing stands on it.',
       severity: 'error',
-      from: { path: PRODUCT, pathNot: '^agent/ota/' },
-      to: { path: '^agent/ota/' },
+      from: { path: PRODUCT, pathNot: '^agent/release-cli/' },
+      to: { path: '^agent/release-cli/' },
+    },
+    ...inOrder(
+      'agent-folders-in-order',
+      'What agent, launcher and release-cli share knows none of them.',
+      'agent',
+      AGENT_FOLDERS,
+    ),
+    ...inOrder(
+      'device-folders-in-order',
+      'From the command line down to what is on disk; nothing imports upward.',
+      'agent/device',
+      DEVICE_FOLDERS,
+    ),
+    {
+      name: 'every-agent-folder-has-its-place',
+      comment: 'A folder outside of the two lists would escape their rules.',
+      severity: 'error',
+      from: {},
+      to: {
+        path: '^agent/[^/]+/',
+        pathNot: [
+          `^agent/(${AGENT_FOLDERS.filter((folder) => folder !== 'device').join('|')})/`,
+          `^agent/device/(${DEVICE_FOLDERS.join('|')})/`,
+        ],
+      },
+    },
+    {
+      name: 'release-cli-needs-no-device',
+      comment: 'Packages are made where no agent runs, by the same rules: agent/package/ has them.',
+      severity: 'error',
+      from: { path: '^agent/release-cli/' },
+      to: { path: '^agent/(device|launcher|handoff|logging)/' },
     },
     {
       name: 'migrations-stand-alone',

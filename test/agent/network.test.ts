@@ -11,9 +11,9 @@ import {
   getDefaultAutoSelectFamilyAttemptTimeout,
   setDefaultAutoSelectFamilyAttemptTimeout,
 } from 'node:net';
-import { parseConfig } from '../../agent/config.ts';
-import { messageOf } from '../../agent/errors.ts';
-import { attemptTimeout, createHttpClient } from '../../agent/network/http-client.ts';
+import { parseConfig } from '../../agent/device/config/agent-config.ts';
+import { messageOf } from '../../agent/kernel/errors.ts';
+import { attemptTimeout, createHttpClient } from '../../agent/device/network/http-client.ts';
 import { type Certificate, type CertificateSet, makeCertificates } from './support/certificates.ts';
 import { leaveUnchecked } from '../support/checked-answers.ts';
 import { DeviceServer, answerWith } from './support/device-server.ts';

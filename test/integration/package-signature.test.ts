@@ -30,7 +30,7 @@ describe('signed packages at creation', () => {
       config: {
         signature_keys: [
           { id: 'release', public_key: pemOf(release) },
-          { id: 'lost', public_key: bareOf(lost), withdrawn: true },
+          { id: 'lost', public_key: bareOf(lost), revoked: true },
         ],
       },
     });
@@ -74,7 +74,7 @@ describe('signed packages at creation', () => {
     ['no signature', {}, 'not signed'],
     ['an unknown key', signed({ key_id: 'other' }, stranger), 'unknown key "other"'],
     ['a stranger’s signature', signed({}, stranger), 'does not fit'],
-    ['a withdrawn key', signed({ key_id: 'lost' }, lost), 'withdrawn key "lost"'],
+    ['a revoked key', signed({ key_id: 'lost' }, lost), 'revoked key "lost"'],
     ['another version', signed({ version: 'v2.2.0' }), 'for version v2.2.0'],
     ['another package', signed({ sha256: '00'.repeat(32) }), 'another package'],
     ['another organization', signed({ organization_id: 'else' }), 'another organization'],

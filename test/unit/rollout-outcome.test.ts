@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import type { DeploymentDetail } from '../../backend/contract/admin-api.ts';
-import { isHealthy, outcomeOf } from '../../agent/ota/deploy/rollout-outcome.ts';
+import { isHealthy, outcomeOf } from '../../agent/release-cli/deploy/rollout-outcome.ts';
 
 type Seen = Parameters<typeof outcomeOf>[0];
 

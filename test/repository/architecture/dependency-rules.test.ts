@@ -163,8 +163,52 @@ const PLANTED: Planted[] = [
   {
     rule: 'nobody-needs-the-command',
     files: {
-      'agent/w.ts': `import { o } from './ota/o.ts'; export const w = o;`,
-      'agent/ota/o.ts': `export const o = 1;`,
+      'agent/w.ts': `import { o } from './release-cli/o.ts'; export const w = o;`,
+      'agent/release-cli/o.ts': `export const o = 1;`,
+    },
+  },
+  ...[
+    ['agent/kernel/upward.ts', 'agent/device/state/s.ts'],
+    ['agent/files/upward.ts', 'agent/handoff/h.ts'],
+    ['agent/launcher/upward.ts', 'agent/device/state/s.ts'],
+    ['agent/device/upward.ts', 'agent/executable.ts'],
+  ].map(([from = '', to = '']) => ({
+    rule: 'agent-folders-in-order',
+    files: {
+      [from]: `import { x } from '${path.posix.relative(path.posix.dirname(from), to)}'; export const u = x;`,
+      [to]: `export const x = 1;`,
+    },
+  })),
+  ...[
+    ['agent/device/state/upward.ts', 'agent/device/updates/u.ts'],
+    ['agent/device/network/upward.ts', 'agent/device/loop/l.ts'],
+    ['agent/device/loop/upward.ts', 'agent/device/cli/c.ts'],
+  ].map(([from = '', to = '']) => ({
+    rule: 'device-folders-in-order',
+    files: {
+      [from]: `import { x } from '${path.posix.relative(path.posix.dirname(from), to)}'; export const u = x;`,
+      [to]: `export const x = 1;`,
+    },
+  })),
+  {
+    rule: 'every-agent-folder-has-its-place',
+    files: {
+      'agent/device/loop/stray.ts': `import { x } from '../elsewhere/x.ts'; export const s = x;`,
+      'agent/device/elsewhere/x.ts': `export const x = 1;`,
+    },
+  },
+  {
+    rule: 'every-agent-folder-has-its-place',
+    files: {
+      'agent/device/cli/stray.ts': `import { x } from '../../elsewhere/x.ts'; export const s = x;`,
+      'agent/elsewhere/x.ts': `export const x = 1;`,
+    },
+  },
+  {
+    rule: 'release-cli-needs-no-device',
+    files: {
+      'agent/release-cli/upward.ts': `import { x } from '../device/state/s.ts'; export const u = x;`,
+      'agent/device/state/s.ts': `export const x = 1;`,
     },
   },
   {

@@ -13,7 +13,7 @@ import type {
 } from '../../../backend/contract/admin-api.ts';
 import { ROLLOUT_STRATEGIES } from '../../../backend/contract/states.ts';
 import { defaultPolicy } from '../../../backend/deployments/rules/rollout-policy.ts';
-import { ADMIN_TOKEN, RolloutHost } from '../../ota/support/rollout-host.ts';
+import { ADMIN_TOKEN, RolloutHost } from '../../support/rollout-host.ts';
 import type { SeededDevice } from '../../support/seed.ts';
 import { DocPage, fillIn, inShell } from '../../support/doc-page.ts';
 

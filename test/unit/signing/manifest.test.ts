@@ -10,7 +10,7 @@ const NOW = new Date('2027-01-01T00:00:00Z');
 
 describe('signing: manifests', () => {
   const pair = newKeyPair();
-  const key = { id: 'release', public_key: bareOf(pair), withdrawn: false };
+  const key = { id: 'release', public_key: bareOf(pair), revoked: false };
   const verdictOn = (change: Partial<Manifest>, keys = [key]) => {
     const { manifest, signature } = signManifest(manifestOf(change), pair);
     const verdict = verifyManifest(manifest, signature, keys, { now: NOW });
@@ -22,9 +22,9 @@ describe('signing: manifests', () => {
     expect(verdictOn({ organization_id: 'somebody', sequence: 0 })).to.equal('good');
   });
 
-  it('F02 a key that is withdrawn under one id is withdrawn under every other', () => {
-    const renamed = { ...key, id: 'old name', withdrawn: true };
-    expect(verdictOn({}, [key, renamed])).to.include('withdrawn key "release"');
+  it('F02 a key that is revoked under one id is revoked under every other', () => {
+    const renamed = { ...key, id: 'old name', revoked: true };
+    expect(verdictOn({}, [key, renamed])).to.include('revoked key "release"');
   });
 
   for (const [change, says] of [
