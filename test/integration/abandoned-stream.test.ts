@@ -12,7 +12,7 @@ import { waitFor } from '../../dev/wait-for.ts';
 
 const CLIENTS = 30;
 
-describe('event streams that nobody waits for', () => {
+describe('an event stream whose client disconnects early', () => {
   let stage: Stage;
   let fleet: Fleet;
 
@@ -25,7 +25,7 @@ describe('event streams that nobody waits for', () => {
   const timers = (): number =>
     process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length;
 
-  it('leave no timer behind, however early the client went', async () => {
+  it('leaves no timer running', async () => {
     const { deployment_id: id } = await fleet.create();
     await fleet.detail(id);
     const before = timers();
@@ -45,7 +45,7 @@ describe('event streams that nobody waits for', () => {
       await once(socket, 'close');
     }
     await waitFor(() => timers() <= before, {
-      describe: () => `${before} timers as before; there are ${timers()}`,
+      describe: () => `at most ${before} timers run; now ${timers()}`,
     });
     expect((await fleet.detail(id)).deployment_id).to.equal(id);
   });

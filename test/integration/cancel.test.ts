@@ -17,7 +17,7 @@ describe('cancelling a deployment', () => {
 
   after(() => stage.close());
 
-  it('F68 skips what is pending, at once, released or not', async () => {
+  it('F68 skips all pending targets at once, released or not', async () => {
     const id = await fleet.roll({ rollout_strategy: 'canary', rollout_percentage: 50 });
     const detail = await fleet.act(id, 'cancel');
     expect([detail.status, detail.phase]).to.deep.equal(['cancelled', 'ended']);
@@ -26,7 +26,7 @@ describe('cancelling a deployment', () => {
     for (const device of fleet.devices) expect(await fleet.offered(device)).to.equal(null);
   });
 
-  it('F68 while paused, and it is paused no more', async () => {
+  it('F68 is possible while paused and clears the pause', async () => {
     const id = await fleet.roll();
     await fleet.act(id, 'pause');
     const detail = await fleet.act(id, 'cancel');
@@ -34,14 +34,14 @@ describe('cancelling a deployment', () => {
     expect(detail.progress).to.include({ skipped: 4, pending: 0 });
   });
 
-  it('F68 before the start', async () => {
+  it('F68 is possible before the start', async () => {
     const { deployment_id: id } = await fleet.create();
     const detail = await fleet.act(id, 'cancel');
     expect(detail.progress.skipped).to.equal(4);
   });
 
   for (const report of ['downloading', 'installing'] as const) {
-    it(`F68 tells a device that was downloading to stop when it reports ${report}`, async () => {
+    it(`F68 tells a downloading device to stop when it reports ${report}`, async () => {
       const id = await fleet.roll();
       await fleet.reports(fleet.device, id, 'downloading');
       await fleet.act(id, 'cancel');
@@ -50,7 +50,7 @@ describe('cancelling a deployment', () => {
     });
   }
 
-  it('F68 a device that stopped untouched reports skipped', async () => {
+  it('F68 accepts skipped from a device that stopped before the installation', async () => {
     const id = await fleet.roll();
     await fleet.reports(fleet.device, id, 'downloading');
     await fleet.act(id, 'cancel');
@@ -62,7 +62,7 @@ describe('cancelling a deployment', () => {
   });
 
   for (const begun of ['installing', 'verifying'] as const) {
-    it(`F68 lets a device that was ${begun} finish`, async () => {
+    it(`F68 lets a device finish that is ${begun}`, async () => {
       const id = await fleet.roll();
       await fleet.reports(fleet.device, id, 'downloading', begun);
       await fleet.act(id, 'cancel');
@@ -76,7 +76,7 @@ describe('cancelling a deployment', () => {
     ['failed', 'v2.0.0'],
     ['rolled_back', 'v2.0.0'],
   ] as const) {
-    it(`F68 records that a device at work ${status}, and stays cancelled`, async () => {
+    it(`F68 records the result ${status} of an updating device and stays cancelled`, async () => {
       const id = await fleet.roll();
       await fleet.reports(fleet.device, id, 'installing');
       await fleet.act(id, 'cancel');
@@ -88,7 +88,7 @@ describe('cancelling a deployment', () => {
     });
   }
 
-  it('F68 a device that had its offer before the cancel is refused when it begins after it', async () => {
+  it('F68 rejects the first report of a device that got its offer before the cancel', async () => {
     const id = await fleet.roll();
     expect(await fleet.offered(fleet.device)).to.equal(id);
     await fleet.act(id, 'cancel');
@@ -97,7 +97,7 @@ describe('cancelling a deployment', () => {
     expect((await fleet.target(id, fleet.device)).status).to.equal('skipped');
   });
 
-  it('F68 and if it went through with it nevertheless, the result is recorded', async () => {
+  it('F68 records the result if such a device updates anyway', async () => {
     const id = await fleet.roll();
     await fleet.act(id, 'cancel');
     await fleet.reports(fleet.device, id, 'completed');

@@ -23,7 +23,7 @@ import { waitFor } from '../../dev/wait-for.ts';
 
 const RECOVERY = { timeout: 15_000 };
 
-describe('F65 the database goes away and comes back', function () {
+describe('F65 a database outage', function () {
   this.timeout(40_000);
   let dataDir: string;
   let postgres: EmbeddedPostgres;
@@ -39,7 +39,7 @@ describe('F65 the database goes away and comes back', function () {
       client: 'pg',
       connection: postgres.connectionString(),
       pool: { min: 0, max: 10 },
-      // Knex prints what the test is about.
+      // Knex would print the expected connection errors.
       log: { warn: () => undefined, error: () => undefined },
     });
     await createHostTables(knex);
@@ -72,7 +72,7 @@ describe('F65 the database goes away and comes back', function () {
     ];
   }
 
-  it('answers 503 with Retry-After everywhere, and goes on by itself', async () => {
+  it('makes every route respond with a 503 with Retry-After until the database is back', async () => {
     const { baseUrl } = fleet.host;
     const stream = await EventStreamReader.open(
       `${baseUrl}${ADMIN_API}/deployments/${id}/stream`,
@@ -108,21 +108,21 @@ describe('F65 the database goes away and comes back', function () {
       id,
       'downloading',
     );
-    // Until the feed listens again a change is shown by the reset that follows.
+    // Until the change feed is connected again, clients only get a reset.
     await waitFor(
       () =>
         stream.messages.slice(seen).some(({ event }) => event === 'device' || event === 'reset'),
-      { ...RECOVERY, describe: 'the report is shown' },
+      { ...RECOVERY, describe: 'the stream shows the report' },
     );
     await stream.close();
   });
 
-  it('jobs go on by themselves, too', async () => {
+  it('does not stop jobs for good', async () => {
     await fleet.all(await fleet.batch(id, 1), id, 'completed');
     await fleet.untilReleased(id, 8, RECOVERY);
   });
 
-  it('a power cut in the middle of reports loses none that was accepted', async () => {
+  it('loses no accepted report when PostgreSQL crashes', async () => {
     const next = await fleet.roll({ target_version: 'v9.0.0' });
     const sent = fleet.devices.map(async (device) => {
       try {

@@ -21,7 +21,7 @@ import {
   type Stage,
 } from '../support/ota-scenario.ts';
 
-describe('a database that does not do what it is asked', () => {
+describe('database faults', () => {
   let stage: Stage;
   let fleet: Fleet;
   let database: string;
@@ -35,7 +35,7 @@ describe('a database that does not do what it is asked', () => {
     await stage.close();
   });
 
-  /** By a session that is not one of the plugin's. */
+  /** Runs the statements in a session of its own and then ends all others. */
   async function administer(...statements: string[]): Promise<void> {
     const server = new URL(stage.database.connectionString);
     server.pathname = '/postgres';
@@ -47,15 +47,15 @@ describe('a database that does not do what it is asked', () => {
     await admin.destroy();
   }
 
-  function expect503(answer: Response, says: RegExp): void {
+  function expect503(answer: Response, detailPattern: RegExp): void {
     expect(answer.status, JSON.stringify(answer.body)).to.equal(503);
     expect(answer.get('Retry-After')).to.match(/^\d+$/);
     const { code, detail } = answer.body as Problem;
     expect(code).to.equal('database_unavailable');
-    expect(detail).to.match(says);
+    expect(detail).to.match(detailPattern);
   }
 
-  it('G05 read-only: 503 for whatever writes, readiness says so, and all is well afterwards', async () => {
+  it('G05 a read-only database gives a 503 for writes, fails readiness, and recovers', async () => {
     const id = await fleet.roll();
     await administer(`ALTER DATABASE "${database}" SET default_transaction_read_only = on`);
     let detail: string | undefined;
@@ -64,19 +64,19 @@ describe('a database that does not do what it is asked', () => {
         ({ detail } = (await stage.plugin.health()).checks['database'] as { detail?: string });
         return detail === 'The database is read-only at the moment.';
       },
-      { describe: () => `readiness says that the database is read-only: ${detail}` },
+      { describe: () => `readiness reports a read-only database; now ${detail}` },
     );
     for (let times = 0; times < 5; times += 1) {
       expect503(await fleet.report(fleet.device, id, 'downloading'), /read-only/);
       expect503(await fleet.post(`/deployments/${id}/pause`), /read-only/);
       expect503(await fleet.post('/deployments', deploymentRequest()), /read-only/);
     }
-    // Reading goes on.
+    // Reads still work.
     expect((await fleet.get(`/deployments/${id}`)).status).to.equal(200);
     expect(await fleet.offered(fleet.device)).to.equal(id);
 
     await administer(`ALTER DATABASE "${database}" RESET default_transaction_read_only`);
-    // Sessions of then are not used again.
+    // The plugin replaces its sessions from that time.
     for (let times = 0; times < 20; times += 1) {
       const answer = await fleet.report(fleet.device, id, 'downloading');
       if (answer.status === 200) break;
@@ -86,7 +86,7 @@ describe('a database that does not do what it is asked', () => {
     expect((await stage.plugin.health()).healthy).to.equal(true);
   });
 
-  it('G05 a lock that is held for too long, and a statement that takes too long: 503', async () => {
+  it('G05 a lock that is held too long gives a 503', async () => {
     const id = await fleet.roll();
     const blocker = await stage.knex.transaction();
     await blocker('ota_deployments').where({ id }).forUpdate();
@@ -103,7 +103,7 @@ describe('a database that does not do what it is asked', () => {
     await fleet.reports(fleet.device, id, 'downloading');
   }).timeout(20_000);
 
-  it('G03 one deployment that is locked holds no report of another up', async () => {
+  it('G03 a locked deployment does not delay reports for other deployments', async () => {
     const locked = await fleet.roll();
     const other = await openFleet(stage, 3);
     const free = await other.roll();
@@ -121,10 +121,10 @@ describe('a database that does not do what it is asked', () => {
     }
   }).timeout(20_000);
 
-  it('G04 a report whose row PostgreSQL refuses fails alone', async () => {
+  it('G04 a report that PostgreSQL rejects fails alone', async () => {
     const many = await openFleet(stage, 40);
     const id = await many.roll();
-    // Something of the host's refuses one device.
+    // A constraint of the host rejects one device.
     const bad = many.devices[17]!;
     await stage.knex.raw(
       `ALTER TABLE ota_deployment_devices ADD CONSTRAINT refused CHECK (device_id <> '${bad.id}' OR status = 'pending')`,
@@ -140,7 +140,7 @@ describe('a database that does not do what it is asked', () => {
     expect(progress).to.include({ completed: 39, pending: 1 });
   });
 
-  it('G21 settings of the database change no result', async () => {
+  it('G21 database settings do not change results', async () => {
     const settings = {
       datestyle: 'German, DMY',
       intervalstyle: 'sql_standard',
@@ -184,18 +184,18 @@ describe('a database that does not do what it is asked', () => {
   });
 });
 
-describe('a connection that nobody answers on any more', function () {
+describe('a stalled database connection', function () {
   this.timeout(60_000);
 
-  it('G03 holds neither polls nor reports up for longer than its limit', async () => {
+  it('G03 delays polls and reports no longer than the time limit', async () => {
     const stage = await openStage();
-    const proxy = await StuckProxy.open(stage.database.connectionString);
+    const proxy = await StallingProxy.open(stage.database.connectionString);
     const knex: Knex = knexFactory({
       client: 'pg',
       connection: proxy.url,
       pool: { min: 0, max: 4 },
     });
-    // What the host asks its database by itself is not ours to limit.
+    // The host's own queries do not use the stalled connections.
     const host = await createFakeHost({ knex: stage.knex, role: 'api' });
     const plugin = await activate({
       ...host.context,
@@ -206,9 +206,9 @@ describe('a connection that nobody answers on any more', function () {
       const id = await fleet.roll();
       const there = fleet.through(host);
       await there.reports(there.devices[0]!, id, 'downloading');
-      // A connection for each of the two that come next.
+      // Opens one connection for each of the next two requests.
       await Promise.all([1, 2].map(() => knex.raw('SELECT pg_sleep(0.1)')));
-      proxy.stick();
+      proxy.stall();
       const stuck = await Promise.all([
         there.host
           .as(there.devices[1]!)
@@ -216,17 +216,17 @@ describe('a connection that nobody answers on any more', function () {
         there.report(there.devices[2]!, id, 'downloading'),
       ]);
       expect(stuck.map(({ status }) => status)).to.deep.equal([503, 503]);
-      // New connections are answered; those of then are given up.
+      // New connections work. The stalled ones are abandoned.
       await waitFor(
         async () => (await there.report(there.devices[2]!, id, 'downloading')).status === 200,
         {
           timeout: 20_000,
-          describe: 'reports are taken again',
+          describe: 'reports are accepted again',
         },
       );
       expect(await there.offered(there.devices[1]!)).to.equal(id);
     } finally {
-      proxy.free();
+      proxy.disconnect();
       await plugin.deactivate();
       await host.close();
       await knex.destroy();
@@ -236,12 +236,12 @@ describe('a connection that nobody answers on any more', function () {
   });
 });
 
-describe('a listening connection that has gone deaf', function () {
+describe('a stalled LISTEN connection', function () {
   this.timeout(90_000);
 
-  it('G06 is noticed without an end, and replaced: pages are told what they have missed', async () => {
+  it('G06 is detected and replaced, and streams catch up', async () => {
     const stage = await openStage();
-    const proxy = await StuckProxy.open(stage.database.connectionString);
+    const proxy = await StallingProxy.open(stage.database.connectionString);
     const knex: Knex = knexFactory({
       client: 'pg',
       connection: proxy.url,
@@ -261,7 +261,7 @@ describe('a listening connection that has gone deaf', function () {
         fleet.admin,
       );
       await stream.next('deployment');
-      proxy.stick();
+      proxy.stall();
       await fleet.reports(fleet.device, id, 'completed');
       const { messages } = stream;
       await waitFor(
@@ -270,10 +270,10 @@ describe('a listening connection that has gone deaf', function () {
             ({ event, data }) =>
               event === 'reset' || (event === 'progress' && data['completed'] === 1),
           ),
-        { timeout: 60_000, describe: 'the stream tells of what it has missed' },
+        { timeout: 60_000, describe: 'the stream shows what it missed' },
       );
     } finally {
-      proxy.free();
+      proxy.disconnect();
       await stream?.close();
       await plugin.deactivate();
       await host.close();
@@ -284,8 +284,8 @@ describe('a listening connection that has gone deaf', function () {
   });
 });
 
-/** Passes bytes on to PostgreSQL until it is told to stick: from then on old connections say nothing more. */
-class StuckProxy {
+/** A TCP proxy in front of PostgreSQL that can stall its open connections without closing them. */
+class StallingProxy {
   readonly url: string;
   readonly #server: Server;
   readonly #pairs: [Socket, Socket][];
@@ -296,7 +296,7 @@ class StuckProxy {
     this.#pairs = pairs;
   }
 
-  static async open(databaseUrl: string): Promise<StuckProxy> {
+  static async open(databaseUrl: string): Promise<StallingProxy> {
     const target = new URL(databaseUrl);
     const pairs: [Socket, Socket][] = [];
     const server = createServer((client) => {
@@ -309,22 +309,22 @@ class StuckProxy {
     await once(server, 'listening');
     const url = new URL(databaseUrl);
     url.port = String((server.address() as AddressInfo).port);
-    return new StuckProxy(url.href, server, pairs);
+    return new StallingProxy(url.href, server, pairs);
   }
 
-  stick(): void {
+  stall(): void {
     for (const [client, upstream] of this.#pairs) {
       client.unpipe(upstream);
       upstream.unpipe(client);
     }
   }
 
-  free(): void {
+  disconnect(): void {
     for (const pair of this.#pairs) for (const socket of pair) socket.destroy();
   }
 
   async close(): Promise<void> {
-    this.free();
+    this.disconnect();
     const closed = once(this.#server, 'close');
     this.#server.close();
     await closed;

@@ -11,7 +11,7 @@ import {
   type Stage,
 } from '../support/ota-scenario.ts';
 
-describe('event streams', () => {
+describe('an event stream', () => {
   let stage: Stage;
   let fleet: Fleet;
   const open: EventStreamReader[] = [];
@@ -37,7 +37,7 @@ describe('event streams', () => {
     return reader;
   }
 
-  it('announce themselves as streams that nobody stores or holds back', async () => {
+  it('has headers that forbid caching and buffering', async () => {
     const { response } = await watch('/stream');
     expect(response.status).to.equal(200);
     expect(response.headers.get('content-type')).to.match(/^text\/event-stream/);
@@ -45,7 +45,7 @@ describe('event streams', () => {
     expect(response.headers.get('x-accel-buffering')).to.equal('no');
   });
 
-  it('tell the browser when to come back', async () => {
+  it('tells the browser when to reconnect', async () => {
     const id = await fleet.roll();
     const stream = await watch(`/deployments/${id}/stream`);
     await stream.next('deployment');
@@ -53,7 +53,7 @@ describe('event streams', () => {
   });
 
   describe('of a deployment', () => {
-    it('begin with how it stands', async () => {
+    it('begins with the current state', async () => {
       const id = await fleet.roll();
       const stream = await watch(`/deployments/${id}/stream`);
       const { data } = await stream.next('deployment');
@@ -62,7 +62,7 @@ describe('event streams', () => {
       expect(progress.data).to.include({ deployment_id: id, pending: 3, percentage: 0 });
     });
 
-    it('show each device and the progress as devices report', async () => {
+    it('shows devices and progress as devices report', async () => {
       const id = await fleet.roll();
       const stream = await watch(`/deployments/${id}/stream`);
       await stream.next('deployment');
@@ -80,7 +80,7 @@ describe('event streams', () => {
       await stream.next('progress', ({ percentage }) => percentage === 100);
     });
 
-    it('show what admins do, and jobs', async () => {
+    it('shows what admins and jobs change', async () => {
       const { deployment_id: id } = await fleet.create();
       const stream = await watch(`/deployments/${id}/stream`);
       await stream.next('deployment', ({ status }) => status === 'pending');
@@ -92,7 +92,7 @@ describe('event streams', () => {
       await stream.next('progress', ({ skipped }) => skipped === 3);
     });
 
-    it('show nothing of another deployment', async () => {
+    it('shows nothing of another deployment', async () => {
       const id = await fleet.roll();
       const other = await fleet.roll({ target_version: 'v3.0.0' });
       const stream = await watch(`/deployments/${id}/stream`);
@@ -105,7 +105,7 @@ describe('event streams', () => {
       expect(ids).to.deep.equal(new Set([id]));
     });
 
-    it('miss nothing that happens as soon as they are open', async () => {
+    it('misses no change right after it opened', async () => {
       const fresh = await openServer(stage.knex, { role: 'api' });
       try {
         const there = fleet.through(fresh.host);
@@ -121,7 +121,7 @@ describe('event streams', () => {
   });
 
   describe('of an organization', () => {
-    it('show its deployments, and no single devices', async () => {
+    it('shows its deployments but not its devices', async () => {
       const stream = await watch('/stream');
       const id = await fleet.roll();
       await stream.next('deployment', ({ deployment_id: shown }) => shown === id);
@@ -130,7 +130,7 @@ describe('event streams', () => {
       expect(stream.messages.map(({ event }) => event)).not.to.include('device');
     });
 
-    it('F53 show nothing of another one', async () => {
+    it('F53 shows nothing of another organization', async () => {
       const other = await openFleet(stage, 1);
       const theirs = await watch('/stream', undefined, other);
       const ours = await watch('/stream');
@@ -146,7 +146,7 @@ describe('event streams', () => {
   });
 
   describe('after a reconnect', () => {
-    it('go on after the last event that was seen', async () => {
+    it('continues after the last received event', async () => {
       const id = await fleet.roll();
       const first = await watch(`/deployments/${id}/stream`);
       await first.next('deployment');
@@ -169,7 +169,7 @@ describe('event streams', () => {
     });
 
     for (const id of ['0000-1', 'deadbeef-99999999', 'nonsense', '-']) {
-      it(`tell to fetch anew when the last event ${id} is unknown here`, async () => {
+      it(`sends a reset if the last event id is ${id}`, async () => {
         const deployment = await fleet.roll();
         const one = await watch(`/deployments/${deployment}/stream`, id);
         await one.next('reset');
@@ -179,7 +179,7 @@ describe('event streams', () => {
     }
   });
 
-  it('show on one server what was done on another', async () => {
+  it('shows changes made on another server', async () => {
     const second = await openServer(stage.knex, { role: 'api' });
     try {
       const id = await fleet.roll();
@@ -192,7 +192,7 @@ describe('event streams', () => {
     }
   });
 
-  it('end when the plugin is deactivated', async () => {
+  it('ends when the plugin is deactivated', async () => {
     const second = await openServer(stage.knex, { role: 'api' });
     const url = `${second.host.baseUrl}${ADMIN_API}/stream`;
     const stream = await EventStreamReader.open(url, fleet.admin);

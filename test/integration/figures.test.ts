@@ -3,7 +3,7 @@ import type { DevicePage, OtaMetrics } from '../../backend/contract/admin-api.ts
 import { waitFor } from '../../dev/wait-for.ts';
 import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
 
-describe('figures', () => {
+describe('metrics', () => {
   let stage: Stage;
   let fleet: Fleet;
 
@@ -18,15 +18,15 @@ describe('figures', () => {
     return (await fleet.get(`/metrics${query}`).expect(200)).body as OtaMetrics;
   }
 
-  describe('G26 that move with what devices do', () => {
+  describe('G26 that are updated incrementally', () => {
     const ENDS = ['completed', 'failed', 'rolled_back'] as const;
 
-    /** What is moved, and the same counted anew over the targets. */
-    async function movedAndCounted(id: string): Promise<[object, object]> {
+    /** The stored counts, and the same counted over the targets. */
+    async function storedAndCounted(id: string): Promise<[object, object]> {
       const overTime = (
         rows: { at: Date; completed: string; failed: string; rolled_back: string }[],
       ) => rows.map((row) => [row.at.toISOString(), ...ENDS.map((end) => Number(row[end]))]);
-      const moved = await stage.knex.raw<{ rows: Parameters<typeof overTime>[0] }>(
+      const stored = await stage.knex.raw<{ rows: Parameters<typeof overTime>[0] }>(
         `SELECT * FROM ota_deployment_ends WHERE deployment_id = ?
            AND (completed <> 0 OR failed <> 0 OR rolled_back <> 0) ORDER BY at`,
         [id],
@@ -38,10 +38,10 @@ describe('figures', () => {
          WHERE d.id = ? AND t.status IN ('completed', 'failed', 'rolled_back') GROUP BY 1 ORDER BY 1`,
         [id],
       );
-      return [overTime(moved.rows), overTime(counted.rows)];
+      return [overTime(stored.rows), overTime(counted.rows)];
     }
 
-    it('are what counting anew gives, through failures, retries, rollbacks and a cancel', async () => {
+    it('match a full count after failures, retries, rollbacks and a cancel', async () => {
       fleet = await openFleet(stage, 14);
       const id = await fleet.roll({ policy: { failure_threshold_percent: null } });
       const { devices } = fleet;
@@ -49,8 +49,8 @@ describe('figures', () => {
       await fleet.all(devices.slice(5, 9), id, 'failed');
       await fleet.all(devices.slice(9, 11), id, 'rolled_back');
       const check = async (moment: string) => {
-        const [moved, counted] = await movedAndCounted(id);
-        expect(moved, moment).to.deep.equal(counted);
+        const [stored, counted] = await storedAndCounted(id);
+        expect(stored, moment).to.deep.equal(counted);
       };
       await check('after reports');
       await fleet
@@ -68,7 +68,7 @@ describe('figures', () => {
         .expect(202);
       await fleet.poll(devices[0]!);
       await fleet.reports(devices[0]!, id, 'rolled_back');
-      await check('after a rollback on request');
+      await check('after a requested rollback');
       await fleet.act(id, 'cancel');
       await check('after the cancel');
       const { ended_over_time: overTime } = await metrics(id);
@@ -77,7 +77,7 @@ describe('figures', () => {
       expect(ENDS.map(sumOf)).to.deep.equal([5, 1, 1]);
     });
 
-    it('leave a rollback that an admin asked for out of the rates, and its time out of the duration', async () => {
+    it('exclude a requested rollback from the rates and its time from the duration', async () => {
       fleet = await openFleet(stage, 4);
       const id = await fleet.roll({ policy: { failure_threshold_percent: null } });
       const [one, two, three, four] = fleet.devices;
@@ -94,7 +94,7 @@ describe('figures', () => {
       await fleet.poll(one!);
       await fleet.reports(one!, id, 'rolled_back');
       expect(await metrics(id)).to.include({
-        success_rate: 33.3, // of three: one completed, one failed, one rolled back by itself
+        success_rate: 33.3, // 1 of 3: one completed, one failed, one rolled back by itself
         rollback_rate: 33.3,
         average_duration_seconds: before,
       });
@@ -102,7 +102,7 @@ describe('figures', () => {
   });
 
   describe('G27 compliance of an organization', () => {
-    it('asks for the newest version that was wanted for each device, and for that alone', async () => {
+    it('compares each device with the newest version wanted for it', async () => {
       fleet = await openFleet(stage, 4);
       const [one, two, three, four] = fleet.devices;
       expect(await metrics()).to.include({ compliance: null });
@@ -112,7 +112,7 @@ describe('figures', () => {
       });
       await fleet.all([one!, two!, three!], first, 'completed');
       expect(await metrics()).to.include({ compliance: 100 });
-      // Not started: nothing is wanted yet.
+      // It is not started, so its version is not wanted yet.
       const { deployment_id: second } = await fleet.create({
         target_version: 'v3.0.0',
         device_ids: [one!.id, two!.id],
@@ -124,9 +124,9 @@ describe('figures', () => {
       await fleet.all([one!], second, 'completed');
       expect(await metrics()).to.include({ compliance: 66.7 });
       await fleet.act(second, 'cancel');
-      // What is cancelled is not wanted any more: the first deployment is asked again.
+      // It is cancelled, so the version of the first deployment is wanted again.
       expect(await metrics()).to.include({ compliance: 66.7 });
-      // The version rule compares, whatever the spelling.
+      // Versions are compared by their numbers, not as text.
       await stage
         .knex('edge_devices')
         .where({ id: one!.id })
@@ -137,10 +137,10 @@ describe('figures', () => {
     });
   });
 
-  describe('G26 of a fleet that is too large to be counted each time', () => {
+  describe('G26 of a fleet too large to be counted on every request', () => {
     const TOTAL = 6_001;
 
-    it('are of the last count, and say of when it is', async () => {
+    it('come from the last count, with its time', async () => {
       fleet = await openFleet(stage, TOTAL);
       const read = async () => (await fleet.get('/devices?limit=1').expect(200)).body as DevicePage;
       const first = await read();
@@ -153,7 +153,7 @@ describe('figures', () => {
       expect(compliance).to.equal(0);
       expect(versions.reduce((sum, { count }) => sum + count, 0)).to.equal(TOTAL);
 
-      // As if the last counts had been made an hour ago.
+      // Makes the last counts an hour old.
       await stage
         .knex('ota_censuses')
         .where({ organization_id: fleet.organizationId })
@@ -168,7 +168,7 @@ describe('figures', () => {
           const { facets, facets_as_of: of } = await read();
           return Date.parse(of!) > Date.parse(first.facets_as_of!) ? facets : null;
         },
-        { describe: 'the devices are counted anew' },
+        { describe: 'the devices are counted again' },
       );
       expect(counted.versions).to.have.deep.members([
         { version: 'v2.0.0', count: TOTAL - 1 },
@@ -176,7 +176,7 @@ describe('figures', () => {
       ]);
     });
 
-    it('are counted by one process at a time, and by another one when that has died', async () => {
+    it('are counted by another process if the one that started has died', async () => {
       fleet = await openFleet(stage, TOTAL);
       await stage.knex('ota_censuses').insert({
         organization_id: fleet.organizationId,
@@ -187,7 +187,7 @@ describe('figures', () => {
           const page = (await fleet.get('/devices?limit=1').expect(200)).body as DevicePage;
           return page.facets_as_of === null ? null : page.facets;
         },
-        { describe: 'another one counts', timeout: 20_000 },
+        { describe: 'another process counts', timeout: 20_000 },
       );
       expect(counted.types[0]!.count).to.equal(TOTAL);
     });

@@ -7,10 +7,10 @@ import type { Problem } from '../../backend/contract/problem.ts';
 import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
 import type { SeededDevice } from '../support/seed.ts';
 
-const MANY_STATES = ['pending', 'downloading', 'installing', 'verifying'] as const;
+const UNFINISHED = ['pending', 'downloading', 'installing', 'verifying'] as const;
 
-/** How a device stops being one of its organization's, and what its targets then say. */
-const WAYS = {
+/** How a device leaves its organization, by skip reason. */
+const DEPARTURES = {
   removed: (stage: Stage, device: SeededDevice) =>
     stage.knex('edge_devices').where({ id: device.id }).delete(),
   moved: (stage: Stage, device: SeededDevice) =>
@@ -29,7 +29,7 @@ const WAYS = {
       .update({ device_id: `pending-${randomUUID()}`, status: 'pending' }),
 };
 
-describe('devices that are gone', () => {
+describe('devices that left the organization', () => {
   let stage: Stage;
   let fleet: Fleet;
 
@@ -38,18 +38,18 @@ describe('devices that are gone', () => {
   });
   after(() => stage.close());
 
-  for (const [way, go] of Object.entries(WAYS)) {
+  for (const [reason, leave] of Object.entries(DEPARTURES)) {
     for (const paused of [false, true]) {
-      it(`G15 ${way}, whatever they were doing: skipped, never failed${paused ? ', also while paused' : ''}`, async () => {
-        fleet = await openFleet(stage, MANY_STATES.length + 1);
+      it(`G15 skips unfinished targets as ${reason}${paused ? ' in a paused deployment' : ''}`, async () => {
+        fleet = await openFleet(stage, UNFINISHED.length + 1);
         const id = await fleet.roll({ policy: { pickup_timeout_hours: null } });
         const [stays, ...gone] = fleet.devices as [SeededDevice, ...SeededDevice[]];
-        for (const [index, status] of MANY_STATES.entries()) {
+        for (const [index, status] of UNFINISHED.entries()) {
           const device = gone[index] as SeededDevice;
           if (status !== 'pending') await fleet.reports(device, id, status);
         }
         if (paused) await fleet.act(id, 'pause');
-        for (const device of gone) await go(stage, device);
+        for (const device of gone) await leave(stage, device);
         const { progress, status } = await fleet.until(
           id,
           (detail) => detail.progress.skipped === gone.length,
@@ -57,28 +57,28 @@ describe('devices that are gone', () => {
         expect(progress).to.include({ failed: 0, pending: 1 });
         expect(status).to.equal(paused ? 'paused' : 'in_progress');
         const events = (await fleet.events(id)).filter(({ type }) => type === 'devices_skipped');
-        expect(events.map(({ data }) => data?.['reason'])).to.deep.equal(gone.map(() => way));
+        expect(events.map(({ data }) => data?.['reason'])).to.deep.equal(gone.map(() => reason));
         const rows = await stage
           .knex('ota_deployment_devices')
           .where({ deployment_id: id, status: 'skipped' })
           .pluck('skip_reason');
-        expect(rows).to.deep.equal(gone.map(() => way));
+        expect(rows).to.deep.equal(gone.map(() => reason));
         if (paused) await fleet.act(id, 'resume');
         await fleet.reports(stays, id, 'completed');
         expect((await fleet.detail(id)).status).to.equal('completed');
       });
     }
 
-    it(`G15 ${way}: asked to go back is a 409, an open request ends, and a retry leaves it alone`, async () => {
+    it(`G15 rejects and cancels rollbacks of ${reason} devices and does not retry them`, async () => {
       fleet = await openFleet(stage, 3);
       const id = await fleet.roll();
-      const [asked, late, failed] = fleet.devices as [SeededDevice, SeededDevice, SeededDevice];
-      await fleet.all([asked, late], id, 'completed');
+      const [requested, late, failed] = fleet.devices as [SeededDevice, SeededDevice, SeededDevice];
+      await fleet.all([requested, late], id, 'completed');
       await fleet.reports(failed, id, 'failed');
       const rollback = (device: SeededDevice) =>
         fleet.post(`/deployments/${id}/devices/${device.id}/rollback`);
-      await rollback(asked).expect(202);
-      for (const device of fleet.devices) await go(stage, device);
+      await rollback(requested).expect(202);
+      for (const device of fleet.devices) await leave(stage, device);
       const answer = await rollback(late);
       expect([answer.status, (answer.body as Problem).code]).to.deep.equal([409, 'invalid_state']);
       expect((answer.body as Problem).detail).to.match(/removed|moved|never registered/);
@@ -93,13 +93,13 @@ describe('devices that are gone', () => {
     });
   }
 
-  it('G14 a moved device is shown to its old organization as it was, and found by nothing newer', async () => {
+  it('G14 shows a moved device to its previous organization as it was', async () => {
     fleet = await openFleet(stage, 2);
     const id = await fleet.roll();
     const [moved] = fleet.devices as [SeededDevice];
     await fleet.reports(moved, id, 'completed');
     const before = await fleet.target(id, moved);
-    await WAYS.moved(stage, moved);
+    await DEPARTURES.moved(stage, moved);
 
     const after = await fleet.target(id, moved);
     expect(after).to.include({ device_name: before.device_name, current_version: 'v2.1.0' });
@@ -115,11 +115,11 @@ describe('devices that are gone', () => {
     expect(JSON.stringify(await fleet.detail(id))).not.to.match(/elsewhere|v9\.9\.9/);
   });
 
-  it('G14 a device that times out after it moved has not failed', async () => {
+  it('G14 skips rather than fails a device that times out after it moved', async () => {
     fleet = await openFleet(stage, 5);
     const id = await fleet.roll({ policy: { failure_min_devices: 1, device_timeout_minutes: 1 } });
     await fleet.all(fleet.devices, id, 'downloading');
-    for (const device of fleet.devices.slice(0, 4)) await WAYS.moved(stage, device);
+    for (const device of fleet.devices.slice(0, 4)) await DEPARTURES.moved(stage, device);
     await stage
       .knex('ota_deployment_devices')
       .where({ deployment_id: id })

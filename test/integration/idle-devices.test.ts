@@ -3,7 +3,7 @@ import { KnexDeviceRepository } from '../../backend/devices/device.repository.ts
 import { waitFor } from '../../dev/wait-for.ts';
 import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
 
-describe('a device that asks', () => {
+describe('a polling device', () => {
   let stage: Stage;
   let fleet: Fleet;
 
@@ -13,8 +13,8 @@ describe('a device that asks', () => {
 
   after(() => stage.close());
 
-  describe('instead of going on with what it had begun', () => {
-    it('waits for it under a paused deployment, is not given up meanwhile, and gets it again after that', async () => {
+  describe('with an unfinished update', () => {
+    it('does not time out while the deployment is paused, and is offered the update after the resume', async () => {
       fleet = await openFleet(stage, 2);
       const [device, other] = fleet.devices;
       const id = await fleet.roll({
@@ -28,10 +28,10 @@ describe('a device that asks', () => {
         [id],
       );
       expect(await fleet.offered(device!)).to.equal(null);
-      // The one that does not ask is given up.
+      // The device that does not poll times out.
       await waitFor(async () => (await fleet.target(id, other!)).status === 'failed', {
         timeout: 20_000,
-        describe: 'the other one times out',
+        describe: 'the other device times out',
       });
       expect(await fleet.target(id, device!)).to.include({ status: 'downloading' });
       await fleet.act(id, 'resume');
@@ -39,7 +39,7 @@ describe('a device that asks', () => {
       await fleet.reports(device!, id, 'downloading', 'completed');
     });
 
-    it('ends it under a cancelled deployment, and gets the next one in the same answer', async () => {
+    it('is skipped if the deployment is cancelled, and is offered the next one at once', async () => {
       fleet = await openFleet(stage, 3);
       const [device, other] = fleet.devices;
       const id = await fleet.roll();
@@ -49,12 +49,12 @@ describe('a device that asks', () => {
       const next = await fleet.roll({ target_version: 'v3.0.0' });
       expect(await fleet.offered(device!)).to.equal(next);
       expect(await fleet.target(id, device!)).to.include({ status: 'skipped' });
-      // One that does not ask is at work.
+      // The device that does not poll is still updating.
       expect(await fleet.target(id, other!)).to.include({ status: 'downloading' });
       expect((await fleet.detail(id)).status_breakdown).to.include({ skipped: 2, downloading: 1 });
     });
 
-    it('is told to stop, should it be at work nevertheless', async () => {
+    it('is told to stop if it reports downloading after that', async () => {
       fleet = await openFleet(stage, 1);
       const id = await fleet.roll();
       await fleet.reports(fleet.device, id, 'downloading');
@@ -65,7 +65,7 @@ describe('a device that asks', () => {
       expect(await fleet.target(id, fleet.device)).to.include({ status: 'skipped' });
     });
 
-    it('can still tell the real end of what was taken for lost', async () => {
+    it('can still report its result after that', async () => {
       fleet = await openFleet(stage, 1);
       const id = await fleet.roll();
       await fleet.reports(fleet.device, id, 'downloading', 'installing', 'verifying');
@@ -77,7 +77,7 @@ describe('a device that asks', () => {
     });
   });
 
-  it('G26 has the long texts of an update read for it only when they can be offered', async () => {
+  it('G26 causes manifest and release notes to be read only if they can be offered', async () => {
     fleet = await openFleet(stage, 1);
     const { deployment_id: id } = await fleet.create();
     await stage.knex('ota_deployments').where({ id }).update({ manifest: 'long' });
@@ -95,11 +95,11 @@ describe('a device that asks', () => {
     expect(await read()).to.deep.equal([['long', 'Bug fixes and performance improvements']]);
   });
 
-  describe('and says what it runs', () => {
+  describe('that reports its version', () => {
     const changes = async (id: string) =>
       (await fleet.events(id)).filter(({ type }) => type === 'version_changed_outside');
 
-    it('is recorded with it, and told on the timeline of the last deployment it was in', async () => {
+    it('updates the recorded version and adds an event to its last deployment', async () => {
       fleet = await openFleet(stage, 2);
       const first = await fleet.roll({ device_ids: [fleet.device.id] });
       await fleet.reports(fleet.device, first, 'completed');
@@ -115,21 +115,21 @@ describe('a device that asks', () => {
         device_id: fleet.device.id,
         data: { version: 'v9-by-hand', recorded_version: 'v2.2.0' },
       });
-      // A device without a history has no timeline, and its version is right all the same.
+      // A device without deployments has no timeline, but its version is recorded.
       await fleet.poll(fleet.devices[1]!, 'v7');
       expect(await fleet.installedVersion(fleet.devices[1]!)).to.equal('v7');
     });
 
-    it('changes nothing by another spelling, during an update, or with what cannot be stored', async () => {
+    it('changes nothing by an equal version, during an update, or with an unusable version', async () => {
       fleet = await openFleet(stage, 1);
       const id = await fleet.roll();
       await fleet.reports(fleet.device, id, 'downloading', 'installing', 'verifying');
       await fleet.poll(fleet.device, 'v2.1.0');
       expect(await fleet.installedVersion(fleet.device)).to.equal('v2.0.0');
       await fleet.reports(fleet.device, id, 'completed');
-      for (const told of ['2.1', 'V2.1.0', '', 'x'.repeat(51), 'a\u0000b']) {
-        await fleet.poll(fleet.device, told);
-        expect(await fleet.installedVersion(fleet.device), told).to.equal('v2.1.0');
+      for (const version of ['2.1', 'V2.1.0', '', 'x'.repeat(51), 'a\u0000b']) {
+        await fleet.poll(fleet.device, version);
+        expect(await fleet.installedVersion(fleet.device), version).to.equal('v2.1.0');
       }
       await fleet
         .post(`/deployments/${id}/devices/${fleet.device.id}/rollback`)
@@ -140,7 +140,7 @@ describe('a device that asks', () => {
       expect(await changes(id)).to.deep.equal([]);
     });
 
-    it('is recorded without an event where nothing was known', async () => {
+    it('adds no event if no version was recorded before', async () => {
       fleet = await openFleet(stage, 1);
       await stage
         .knex('edge_devices')
@@ -150,7 +150,7 @@ describe('a device that asks', () => {
       expect(await fleet.installedVersion(fleet.device)).to.equal('v5');
     });
 
-    it('is answered although what it says cannot be written', async () => {
+    it('gets its offer even if the version cannot be stored', async () => {
       fleet = await openFleet(stage, 1);
       const id = await fleet.roll();
       await stage.knex.raw(

@@ -31,13 +31,13 @@ interface Answer {
   headers: Headers;
 }
 
-describe('the log', function () {
+describe('the server log', function () {
   this.timeout(30_000);
   let redis: RedisServer;
   let database: TestDatabase;
   let host: RunningHost;
   const lines: Line[] = [];
-  /** Everything that must never be logged. */
+  /** Values that must never be logged. */
   const secrets = new Set([ADMIN, METRICS, REDIS_PASSWORD, INSTALL_LOG]);
 
   before(async function () {
@@ -110,7 +110,7 @@ describe('the log', function () {
       ...(id !== undefined && { id }),
     });
 
-  const answered = (id: string) =>
+  const requestLine = (id: string) =>
     waitFor(
       () => lines.find((line) => line['request_id'] === id && line.msg === 'request answered'),
       {
@@ -139,7 +139,7 @@ describe('the log', function () {
     const created = await admin('POST', '/deployments', deploymentRequest());
     expect(created.status, JSON.stringify(created.body)).to.equal(201);
     const { deployment_id: id } = created.body as unknown as CreatedDeployment;
-    expect(await answered(created.requestId)).to.include({ deployment_id: id, status: 201 });
+    expect(await requestLine(created.requestId)).to.include({ deployment_id: id, status: 201 });
     expect((await admin('POST', `/deployments/${id}/start`)).status).to.equal(200);
     await waitFor(
       async () => {
@@ -151,10 +151,10 @@ describe('the log', function () {
     return id;
   }
 
-  it('calls a request what its client calls it, when that is well formed', async () => {
+  it('uses the X-Request-Id of the client if it is well formed', async () => {
     const given = await admin('GET', '/deployments', undefined, 'deploy-7:a.B_c');
     expect(given.requestId).to.equal('deploy-7:a.B_c');
-    expect(await answered('deploy-7:a.B_c')).to.include({
+    expect(await requestLine('deploy-7:a.B_c')).to.include({
       area: 'admin',
       method: 'GET',
       route: '/deployments',
@@ -170,11 +170,11 @@ describe('the log', function () {
     }
   });
 
-  it('names the deployment in every line about one, of requests and of jobs', async () => {
+  it('contains the deployment id in every line about a deployment', async () => {
     await register('pi-log');
     const id = await roll();
     const paused = await admin('POST', `/deployments/${id}/pause`);
-    expect(await answered(paused.requestId)).to.include({
+    expect(await requestLine(paused.requestId)).to.include({
       deployment_id: id,
       route: '/deployments/:id/pause',
       level: 30,
@@ -191,7 +191,7 @@ describe('the log', function () {
     for (const line of about) expect(line, JSON.stringify(line)).to.have.property('deployment_id');
   });
 
-  it('and the answer call a failed request the same, and only the log says why', async () => {
+  it('contains the error of a failed request under the request id of the response', async () => {
     const device = await register('pi-broken');
     const id = await roll();
     await database.knex.schema.renameTable('ota_install_logs', 'ota_install_logs_away');
@@ -211,7 +211,7 @@ describe('the log', function () {
     expect(JSON.stringify(line)).to.include('ota_install_logs');
   });
 
-  it('holds no secret, whatever went wrong', async () => {
+  it('contains no secrets, even in errors', async () => {
     const device = await register('pi-secret');
     const id = await roll();
     const query = `?device_id=${device.id}`;
@@ -241,12 +241,12 @@ describe('the log', function () {
     const started = await ask('POST', `/api/v1/admin/ota/deployments/${other}/start`, { cookie });
     expect(started.status).to.equal(200);
 
-    // Redis refuses the password from now on, then goes; the database loses its connections.
+    // Redis rejects the password, then stops. The database drops its connections.
     const connection = new Redis(redis.url, { password: REDIS_PASSWORD });
     await connection.config('SET', 'requirepass', 'another one');
     await connection.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
     await waitFor(() => JSON.stringify(lines).includes('WRONGPASS'), {
-      describe: 'a refused password is logged',
+      describe: 'a rejected password is logged',
       timeout: 15_000,
     });
     connection.disconnect();

@@ -12,7 +12,7 @@ import { withQueue } from '../support/job-queue.ts';
 import { untilWaitingForLock } from '../support/lock-waits.ts';
 import { waitFor } from '../../dev/wait-for.ts';
 
-describe('jobs that are lost, late, or come twice', () => {
+describe('lost, late and duplicate jobs', () => {
   let stage: Stage;
 
   beforeEach(async () => {
@@ -21,7 +21,7 @@ describe('jobs that are lost, late, or come twice', () => {
 
   afterEach(() => stage.close());
 
-  it('F64 a deployment whose release job was lost is released anyway', async () => {
+  it('F64 a lost release job does not prevent the release', async () => {
     const fleet = await openFleet(stage, 3);
     const { deployment_id: id } = await fleet.create();
     await fleet.act(id, 'start');
@@ -42,7 +42,7 @@ describe('jobs that are lost, late, or come twice', () => {
     }
   });
 
-  it('F64 a scheduled start whose job was lost happens anyway', async () => {
+  it('F64 a lost job of a scheduled start does not prevent the start', async () => {
     const fleet = await openFleet(stage, 1);
     const { deployment_id: id } = await fleet.create({
       scheduled_at: new Date(Date.now() + 200).toISOString(),
@@ -63,7 +63,7 @@ describe('jobs that are lost, late, or come twice', () => {
     }
   });
 
-  it('F66 a release job that comes many times releases one batch, once', async () => {
+  it('F66 duplicate release jobs release one batch, once', async () => {
     const fleet = await openFleet(stage, 6);
     const { deployment_id: id } = await fleet.create({
       rollout_strategy: 'rolling',
@@ -82,7 +82,7 @@ describe('jobs that are lost, late, or come twice', () => {
       await withQueue(stage.knex, async (jobs) => {
         await waitFor(
           async () => (await jobs.getWaitingCount()) + (await jobs.getActiveCount()) === 0,
-          { describe: 'all jobs are worked off' },
+          { describe: 'all jobs are processed' },
         );
       });
       const detail = await fleet.detail(id);
@@ -95,10 +95,10 @@ describe('jobs that are lost, late, or come twice', () => {
     }
   });
 
-  it('F57 a job that makes no sense keeps no other from its work', async () => {
+  it('F57 invalid jobs do not block others', async () => {
     const fleet = await openFleet(stage, 1);
     await withQueue(stage.knex, async (queue) => {
-      await queue.add('release-batch', { deployment_id: 'nonsense' });
+      await queue.add('release-batch', { deployment_id: 'invalid' });
       await queue.add('release-batch', { deployment_id: '11111111-1111-4111-8111-111111111111' });
       await queue.add('from-a-later-release', {});
     });
@@ -110,7 +110,7 @@ describe('jobs that are lost, late, or come twice', () => {
     }
   });
 
-  it('F63 a worker killed in the middle of a release leaves nothing half done', async () => {
+  it('F63 a worker that is killed during a release leaves nothing half done', async () => {
     const config = { reconcile_seconds: 1 };
     const fleet = await openFleet(stage, 5);
     const { deployment_id: id } = await fleet.create();
@@ -144,7 +144,7 @@ describe('jobs that are lost, late, or come twice', () => {
   }).timeout(40_000);
 });
 
-/** The turn of a killed worker lasts as long as its own configuration says: it has to be that of its successor. */
+/** A killed worker holds its lease as long as its own configuration says, so it gets its successor's. */
 function startWorker(databaseUrl: string, config: object): ChildProcess {
   const program = path.resolve(import.meta.dirname, '../support/worker-process.ts');
   const child = spawn(process.execPath, ['--import=tsx', program], {

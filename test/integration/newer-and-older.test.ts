@@ -10,7 +10,7 @@ import {
   type Stage,
 } from '../support/ota-scenario.ts';
 
-describe('nothing old after new', () => {
+describe('the order of deployments', () => {
   let stage: Stage;
   let fleet: Fleet;
 
@@ -23,9 +23,10 @@ describe('nothing old after new', () => {
     fleet = await openFleet(stage, 1);
   });
 
-  async function holding<T>(
+  /** Runs `work` while the deployment is locked. */
+  async function whileLocked<T>(
     id: string,
-    work: (free: () => Promise<unknown>) => Promise<T>,
+    work: (unlock: () => Promise<unknown>) => Promise<T>,
   ): Promise<T> {
     const blocker: Knex.Transaction = await stage.knex.transaction();
     await blocker.raw('SELECT 1 FROM ota_deployments WHERE id = ? FOR UPDATE', [id]);
@@ -36,23 +37,26 @@ describe('nothing old after new', () => {
     }
   }
 
-  for (const named of [false, true]) {
+  for (const byDevice of [false, true]) {
     for (const first of ['retry', 'completion'] as const) {
-      it(`G08 a retry of the older ${named ? 'for the device ' : ''}and a completion of the newer at once, ${first} first`, async () => {
+      it(`G08 prevents ${byDevice ? 'a retry of the device' : 'a retry'} in the older one that races with a completion in the newer one, ${first} first`, async () => {
         const older = await fleet.roll();
         await fleet.reports(fleet.device, older, 'failed');
         const newer = await fleet.roll({ target_version: 'v3.0.0' });
         await fleet.reports(fleet.device, newer, 'downloading');
         const retry = () =>
-          fleet.post(`/deployments/${older}/retry`, named ? { device_ids: [fleet.device.id] } : {});
+          fleet.post(
+            `/deployments/${older}/retry`,
+            byDevice ? { device_ids: [fleet.device.id] } : {},
+          );
         const complete = () => fleet.report(fleet.device, newer, 'completed');
-        // Both have begun before either can decide.
-        await holding(newer, async (free) => {
+        // Both start before either can decide.
+        await whileLocked(newer, async (unlock) => {
           const running = (first === 'retry' ? [retry, complete] : [complete, retry]).map(
-            async (ask) => ask(),
+            async (send) => send(),
           );
           await untilWaitingForLock(stage.knex);
-          await free();
+          await unlock();
           await Promise.all(running);
         });
         expect((await fleet.target(newer, fleet.device)).status).to.equal('completed');
@@ -63,7 +67,7 @@ describe('nothing old after new', () => {
   }
 
   for (const status of ['pending', 'downloading', 'installing', 'verifying'] as const) {
-    it(`G08 a completion ends what is ${status} in an older deployment`, async () => {
+    it(`G08 makes a completion supersede a ${status} target of an older deployment`, async () => {
       const older = await fleet.roll();
       if (status !== 'pending') await fleet.reports(fleet.device, older, status);
       const newer = await fleet.roll({ target_version: 'v3.0.0' });
@@ -78,10 +82,10 @@ describe('nothing old after new', () => {
     });
   }
 
-  it('G08 a deployment whose creation took long is newer than what was committed meanwhile', async () => {
+  it('G08 gives different times to deployments that are created concurrently', async () => {
     const other = await openServer(stage.knex);
     try {
-      // The creation has begun, and waits in the middle.
+      // The creation has started and waits for the lock.
       const blocker = await stage.knex.transaction();
       await blocker.raw('LOCK TABLE ota_events IN ACCESS EXCLUSIVE MODE');
       const slow = fleet.create({ deployment_name: 'slow' });
@@ -103,7 +107,7 @@ describe('nothing old after new', () => {
     }
   });
 
-  it('G08 creations are dated in the order of their commits', async () => {
+  it('G08 follows the commits of the creations', async () => {
     const ids = await Promise.all(
       Array.from({ length: 12 }, async () => (await fleet.create()).deployment_id),
     );
@@ -114,7 +118,7 @@ describe('nothing old after new', () => {
       .select<{ id: string; created_at: Date }[]>('id', 'created_at');
     const times = rows.map((row) => row.created_at.getTime());
     expect(new Set(times).size).to.equal(ids.length);
-    // The one that is offered is the newest, whichever was asked for first.
+    // The newest is offered, whichever was requested first.
     for (const id of ids) await fleet.act(id, 'start');
     await fleet.untilReleased(rows.at(-1)?.id ?? '', 1);
     expect(await fleet.offered(fleet.device)).to.equal(rows.at(-1)?.id);

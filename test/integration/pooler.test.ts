@@ -13,10 +13,10 @@ import {
 import { startPgbouncer, type Pooler } from '../support/pgbouncer.ts';
 import { testRedisUrl } from '../support/test-services.ts';
 
-/** Enough to share connections with others all the time. */
+/** More than the pool has connections. */
 const DEVICES = 48;
 
-describe('G06 a pooler in front of the database', function () {
+describe('G06 a connection pooler', function () {
   this.timeout(60_000);
   let stage: Stage;
   let pooler: Pooler;
@@ -41,7 +41,7 @@ describe('G06 a pooler in front of the database', function () {
 
   after(() => stage.close());
 
-  it('that hands sessions out by the transaction: the plugin does not start, and says what to do', async function () {
+  it('in transaction mode makes the plugin refuse to start with a hint', async function () {
     if (!(await connectBy('transaction'))) return this.skip();
     const redisUrl = await testRedisUrl();
     const host = await createFakeHost({ knex, redisUrl });
@@ -56,7 +56,7 @@ describe('G06 a pooler in front of the database', function () {
     }
   });
 
-  it('that keeps a session for each: polls, reports and what pages hear of them go through it', async function () {
+  it('in session mode works for polls, reports and event streams', async function () {
     if (!(await connectBy('session'))) return this.skip();
     const redisUrl = await testRedisUrl();
     const server = await openServer(knex, { redisUrl });

@@ -14,7 +14,7 @@ import { waitFor } from '../../dev/wait-for.ts';
 
 const RECOVERY = { timeout: 15_000 };
 
-describe('F64 the queue goes away and comes back', function () {
+describe('F64 a queue outage', function () {
   this.timeout(40_000);
   let redis: RedisServer | null = null;
   let stage: Stage;
@@ -23,7 +23,7 @@ describe('F64 the queue goes away and comes back', function () {
   before(async function () {
     redis = await startRedisServer();
     if (redis === null) {
-      console.error('NOT TESTED: an absent job queue. redis-server is not installed.');
+      console.error('NOT TESTED: an outage of the job queue. redis-server is not installed.');
       this.skip();
     }
     stage = await openStage({
@@ -41,7 +41,7 @@ describe('F64 the queue goes away and comes back', function () {
     await redis?.stop();
   });
 
-  async function whileAway(use: () => Promise<void>): Promise<void> {
+  async function duringOutage(use: () => Promise<void>): Promise<void> {
     const { port } = redis!;
     await redis!.stop();
     try {
@@ -51,7 +51,7 @@ describe('F64 the queue goes away and comes back', function () {
     }
   }
 
-  it('start, resume, expand and retry answer 503, and change nothing', async () => {
+  it('makes start, resume, expand and retry respond with a 503 and change nothing', async () => {
     const { deployment_id: pending } = await fleet.create();
     const canary = await fleet.roll({ rollout_strategy: 'canary', rollout_percentage: 25 });
     const paused = await fleet.roll();
@@ -64,7 +64,7 @@ describe('F64 the queue goes away and comes back', function () {
       [canary, 'expand'],
       [failed, 'retry'],
     ] as const;
-    await whileAway(async () => {
+    await duringOutage(async () => {
       const before = await Promise.all(calls.map(([id]) => fleet.detail(id)));
       const timelines = await Promise.all(calls.map(([id]) => fleet.eventTypes(id)));
       const answers = await Promise.all(
@@ -86,19 +86,19 @@ describe('F64 the queue goes away and comes back', function () {
       expect(scheduled.status).to.equal(503);
       expect(await Promise.all(calls.map(([id]) => fleet.detail(id)))).to.deep.equal(before);
       expect(await Promise.all(calls.map(([id]) => fleet.eventTypes(id)))).to.deep.equal(timelines);
-      expect((await server()).checks['queue']?.healthy).to.equal(false);
+      expect((await health()).checks['queue']?.healthy).to.equal(false);
     });
-    await waitFor(async () => (await server()).healthy, { ...RECOVERY, describe: 'healthy again' });
+    await waitFor(async () => (await health()).healthy, { ...RECOVERY, describe: 'healthy again' });
     await fleet.act(pending, 'start');
     await fleet.untilReleased(pending, 4, RECOVERY);
   });
 
-  const server = () => stage.plugin.health();
+  const health = () => stage.plugin.health();
 
-  it('pausing, cancelling, polling and reporting need no queue', async () => {
+  it('does not affect pause, cancel, polls and reports', async () => {
     const id = await fleet.roll();
     const other = await fleet.roll({ target_version: 'v3.0.0' });
-    await whileAway(async () => {
+    await duringOutage(async () => {
       expect(await fleet.offered(fleet.device)).to.equal(other);
       await fleet.act(other, 'pause');
       expect(await fleet.offered(fleet.device)).to.equal(id);
@@ -108,16 +108,16 @@ describe('F64 the queue goes away and comes back', function () {
     });
   });
 
-  it('a batch that ended meanwhile is followed by the next one when it is back', async () => {
+  it('delays the next batch until the queue is back', async () => {
     const id = await fleet.roll({ rollout_strategy: 'rolling', batch_size: 2 });
-    await whileAway(async () => {
+    await duringOutage(async () => {
       await fleet.all(await fleet.batch(id, 1), id, 'completed');
       expect((await fleet.detail(id)).released_devices).to.equal(2);
     });
     await fleet.untilReleased(id, 4, RECOVERY);
   });
 
-  it('a queue that was flushed is filled again, periodic jobs included', async () => {
+  it('that loses all jobs stops neither batches nor timeouts', async () => {
     const id = await fleet.roll({ rollout_strategy: 'rolling', batch_size: 1 });
     const connection = new Redis(redis!.url);
     await connection.flushall();

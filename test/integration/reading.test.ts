@@ -11,7 +11,7 @@ import type {
 import { waitFor } from '../../dev/wait-for.ts';
 import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
 
-describe('what admins read', () => {
+describe('the admin API', () => {
   let stage: Stage;
   let fleet: Fleet;
 
@@ -21,10 +21,10 @@ describe('what admins read', () => {
 
   after(() => stage.close());
 
-  it('shows a deployment and its counters as they were at one moment', async () => {
+  it('shows a deployment and its counters from one snapshot', async () => {
     fleet = await openFleet(stage, 1);
     const id = await fleet.roll();
-    // Ends the deployment as a report would, while the reader has read a part and waits for the rest.
+    // Finishes the deployment as a report would, while the readers wait for the counters.
     const report = await stage.knex.transaction();
     await report.raw('LOCK TABLE ota_deployment_batches IN ACCESS EXCLUSIVE MODE');
     const reading = Promise.all([
@@ -73,7 +73,7 @@ describe('what admins read', () => {
     const names = ({ deployments }: DeploymentList) =>
       deployments.map((deployment) => deployment.deployment_name);
 
-    it('is newest first, with what a row shows', async () => {
+    it('is sorted newest first and has the figures of each row', async () => {
       const all = await list('');
       expect(names(all)).to.deep.equal(['Epsilon', 'Delta_1', 'Gamma', 'Beta 100%', 'Alpha']);
       expect(all.deployments[0]).to.include({
@@ -93,7 +93,7 @@ describe('what admins read', () => {
       });
     });
 
-    it('is read page by page', async () => {
+    it('is paginated', async () => {
       const first = await list('?page_size=2');
       const last = await list('?page=3&page_size=2');
       expect(names(first)).to.deep.equal(['Epsilon', 'Delta_1']);
@@ -107,12 +107,12 @@ describe('what admins read', () => {
       expect(names(await list('?page=9&page_size=2'))).to.deep.equal([]);
     });
 
-    it('is searched by name and version, whatever the case', async () => {
+    it('can be searched by name and version, ignoring case', async () => {
       expect(names(await list('?search=aLPH'))).to.deep.equal(['Alpha']);
       expect(names(await list('?search=V-G'))).to.deep.equal(['Gamma']);
     });
 
-    it('F58 takes what a search could mean to SQL for text', async () => {
+    it('F58 treats SQL in a search as text', async () => {
       expect(names(await list(`?search=${encodeURIComponent('100%')}`))).to.deep.equal([
         'Beta 100%',
       ]);
@@ -121,7 +121,7 @@ describe('what admins read', () => {
       expect(names(await list(`?search=${encodeURIComponent(`' OR 'x'='x`)}`))).to.deep.equal([]);
     });
 
-    it('is narrowed by status', async () => {
+    it('can be filtered by status', async () => {
       const [newest] = (await list('')).deployments;
       await fleet.act(newest!.deployment_id, 'cancel');
       expect(names(await list('?status=cancelled'))).to.deep.equal(['Epsilon']);
@@ -140,14 +140,14 @@ describe('what admins read', () => {
       '?search=a&search=b',
       '?search=%00',
     ]) {
-      it(`F57 refuses ${query}`, async () => {
+      it(`F57 rejects ${query}`, async () => {
         await fleet.get(`/deployments${query}`).expect(400);
       });
     }
   });
 
   describe('the detail of a deployment', () => {
-    it('counts targets by status, as a whole and batch by batch', async () => {
+    it('counts targets by status, in total and per batch', async () => {
       fleet = await openFleet(stage, 8);
       const id = await fleet.roll({ rollout_strategy: 'canary', rollout_percentage: 75 });
       const [a, b, c, d, e] = await fleet.batch(id, 1);
@@ -223,7 +223,7 @@ describe('what admins read', () => {
         .body as TargetPage;
     }
 
-    it('are read by cursor, each exactly once, in the order of the plan', async () => {
+    it('are paginated in the order of the plan, each exactly once', async () => {
       const seen: string[] = [];
       let pages = 0;
       for (let cursor: string | null = ''; cursor !== null; pages += 1) {
@@ -240,7 +240,7 @@ describe('what admins read', () => {
       expect(devices.map((target) => target.device_id)).to.deep.equal(seen);
     });
 
-    it('are filtered by status and batch', async () => {
+    it('can be filtered by status and batch', async () => {
       expect((await page('status=failed')).devices).to.have.length(1);
       expect((await page('batch=1')).devices).to.have.length(10);
       expect((await page('batch=2&limit=500')).devices).to.have.length(15);
@@ -248,7 +248,7 @@ describe('what admins read', () => {
       expect((await page('batch=3')).devices).to.have.length(0);
     });
 
-    it('are searched by name, id and error', async () => {
+    it('can be searched by name, id and error', async () => {
       const [failed] = (await page('status=failed')).devices;
       expect((await page(`search=${failed!.device_id}`)).devices).to.have.length(1);
       expect((await page('search=checksum%20MIS')).devices).to.have.length(1);
@@ -256,7 +256,7 @@ describe('what admins read', () => {
       expect((await page(`search=${encodeURIComponent('%')}`)).devices).to.have.length(0);
     });
 
-    it('say what a row shows', async () => {
+    it('have the values of each row', async () => {
       const [failed] = (await page('status=failed')).devices;
       expect(failed).to.include({
         device_type: 'raspberry_pi',
@@ -275,14 +275,14 @@ describe('what admins read', () => {
     });
 
     for (const query of ['status=odd', 'batch=0', 'cursor=x', 'limit=0', 'limit=501', 'order=1']) {
-      it(`F57 refuses ${query}`, async () => {
+      it(`F57 rejects ${query}`, async () => {
         await fleet.get(`/deployments/${id}/devices?${query}`).expect(400);
       });
     }
   });
 
   describe('the timeline of a deployment', () => {
-    it('says who did what, newest first', async () => {
+    it('shows who did what, newest first', async () => {
       fleet = await openFleet(stage, 2);
       const id = await fleet.roll();
       await fleet.act(id, 'pause');
@@ -318,7 +318,7 @@ describe('what admins read', () => {
       expect(times).to.deep.equal([...times].sort((a, b) => b - a));
     });
 
-    it('is read by cursor, each event once', async () => {
+    it('is paginated, each event exactly once', async () => {
       fleet = await openFleet(stage, 60);
       const id = await fleet.roll({ policy: { failure_threshold_percent: null } });
       await fleet.all(fleet.devices, id, 'failed');
@@ -334,7 +334,7 @@ describe('what admins read', () => {
       await fleet.get(`/deployments/${id}/events?cursor=nonsense`).expect(400);
     });
 
-    it('keeps nothing of an action that was refused', async () => {
+    it('does not contain rejected actions', async () => {
       fleet = await openFleet(stage, 1);
       const { deployment_id: id } = await fleet.create();
       await fleet.post(`/deployments/${id}/resume`).expect(409);
@@ -347,7 +347,7 @@ describe('what admins read', () => {
       return (await fleet.get(`/metrics${query}`).expect(200)).body as OtaMetrics;
     }
 
-    it('are null where there is nothing to divide by', async () => {
+    it('are null if there is nothing to divide by', async () => {
       fleet = await openFleet(stage, 0);
       expect(await metrics()).to.include({
         success_rate: null,
@@ -361,7 +361,7 @@ describe('what admins read', () => {
       expect(await metrics()).to.include({ success_rate: null, total_targets: 1 });
     });
 
-    it('follow their formulas', async () => {
+    it('follow the formulas of the contract', async () => {
       fleet = await openFleet(stage, 9);
       const id = await fleet.roll({ policy: { failure_threshold_percent: null } });
       const others = fleet.devices;
@@ -377,7 +377,7 @@ describe('what admins read', () => {
       await fleet.all(others.slice(4, 5), id, 'failed');
       await fleet.all(others.slice(5, 7), id, 'rolled_back');
       await fleet.reports(others[7]!, id, 'installing');
-      // One that completed went somewhere else meanwhile; one that did not is on the version.
+      // One completed device has changed its version since.
       await stage
         .knex('edge_devices')
         .where({ id: others[0]!.id })
@@ -390,7 +390,7 @@ describe('what admins read', () => {
         total_targets: 9,
         active_deployments: 1,
       });
-      // (10 + 20 + 30 + 40) / 4, and what the reports took
+      // (10 + 20 + 30 + 40) / 4, plus the time that the reports took
       expect(figures.average_duration_seconds).to.be.within(25, 28);
       expect(figures.versions).to.have.deep.members([
         { device_type: 'raspberry_pi', version: 'v2.0.0', count: 5 },
@@ -404,7 +404,7 @@ describe('what admins read', () => {
       expect(sums).to.deep.equal({ completed: 4, failed: 1, rolled_back: 2 });
     });
 
-    it('without a deployment are over all of the organization', async () => {
+    it('cover the whole organization by default', async () => {
       fleet = await openFleet(stage, 2);
       const one = await fleet.roll({ device_ids: [fleet.device.id] });
       await fleet.reports(fleet.device, one, 'completed');
@@ -420,7 +420,7 @@ describe('what admins read', () => {
     });
   });
 
-  describe('devices to pick from', () => {
+  describe('the list of devices', () => {
     before(async () => {
       fleet = await openFleet(stage, 3, { namePrefix: 'lab' });
       await fleet.addDevices(2, {
@@ -435,7 +435,7 @@ describe('what admins read', () => {
       return (await fleet.get(`/devices${query}`).expect(200)).body as DevicePage;
     }
 
-    it('are all of the organization, with types and versions counted', async () => {
+    it('contains all devices of the organization and counts types and versions', async () => {
       const { devices, facets, next_cursor: next } = await page();
       expect(devices.map((device) => device.device_id)).to.have.members(
         fleet.devices.map((device) => device.id),
@@ -460,7 +460,7 @@ describe('what admins read', () => {
       });
     });
 
-    it('are searched and filtered', async () => {
+    it('can be searched and filtered', async () => {
       const count = async (query: string) => (await page(query)).devices.length;
       expect(await count('?search=LAB')).to.equal(3);
       expect(await count('?search=_1-0002')).to.equal(1);
@@ -469,7 +469,7 @@ describe('what admins read', () => {
       expect(await count(`?search=${fleet.device.hardwareId}`)).to.equal(1);
     });
 
-    it('are read by cursor, each once', async () => {
+    it('is paginated, each device exactly once', async () => {
       const first = await page('?limit=3');
       const rest = await page(`?limit=3&cursor=${first.next_cursor}`);
       const ids = [...first.devices, ...rest.devices].map((device) => device.device_id);
@@ -478,7 +478,7 @@ describe('what admins read', () => {
     });
 
     for (const query of ['?limit=0', '?limit=501', '?cursor=7', '?status=odd', '?sort=id']) {
-      it(`F57 refuses ${query}`, async () => {
+      it(`F57 rejects ${query}`, async () => {
         await fleet.get(`/devices${query}`).expect(400);
       });
     }

@@ -11,9 +11,9 @@ import {
 } from '../support/ota-scenario.ts';
 import type { SeededDevice } from '../support/seed.ts';
 
-/** A retry takes up 5,000 targets in one transaction; the rest is the work of a job. */
-describe('a retry of more than one transaction takes up', () => {
-  const AT_ONCE = 5_000;
+/** A retry resets 5,000 targets in its own transaction. A job does the rest. */
+describe('a retry of more targets than fit in one transaction', () => {
+  const FIRST_TRANSACTION = 5_000;
   const REST = 10;
   const WORKER = { role: 'worker', config: { reconcile_seconds: 1 } } as const;
   let stage: Stage;
@@ -22,12 +22,12 @@ describe('a retry of more than one transaction takes up', () => {
 
   before(async () => {
     stage = await openStage({ role: 'api' });
-    fleet = await openFleet(stage, AT_ONCE + REST + 1);
+    fleet = await openFleet(stage, FIRST_TRANSACTION + REST + 1);
     const worker = await openServer(stage.knex, WORKER);
     try {
       id = await fleet.roll({
         rollout_strategy: 'rolling',
-        batch_size: AT_ONCE + REST,
+        batch_size: FIRST_TRANSACTION + REST,
         policy: { failure_threshold_percent: 99 },
       });
     } finally {
@@ -41,58 +41,58 @@ describe('a retry of more than one transaction takes up', () => {
 
   after(() => stage.close());
 
-  /** As thousands of reports would, without sending them. */
-  async function failAllBut(spared: SeededDevice): Promise<void> {
+  /** Has the effect of thousands of reports without sending them. */
+  async function failAllBut(excepted: SeededDevice): Promise<void> {
     await stage
       .knex('ota_deployment_devices')
       .where({ deployment_id: id })
-      .where('position', '<', AT_ONCE + REST)
-      .whereNot({ device_id: spared.id })
+      .where('position', '<', FIRST_TRANSACTION + REST)
+      .whereNot({ device_id: excepted.id })
       .update({ status: 'failed' });
     await stage
       .knex('ota_deployment_batches')
       .where({ deployment_id: id, number: 1 })
-      .update({ pending: 1, failed: AT_ONCE + REST - 1 });
+      .update({ pending: 1, failed: FIRST_TRANSACTION + REST - 1 });
   }
 
-  let again: SeededDevice;
+  let failedAgain: SeededDevice;
 
-  it('G03 says how many it will be, and has taken up the first', async () => {
+  it('G03 responds with the total after the first transaction', async () => {
     const answer = await fleet.post(`/deployments/${id}/retry`).expect(200);
     const { retried_devices: retried, deployment } = answer.body as RetryResponse;
-    expect(retried).to.equal(AT_ONCE + REST);
+    expect(retried).to.equal(FIRST_TRANSACTION + REST);
     expect(deployment.status).to.equal('paused');
-    expect(deployment.progress).to.include({ pending: AT_ONCE + 1, failed: REST });
+    expect(deployment.progress).to.include({ pending: FIRST_TRANSACTION + 1, failed: REST });
     const event = (await fleet.events(id)).find(({ type }) => type === 'retried');
-    expect(event?.data).to.include({ devices: AT_ONCE + REST });
+    expect(event?.data).to.include({ devices: FIRST_TRANSACTION + REST });
   });
 
-  it('G03 takes no step by failures that still wait to be taken up', async () => {
+  it('G03 does not count the failures that are still to be retried', async () => {
     await fleet.act(id, 'resume');
     const [pending] = await fleet.targets(id, 'status=pending');
-    again = fleet.deviceById(pending!.device_id);
-    await fleet.reports(again, id, { status: 'failed', attempt: 2 });
+    failedAgain = fleet.deviceById(pending!.device_id);
+    await fleet.reports(failedAgain, id, { status: 'failed', attempt: 2 });
     const detail = await fleet.detail(id);
     expect(detail.status).to.equal('in_progress');
-    expect(detail.released_devices).to.equal(AT_ONCE + REST);
+    expect(detail.released_devices).to.equal(FIRST_TRANSACTION + REST);
   });
 
-  it('G03 is finished by the next process when its own died, and its job was lost', async () => {
+  it('G03 is finished by another process if its job was lost', async () => {
     await withQueue(stage.knex, (queue) => queue.drain(true));
     const worker = await openServer(stage.knex, WORKER);
     try {
       const { progress } = await fleet.until(id, (now) => now.progress.failed === 1);
-      expect(progress.pending).to.equal(AT_ONCE + REST);
+      expect(progress.pending).to.equal(FIRST_TRANSACTION + REST);
     } finally {
       await worker.close();
     }
-    expect(await fleet.target(id, again)).to.include({ status: 'failed', attempt: 2 });
+    expect(await fleet.target(id, failedAgain)).to.include({ status: 'failed', attempt: 2 });
     expect(
       await stage.knex('ota_deployment_devices').where({ deployment_id: id, attempt: 2 }).count(),
-    ).to.deep.equal([{ count: String(AT_ONCE + REST) }]);
+    ).to.deep.equal([{ count: String(FIRST_TRANSACTION + REST) }]);
   });
 
-  it('G03 counts failures as ever from then on', async () => {
+  it('G03 counts failures again afterwards', async () => {
     const waiting = (await fleet.targets(id, 'status=pending')).slice(0, 5);
     for (const { device_id: device } of waiting) {
       await fleet.reports(fleet.deviceById(device), id, { status: 'failed', attempt: 2 });

@@ -17,8 +17,8 @@ interface Facts {
   error_message: string | null;
 }
 
-/** Statements that move many targets at once do what the rules say of each. */
-describe('rules that are written in SQL, too', function () {
+/** Statements that update many targets at once must agree with the rules for one target. */
+describe('rules implemented in SQL', function () {
   this.timeout(60_000);
   let stage: Stage;
   let fleet: Fleet;
@@ -90,7 +90,7 @@ describe('rules that are written in SQL, too', function () {
     return rows.map(toTarget);
   }
 
-  it('a retry of all does to a thousand targets what a retry does to one', async () => {
+  it('a retry of all targets does the same to each as a retry of one', async () => {
     const before = await read();
     await fleet.act(id, 'retry');
     const isRetried = ({ status, rolledBackOnRequest, rollbackVersion }: Target) =>
@@ -102,7 +102,7 @@ describe('rules that are written in SQL, too', function () {
     );
   });
 
-  it('a cancel skips what is pending, and leaves every other target alone', async () => {
+  it('a cancel skips pending targets and changes no other', async () => {
     const before = await read();
     await fleet.act(id, 'cancel');
     const after = await read();

@@ -15,7 +15,7 @@ describe('rollout strategies', () => {
   const sizes = (batches: { size: number }[]) => batches.map((batch) => batch.size);
 
   describe('before the start', () => {
-    it('nothing is released or offered', async () => {
+    it('release and offer nothing', async () => {
       const fleet = await openFleet(stage, 3);
       const { deployment_id: id } = await fleet.create();
       const detail = await fleet.detail(id);
@@ -26,7 +26,7 @@ describe('rollout strategies', () => {
   });
 
   describe('manual', () => {
-    it('goes to exactly the picked devices, in one batch', async () => {
+    it('offers to exactly the picked devices, in one batch', async () => {
       const fleet = await openFleet(stage, 6);
       const picked = fleet.devices.slice(2, 4);
       const id = await fleet.roll({
@@ -41,7 +41,7 @@ describe('rollout strategies', () => {
   });
 
   describe('immediate', () => {
-    it('offers to everything that matches at once', async () => {
+    it('offers to all matching devices at once', async () => {
       const fleet = await openFleet(stage, 12);
       const id = await fleet.roll();
       const detail = await fleet.detail(id);
@@ -60,7 +60,7 @@ describe('rollout strategies', () => {
       [10, 35, 3],
       [1, 50, 1],
     ] as const) {
-      it(`${percentage ?? 'default'} % of ${total} devices are ${first}`, async () => {
+      it(`releases ${first} of ${total} devices first at ${percentage ?? 'the default'} %`, async () => {
         const fleet = await openFleet(stage, total);
         const { deployment_id: id } = await fleet.create({
           rollout_strategy: 'canary',
@@ -71,7 +71,7 @@ describe('rollout strategies', () => {
       });
     }
 
-    it('stops after its first batch until it is expanded', async () => {
+    it('waits for an expansion after its first batch', async () => {
       const fleet = await openFleet(stage, 10);
       const id = await fleet.roll({ rollout_strategy: 'canary', rollout_percentage: 20 });
       await fleet.all(await fleet.batch(id, 1), id, 'completed');
@@ -83,7 +83,7 @@ describe('rollout strategies', () => {
       }
     });
 
-    it('G40 is running until its last released device has finished, however that finished', async () => {
+    it('G40 is in phase canary_running until its last released device has finished', async () => {
       const fleet = await openFleet(stage, 10);
       const { deployment_id: id } = await fleet.create({
         rollout_strategy: 'canary',
@@ -109,16 +109,16 @@ describe('rollout strategies', () => {
       expect(await phase()).to.equal('canary_running');
     });
 
-    it('grows to 50, then to 100 percent, and completes with the last device', async () => {
+    it('can be expanded to 50, then to 100 percent, and completes with the last device', async () => {
       const fleet = await openFleet(stage, 10);
       const id = await fleet.roll({ rollout_strategy: 'canary', rollout_percentage: 20 });
       await fleet.all(await fleet.batch(id, 1), id, 'completed');
 
       await fleet.act(id, 'expand', { percentage: 50 });
-      const half = await fleet.untilReleased(id, 5);
-      expect(half.phase).to.equal('canary_running');
-      expect(sizes(half.batches)).to.deep.equal([2, 3, 5]);
-      expect(half.batches.map((batch) => batch.state)).to.deep.equal([
+      const expanded = await fleet.untilReleased(id, 5);
+      expect(expanded.phase).to.equal('canary_running');
+      expect(sizes(expanded.batches)).to.deep.equal([2, 3, 5]);
+      expect(expanded.batches.map((batch) => batch.state)).to.deep.equal([
         'ended',
         'running',
         'planned',
@@ -142,14 +142,14 @@ describe('rollout strategies', () => {
       expect(breakdowns).to.deep.equal([2, 3, 5]);
     });
 
-    it('need not wait for the first batch to be expanded', async () => {
+    it('can be expanded before the first batch has finished', async () => {
       const fleet = await openFleet(stage, 10);
       const id = await fleet.roll({ rollout_strategy: 'canary', rollout_percentage: 20 });
       await fleet.act(id, 'expand', { percentage: 100 });
       await fleet.untilReleased(id, 10);
     });
 
-    it('refuses a percentage that adds no device, or is none', async () => {
+    it('rejects a percentage that adds no device or is invalid', async () => {
       const fleet = await openFleet(stage, 10);
       const id = await fleet.roll({ rollout_strategy: 'canary', rollout_percentage: 20 });
       for (const percentage of [10, 20, 29]) {
@@ -188,7 +188,7 @@ describe('rollout strategies', () => {
       { total: 7, request: { rollout_percentage: 10 }, batches: [5, 2] },
       { total: 5, request: { batch_size: 2 }, batches: [2, 2, 1] },
     ]) {
-      it(`${total} devices with ${JSON.stringify(request)} make ${batches.join(', ')}`, async () => {
+      it(`splits ${total} devices with ${JSON.stringify(request)} into ${batches.join(', ')}`, async () => {
         const fleet = await openFleet(stage, total);
         const { deployment_id: id } = await fleet.create({
           rollout_strategy: 'rolling',
@@ -198,7 +198,7 @@ describe('rollout strategies', () => {
       });
     }
 
-    it('releases the next batch by itself when every target of the last one has ended', async () => {
+    it('releases the next batch when every target of the previous one has finished', async () => {
       const fleet = await openFleet(stage, 5);
       const id = await fleet.roll({ rollout_strategy: 'rolling', batch_size: 2 });
       const [one, two] = await fleet.batch(id, 1);
@@ -222,7 +222,7 @@ describe('rollout strategies', () => {
       ]);
     });
 
-    it('F66 the end of a batch, seen by several reports and jobs, releases one batch', async () => {
+    it('F66 releases one batch when several reports finish the previous one at once', async () => {
       const fleet = await openFleet(stage, 30);
       const id = await fleet.roll({ rollout_strategy: 'rolling', batch_size: 10 });
       await fleet.all(await fleet.batch(id, 1), id, 'completed');
@@ -235,7 +235,7 @@ describe('rollout strategies', () => {
       ]);
     });
 
-    it('goes on past a batch whose targets were superseded before its release', async () => {
+    it('continues after a batch whose targets were all superseded', async () => {
       const fleet = await openFleet(stage, 6);
       const { deployment_id: id } = await fleet.create({
         rollout_strategy: 'rolling',
@@ -256,7 +256,7 @@ describe('rollout strategies', () => {
   });
 
   describe('pause and resume', () => {
-    it('a paused rollout offers nothing, neither new nor begun', async () => {
+    it('offer nothing while paused, neither new nor started updates', async () => {
       const fleet = await openFleet(stage, 2);
       const id = await fleet.roll();
       await fleet.reports(fleet.device, id, 'downloading');
@@ -266,7 +266,7 @@ describe('rollout strategies', () => {
       expect((await fleet.detail(id)).paused_reason).to.equal('admin');
     });
 
-    it('devices at work finish, and are told to go on', async () => {
+    it('let updating devices finish', async () => {
       const fleet = await openFleet(stage, 2);
       const id = await fleet.roll();
       await fleet.reports(fleet.device, id, 'downloading');
@@ -277,7 +277,7 @@ describe('rollout strategies', () => {
       expect((await fleet.detail(id)).progress.completed).to.equal(1);
     });
 
-    it('no batch is released while paused; resume goes on where it stopped', async () => {
+    it('release no batch while paused and continue after the resume', async () => {
       const fleet = await openFleet(stage, 4);
       const id = await fleet.roll({ rollout_strategy: 'rolling', batch_size: 2 });
       await fleet.act(id, 'pause');
@@ -290,7 +290,7 @@ describe('rollout strategies', () => {
       expect((await fleet.detail(id)).progress.completed).to.equal(2);
     });
 
-    it('a pause right after the start keeps everything back until resume', async () => {
+    it('release nothing if the pause follows the start at once', async () => {
       const fleet = await openFleet(stage, 2);
       const { deployment_id: id } = await fleet.create();
       await fleet.act(id, 'start');
@@ -303,7 +303,7 @@ describe('rollout strategies', () => {
   });
 
   describe('the plan', () => {
-    it('is not always the same devices first', async () => {
+    it('has different first devices for different deployments', async () => {
       const fleet = await openFleet(stage, 20);
       const first = new Set<string>();
       for (let round = 0; round < 6; round += 1) {
@@ -313,7 +313,7 @@ describe('rollout strategies', () => {
       expect(first.size).to.be.greaterThan(2);
     });
 
-    it('is fixed at creation: devices that come later are not in it', async () => {
+    it('does not include devices that were added later', async () => {
       const fleet = await openFleet(stage, 2);
       const { deployment_id: id } = await fleet.create();
       const [late] = await fleet.addDevices(1, { namePrefix: 'late' });
@@ -323,7 +323,7 @@ describe('rollout strategies', () => {
       expect((await fleet.detail(id)).progress.total_devices).to.equal(2);
     });
 
-    it('that would need more than a thousand batches is refused', async () => {
+    it('is rejected if it needs more than a thousand batches', async () => {
       const fleet = await openFleet(stage, 1_001);
       const answer = await fleet.post('/deployments', {
         ...deploymentRequest({

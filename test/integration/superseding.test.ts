@@ -3,7 +3,7 @@ import { expect } from 'chai';
 import type { Problem } from '../../backend/contract/problem.ts';
 import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
 
-describe('a finished new version is never followed by an old one', () => {
+describe('superseding older deployments', () => {
   let stage: Stage;
   let fleet: Fleet;
 
@@ -17,7 +17,7 @@ describe('a finished new version is never followed by an old one', () => {
 
   after(() => stage.close());
 
-  it('released targets of older deployments are skipped, saying by what', async () => {
+  it('skips released targets of older deployments and names the newer one', async () => {
     const old = await fleet.roll({ deployment_name: 'Old' });
     const newer = await fleet.roll({ deployment_name: 'Newer', target_version: 'v3.0.0' });
     await fleet.reports(fleet.device, newer, 'downloading', 'completed');
@@ -30,7 +30,7 @@ describe('a finished new version is never followed by an old one', () => {
     expect(await fleet.offered(fleet.device)).to.equal(null);
   });
 
-  it('unreleased targets of older deployments are skipped, too, and never released to it', async () => {
+  it('skips unreleased targets of older deployments', async () => {
     const { deployment_id: old } = await fleet.create();
     const newer = await fleet.roll({ target_version: 'v3.0.0' });
     await fleet.all(fleet.devices, newer, 'completed');
@@ -40,14 +40,14 @@ describe('a finished new version is never followed by an old one', () => {
     expect(await fleet.offered(fleet.device)).to.equal(null);
   });
 
-  it('targets of newer deployments stay', async () => {
+  it('does not skip targets of newer deployments', async () => {
     const old = await fleet.roll();
     const { deployment_id: newer } = await fleet.create({ target_version: 'v3.0.0' });
     await fleet.reports(fleet.device, old, 'completed');
     expect((await fleet.target(newer, fleet.device)).status).to.equal('pending');
   });
 
-  it('a failure of the newer one supersedes nothing', async () => {
+  it('does not happen if the newer deployment fails', async () => {
     const old = await fleet.roll();
     const newer = await fleet.roll({ target_version: 'v3.0.0' });
     await fleet.reports(fleet.device, newer, 'downloading', 'failed');
@@ -55,7 +55,7 @@ describe('a finished new version is never followed by an old one', () => {
     expect(await fleet.offered(fleet.device)).to.equal(old);
   });
 
-  it('the older deployment tells so in its timeline, and ends with its last target', async () => {
+  it('adds an event to the older deployment, which finishes with its last target', async () => {
     const old = await fleet.roll();
     const newer = await fleet.roll({ target_version: 'v3.0.0' });
     await fleet.all(fleet.devices, newer, 'completed');
@@ -65,7 +65,7 @@ describe('a finished new version is never followed by an old one', () => {
     expect(skipped[0]?.data).to.include({ reason: 'superseded', by_deployment_id: newer });
   });
 
-  it('retrying the older deployment does not bring the old version back', async () => {
+  it('keeps a retry of the older deployment from installing the old version', async () => {
     const old = await fleet.roll();
     await fleet.all(fleet.devices, old, 'failed');
     const newer = await fleet.roll({
@@ -79,7 +79,7 @@ describe('a finished new version is never followed by an old one', () => {
     expect((await fleet.target(old, fleet.device)).status).to.equal('failed');
   });
 
-  it('retrying nothing but superseded devices is refused', async () => {
+  it('makes a retry fail that only has superseded devices', async () => {
     const old = await fleet.roll();
     await fleet.all(fleet.devices, old, 'failed');
     const newer = await fleet.roll({ target_version: 'v3.0.0' });
@@ -91,7 +91,7 @@ describe('a finished new version is never followed by an old one', () => {
     expect((await fleet.detail(old)).status).to.equal('failed');
   });
 
-  it('a late end of an older deployment does not overwrite the newer version', async () => {
+  it('keeps a late result of an older deployment from overwriting the newer version', async () => {
     const old = await fleet.roll();
     await fleet.reports(fleet.device, old, 'installing');
     await stage
@@ -110,7 +110,7 @@ describe('a finished new version is never followed by an old one', () => {
     expect(await fleet.installedVersion(fleet.device)).to.equal('v3.0.0');
   });
 
-  it('other organizations and other devices are left alone', async () => {
+  it('does not affect other organizations', async () => {
     const other = await openFleet(stage, 1);
     const theirs = await other.roll();
     const newer = await fleet.roll({ target_version: 'v3.0.0' });

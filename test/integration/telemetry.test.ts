@@ -16,7 +16,7 @@ import {
 import { startRedisServer } from '../../dev/redis/redis-server.ts';
 import { waitFor } from '../../dev/wait-for.ts';
 
-describe('metrics of the plugin', () => {
+describe('Prometheus metrics', () => {
   let stage: Stage;
   let fleet: Fleet;
 
@@ -29,7 +29,7 @@ describe('metrics of the plugin', () => {
 
   const scrape = async (): Promise<Exposition> => parseExposition(await stage.plugin.metrics());
 
-  it('count what a rollout is made of', async () => {
+  it('count the polls, reports and jobs of a rollout', async () => {
     await fleet.poll(fleet.device);
     const id = await fleet.roll();
     await fleet.poll(fleet.device);
@@ -60,7 +60,7 @@ describe('metrics of the plugin', () => {
     expect(metrics.value('ota_jobs_total', { job: 'release-batch', outcome: 'done' })).to.equal(1);
   });
 
-  it('count requests by route and status, refused ones too, and nothing of their ids', async () => {
+  it('count requests by route and status, without ids', async () => {
     const { deployment_id: id } = await fleet.create();
     await fleet.get(`/deployments/${id}`).expect(200);
     await fleet.get(`/deployments/${'0'.repeat(8)}-0000-4000-8000-${'0'.repeat(12)}`).expect(404);
@@ -91,13 +91,13 @@ describe('metrics of the plugin', () => {
     expect([...(await scrape()).samples.keys()].join()).not.to.include(id);
   });
 
-  it('tell open event streams, the pool and the queue as they are', async () => {
+  it('show the open event streams, the connection pool and the queue', async () => {
     const stream = await EventStreamReader.open(
       `${stage.host.baseUrl}${ADMIN_API}/stream`,
       fleet.admin,
     );
     await waitFor(async () => (await scrape()).value('ota_event_stream_clients') === 1, {
-      describe: 'one open stream',
+      describe: 'one stream is open',
     });
     const held = await stage.knex.transaction();
     const metrics = await scrape();
@@ -112,11 +112,11 @@ describe('metrics of the plugin', () => {
     expect(metrics.value('ota_queue_lag_seconds')).to.be.within(0, 5);
     await stream.close();
     await waitFor(async () => (await scrape()).value('ota_event_stream_clients') === 0, {
-      describe: 'no open stream',
+      describe: 'no stream is open',
     });
   });
 
-  it('begin anew with each activation, and leave nothing in the process', async () => {
+  it('start from zero on each activation and leave nothing in the global registry', async () => {
     await fleet.poll(fleet.device);
     await stage.plugin.deactivate();
     const second = await openServer(stage.knex);
@@ -131,8 +131,8 @@ describe('metrics of the plugin', () => {
   });
 });
 
-describe('metrics while the queue is away', () => {
-  it('are given all the same, and say so', async function () {
+describe('Prometheus metrics during a queue outage', () => {
+  it('are available and count the failure', async function () {
     const redis = await startRedisServer(await freePort());
     if (redis === null) return this.skip();
     const stage = await openStage({ redisUrl: redis.url });

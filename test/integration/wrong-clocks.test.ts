@@ -10,7 +10,7 @@ import { openFleet, openStage, type Stage } from '../support/ota-scenario.ts';
 const SUPPORT = path.resolve(import.meta.dirname, '../support');
 const HOURS = 3_600_000;
 
-describe('a process whose clock is wrong', function () {
+describe('a worker with a wrong clock', function () {
   this.timeout(60_000);
   let stage: Stage;
   const running: ChildProcess[] = [];
@@ -50,13 +50,12 @@ describe('a process whose clock is wrong', function () {
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
     await waitFor(() => output.includes('working'), {
       timeout: 30_000,
-      describe: () => `the worker works: ${output}`,
+      describe: () => `the worker is ready: ${output}`,
     });
   }
 
-  /** Every sweep of the worker looks at all of them; the last target is there to be seen swept. */
   for (const hours of [2, -2]) {
-    it(`G07 ${hours > 0 ? 'ahead' : 'behind'} by two hours: fails nobody who is at work, and those who are silent`, async () => {
+    it(`G07 two hours ${hours > 0 ? 'ahead' : 'behind'} times out silent devices only`, async () => {
       const fleet = await openFleet(stage, 6);
       await startWorker(hours * HOURS);
       const id = await fleet.roll({ policy: { failure_min_devices: 100 } });
@@ -78,7 +77,7 @@ describe('a process whose clock is wrong', function () {
       }
     });
 
-    it(`G07 ${hours > 0 ? 'ahead' : 'behind'} by two hours: starts when it is time`, async () => {
+    it(`G07 two hours ${hours > 0 ? 'ahead' : 'behind'} starts scheduled deployments on time`, async () => {
       const fleet = await openFleet(stage, 1);
       const later = await fleet.create({
         scheduled_at: new Date(Date.now() + HOURS).toISOString(),
