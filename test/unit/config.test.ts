@@ -11,21 +11,21 @@ interface PluginJson {
   config: JsonSchema & { properties: Record<string, { default: unknown; description: string }> };
 }
 
-describe('configuration of the plugin', () => {
+describe('the configuration of the plugin', () => {
   let config: PluginJson['config'];
 
   before(async () => {
     ({ config } = JSON.parse(await repositoryFile('plugin.json')) as PluginJson);
   });
 
-  it('has the same keys, types, limits and defaults for the plugin and the host’s settings page', () => {
+  it('has the same keys, types, limits and defaults in plugin.json', () => {
     expect(withoutDescriptions(config)).to.deep.equal(requestSchema(configSchema));
     for (const [key, { description }] of Object.entries(config.properties)) {
       expect(description, key).to.match(/\w/);
     }
   });
 
-  it('has the defaults that the plugin runs with, and that the operator’s page names', async () => {
+  it('has the same defaults in plugin.json and docs/operating.md', async () => {
     const defaults = Object.entries(config.properties).map(([key, value]) => [key, value.default]);
     expect(Object.fromEntries(defaults)).to.deep.equal(readConfig(undefined));
     const page = await repositoryFile('docs/operating.md');
@@ -35,7 +35,7 @@ describe('configuration of the plugin', () => {
     );
   });
 
-  it('names every key that cannot be relied on', () => {
+  it('is rejected with every invalid signature key', () => {
     const zero = Buffer.alloc(32).toString('base64');
     const keys = [
       { id: 'a', public_key: zero },
@@ -44,9 +44,9 @@ describe('configuration of the plugin', () => {
     expect(() => readConfig({ signature_keys: keys }))
       .to.throw(DomainError)
       .that.has.nested.property('extras.errors')
-      .that.satisfies((faults: { path: string }[]) =>
+      .that.satisfies((errors: { path: string }[]) =>
         ['signature_keys.0.public_key', 'signature_keys.1.public_key'].every((path) =>
-          faults.some((fault) => fault.path === path),
+          errors.some((error) => error.path === path),
         ),
       );
   });

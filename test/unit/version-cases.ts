@@ -1,9 +1,9 @@
-/** Version pairs and filters whose outcome the rules of the device filters fix; and how to make more. */
+/** Versions and filters with their expected results, and generators for more. */
 import fc from 'fast-check';
 
 import type { VersionOperator } from '../../backend/contract/states.ts';
 
-/** In ascending order; versions of one line are equal. */
+/** In ascending order; versions in one row are equal. */
 export const ASCENDING: readonly (readonly string[])[] = [
   ['0', 'v0', '0.0.0'],
   ['0.0.1-alpha'],
@@ -31,8 +31,8 @@ export const ASCENDING: readonly (readonly string[])[] = [
   ['100000000000000000000'],
 ];
 
-/** What cannot be read as numbers. */
-export const UNREADABLE: readonly string[] = [
+/** Texts that cannot be parsed as version numbers. */
+export const UNPARSABLE: readonly string[] = [
   '',
   ' ',
   'v',
@@ -100,8 +100,8 @@ const number = fc.oneof(
 );
 const identifier = fc.oneof(number, fc.constantFrom('a', 'A', 'b', 'rc', 'rc-1', '-', '1a', 'a1'));
 
-/** Readable versions, of few enough parts that equal and nearly equal ones meet often. */
-export const readableVersion: fc.Arbitrary<string> = fc
+/** Parsable versions from few parts, so that equal and similar ones are frequent. */
+export const parsableVersion: fc.Arbitrary<string> = fc
   .record({
     prefix: fc.constantFrom('', 'v', 'V'),
     numbers: fc.array(number, { minLength: 1, maxLength: 4 }),
@@ -113,10 +113,10 @@ export const readableVersion: fc.Arbitrary<string> = fc
     return `${prefix}${numbers.join('.')}${rest}${build}`;
   });
 
-/** Versions, things that look like versions, and anything else that a database can hold. */
+/** Versions, texts that look like versions, and any other text that the database can store. */
 export const anyVersion: fc.Arbitrary<string> = fc.oneof(
-  { weight: 4, arbitrary: readableVersion },
-  { weight: 1, arbitrary: fc.constantFrom(...UNREADABLE) },
+  { weight: 4, arbitrary: parsableVersion },
+  { weight: 1, arbitrary: fc.constantFrom(...UNPARSABLE) },
   { weight: 1, arbitrary: fc.string({ unit: fc.constantFrom('v', '1', '0', '.', '-', '+', 'a') }) },
   {
     weight: 1,

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { VERSION_OPERATORS } from '../../backend/contract/states.ts';
 import { compareVersions, versionMatches } from '../../backend/contract/version.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
-import { ASCENDING, MATCHES, UNREADABLE, anyVersion, readableVersion } from './version-cases.ts';
+import { ASCENDING, MATCHES, UNPARSABLE, anyVersion, parsableVersion } from './version-cases.ts';
 
 /** Every pair of the table with its order. */
 const PAIRS = ASCENDING.flatMap((lefts, left) =>
@@ -12,26 +12,26 @@ const PAIRS = ASCENDING.flatMap((lefts, left) =>
     lefts.flatMap((a) => rights.map((b) => [a, b, Math.sign(left - right)] as const)),
   ),
 );
-const UNREADABLE_PAIRS = UNREADABLE.flatMap((text) => [
+const UNPARSABLE_PAIRS = UNPARSABLE.flatMap((text) => [
   [text, 'v1.0.0', null] as const,
   ['v1.0.0', text, null] as const,
   [text, text, null] as const,
 ]);
 
-describe('order of versions', () => {
-  it('is that of their numbers', () => {
+describe('the order of versions', () => {
+  it('follows their numbers', () => {
     for (const [a, b, order] of PAIRS) expect(compareVersions(a, b), `${a} ? ${b}`).to.equal(order);
   });
 
-  it('does not exist for what cannot be read as numbers', () => {
-    for (const [a, b] of UNREADABLE_PAIRS) {
+  it('is undefined for texts that cannot be parsed', () => {
+    for (const [a, b] of UNPARSABLE_PAIRS) {
       expect(compareVersions(a, b), `${JSON.stringify(a)} ? ${JSON.stringify(b)}`).to.equal(null);
     }
   });
 
-  it('is total: turned around it is the opposite', () => {
+  it('is total and antisymmetric', () => {
     fc.assert(
-      fc.property(readableVersion, readableVersion, (a, b) => {
+      fc.property(parsableVersion, parsableVersion, (a, b) => {
         const order = compareVersions(a, b);
         expect(order).to.be.oneOf([-1, 0, 1]);
         expect(compareVersions(b, a)).to.equal(order === 0 ? 0 : -(order as number));
@@ -42,7 +42,7 @@ describe('order of versions', () => {
 
   it('is transitive', () => {
     fc.assert(
-      fc.property(fc.tuple(readableVersion, readableVersion, readableVersion), (three) => {
+      fc.property(fc.tuple(parsableVersion, parsableVersion, parsableVersion), (three) => {
         const [a, b, c] = [...three].sort((x, y) => compareVersions(x, y) as number) as [
           string,
           string,
@@ -59,9 +59,9 @@ describe('order of versions', () => {
     );
   });
 
-  it('does not look at a leading v, missing parts and build metadata', () => {
+  it('ignores a leading v, missing parts and build metadata', () => {
     fc.assert(
-      fc.property(readableVersion, (version) => {
+      fc.property(parsableVersion, (version) => {
         const [core = '', build = ''] = version.replace(/^v/i, '').split('+');
         const [numbers = '', ...prerelease] = core.split('-');
         const same = ['v', numbers, '.0.0', ...prerelease.map((part) => `-${part}`)].join('');
@@ -74,13 +74,13 @@ describe('order of versions', () => {
 
 describe('version filters', () => {
   for (const [version, operator, reference, passes] of MATCHES) {
-    it(`${version ?? 'an unknown version'} ${operator} ${reference}: ${passes ? 'yes' : 'no'}`, () => {
+    it(`${version ?? 'an unknown version'} ${operator} ${reference} is ${passes}`, () => {
       expect(versionMatches(version, operator, reference)).to.equal(passes);
     });
   }
 });
 
-describe('version rules in the database', () => {
+describe('the version rules in SQL', () => {
   let database: TestDatabase;
 
   before(async () => {
@@ -114,19 +114,19 @@ describe('version rules in the database', () => {
     return rows.map(({ matches }) => matches);
   }
 
-  it('order the same table', async () => {
-    const pairs = [...PAIRS, ...UNREADABLE_PAIRS];
+  it('give the expected order for every pair', async () => {
+    const pairs = [...PAIRS, ...UNPARSABLE_PAIRS];
     const orders = await compareAll(pairs);
     pairs.forEach(([a, b, order], index) => {
       expect(orders[index], `${JSON.stringify(a)} ? ${JSON.stringify(b)}`).to.equal(order);
     });
   });
 
-  it('filter the same table', async () => {
+  it('give the expected result for every filter', async () => {
     expect(await matchAll(MATCHES)).to.deep.equal(MATCHES.map(([, , , passes]) => passes));
   });
 
-  it('agree with those of the server on any pair', async () => {
+  it('agree with TypeScript on any pair', async () => {
     const batch = fc.array(fc.tuple(anyVersion, anyVersion), { minLength: 50, maxLength: 200 });
     await fc.assert(
       fc.asyncProperty(batch, async (pairs) => {
@@ -136,7 +136,7 @@ describe('version rules in the database', () => {
     );
   });
 
-  it('agree with those of the server on any filter', async () => {
+  it('agree with TypeScript on any filter', async () => {
     const filter = fc.tuple(
       fc.option(anyVersion, { freq: 20 }),
       fc.constantFrom(...VERSION_OPERATORS),

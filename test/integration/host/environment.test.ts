@@ -2,8 +2,8 @@ import { expect } from 'chai';
 
 import { readEnvironment } from '../../../dev/host/environment.ts';
 
-describe('environment of the host', () => {
-  it('has defaults to try things out with', () => {
+describe('the environment of the host', () => {
+  it('has defaults for development', () => {
     expect(readEnvironment({})).to.deep.include({
       port: 8084,
       listen: '127.0.0.1',
@@ -12,12 +12,12 @@ describe('environment of the host', () => {
     });
   });
 
-  it("takes the plugin's settings as JSON", () => {
+  it("contains the plugin's settings as JSON", () => {
     const { pluginConfig } = readEnvironment({ OPS_OTA_CONFIG: '{"poll_interval_seconds": 5}' });
     expect(pluginConfig).to.deep.equal({ poll_interval_seconds: 5 });
   });
 
-  it('names every variable that is wrong', () => {
+  it('is rejected with the names of all invalid variables', () => {
     const wrong = { PORT: 'x', OPS_ROLE: 'boss', OPS_OTA_CONFIG: '[1]', REDIS_URL: 'http://x' };
     expect(() => readEnvironment(wrong))
       .to.throw()
@@ -25,7 +25,7 @@ describe('environment of the host', () => {
       .that.matches(/"PORT".*"REDIS_URL".*"OPS_ROLE".*"OPS_OTA_CONFIG" must be a JSON object/);
   });
 
-  it('does not start a worker on a database of its own', () => {
+  it('must name the database of a worker', () => {
     expect(() => readEnvironment({ OPS_ROLE: 'worker' })).to.throw('DATABASE_URL');
   });
 });

@@ -5,19 +5,19 @@ import { expect } from 'chai';
 import { ActiveRequests } from '../../../dev/host/active-requests.ts';
 import { AheadPoint } from '../../../dev/host/pre-router.ts';
 
-describe('listeners ahead of Express', () => {
+describe('pre-router handlers', () => {
   const response = { once: () => undefined } as unknown as ServerResponse;
   let point: AheadPoint;
-  let asked: string[];
+  let called: string[];
 
   beforeEach(() => {
     point = new AheadPoint('/api/v1/ota');
-    asked = [];
+    called = [];
   });
 
   function listen(name: string, takes: boolean) {
     return point.add((path) => {
-      asked.push(`${name} ${path}`);
+      called.push(`${name} ${path}`);
       return takes;
     });
   }
@@ -25,29 +25,29 @@ describe('listeners ahead of Express', () => {
   const take = (url: string, active = new ActiveRequests()) =>
     point.take({ url } as IncomingMessage, response, active);
 
-  it('are asked about what is below their prefix, in the order they came', () => {
+  it('are called for paths below their prefix, in the order they were added', () => {
     listen('first', false);
     listen('second', true);
     listen('third', true);
     expect(take('/api/v1/ota/check-update?a=b')).to.equal(true);
     expect(take('/api/v1/admin/ota')).to.equal(false);
-    expect(asked).to.deep.equal(['first /check-update?a=b', 'second /check-update?a=b']);
+    expect(called).to.deep.equal(['first /check-update?a=b', 'second /check-update?a=b']);
   });
 
-  it('leave to Express what none of them takes, and everything once they are gone', () => {
-    const withdraw = listen('only', true);
-    withdraw();
-    withdraw();
+  it('leave a request to Express if none takes it or after they were removed', () => {
+    const remove = listen('only', true);
+    remove();
+    remove();
     listen('other', false);
     expect(take('/api/v1/ota/check-update')).to.equal(false);
-    expect(asked).to.deep.equal(['other /check-update']);
+    expect(called).to.deep.equal(['other /check-update']);
   });
 
-  it('are not asked by a host that is stopping', async () => {
+  it('are not called while the host is stopping', async () => {
     listen('only', true);
     const active = new ActiveRequests();
     await active.drain(1);
     expect(take('/api/v1/ota/check-update', active)).to.equal(false);
-    expect(asked).to.deep.equal([]);
+    expect(called).to.deep.equal([]);
   });
 });

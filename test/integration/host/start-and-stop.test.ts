@@ -1,4 +1,4 @@
-/** `npm start` and `npm run build` as an operator uses them: as processes, by their signals. */
+/** `npm start` and `npm run build` as operators run them: as processes that get signals. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -14,7 +14,7 @@ import { waitFor } from '../../../dev/wait-for.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../../..');
 const PAGE = path.join(ROOT, 'dist/frontend');
-const PATIENCE_MS = 60_000;
+const START_TIMEOUT_MS = 60_000;
 const run = promisify(execFile);
 
 describe('npm start', function () {
@@ -54,7 +54,7 @@ describe('npm start', function () {
       stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
     }
     await waitFor(() => output.includes('is running at'), {
-      timeout: PATIENCE_MS,
+      timeout: START_TIMEOUT_MS,
       describe: () => `the host runs:\n${output}`,
     });
     const cluster = await realpath(path.join(folder, 'data/postgres'));
@@ -63,29 +63,29 @@ describe('npm start', function () {
     return { npm, url: `http://127.0.0.1:${port}`, lockFile };
   }
 
-  /** At the very moment that whoever waits for `npm start` goes on. */
-  async function stopped(npm: ChildProcess, lockFile: string): Promise<boolean> {
+  /** Whether the database has stopped by the time `npm start` exits. */
+  async function databaseStoppedFirst(npm: ChildProcess, lockFile: string): Promise<boolean> {
     await once(npm, 'exit');
     return !existsSync(lockFile);
   }
 
-  it('G48 SIGTERM to its process: it ends when the database has stopped', async () => {
+  it('G48 exits on SIGTERM after the database has stopped', async () => {
     const { npm, lockFile } = await start();
-    const ended = stopped(npm, lockFile);
+    const ended = databaseStoppedFirst(npm, lockFile);
     npm.kill('SIGTERM');
     expect(await ended).to.equal(true);
   });
 
-  it('G48 Ctrl+C, which every process of it hears and passes on: the same', async () => {
+  it('G48 exits on Ctrl+C, which all its processes receive, after the database has stopped', async () => {
     const { npm, lockFile } = await start();
-    const ended = stopped(npm, lockFile);
+    const ended = databaseStoppedFirst(npm, lockFile);
     for (let times = 0; times < 3; times += 1) process.kill(-(npm.pid ?? 0), 'SIGINT');
     expect(await ended).to.equal(true);
   });
 
-  it('G48 goes on serving its page while another one is built in the same checkout', async () => {
+  it('G48 keeps serving its page while the same checkout is built', async () => {
     const { npm, url, lockFile } = await start();
-    const chunk = path.join(PAGE, 'chunks/of-a-page-that-is-open.js');
+    const chunk = path.join(PAGE, 'chunks/of-an-open-page.js');
     await writeFile(chunk, 'export {};\n');
     try {
       const entry = path.join(PAGE, 'page.js');
@@ -107,12 +107,12 @@ describe('npm start', function () {
     } finally {
       await rm(chunk, { force: true });
     }
-    const ended = stopped(npm, lockFile);
+    const ended = databaseStoppedFirst(npm, lockFile);
     npm.kill('SIGTERM');
     expect(await ended).to.equal(true);
   });
 
-  it('G48 builds nothing that is up to date', async () => {
+  it('G48 does not build what is up to date', async () => {
     const entry = path.join(PAGE, 'page.js');
     const before = (await stat(entry)).mtimeMs;
     const { stdout } = await run('npm', ['run', 'build'], { cwd: ROOT });

@@ -20,7 +20,7 @@ const TABLES = [
   'ota_events',
 ];
 
-describe('F63 a server killed in the middle of a creation', () => {
+describe('F63 a server that is killed during a creation', () => {
   let database: TestDatabase;
   let redis: RedisServer;
   let server: HostProcess;
@@ -56,7 +56,7 @@ describe('F63 a server killed in the middle of a creation', () => {
     });
   }
 
-  /** Sessions of the server that wait for the lock the test holds. */
+  /** Sessions of the server that wait for the test's lock. */
   async function waiting(): Promise<number> {
     const { rows } = await database.knex.raw<{ rows: { sessions: string }[] }>(
       `SELECT count(*) AS sessions FROM pg_locks
@@ -65,8 +65,8 @@ describe('F63 a server killed in the middle of a creation', () => {
     return Number(rows[0]?.sessions);
   }
 
-  it('leaves nothing of the deployment, and the next try makes it whole', async () => {
-    // The targets are written before the plan; the creation waits between the two.
+  it('leaves nothing of the deployment, and the next attempt creates it completely', async () => {
+    // The targets are written before the batches. The creation waits between the two.
     const hold = await database.knex.transaction();
     await hold.raw('LOCK TABLE ota_deployment_batches IN EXCLUSIVE MODE');
     const lost = create().catch(() => null);
@@ -76,7 +76,9 @@ describe('F63 a server killed in the middle of a creation', () => {
     await server.kill('SIGKILL');
     await hold.rollback();
     expect(await lost).to.equal(null);
-    await waitFor(async () => (await waiting()) === 0, { describe: 'nobody waits for the lock' });
+    await waitFor(async () => (await waiting()) === 0, {
+      describe: 'no session waits for the lock',
+    });
     for (const table of TABLES) {
       expect(await database.knex(table), table).to.deep.equal([]);
     }

@@ -16,7 +16,7 @@ const CONFIG = {
   device_requests_per_minute: 100_000,
 };
 
-describe('G09 the only host, killed and started again and again while devices report', function () {
+describe('G09 a single host that is repeatedly killed while devices report', function () {
   this.timeout(180_000);
   let stage: Stage;
   let host: HostProcess;
@@ -38,7 +38,7 @@ describe('G09 the only host, killed and started again and again while devices re
     await stage?.close();
   });
 
-  it('refuses no report for good, and loses none', async () => {
+  it('rejects no report for good and loses none', async () => {
     const fleet = await openFleet(stage, DEVICES);
     await keepLedger(stage.knex);
     devices = new VirtualFleet(
@@ -51,7 +51,7 @@ describe('G09 the only host, killed and started again and again while devices re
           stepSeconds: 1,
           failureShare: 0.02,
           rollbackShare: 0.02,
-          // Shorter than a start takes: many requests come while the plugin is not there yet.
+          // Shorter than a start, so many requests arrive before the plugin is active.
           retrySeconds: 0.2,
         },
         offlineShare: 0,
@@ -67,7 +67,7 @@ describe('G09 the only host, killed and started again and again while devices re
     }
     await waitFor(async () => (await fleet.detail(id)).status !== 'in_progress', {
       timeout: 90_000,
-      describe: 'the rollout ends',
+      describe: 'the deployment finishes',
     });
     const { devices: members, tally } = devices;
     let verdict = await judge(stage.knex, id, members);
@@ -80,8 +80,8 @@ describe('G09 the only host, killed and started again and again while devices re
       { timeout: 30_000, describe: () => `all ends are kept; ${JSON.stringify(verdict)}` },
     );
     tellAtTheEnd(
-      `the only host killed ${KILLS} times under ${DEVICES} devices: ${tally.acknowledged} reports ` +
-        `acknowledged, ${tally.away} unanswered, ${tally.refused} refused for good, ${verdict.lost} lost`,
+      `a single host killed ${KILLS} times under ${DEVICES} devices: ${tally.acknowledged} reports ` +
+        `acknowledged, ${tally.away} unanswered, ${tally.refused} rejected for good, ${verdict.lost} lost`,
     );
     expect(verdict).to.deep.equal({
       targets: DEVICES,
@@ -93,6 +93,6 @@ describe('G09 the only host, killed and started again and again while devices re
       releasedTwice: 0,
     });
     expect(tally.refused).to.equal(0);
-    expect(tally.away, 'devices met a host that was not there').to.be.above(0);
+    expect(tally.away, 'some requests met a host that was down').to.be.above(0);
   });
 });

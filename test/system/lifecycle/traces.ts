@@ -1,4 +1,4 @@
-/** What a plugin could leave behind in its process, in PostgreSQL and in Redis. */
+/** Resources that a plugin could leave open in its process, in PostgreSQL and in Redis. */
 import { Redis } from 'ioredis';
 import pg from 'pg';
 
@@ -6,56 +6,59 @@ import { testPostgres, testRedisUrl } from '../../support/test-services.ts';
 import type { TestDatabase } from '../../support/test-database.ts';
 import { waitFor } from '../../../dev/wait-for.ts';
 
-export interface Traces {
-  /** Handles, timers and requests that keep the process awake, by kind. */
-  resources: Record<string, number>;
-  /** Sessions in the database of the test. */
+export interface OpenResources {
+  /** Handles, timers and requests that keep the process alive, by type. */
+  handles: Record<string, number>;
+  /** Sessions in the test database. */
   sessions: number;
   redisClients: number;
 }
 
-/** Everything that is open once the host's own connections are closed. */
-async function look(database: TestDatabase): Promise<Traces> {
+/** Call it after the host's own connection pool is closed. */
+async function countOpenResources(database: TestDatabase): Promise<OpenResources> {
   const sessions = await countSessions(database);
   const redisClients = await countRedisClients();
-  const resources: Record<string, number> = {};
+  const handles: Record<string, number> = {};
   for (const kind of process.getActiveResourcesInfo()) {
-    resources[kind] = (resources[kind] ?? 0) + 1;
+    handles[kind] = (handles[kind] ?? 0) + 1;
   }
-  return { resources, sessions, redisClients };
+  return { handles, sessions, redisClients };
 }
 
-/** Closes the host's pool, which keeps idle connections, and looks once things have come to rest. */
-export async function tracesAtRest(database: TestDatabase): Promise<Traces> {
+/** Closes the host's pool, which keeps idle connections, and waits until the counts are stable. */
+export async function stableOpenResources(database: TestDatabase): Promise<OpenResources> {
   await database.knex.destroy();
   let last = '';
   let same = 0;
-  const traces = await waitFor(
+  const stable = await waitFor(
     async () => {
-      const now = await look(database);
+      const now = await countOpenResources(database);
       const text = JSON.stringify(now);
       same = text === last ? same + 1 : 0;
       last = text;
       return same >= 3 ? now : null;
     },
-    { describe: () => `things come to rest; now ${last}` },
+    { describe: () => `the open resources are stable; now ${last}` },
   );
   database.knex.initialize();
-  return traces;
+  return stable;
 }
 
-/** Waits until nothing is open that was not open then. */
-export async function noTracesSince(before: Traces, database: TestDatabase): Promise<void> {
+/** Waits until no more is open than before. */
+export async function untilNothingLeftOpen(
+  before: OpenResources,
+  database: TestDatabase,
+): Promise<void> {
   await database.knex.destroy();
   let now = before;
   await waitFor(
     async () => {
-      now = await look(database);
-      const kinds = Object.entries(now.resources);
+      now = await countOpenResources(database);
+      const kinds = Object.entries(now.handles);
       return (
         now.sessions === 0 &&
         now.redisClients <= before.redisClients &&
-        kinds.every(([kind, count]) => count <= (before.resources[kind] ?? 0))
+        kinds.every(([kind, count]) => count <= (before.handles[kind] ?? 0))
       );
     },
     { describe: () => `back to ${JSON.stringify(before)}; now ${JSON.stringify(now)}` },

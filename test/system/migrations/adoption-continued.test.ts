@@ -9,7 +9,7 @@ import { VARIANTS, type EarlierDeployment } from '../../support/earlier-release/
 import { EarlierStage, UNFINISHED, breakdownOf, devicesAt } from './earlier-stage.ts';
 
 for (const variant of VARIANTS) {
-  describe(`deployments of an earlier release (${variant}), gone on with`, () => {
+  describe(`adopted deployments of an earlier release (${variant})`, () => {
     let stage: EarlierStage;
     let rollouts: EarlierStage['rollouts'];
 
@@ -35,7 +35,7 @@ for (const variant of VARIANTS) {
       );
     }
 
-    it('go on to their end, with the failures they had', async () => {
+    it('continue and finish with their earlier failures', async () => {
       await stage.completeAll(rollouts['half-way']);
       const { status, progress, completed_at } = await stage.detail(rollouts['half-way']);
       expect({ status, progress }).to.deep.equal({
@@ -54,7 +54,7 @@ for (const variant of VARIANTS) {
       expect(completed_at).to.be.a('string');
     });
 
-    it('are not paused for failures they had before', async () => {
+    it('are not paused because of earlier failures', async () => {
       const deployment = rollouts['half-way with many failures'];
       const [working] = devicesAt(deployment, 'downloading');
       const [waiting] = devicesAt(deployment, 'pending');
@@ -70,7 +70,7 @@ for (const variant of VARIANTS) {
       'a canary nobody has come for',
       'a rolling one that never got its second batch',
     ] as const) {
-      it(`go on: ${name}`, async () => {
+      it(`continue: ${name}`, async () => {
         const deployment = rollouts[name];
         await stage.completeAll(deployment);
         const { status, progress, allowed_actions } = await stage.detail(deployment);
@@ -86,7 +86,7 @@ for (const variant of VARIANTS) {
       });
     }
 
-    it('leave the rest of the fleet to a new deployment with the same filters', async () => {
+    it('can be followed by a new deployment with the same filters', async () => {
       const { knex } = stage.database;
       const devices = await knex('edge_devices')
         .where({ organization_id: stage.host.organizationId })
@@ -111,13 +111,13 @@ for (const variant of VARIANTS) {
       });
     });
 
-    it('F69 end when a device they waited for never came back', async () => {
+    it('F69 finish if a device never reports again', async () => {
       const deployment = rollouts['half-way, too'];
       const [installing, verifying] = devicesAt(deployment, 'installing', 'verifying');
       await stage.report(deployment, verifying as SeededDevice, 'completed');
       const [pending] = devicesAt(deployment, 'pending');
       await stage.report(deployment, pending as SeededDevice, 'completed');
-      // An hour counts from the adoption: nobody knows when the device was last heard of.
+      // The timeout starts at the adoption, because the last report is unknown.
       await stage.database.knex.raw(
         `UPDATE ota_deployment_devices SET last_report_at = last_report_at - interval '61 minutes'
          WHERE deployment_id = ? AND device_id = ?`,
@@ -134,7 +134,7 @@ for (const variant of VARIANTS) {
       expect(await stage.detail(rollouts.paused)).to.include({ status: 'completed' });
     });
 
-    it('can be resumed with the failures they had', async () => {
+    it('can be resumed with earlier failures', async () => {
       const deployment = rollouts['paused after failures'];
       await stage.act(deployment, 'resume');
       await stage.completeAll(deployment);
@@ -175,12 +175,12 @@ for (const variant of VARIANTS) {
       });
     });
 
-    it('are finished by the worker when nobody had noticed their end', async () => {
+    it('are finished by the worker if all their targets had finished before', async () => {
       await until(rollouts['ended, but nobody noticed'], 'completed');
       await until(rollouts['begun without targets'], 'completed');
     });
 
-    it('are tidied up by the worker when a cancel had left pending targets', async () => {
+    it('have pending targets skipped by the worker if they were cancelled', async () => {
       const deployment = rollouts['cancelled in the middle'];
       await waitFor(async () => (await stage.detail(deployment)).progress.skipped === 1, {
         describe: 'the pending target is skipped',
@@ -193,7 +193,7 @@ for (const variant of VARIANTS) {
     });
   });
 
-  describe(`deployments of an earlier release (${variant}), cancelled`, () => {
+  describe(`adopted deployments of an earlier release (${variant}) that are cancelled`, () => {
     let stage: EarlierStage;
 
     before(async () => {
@@ -204,30 +204,30 @@ for (const variant of VARIANTS) {
 
     after(() => stage.close());
 
-    it('end half-way: what waits is skipped, what is at work stops where that is safe or ends', async () => {
-      const halfWay = Object.values(stage.rollouts).filter(
+    it('skip pending targets, stop downloading devices, and let installing devices finish', async () => {
+      const unfinished = Object.values(stage.rollouts).filter(
         ({ status, targets }) =>
           ['pending', 'in_progress', 'paused'].includes(status) &&
           targets.some((target) => UNFINISHED.includes(target.status)),
       );
-      expect(halfWay).to.have.length.above(6);
-      for (const deployment of halfWay) await cancelHalfWay(deployment);
+      expect(unfinished).to.have.length.above(6);
+      for (const deployment of unfinished) await cancelUnfinished(deployment);
     });
 
-    async function cancelHalfWay(deployment: EarlierDeployment): Promise<void> {
+    async function cancelUnfinished(deployment: EarlierDeployment): Promise<void> {
       const before = breakdownOf(deployment);
       const cancelled = await stage.act(deployment, 'cancel');
       expect(cancelled.status, deployment.name).to.equal('cancelled');
       await waitFor(async () => (await stage.detail(deployment)).progress.pending === 0, {
-        describe: `nothing of "${deployment.name}" is pending`,
+        describe: `no target of "${deployment.name}" is pending`,
         timeout: 15_000,
       });
       for (const device of devicesAt(deployment, ...UNFINISHED)) {
         expect(await stage.poll(device)).to.include({ update_available: false });
       }
-      const end: Partial<Record<TargetStatus, number>> = { ...before, pending: 0 };
-      end.skipped = before.skipped + before.pending + before.downloading;
-      end.completed = before.completed + before.installing + before.verifying;
+      const expected: Partial<Record<TargetStatus, number>> = { ...before, pending: 0 };
+      expected.skipped = before.skipped + before.pending + before.downloading;
+      expected.completed = before.completed + before.installing + before.verifying;
       for (const device of devicesAt(deployment, 'downloading')) {
         const answer = await stage.report(deployment, device, 'downloading');
         expect(answer).to.include({ directive: 'abort' });
@@ -239,7 +239,7 @@ for (const variant of VARIANTS) {
       const { status, status_breakdown } = await stage.detail(deployment);
       expect(status).to.equal('cancelled');
       expect(status_breakdown, deployment.name).to.deep.equal({
-        ...end,
+        ...expected,
         downloading: 0,
         installing: 0,
         verifying: 0,

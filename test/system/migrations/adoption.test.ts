@@ -6,8 +6,8 @@ import { VARIANTS, metadataOf } from '../../support/earlier-release/earlier-rele
 import { EarlierStage, UNFINISHED, breakdownOf, percentageOf } from './earlier-stage.ts';
 
 for (const variant of VARIANTS) {
-  // Without a worker, so that nothing moves while it is looked at.
-  describe(`deployments of an earlier release (${variant}), as the API shows them`, () => {
+  // Without a worker, so that nothing changes during the tests.
+  describe(`adopted deployments of an earlier release (${variant}) in the API`, () => {
     let stage: EarlierStage;
 
     before(async () => {
@@ -17,7 +17,7 @@ for (const variant of VARIANTS) {
 
     after(() => stage.close());
 
-    it('stand in the list with their figures', async () => {
+    it('are listed with their figures', async () => {
       const { deployments, pagination } = await stage.get<DeploymentList>(
         '/deployments?page_size=100',
       );
@@ -42,7 +42,7 @@ for (const variant of VARIANTS) {
       }
     });
 
-    it('are found by their state', async () => {
+    it('can be filtered by status', async () => {
       const { deployments } = await stage.get<DeploymentList>(
         '/deployments?status=paused&page_size=100',
       );
@@ -52,7 +52,7 @@ for (const variant of VARIANTS) {
       ]);
     });
 
-    it('show all of it in detail', async () => {
+    it('are complete in the detail', async () => {
       for (const deployment of Object.values(stage.rollouts)) {
         const shown = await stage.detail(deployment);
         const expected = breakdownOf(deployment);
@@ -79,7 +79,7 @@ for (const variant of VARIANTS) {
       }
     });
 
-    it('have one batch with all their targets, released unless they were never started', async () => {
+    it('have one batch with all targets, released if they were started', async () => {
       for (const deployment of Object.values(stage.rollouts)) {
         const { batches, phase, released_devices } = await stage.detail(deployment);
         const size = deployment.targets.length;
@@ -108,7 +108,7 @@ for (const variant of VARIANTS) {
       }
     });
 
-    it('count in the metrics', async () => {
+    it('are included in the metrics', async () => {
       const { id } = stage.rollouts.failed;
       expect(await stage.get<OtaMetrics>(`/metrics?deployment_id=${id}`)).to.include({
         success_rate: 33.3,
@@ -118,7 +118,7 @@ for (const variant of VARIANTS) {
       });
     });
 
-    it('offer what has not ended, and nothing else', async () => {
+    it('offer unfinished targets only', async () => {
       for (const deployment of Object.values(stage.rollouts)) {
         for (const { device, status } of deployment.targets) {
           const offered = deployment.status === 'in_progress' && UNFINISHED.includes(status);
@@ -129,7 +129,7 @@ for (const variant of VARIANTS) {
       }
     });
 
-    it('show the same after the plugin was taken off and put on again', async () => {
+    it('are the same after the migrations were reverted and applied again', async () => {
       const shown = async (): Promise<unknown[]> => {
         const views = [];
         for (const deployment of Object.values(stage.rollouts)) {
@@ -148,7 +148,7 @@ for (const variant of VARIANTS) {
       expect(await shown()).to.deep.equal(before);
     });
 
-    it('show targets whose device is gone', async () => {
+    it('show targets whose device was removed', async () => {
       const { completed } = stage.rollouts;
       const device = completed.targets[0]?.device;
       await stage.database.knex('edge_devices').where({ id: device?.id }).delete();

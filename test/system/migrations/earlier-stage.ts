@@ -1,4 +1,4 @@
-/** An Ops-Center of the earlier release, brought to this one: its tables and rows, the plugin, its devices. */
+/** An installation with the tables and rows of an earlier release, on which the plugin is activated. */
 import { expect } from 'chai';
 
 import type { DeploymentDetail, StatusBreakdown } from '../../../backend/contract/admin-api.ts';
@@ -36,11 +36,11 @@ export class EarlierStage {
     this.database = database;
     this.host = host;
     this.rollouts = rollouts;
-    // Times without a zone are read in that of the process.
+    // Times without a zone are read in the time zone of the process.
     process.env.TZ = 'UTC';
   }
 
-  /** Nothing is migrated before {@link activate}. */
+  /** Does not migrate. {@link activate} does. */
   static async open(variant: EarlierTables): Promise<EarlierStage> {
     const database = await createTestDatabase({ schema: 'host' });
     const host = await createFakeHost({ knex: database.knex, role: 'api' });
@@ -49,7 +49,7 @@ export class EarlierStage {
     return new EarlierStage(database, host, await insertEarlierRows(database.knex, variant, owner));
   }
 
-  /** The plugin in another process's worth of host; requests go to the `api` one. */
+  /** Each role gets a host of its own. Requests go to the `api` host. */
   async activate(role: HostRole): Promise<void> {
     const host =
       role === 'api'
@@ -116,7 +116,7 @@ export class EarlierStage {
     return answer.body as StatusAnswer;
   }
 
-  /** Every device that has not ended finds the update and completes it. */
+  /** Every unfinished device is offered the update and completes it. */
   async completeAll(deployment: EarlierDeployment): Promise<void> {
     for (const device of devicesAt(deployment, ...UNFINISHED)) {
       const offer = await this.poll(device);
@@ -145,7 +145,7 @@ export function breakdownOf({ targets }: EarlierDeployment): StatusBreakdown {
   ) as StatusBreakdown;
 }
 
-/** Completed of all, as the API tells it. */
+/** The share of completed targets, rounded as in the API. */
 export function percentageOf(deployment: EarlierDeployment): number {
   const { length } = deployment.targets;
   const { completed } = breakdownOf(deployment);

@@ -15,13 +15,13 @@ import {
   type Stage,
 } from '../../support/ota-scenario.ts';
 import { untilWaitingForLock } from '../../support/lock-waits.ts';
-import { recordStatements, refusedStatements } from './statements.ts';
+import { recordStatements, unsupportedStatements } from './statements.ts';
 
 const LAST_MIGRATION = '20261124000000_event_address';
-/** Set to a version, e.g. `1.0.0`: what this release asks is kept for the next ones. */
+/** A version, e.g. `1.0.0`, under which to keep the statements of this release. */
 const RECORD_AS = process.env['OTA_RECORD_RELEASE'];
 
-/** A rollout that asks the database everything the product can ask. */
+/** Runs every statement of the product at least once. */
 async function useEverything(fleet: Fleet): Promise<void> {
   const canary = await fleet.roll({ rollout_strategy: 'canary', rollout_percentage: 20 });
   const [good, bad] = await fleet.batch(canary, 1);
@@ -59,7 +59,7 @@ async function useEverything(fleet: Fleet): Promise<void> {
   expect(await counterDrift(fleet.knex, newer)).to.equal(0);
 }
 
-/** What a newer release may have done to the schema by the rule: only added to it. */
+/** Extends the schema as a newer release may: it only adds to it. */
 async function expandSchema(knex: Knex): Promise<void> {
   const tables = await knex('pg_tables')
     .where({ schemaname: 'public' })
@@ -71,7 +71,7 @@ async function expandSchema(knex: Knex): Promise<void> {
   await knex('ota_migrations').insert({ name: '20990101000000_future', batch: 99 });
 }
 
-describe('two releases on one database', function () {
+describe('two releases that share a database', function () {
   this.timeout(60_000);
   let stage: Stage;
   let fleet: Fleet;
@@ -83,7 +83,7 @@ describe('two releases on one database', function () {
 
   afterEach(() => stage.close());
 
-  it('a server starts and works where a newer one has migrated, beside one that was there', async () => {
+  it('a server starts and works on the schema of a newer release', async () => {
     await expandSchema(stage.knex);
     const second = await openServer(stage.knex);
     try {
@@ -95,7 +95,7 @@ describe('two releases on one database', function () {
     }
   });
 
-  it('a server that is at work goes on when a newer one adds to its tables', async () => {
+  it('a running server keeps working when a newer release extends its tables', async () => {
     const id = await fleet.roll();
     for (const device of fleet.devices) {
       await fleet.poll(device);
@@ -107,7 +107,7 @@ describe('two releases on one database', function () {
     expect(await counterDrift(stage.knex, id)).to.equal(0);
   });
 
-  it('a server whose database lacks a migration says that it is not ready', async () => {
+  it('a server is not ready if its database lacks a migration', async () => {
     await stage.knex('ota_migrations').where({ name: LAST_MIGRATION }).delete();
     const { checks } = await stage.plugin.health();
     expect(checks['migrations']?.healthy).to.equal(false);
@@ -116,10 +116,10 @@ describe('two releases on one database', function () {
     expect(await stage.plugin.health()).to.have.property('healthy', true);
   });
 
-  it('what every kept release asks, the schema of this one answers', async () => {
+  it('the schema supports the statements of every recorded release', async () => {
     const statements = await recordStatements(() => useEverything(fleet));
     expect(statements.length).to.be.greaterThan(30);
-    expect(await refusedStatements(stage.knex, statements)).to.deep.equal([]);
+    expect(await unsupportedStatements(stage.knex, statements)).to.deep.equal([]);
     if (RECORD_AS !== undefined) {
       const file = path.join(import.meta.dirname, `${RECORD_AS}.json`);
       await writeFile(file, `${JSON.stringify(statements, null, 2)}\n`);
@@ -127,13 +127,13 @@ describe('two releases on one database', function () {
     const kept = (await readdir(import.meta.dirname)).filter((file) => file.endsWith('.json'));
     for (const file of kept) {
       const text = await readFile(path.join(import.meta.dirname, file), 'utf8');
-      const refused = await refusedStatements(stage.knex, JSON.parse(text) as string[]);
-      expect(refused, file).to.deep.equal([]);
+      const unsupported = await unsupportedStatements(stage.knex, JSON.parse(text) as string[]);
+      expect(unsupported, file).to.deep.equal([]);
     }
-    // The look itself: a column that goes too early is found.
+    // Shows that the check finds a column that was dropped too early.
     await stage.knex.schema.alterTable('ota_events', (table) => table.dropColumn('actor_name'));
-    const refused = await refusedStatements(stage.knex, statements);
-    expect(refused.join('\n')).to.include('actor_name');
+    const unsupported = await unsupportedStatements(stage.knex, statements);
+    expect(unsupported.join('\n')).to.include('actor_name');
   });
 
   describe('migrations from another process', () => {
@@ -154,20 +154,20 @@ describe('two releases on one database', function () {
       return once(child, 'exit');
     }
 
-    async function takeBackTheLast(): Promise<void> {
+    async function revertLastMigration(): Promise<void> {
       await stage.knex.raw('ALTER TABLE ota_events DROP COLUMN actor_address');
       await stage.knex('ota_migrations').where({ name: LAST_MIGRATION }).delete();
     }
 
-    it('stop nobody: devices poll and report, and events of the release before are written', async () => {
+    it('do not block polls, reports, or events of the previous release', async () => {
       const id = await fleet.roll();
-      await takeBackTheLast();
+      await revertLastMigration();
       const reader = await stage.knex.transaction();
       await reader('ota_events').first();
       const migrated = migrateElsewhere();
       await untilWaitingForLock(stage.knex, { query: 'ALTER TABLE%', timeout: 20_000 });
 
-      // As the release before wrote them; queued behind the migration, they must get through.
+      // Events as the previous release inserts them. They queue behind the waiting migration.
       let written = 0;
       for (const device of fleet.devices) {
         await fleet.poll(device);
