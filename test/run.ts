@@ -11,7 +11,7 @@ import path from 'node:path';
 
 import { canInstall, installPackages } from './support/debian-install.ts';
 import { findProgram, PROGRAMS, type Program } from '../dev/programs.ts';
-import type { TestSummary } from './support/root-setup.ts';
+import type { TestSummary } from './support/root-hooks.ts';
 
 const inContinuousIntegration = process.env.CI === 'true';
 

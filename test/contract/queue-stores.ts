@@ -1,13 +1,11 @@
 /** The stores that can hold a queue. Tests can empty them and take them offline. */
 import knexFactory from 'knex';
-import pg from 'pg';
 import { pino } from 'pino';
 
 import { redisConnections } from '../../dev/host/redis-connections.ts';
 import { locateQueue, type QueueLocation } from '../../jobs/queue-backend.ts';
 import { startRedisServer } from '../../dev/redis/redis-server.ts';
-import { createTestDatabase } from '../support/test-database.ts';
-import { testPostgres } from '../support/test-services.ts';
+import { administer, createTestDatabase } from '../support/test-database.ts';
 
 export interface QueueStore {
   /** Where a queue with this prefix lives. */
@@ -62,15 +60,6 @@ export async function postgresStore(): Promise<QueueStore> {
   const database = await createTestDatabase({ schema: 'host' });
   const { knex } = database;
   const name = new URL(database.connectionString).pathname.slice(1);
-  const server = (await testPostgres()).connectionString();
-
-  async function administer(...statements: string[]): Promise<void> {
-    const client = new pg.Client({ connectionString: server });
-    await client.connect();
-    for (const statement of statements) await client.query(statement);
-    await client.end();
-  }
-
   async function tables(condition: string, prefix: string): Promise<string[]> {
     const { rows } = await knex.raw<{ rows: { name: string }[] }>(
       `SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables

@@ -4,23 +4,23 @@ import { expect } from 'chai';
 import {
   type Fleet,
   ADMIN_API,
-  type Stage,
-  openFleet,
-  openStage,
-} from '../support/ota-scenario.ts';
+  type OtaServer,
+  createFleet,
+  startOta,
+} from '../support/ota-server.ts';
 import { waitFor } from '../../dev/wait-for.ts';
 
 const CLIENTS = 30;
 
 describe('an event stream whose client disconnects early', () => {
-  let stage: Stage;
+  let ota: OtaServer;
   let fleet: Fleet;
 
   before(async () => {
-    stage = await openStage();
-    fleet = await openFleet(stage, 1);
+    ota = await startOta();
+    fleet = await createFleet(ota, 1);
   });
-  after(() => stage?.close());
+  after(() => ota?.close());
 
   const timers = (): number =>
     process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length;
@@ -29,7 +29,7 @@ describe('an event stream whose client disconnects early', () => {
     const { deployment_id: id } = await fleet.create();
     await fleet.detail(id);
     const before = timers();
-    const { hostname, port } = new URL(stage.host.baseUrl);
+    const { hostname, port } = new URL(ota.host.baseUrl);
     for (let client = 0; client < CLIENTS; client++) {
       const socket = connect(Number(port), hostname);
       await once(socket, 'connect');

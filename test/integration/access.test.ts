@@ -10,11 +10,11 @@ import {
   ADMIN_API,
   DEVICE_API,
   deploymentRequest,
-  openFleet,
-  openStage,
+  createFleet,
+  startOta,
   type Fleet,
-  type Stage,
-} from '../support/ota-scenario.ts';
+  type OtaServer,
+} from '../support/ota-server.ts';
 
 type Area = 'admin' | 'device';
 
@@ -86,19 +86,19 @@ interface RejectedCaller {
 }
 
 describe('access control', () => {
-  let stage: Stage;
+  let ota: OtaServer;
   let fleet: Fleet;
   let id: string;
 
   before(async () => {
-    stage = await openStage();
-    fleet = await openFleet(stage, 2);
-    id = await fleet.roll();
+    ota = await startOta();
+    fleet = await createFleet(ota, 2);
+    id = await fleet.rollOut();
     await fleet.reports(fleet.device, id, 'completed');
   });
 
   after(async () => {
-    await stage.close();
+    await ota.close();
     for (const area of ['admin', 'device'] as const) console.log(tableOf(area));
   });
 
@@ -158,19 +158,19 @@ describe('access control', () => {
   const deviceToken = () => fleet.device.token;
 
   async function crossSiteSession(): Promise<Credentials> {
-    return { session: await openSession(stage.knex, fleet.admin.id), crossSite: true };
+    return { session: await openSession(ota.knex, fleet.admin.id), crossSite: true };
   }
 
   async function expiredSession(): Promise<Credentials> {
-    const session = await openSession(stage.knex, fleet.admin.id);
-    await stage.knex('user_sessions').update({ expires_at: new Date(0) });
+    const session = await openSession(ota.knex, fleet.admin.id);
+    await ota.knex('user_sessions').update({ expires_at: new Date(0) });
     return { session };
   }
 
   it('is tested on every route', () => {
     for (const area of ['admin', 'device'] as const) {
       const rows = ROUTES[area].routes.map(({ method, path }) => `${method} ${path.split('?')[0]}`);
-      expect(stage.host.routes(area)).to.have.members([...new Set(rows)]);
+      expect(ota.host.routes(area)).to.have.members([...new Set(rows)]);
     }
   });
 
@@ -191,7 +191,7 @@ describe('access control', () => {
       {
         who: 'a user who is not an admin',
         status: 403,
-        credentials: () => ({ token: stage.host.viewer.token }),
+        credentials: () => ({ token: ota.host.viewer.token }),
       },
     ],
     device: [
@@ -230,9 +230,9 @@ describe('access control', () => {
   }
 
   it('F62 rejects a revoked token at once', async () => {
-    const other = await openFleet(stage, 1);
+    const other = await createFleet(ota, 1);
     await other.poll(other.device);
-    await stage.knex('edge_device_tokens').where({ device_id: other.device.id }).delete();
+    await ota.knex('edge_device_tokens').where({ device_id: other.device.id }).delete();
     const answer = await call(DEVICE_API, DEVICE_ROUTES[0]!, other.device.token, {
       deviceId: other.device.id,
     });
@@ -244,7 +244,7 @@ describe('access control', () => {
     let foreignDevice: SeededDevice;
 
     before(async () => {
-      const other = await openFleet(stage, 1);
+      const other = await createFleet(ota, 1);
       foreignAdmin = other.admin;
       foreignDevice = other.device;
     });
@@ -316,9 +316,9 @@ describe('access control', () => {
     });
 
     it('offers a moved device nothing from its previous organization', async () => {
-      const before = await openFleet(stage, 1);
-      await before.roll();
-      await stage
+      const before = await createFleet(ota, 1);
+      await before.rollOut();
+      await ota
         .knex('edge_devices')
         .where({ id: before.device.id })
         .update({ organization_id: foreignAdmin.organizationId, device_name: randomUUID() });
@@ -326,9 +326,9 @@ describe('access control', () => {
     });
 
     it('accepts no report from a moved device to its previous organization', async () => {
-      const former = await openFleet(stage, 1);
-      const formerId = await former.roll();
-      await stage
+      const former = await createFleet(ota, 1);
+      const formerId = await former.rollOut();
+      await ota
         .knex('edge_devices')
         .where({ id: former.device.id })
         .update({ organization_id: foreignAdmin.organizationId, device_name: randomUUID() });

@@ -4,11 +4,11 @@ import type { DeploymentEvent, EventType } from '../../backend/contract/admin-ap
 import {
   ADMIN_API,
   deploymentRequest,
-  openFleet,
-  openStage,
+  createFleet,
+  startOta,
   type Fleet,
-  type Stage,
-} from '../support/ota-scenario.ts';
+  type OtaServer,
+} from '../support/ota-server.ts';
 
 /** Documentation address (RFC 5737) in the header that a proxy would add. */
 const FORWARDED = '203.0.113.7';
@@ -22,7 +22,7 @@ interface Action {
 }
 
 const pending = async (fleet: Fleet) => (await fleet.create()).deployment_id;
-const rolling = (fleet: Fleet) => fleet.roll();
+const rolling = (fleet: Fleet) => fleet.rollOut();
 
 const ACTIONS: Action[] = [
   { route: '/deployments', event: 'created', body: deploymentRequest() },
@@ -32,7 +32,7 @@ const ACTIONS: Action[] = [
     route: '/deployments/:id/resume',
     event: 'resumed',
     async prepare(fleet) {
-      const id = await fleet.roll();
+      const id = await fleet.rollOut();
       await fleet.act(id, 'pause');
       return id;
     },
@@ -41,13 +41,13 @@ const ACTIONS: Action[] = [
   {
     route: '/deployments/:id/expand',
     event: 'expanded',
-    prepare: (fleet) => fleet.roll({ rollout_strategy: 'canary', rollout_percentage: 50 }),
+    prepare: (fleet) => fleet.rollOut({ rollout_strategy: 'canary', rollout_percentage: 50 }),
   },
   {
     route: '/deployments/:id/retry',
     event: 'retried',
     async prepare(fleet) {
-      const id = await fleet.roll();
+      const id = await fleet.rollOut();
       await fleet.reports(fleet.device, id, 'failed');
       return id;
     },
@@ -56,7 +56,7 @@ const ACTIONS: Action[] = [
     route: '/deployments/:id/devices/:device_id/rollback',
     event: 'rollback_requested',
     async prepare(fleet) {
-      const id = await fleet.roll();
+      const id = await fleet.rollOut();
       await fleet.reports(fleet.device, id, 'completed');
       return id;
     },
@@ -67,18 +67,18 @@ const ACTIONS: Action[] = [
 const UNRECORDED = ['post /deployments/preview', 'post /deployments/impact'];
 
 describe('the audit trail of admin actions', () => {
-  let stage: Stage;
+  let ota: OtaServer;
   let fleet: Fleet;
 
   before(async () => {
-    stage = await openStage();
+    ota = await startOta();
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
   beforeEach(async () => {
-    stage.host.app.set('trust proxy', false);
-    fleet = await openFleet(stage, 2);
+    ota.host.app.set('trust proxy', false);
+    fleet = await createFleet(ota, 2);
   });
 
   async function run(
@@ -100,7 +100,7 @@ describe('the audit trail of admin actions', () => {
     result.after.filter(({ id }) => !result.before.some((event) => event.id === id));
 
   it('is tested for every action', () => {
-    const changing = stage.host.routes('admin').filter((route) => route.startsWith('post '));
+    const changing = ota.host.routes('admin').filter((route) => route.startsWith('post '));
     expect(changing).to.have.members([
       ...ACTIONS.map(({ route }) => `post ${route}`),
       ...UNRECORDED,
@@ -126,7 +126,7 @@ describe('the audit trail of admin actions', () => {
   }
 
   it('records the forwarded address if the host trusts the proxy', async () => {
-    stage.host.app.set('trust proxy', 'loopback');
+    ota.host.app.set('trust proxy', 'loopback');
     const result = await run(ACTIONS[1]!, FORWARDED);
     expect(added(result).find(({ type }) => type === 'started')?.actor.address).to.equal(FORWARDED);
   });

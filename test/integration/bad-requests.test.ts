@@ -6,24 +6,24 @@ import {
   ADMIN_API,
   DEVICE_API,
   deploymentRequest,
-  openFleet,
-  openStage,
+  createFleet,
+  startOta,
   type Fleet,
-  type Stage,
-} from '../support/ota-scenario.ts';
+  type OtaServer,
+} from '../support/ota-server.ts';
 
 describe('an invalid request', () => {
-  let stage: Stage;
+  let ota: OtaServer;
   let fleet: Fleet;
   let id: string;
 
   before(async () => {
-    stage = await openStage();
-    fleet = await openFleet(stage, 1);
-    id = await fleet.roll();
+    ota = await startOta();
+    fleet = await createFleet(ota, 1);
+    id = await fleet.rollOut();
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
   function expectProblem(answer: Response, code: keyof typeof PROBLEMS): Problem {
     const problem = answer.body as Problem;
@@ -110,17 +110,17 @@ describe('an invalid request', () => {
   });
 
   it('F59 cannot set fields through __proto__', async () => {
-    const other = stage.host.otherOrganizationId;
+    const other = ota.host.otherOrganizationId;
     const smuggled = `{"__proto__": {"organization_id": "${other}", "status": "completed"},`;
     const body = JSON.stringify(deploymentRequest()).replace('{', smuggled);
     const answer = await raw('/deployments', 'application/json', body);
     expect(answer.status).to.be.oneOf([201, 400]);
     expect({}).not.to.have.property('status');
-    const rows = await stage
+    const rows = await ota
       .knex('ota_deployments')
       .whereNot({ organization_id: fleet.organizationId });
     expect(rows).to.deep.equal([]);
-    expect(await stage.knex('ota_deployments').where({ status: 'completed' })).to.deep.equal([]);
+    expect(await ota.knex('ota_deployments').where({ status: 'completed' })).to.deep.equal([]);
   });
 
   it('F57 gets a 400 for an unknown field in the body of an action', async () => {
@@ -165,13 +165,13 @@ describe('an invalid request', () => {
   });
 
   it('gets a 500 without stack, SQL or paths if the server fails', async () => {
-    await stage.knex.raw('ALTER TABLE ota_events RENAME TO ota_events_away');
+    await ota.knex.raw('ALTER TABLE ota_events RENAME TO ota_events_away');
     try {
       const answer = await fleet.get(`/deployments/${id}/events`);
       const problem = expectProblem(answer, 'internal_error');
       expect(JSON.stringify(problem)).not.to.match(/ota_events|relation|select|stack/i);
     } finally {
-      await stage.knex.raw('ALTER TABLE ota_events_away RENAME TO ota_events');
+      await ota.knex.raw('ALTER TABLE ota_events_away RENAME TO ota_events');
     }
     await fleet.events(id);
   });

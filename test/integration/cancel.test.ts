@@ -1,24 +1,24 @@
 import { expect } from 'chai';
 
 import type { Problem } from '../../backend/contract/problem.ts';
-import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
+import { createFleet, startOta, type Fleet, type OtaServer } from '../support/ota-server.ts';
 
 describe('cancelling a deployment', () => {
-  let stage: Stage;
+  let ota: OtaServer;
   let fleet: Fleet;
 
   before(async () => {
-    stage = await openStage();
+    ota = await startOta();
   });
 
   beforeEach(async () => {
-    fleet = await openFleet(stage, 4);
+    fleet = await createFleet(ota, 4);
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
   it('F68 skips all pending targets at once, released or not', async () => {
-    const id = await fleet.roll({ rollout_strategy: 'canary', rollout_percentage: 50 });
+    const id = await fleet.rollOut({ rollout_strategy: 'canary', rollout_percentage: 50 });
     const detail = await fleet.act(id, 'cancel');
     expect([detail.status, detail.phase]).to.deep.equal(['cancelled', 'ended']);
     expect(detail.progress).to.include({ skipped: 4, pending: 0, percentage: 0 });
@@ -27,7 +27,7 @@ describe('cancelling a deployment', () => {
   });
 
   it('F68 is possible while paused and clears the pause', async () => {
-    const id = await fleet.roll();
+    const id = await fleet.rollOut();
     await fleet.act(id, 'pause');
     const detail = await fleet.act(id, 'cancel');
     expect([detail.status, detail.paused_reason]).to.deep.equal(['cancelled', null]);
@@ -42,7 +42,7 @@ describe('cancelling a deployment', () => {
 
   for (const report of ['downloading', 'installing'] as const) {
     it(`F68 tells a downloading device to stop when it reports ${report}`, async () => {
-      const id = await fleet.roll();
+      const id = await fleet.rollOut();
       await fleet.reports(fleet.device, id, 'downloading');
       await fleet.act(id, 'cancel');
       const answer = await fleet.report(fleet.device, id, report).expect(200);
@@ -51,7 +51,7 @@ describe('cancelling a deployment', () => {
   }
 
   it('F68 accepts skipped from a device that stopped before the installation', async () => {
-    const id = await fleet.roll();
+    const id = await fleet.rollOut();
     await fleet.reports(fleet.device, id, 'downloading');
     await fleet.act(id, 'cancel');
     await fleet.reports(fleet.device, id, 'skipped');
@@ -63,7 +63,7 @@ describe('cancelling a deployment', () => {
 
   for (const begun of ['installing', 'verifying'] as const) {
     it(`F68 lets a device finish that is ${begun}`, async () => {
-      const id = await fleet.roll();
+      const id = await fleet.rollOut();
       await fleet.reports(fleet.device, id, 'downloading', begun);
       await fleet.act(id, 'cancel');
       const answer = await fleet.report(fleet.device, id, begun).expect(200);
@@ -77,7 +77,7 @@ describe('cancelling a deployment', () => {
     ['rolled_back', 'v2.0.0'],
   ] as const) {
     it(`F68 records the result ${status} of an updating device and stays cancelled`, async () => {
-      const id = await fleet.roll();
+      const id = await fleet.rollOut();
       await fleet.reports(fleet.device, id, 'installing');
       await fleet.act(id, 'cancel');
       await fleet.reports(fleet.device, id, status);
@@ -89,7 +89,7 @@ describe('cancelling a deployment', () => {
   }
 
   it('F68 rejects the first report of a device that got its offer before the cancel', async () => {
-    const id = await fleet.roll();
+    const id = await fleet.rollOut();
     expect(await fleet.offered(fleet.device)).to.equal(id);
     await fleet.act(id, 'cancel');
     const answer = await fleet.report(fleet.device, id, 'downloading');
@@ -98,7 +98,7 @@ describe('cancelling a deployment', () => {
   });
 
   it('F68 records the result if such a device updates anyway', async () => {
-    const id = await fleet.roll();
+    const id = await fleet.rollOut();
     await fleet.act(id, 'cancel');
     await fleet.reports(fleet.device, id, 'completed');
     expect(await fleet.installedVersion(fleet.device)).to.equal('v2.1.0');

@@ -5,38 +5,30 @@ import type { UpdateOffer } from '../../backend/contract/device-api.ts';
 import type { Problem } from '../../backend/contract/problem.ts';
 import {
   CHECKSUM,
+  creationRowCounts,
   deploymentRequest,
-  openFleet,
-  openServer,
-  openStage,
+  createFleet,
+  startServer,
+  startOta,
   type Fleet,
-  type Stage,
-} from '../support/ota-scenario.ts';
+  type OtaServer,
+} from '../support/ota-server.ts';
 
 describe('creating a deployment', () => {
-  let stage: Stage;
+  let ota: OtaServer;
   let fleet: Fleet;
 
   before(async () => {
-    stage = await openStage();
+    ota = await startOta();
   });
 
   beforeEach(async () => {
-    fleet = await openFleet(stage, 3);
+    fleet = await createFleet(ota, 3);
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
-  /** Row counts of the tables that a creation fills. */
-  async function rows(): Promise<string> {
-    const { rows } = await stage.knex.raw<{ rows: unknown[] }>(
-      `SELECT (SELECT count(*) FROM ota_deployments) AS deployments,
-              (SELECT count(*) FROM ota_deployment_devices) AS targets,
-              (SELECT count(*) FROM ota_deployment_batches) AS batches,
-              (SELECT count(*) FROM ota_events) AS events`,
-    );
-    return JSON.stringify(rows);
-  }
+  const rows = () => creationRowCounts(ota.knex);
 
   it('returns the created deployment with a 201', async () => {
     const answer = await fleet
@@ -135,7 +127,7 @@ describe('creating a deployment', () => {
     ]);
     for (const fault of problem.errors ?? [])
       expect(fault.message).to.be.a('string').and.not.equal('');
-    expect(await rows()).to.equal(before);
+    expect(await rows()).to.deep.equal(before);
   });
 
   for (const [field, value] of Object.entries({
@@ -154,7 +146,7 @@ describe('creating a deployment', () => {
         400,
         field,
       ]);
-      expect(await rows()).to.equal(before);
+      expect(await rows()).to.deep.equal(before);
     });
   }
 
@@ -184,7 +176,7 @@ describe('creating a deployment', () => {
         400,
         'invalid_request',
       ]);
-      expect(await rows()).to.equal(before);
+      expect(await rows()).to.deep.equal(before);
     });
   }
 
@@ -223,7 +215,7 @@ describe('creating a deployment', () => {
     }
 
     it('accept http on loopback if the host allows it, and nowhere else', async () => {
-      const server = await openServer(stage.knex, {
+      const server = await startServer(ota.knex, {
         role: 'api',
         config: { allow_insecure_loopback_packages: true },
       });
@@ -253,7 +245,7 @@ describe('creating a deployment', () => {
 
     for (const checksum of [CHECKSUM, `sha256:${CHECKSUM}`, CHECKSUM.toUpperCase()]) {
       it(`give the checksum ${checksum.slice(0, 12)}… to devices as written`, async () => {
-        await fleet.roll({ checksum });
+        await fleet.rollOut({ checksum });
         const offer = (await fleet.poll(fleet.device)) as UpdateOffer;
         expect(offer.checksum).to.equal(checksum);
       });
@@ -312,7 +304,7 @@ describe('creating a deployment', () => {
     it('creates nothing', async () => {
       const before = await rows();
       await fleet.post('/deployments/preview', deploymentRequest()).expect(200);
-      expect(await rows()).to.equal(before);
+      expect(await rows()).to.deep.equal(before);
     });
 
     it('shows the same batches as the creation', async () => {

@@ -10,41 +10,38 @@ import type { Problem } from '../../backend/contract/problem.ts';
 import { activate } from '../../backend/plugin.ts';
 import { EventStreamReader } from '../support/event-stream.ts';
 import { createFakeHost } from '../support/fake-host.ts';
+import { administer } from '../support/test-database.ts';
 import { waitFor } from '../../dev/wait-for.ts';
 import {
   ADMIN_API,
   deploymentRequest,
-  openFleet,
-  openServer,
-  openStage,
+  createFleet,
+  startServer,
+  startOta,
   type Fleet,
-  type Stage,
-} from '../support/ota-scenario.ts';
+  type OtaServer,
+} from '../support/ota-server.ts';
 
 describe('database faults', () => {
-  let stage: Stage;
+  let ota: OtaServer;
   let fleet: Fleet;
   let database: string;
 
   beforeEach(async () => {
-    stage = await openStage();
-    fleet = await openFleet(stage, 3);
-    database = new URL(stage.database.connectionString).pathname.slice(1);
+    ota = await startOta();
+    fleet = await createFleet(ota, 3);
+    database = new URL(ota.database.connectionString).pathname.slice(1);
   });
   afterEach(async () => {
-    await stage.close();
+    await ota.close();
   });
 
-  /** Runs the statements in a session of its own and then ends all others. */
-  async function administer(...statements: string[]): Promise<void> {
-    const server = new URL(stage.database.connectionString);
-    server.pathname = '/postgres';
-    const admin = knexFactory({ client: 'pg', connection: server.href });
-    for (const statement of statements) await admin.raw(statement);
-    await admin.raw(
+  /** Changes settings of the database, and ends its sessions so that new ones use them. */
+  async function reconfigure(...statements: string[]): Promise<void> {
+    await administer(
+      ...statements,
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${database}'`,
     );
-    await admin.destroy();
   }
 
   function expect503(answer: Response, detailPattern: RegExp): void {
@@ -56,12 +53,12 @@ describe('database faults', () => {
   }
 
   it('G05 a read-only database gives a 503 for writes, fails readiness, and recovers', async () => {
-    const id = await fleet.roll();
-    await administer(`ALTER DATABASE "${database}" SET default_transaction_read_only = on`);
+    const id = await fleet.rollOut();
+    await reconfigure(`ALTER DATABASE "${database}" SET default_transaction_read_only = on`);
     let detail: string | undefined;
     await waitFor(
       async () => {
-        ({ detail } = (await stage.plugin.health()).checks['database'] as { detail?: string });
+        ({ detail } = (await ota.plugin.health()).checks['database'] as { detail?: string });
         return detail === 'The database is read-only at the moment.';
       },
       { describe: () => `readiness reports a read-only database; now ${detail}` },
@@ -75,7 +72,7 @@ describe('database faults', () => {
     expect((await fleet.get(`/deployments/${id}`)).status).to.equal(200);
     expect(await fleet.offered(fleet.device)).to.equal(id);
 
-    await administer(`ALTER DATABASE "${database}" RESET default_transaction_read_only`);
+    await reconfigure(`ALTER DATABASE "${database}" RESET default_transaction_read_only`);
     // The plugin replaces its sessions from that time.
     for (let times = 0; times < 20; times += 1) {
       const answer = await fleet.report(fleet.device, id, 'downloading');
@@ -83,12 +80,12 @@ describe('database faults', () => {
       expect503(answer, /does not answer/);
     }
     await fleet.reports(fleet.device, id, 'downloading', 'installing', 'completed');
-    expect((await stage.plugin.health()).healthy).to.equal(true);
+    expect((await ota.plugin.health()).healthy).to.equal(true);
   });
 
   it('G05 a lock that is held too long gives a 503', async () => {
-    const id = await fleet.roll();
-    const blocker = await stage.knex.transaction();
+    const id = await fleet.rollOut();
+    const blocker = await ota.knex.transaction();
     await blocker('ota_deployments').where({ id }).forUpdate();
     try {
       const [report, pause] = await Promise.all([
@@ -104,16 +101,16 @@ describe('database faults', () => {
   }).timeout(20_000);
 
   it('G03 a locked deployment does not delay reports for other deployments', async () => {
-    const locked = await fleet.roll();
-    const other = await openFleet(stage, 3);
-    const free = await other.roll();
-    const blocker = await stage.knex.transaction();
+    const locked = await fleet.rollOut();
+    const other = await createFleet(ota, 3);
+    const free = await other.rollOut();
+    const blocker = await ota.knex.transaction();
     await blocker('ota_deployments').where({ id: locked }).forUpdate();
     try {
       const stuck = fleet.devices.map((device) =>
         fleet.report(device, locked, 'downloading').then(),
       );
-      await other.all(other.devices, free, 'completed');
+      await other.reportAll(other.devices, free, 'completed');
       expect((await other.detail(free)).status).to.equal('completed');
       for (const answer of await Promise.all(stuck)) expect503(answer, /Others are working/);
     } finally {
@@ -122,11 +119,11 @@ describe('database faults', () => {
   }).timeout(20_000);
 
   it('G04 a report that PostgreSQL rejects fails alone', async () => {
-    const many = await openFleet(stage, 40);
-    const id = await many.roll();
+    const many = await createFleet(ota, 40);
+    const id = await many.rollOut();
     // A constraint of the host rejects one device.
     const bad = many.devices[17]!;
-    await stage.knex.raw(
+    await ota.knex.raw(
       `ALTER TABLE ota_deployment_devices ADD CONSTRAINT refused CHECK (device_id <> '${bad.id}' OR status = 'pending')`,
     );
     const answers = await Promise.all(
@@ -153,17 +150,17 @@ describe('database faults', () => {
       statement_timeout: '1min',
       timezone: 'Pacific/Kiritimati',
     };
-    await administer(
+    await reconfigure(
       ...Object.entries(settings).map(
         ([name, value]) => `ALTER DATABASE "${database}" SET ${name} = '${value}'`,
       ),
     );
-    const server = await openServer(stage.knex);
+    const server = await startServer(ota.knex);
     try {
       const there = fleet.through(server.host);
       const before = Date.now();
-      const id = await there.roll();
-      await there.all(there.devices.slice(0, 2), id, 'installing');
+      const id = await there.rollOut();
+      await there.reportAll(there.devices.slice(0, 2), id, 'installing');
       await there.reports(there.devices[0]!, id, 'completed');
       const { created_at, started_at } = await there.detail(id);
       for (const time of [created_at, started_at]) {
@@ -188,22 +185,22 @@ describe('a stalled database connection', function () {
   this.timeout(60_000);
 
   it('G03 delays polls and reports no longer than the time limit', async () => {
-    const stage = await openStage();
-    const proxy = await StallingProxy.open(stage.database.connectionString);
+    const ota = await startOta();
+    const proxy = await StallingProxy.open(ota.database.connectionString);
     const knex: Knex = knexFactory({
       client: 'pg',
       connection: proxy.url,
       pool: { min: 0, max: 4 },
     });
     // The host's own queries do not use the stalled connections.
-    const host = await createFakeHost({ knex: stage.knex, role: 'api' });
+    const host = await createFakeHost({ knex: ota.knex, role: 'api' });
     const plugin = await activate({
       ...host.context,
       database: { ...host.context.database, knex },
     });
     try {
-      const fleet = await openFleet(stage, 4);
-      const id = await fleet.roll();
+      const fleet = await createFleet(ota, 4);
+      const id = await fleet.rollOut();
       const there = fleet.through(host);
       await there.reports(there.devices[0]!, id, 'downloading');
       // Opens one connection for each of the next two requests.
@@ -231,7 +228,7 @@ describe('a stalled database connection', function () {
       await host.close();
       await knex.destroy();
       await proxy.close();
-      await stage.close();
+      await ota.close();
     }
   });
 });
@@ -240,22 +237,22 @@ describe('a stalled LISTEN connection', function () {
   this.timeout(90_000);
 
   it('G06 is detected and replaced, and streams catch up', async () => {
-    const stage = await openStage();
-    const proxy = await StallingProxy.open(stage.database.connectionString);
+    const ota = await startOta();
+    const proxy = await StallingProxy.open(ota.database.connectionString);
     const knex: Knex = knexFactory({
       client: 'pg',
       connection: proxy.url,
       pool: { min: 0, max: 4 },
     });
-    const host = await createFakeHost({ knex: stage.knex, role: 'api' });
+    const host = await createFakeHost({ knex: ota.knex, role: 'api' });
     const plugin = await activate({
       ...host.context,
       database: { ...host.context.database, knex },
     });
     let stream: EventStreamReader | undefined;
     try {
-      const fleet = await openFleet(stage, 2);
-      const id = await fleet.roll();
+      const fleet = await createFleet(ota, 2);
+      const id = await fleet.rollOut();
       stream = await EventStreamReader.open(
         `${host.baseUrl}${ADMIN_API}/deployments/${id}/stream`,
         fleet.admin,
@@ -279,7 +276,7 @@ describe('a stalled LISTEN connection', function () {
       await host.close();
       await knex.destroy();
       await proxy.close();
-      await stage.close();
+      await ota.close();
     }
   });
 });

@@ -3,12 +3,12 @@ import { expect } from 'chai';
 import type { Problem } from '../../backend/contract/problem.ts';
 import type { DeploymentAction, DeploymentStatus } from '../../backend/contract/states.ts';
 import {
-  openFleet,
-  openServer,
-  openStage,
+  createFleet,
+  startServer,
+  startOta,
   type Fleet,
-  type Stage,
-} from '../support/ota-scenario.ts';
+  type OtaServer,
+} from '../support/ota-server.ts';
 
 const ACTIONS = ['start', 'pause', 'resume', 'cancel', 'expand', 'retry'] as const;
 
@@ -23,7 +23,7 @@ interface Situation {
 
 /** Ten devices, canary: two in the first batch, of which one completes and one may fail. */
 async function canary(fleet: Fleet, first?: 'failed' | 'completed'): Promise<string> {
-  const id = await fleet.roll({ rollout_strategy: 'canary', rollout_percentage: 20 });
+  const id = await fleet.rollOut({ rollout_strategy: 'canary', rollout_percentage: 20 });
   const [device] = await fleet.batch(id, 1);
   if (first && device) await fleet.reports(device, id, 'downloading', first);
   return id;
@@ -31,8 +31,8 @@ async function canary(fleet: Fleet, first?: 'failed' | 'completed'): Promise<str
 
 /** All devices finish: the first with this status, the others completed. */
 async function finished(fleet: Fleet, first: 'failed' | 'completed'): Promise<string> {
-  const id = await fleet.roll();
-  await fleet.all(fleet.devices.slice(1), id, 'completed');
+  const id = await fleet.rollOut();
+  await fleet.reportAll(fleet.devices.slice(1), id, 'completed');
   await fleet.reports(fleet.device, id, first);
   return id;
 }
@@ -65,7 +65,7 @@ const SITUATIONS: Situation[] = [
     name: 'in_progress, everything released',
     status: 'in_progress',
     allows: { pause: 'paused', cancel: 'cancelled' },
-    create: (fleet) => fleet.roll(),
+    create: (fleet) => fleet.rollOut(),
   },
   {
     name: 'paused with a failed device',
@@ -102,13 +102,13 @@ const SITUATIONS: Situation[] = [
 ];
 
 describe('deployment states', () => {
-  let stage: Stage;
+  let ota: OtaServer;
 
   before(async () => {
-    stage = await openStage();
+    ota = await startOta();
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
   for (const situation of SITUATIONS) {
     describe(`${situation.name}`, () => {
@@ -116,7 +116,7 @@ describe('deployment states', () => {
       let id: string;
 
       beforeEach(async () => {
-        fleet = await openFleet(stage, 10);
+        fleet = await createFleet(ota, 10);
         id = await situation.create(fleet);
       });
 
@@ -177,7 +177,7 @@ describe('deployment states', () => {
 
     for (const [name, action, hint] of HINTS) {
       it(`suggests what to do instead of ${action} when ${name}`, async () => {
-        const fleet = await openFleet(stage, 10);
+        const fleet = await createFleet(ota, 10);
         const id = await SITUATIONS.find((situation) => situation.name === name)!.create(fleet);
         const answer = await fleet.post(`/deployments/${id}/${action}`).expect(409);
         expect((answer.body as Problem).detail).to.match(hint);
@@ -187,7 +187,7 @@ describe('deployment states', () => {
 
   describe('a deployment whose targets have all finished', () => {
     it('is completed if no target failed, at the time of the last report', async () => {
-      const fleet = await openFleet(stage, 2);
+      const fleet = await createFleet(ota, 2);
       const id = await finished(fleet, 'completed');
       const detail = await fleet.detail(id);
       expect(detail.status).to.equal('completed');
@@ -198,8 +198,8 @@ describe('deployment states', () => {
     });
 
     it('is failed if a target rolled back', async () => {
-      const fleet = await openFleet(stage, 2);
-      const id = await fleet.roll();
+      const fleet = await createFleet(ota, 2);
+      const id = await fleet.rollOut();
       await fleet.reports(fleet.device, id, 'installing', 'rolled_back');
       await fleet.reports(fleet.devices[1]!, id, 'completed');
       expect((await fleet.detail(id)).status).to.equal('failed');
@@ -207,8 +207,8 @@ describe('deployment states', () => {
     });
 
     it('is completed even if it was paused', async () => {
-      const fleet = await openFleet(stage, 1);
-      const id = await fleet.roll();
+      const fleet = await createFleet(ota, 1);
+      const id = await fleet.rollOut();
       await fleet.reports(fleet.device, id, 'installing');
       await fleet.act(id, 'pause');
       await fleet.reports(fleet.device, id, 'completed');
@@ -217,9 +217,12 @@ describe('deployment states', () => {
     });
 
     it('is completed if the other targets were skipped, which its progress shows', async () => {
-      const fleet = await openFleet(stage, 2);
-      const id = await fleet.roll();
-      const newer = await fleet.roll({ target_version: 'v3.0.0', device_ids: [fleet.device.id] });
+      const fleet = await createFleet(ota, 2);
+      const id = await fleet.rollOut();
+      const newer = await fleet.rollOut({
+        target_version: 'v3.0.0',
+        device_ids: [fleet.device.id],
+      });
       await fleet.reports(fleet.device, newer, 'completed');
       await fleet.reports(fleet.devices[1]!, id, 'completed');
       const detail = await fleet.detail(id);
@@ -238,10 +241,10 @@ describe('deployment states', () => {
   });
 
   describe('F67 concurrent requests to two servers', () => {
-    let second: Awaited<ReturnType<typeof openServer>>;
+    let second: Awaited<ReturnType<typeof startServer>>;
 
     before(async () => {
-      second = await openServer(stage.knex, { role: 'api' });
+      second = await startServer(ota.knex, { role: 'api' });
     });
 
     after(() => second.close());
@@ -256,7 +259,7 @@ describe('deployment states', () => {
     ];
     for (const { action, from, event: type } of RACES) {
       it(`exactly one of six ${action} requests succeeds`, async () => {
-        const here = await openFleet(stage, 10);
+        const here = await createFleet(ota, 10);
         const id = await SITUATIONS.find(({ name }) => name === from)!.create(here);
         const there = here.through(second.host);
         const answers = await Promise.all(
@@ -273,7 +276,7 @@ describe('deployment states', () => {
 
     it('a deployment that is started and cancelled at once ends up cancelled', async () => {
       for (let round = 0; round < 5; round += 1) {
-        const fleet = await openFleet(stage, 3);
+        const fleet = await createFleet(ota, 3);
         const { deployment_id: id } = await fleet.create();
         const [start, cancel] = await Promise.all([
           fleet.post(`/deployments/${id}/start`),

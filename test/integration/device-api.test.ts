@@ -5,35 +5,35 @@ import type { Problem } from '../../backend/contract/problem.ts';
 import {
   CHECKSUM,
   DEVICE_API,
-  openFleet,
-  openServer,
-  openStage,
+  createFleet,
+  startServer,
+  startOta,
   type Fleet,
-  type Stage,
-} from '../support/ota-scenario.ts';
-import { DEVICE_DOORWAYS, DOORWAY_NAMES } from '../support/fake-host.ts';
+  type OtaServer,
+} from '../support/ota-server.ts';
+import { DEVICE_ENTRIES, ENTRY_NAMES } from '../support/fake-host.ts';
 
-for (const door of DEVICE_DOORWAYS) {
-  describe(`the device API, ${DOORWAY_NAMES[door]}`, () => {
-    let stage: Stage;
+for (const entry of DEVICE_ENTRIES) {
+  describe(`the device API, ${ENTRY_NAMES[entry]}`, () => {
+    let ota: OtaServer;
     let fleet: Fleet;
 
     before(async () => {
-      stage = await openStage({ config: { poll_interval_seconds: 100 }, door });
+      ota = await startOta({ config: { poll_interval_seconds: 100 }, entry });
     });
 
     beforeEach(async () => {
-      fleet = await openFleet(stage, 2);
+      fleet = await createFleet(ota, 2);
     });
 
-    after(() => stage.close());
+    after(() => ota.close());
 
     const checkUpdate = (query: object) =>
       fleet.host.as(fleet.device).get(`${DEVICE_API}/check-update`).query(query);
 
     describe('an older agent', () => {
       it('gets every field that it knows, with the same type', async () => {
-        const id = await fleet.roll();
+        const id = await fleet.rollOut();
         const { body } = await checkUpdate({ device_id: fleet.device.id }).expect(200);
         expect(body).to.deep.include({
           update_available: true,
@@ -47,7 +47,7 @@ for (const door of DEVICE_DOORWAYS) {
 
       it('gets missing release notes as an empty string', async () => {
         const { deployment_id: id } = await fleet.create();
-        await stage.knex.raw(
+        await ota.knex.raw(
           `UPDATE ota_deployments SET metadata = metadata - 'release_notes' WHERE id = ?`,
           [id],
         );
@@ -66,7 +66,7 @@ for (const door of DEVICE_DOORWAYS) {
       });
 
       it('can report an update with status and error message alone', async () => {
-        const id = await fleet.roll();
+        const id = await fleet.rollOut();
         for (const status of ['downloading', 'installing', 'verifying', 'completed']) {
           const answer = await fleet.host
             .as(fleet.device)
@@ -80,7 +80,7 @@ for (const door of DEVICE_DOORWAYS) {
       });
 
       it('may omit the error message, leave it empty, and send unknown fields', async () => {
-        const id = await fleet.roll();
+        const id = await fleet.rollOut();
         await fleet.reports(fleet.device, id, { status: 'downloading' });
         await fleet.reports(fleet.device, id, { status: 'installing', error_message: '' });
         await fleet.reports(fleet.device, id, {
@@ -94,7 +94,7 @@ for (const door of DEVICE_DOORWAYS) {
     });
 
     it('matches paths without regard to case and a trailing slash', async () => {
-      const id = await fleet.roll();
+      const id = await fleet.rollOut();
       for (const path of ['/check-update', '/check-update/', '/Check-Update']) {
         const answer = await fleet.host
           .as(fleet.device)
@@ -119,16 +119,16 @@ for (const door of DEVICE_DOORWAYS) {
 
     describe('an offer', () => {
       it('is repeated to a device that lost its state', async () => {
-        const id = await fleet.roll();
+        const id = await fleet.rollOut();
         await fleet.reports(fleet.device, id, 'downloading', 'installing');
         const again = (await fleet.poll(fleet.device)) as UpdateOffer;
         expect([again.deployment_id, again.attempt]).to.deep.equal([id, 1]);
       });
 
       it('is for the unfinished update first, then for a newer deployment', async () => {
-        const begun = await fleet.roll();
+        const begun = await fleet.rollOut();
         await fleet.reports(fleet.device, begun, 'downloading');
-        const newer = await fleet.roll({ target_version: 'v3.0.0' });
+        const newer = await fleet.rollOut({ target_version: 'v3.0.0' });
         expect(await fleet.offered(fleet.device)).to.equal(begun);
         expect(await fleet.offered(fleet.devices[1]!)).to.equal(newer);
         await fleet.reports(fleet.device, begun, 'completed');
@@ -136,17 +136,17 @@ for (const door of DEVICE_DOORWAYS) {
       });
 
       it('is for the newest deployment with a released target for the device', async () => {
-        const old = await fleet.roll();
+        const old = await fleet.rollOut();
         await fleet.create({ target_version: 'v4.0.0' });
         expect(await fleet.offered(fleet.device)).to.equal(old);
-        const newest = await fleet.roll({ target_version: 'v3.0.0' });
+        const newest = await fleet.rollOut({ target_version: 'v3.0.0' });
         expect(await fleet.offered(fleet.device)).to.equal(newest);
         await fleet.act(newest, 'pause');
         expect(await fleet.offered(fleet.device)).to.equal(old);
       });
 
       it('ends when the update finishes', async () => {
-        const id = await fleet.roll();
+        const id = await fleet.rollOut();
         for (const end of ['completed', 'failed'] as const) {
           const device = fleet.devices[end === 'completed' ? 0 : 1]!;
           await fleet.reports(device, id, end);
@@ -155,7 +155,7 @@ for (const door of DEVICE_DOORWAYS) {
       });
 
       it('contains no manifest if the deployment has none', async () => {
-        await fleet.roll();
+        await fleet.rollOut();
         expect(await fleet.poll(fleet.device)).not.to.have.any.keys(
           'manifest',
           'signature',
@@ -174,7 +174,7 @@ for (const door of DEVICE_DOORWAYS) {
 
     describe('F54 a device', () => {
       it('cannot poll as another device', async () => {
-        await fleet.roll();
+        await fleet.rollOut();
         const other = fleet.devices[1]!;
         for (const device_id of [other.id, 'x', '', [fleet.device.id, other.id]]) {
           const answer = await checkUpdate({ device_id });
@@ -186,7 +186,7 @@ for (const door of DEVICE_DOORWAYS) {
       });
 
       it('cannot send reports or logs as another device', async () => {
-        const id = await fleet.roll();
+        const id = await fleet.rollOut();
         const other = fleet.devices[1]!;
         for (const [path, body] of [
           ['status', { status: 'failed' }],
@@ -203,9 +203,9 @@ for (const door of DEVICE_DOORWAYS) {
       });
 
       it('gets a 404 for deployments that do not contain it or do not exist', async () => {
-        const id = await fleet.roll({ device_ids: [fleet.devices[1]!.id] });
-        const foreign = await openFleet(stage, 1);
-        const theirs = await foreign.roll();
+        const id = await fleet.rollOut({ device_ids: [fleet.devices[1]!.id] });
+        const foreign = await createFleet(ota, 1);
+        const theirs = await foreign.rollOut();
         for (const deployment of [id, theirs, '11111111-1111-4111-8111-111111111111', 'x']) {
           const report = await fleet.report(fleet.device, deployment, 'completed');
           expect([report.status, (report.body as Problem).code]).to.deep.equal([404, 'not_found']);
@@ -216,10 +216,10 @@ for (const door of DEVICE_DOORWAYS) {
 
     describe('on two servers', () => {
       it('no poll is answered from the state before a completed pause, resume or cancel', async () => {
-        const second = await openServer(stage.knex, { role: 'api' });
+        const second = await startServer(ota.knex, { role: 'api' });
         try {
           const there = fleet.through(second.host);
-          const id = await fleet.roll();
+          const id = await fleet.rollOut();
           expect(await there.offered(fleet.device)).to.equal(id);
           await fleet.act(id, 'pause');
           expect(await there.offered(fleet.device)).to.equal(null);
@@ -234,8 +234,8 @@ for (const door of DEVICE_DOORWAYS) {
     });
 
     it('answers each of many concurrent polls and reports for its own device', async () => {
-      const many = await openFleet(stage, 120);
-      const id = await many.roll({ policy: { failure_threshold_percent: null } });
+      const many = await createFleet(ota, 120);
+      const id = await many.rollOut({ policy: { failure_threshold_percent: null } });
       const ends = ['completed', 'failed', 'rolled_back'] as const;
       await Promise.all([
         ...many.devices.map((device, index) => many.reports(device, id, ends[index % 3]!)),
@@ -255,7 +255,7 @@ for (const door of DEVICE_DOORWAYS) {
     });
 
     it('accepts the valid report of two that arrive together', async () => {
-      const id = await fleet.roll();
+      const id = await fleet.rollOut();
       const [good, bad] = fleet.devices;
       const [accepted, rejected] = await Promise.all([
         fleet.report(good!, id, 'completed'),

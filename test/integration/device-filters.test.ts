@@ -11,12 +11,13 @@ import type {
 import type { Problem } from '../../backend/contract/problem.ts';
 import type { VersionOperator } from '../../backend/contract/states.ts';
 import {
+  creationRowCounts,
   deploymentRequest,
-  openFleet,
-  openStage,
+  createFleet,
+  startOta,
   type Fleet,
-  type Stage,
-} from '../support/ota-scenario.ts';
+  type OtaServer,
+} from '../support/ota-server.ts';
 
 /** `null`: the version is unknown. */
 const VERSIONS = ['v2.9.0', '2.9', 'v2.10.0-rc.1', 'v2.10.0', 'V2.10.1', 'nightly', null] as const;
@@ -37,14 +38,14 @@ const MATCHES: [VersionOperator, string, (string | null)[]][] = [
 ];
 
 describe('device filters', () => {
-  let stage: Stage;
+  let ota: OtaServer;
   let fleet: Fleet;
 
   before(async () => {
-    stage = await openStage();
+    ota = await startOta();
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
   async function preview(filters: DeviceFilters): Promise<DeploymentPreview> {
     const answer = await fleet
@@ -69,7 +70,7 @@ describe('device filters', () => {
 
   describe('by version', () => {
     before(async () => {
-      fleet = await openFleet(stage, VERSIONS.length, {
+      fleet = await createFleet(ota, VERSIONS.length, {
         firmwareVersion: (index) => VERSIONS[index] ?? null,
       });
     });
@@ -108,7 +109,7 @@ describe('device filters', () => {
     let jetsons: string[];
 
     before(async () => {
-      fleet = await openFleet(stage, 3, { status: 'online' });
+      fleet = await createFleet(ota, 3, { status: 'online' });
       await fleet.addDevices(2, { status: 'offline', namePrefix: 'offline' });
       const added = await fleet.addDevices(2, {
         deviceType: 'nvidia_jetson',
@@ -147,7 +148,7 @@ describe('device filters', () => {
     });
 
     it('F53 never match devices of another organization, even by id', async () => {
-      const other = await openFleet(stage, 1);
+      const other = await createFleet(ota, 1);
       const answer = await fleet.post(
         '/deployments',
         deploymentRequest({ device_ids: [other.device.id] }),
@@ -159,16 +160,16 @@ describe('device filters', () => {
     });
 
     it('G13 never match devices that were announced but not registered', async () => {
-      const announced = await openFleet(stage, 4);
+      const announced = await createFleet(ota, 4);
       // The published Ops-Center always sets a hardware id. Other hosts leave it empty.
-      await stage.knex.raw('ALTER TABLE edge_devices ALTER COLUMN device_id DROP NOT NULL');
+      await ota.knex.raw('ALTER TABLE edge_devices ALTER COLUMN device_id DROP NOT NULL');
       const forms = [
         { device_id: null, status: 'offline' },
         { device_id: `pending-${randomUUID()}`, status: 'offline' },
         { status: 'pending' },
       ];
       for (const [index, form] of forms.entries()) {
-        await stage.knex('edge_devices').where({ id: announced.devices[index]?.id }).update(form);
+        await ota.knex('edge_devices').where({ id: announced.devices[index]?.id }).update(form);
       }
       const real = announced.devices[3];
       const preview = await announced.post('/deployments/preview', deploymentRequest());
@@ -194,8 +195,8 @@ describe('device filters', () => {
   });
 
   it('give a 422 and create nothing if no device matches', async () => {
-    fleet = await openFleet(stage, 1);
-    const before = await counts();
+    fleet = await createFleet(ota, 1);
+    const before = await creationRowCounts(ota.knex);
     const answer = await fleet.post(
       '/deployments',
       deploymentRequest({ device_filters: { device_type: 'none' } }),
@@ -204,7 +205,7 @@ describe('device filters', () => {
       422,
       'no_matching_devices',
     ]);
-    expect(await counts()).to.deep.equal(before);
+    expect(await creationRowCounts(ota.knex)).to.deep.equal(before);
   });
 
   for (const [fault, filters] of Object.entries({
@@ -217,7 +218,7 @@ describe('device filters', () => {
     'SQL as an operator': { current_version: 'v1', version_operator: "= '' OR true --" },
   })) {
     it(`F57 give a 400 that names ${fault}`, async () => {
-      fleet = await openFleet(stage, 1);
+      fleet = await createFleet(ota, 1);
       for (const path of ['/deployments', '/deployments/preview']) {
         const answer = await fleet.post(path, {
           ...deploymentRequest(),
@@ -229,15 +230,5 @@ describe('device filters', () => {
         expect(errors?.[0]?.path).to.match(new RegExp(`^device_filters\\.${key}`));
       }
     });
-  }
-
-  async function counts(): Promise<Record<string, unknown>[]> {
-    const { rows } = await stage.knex.raw<{ rows: Record<string, unknown>[] }>(
-      `SELECT (SELECT count(*) FROM ota_deployments) AS deployments,
-              (SELECT count(*) FROM ota_deployment_devices) AS targets,
-              (SELECT count(*) FROM ota_deployment_batches) AS batches,
-              (SELECT count(*) FROM ota_events) AS events`,
-    );
-    return rows;
   }
 });

@@ -1,4 +1,4 @@
-/** Shows that the check which root-setup.ts applies to every response can fail. */
+/** Shows that the check that root-hooks.ts applies to every response can fail. */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -11,8 +11,8 @@ import supertest from 'supertest';
 import { PROBLEMS } from '../../backend/contract/problem.ts';
 import { answerProblem } from '../../backend/http/problem.ts';
 import { DomainError } from '../../backend/kernel/errors.ts';
-import { takeWrongAnswers } from '../support/checked-answers.ts';
-import { ADMIN_API, DEVICE_API } from '../support/ota-scenario.ts';
+import { takeUndocumented } from '../support/response-checks.ts';
+import { ADMIN_API, DEVICE_API } from '../support/ota-server.ts';
 
 function problem(response: Response, error: DomainError): void {
   answerProblem(error, {
@@ -96,7 +96,7 @@ describe('the check of responses against the OpenAPI document', () => {
     it(`rejects ${what}`, async () => {
       respond = send;
       const answer = await get();
-      expect(takeWrongAnswers()).to.have.length(1);
+      expect(takeUndocumented()).to.have.length(1);
 
       expect(answer.status).to.equal(500);
       expect(answer.text).to.include('Not as documented').and.include(message);
@@ -113,7 +113,7 @@ describe('the check of responses against the OpenAPI document', () => {
     const { port } = bare.address() as AddressInfo;
     const answer = await supertest(`http://127.0.0.1:${port}`).get(`${DEVICE_API}/check-update`);
     bare.close();
-    expect(takeWrongAnswers()).to.have.length(1);
+    expect(takeUndocumented()).to.have.length(1);
     expect(answer.status).to.equal(500);
     expect(answer.text).to.include("required property 'update_available'");
   });
@@ -126,7 +126,7 @@ describe('the check of responses against the OpenAPI document', () => {
       response.end('event: device\ndata: {"deployment_id":"x"}\n\n');
     };
     await get(`${ADMIN_API}/stream`);
-    expect(takeWrongAnswers().join()).to.include('event "device"').and.include("property 'device'");
+    expect(takeUndocumented().join()).to.include('event "device"').and.include("property 'device'");
   });
 
   it('accepts valid responses and problems', async () => {
@@ -134,6 +134,6 @@ describe('the check of responses against the OpenAPI document', () => {
     expect((await get()).body).to.deep.equal(VALID);
     respond = (response) => problem(response, new DomainError('not_found', 'Gone.'));
     expect((await get()).body).to.deep.include({ code: 'not_found', ...PROBLEMS.not_found });
-    expect(takeWrongAnswers()).to.deep.equal([]);
+    expect(takeUndocumented()).to.deep.equal([]);
   });
 });

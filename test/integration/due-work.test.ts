@@ -8,21 +8,21 @@ import { KnexLeases } from '../../backend/database/leases.ts';
 import { waitFor } from '../../dev/wait-for.ts';
 import { PeriodicWork } from '../../jobs/periodic-work.ts';
 import { withQueue } from '../support/job-queue.ts';
-import { openFleet, openServer, openStage, type Stage } from '../support/ota-scenario.ts';
+import { createFleet, startServer, startOta, type OtaServer } from '../support/ota-server.ts';
 
 const SOON = { reconcile_seconds: 1, timeout_sweep_seconds: 1 };
 
 describe('due work', function () {
   this.timeout(30_000);
-  let stage: Stage;
+  let ota: OtaServer;
 
   beforeEach(async () => {
-    stage = await openStage({ role: 'api', redisUrl: null });
+    ota = await startOta({ role: 'api', redisUrl: null });
   });
-  afterEach(() => stage.close());
+  afterEach(() => ota.close());
 
   async function withWorker<T>(work: () => Promise<T>): Promise<T> {
-    const worker = await openServer(stage.knex, { role: 'worker', redisUrl: null, config: SOON });
+    const worker = await startServer(ota.knex, { role: 'worker', redisUrl: null, config: SOON });
     try {
       return await work();
     } finally {
@@ -31,10 +31,10 @@ describe('due work', function () {
   }
 
   it('G01 starts a scheduled deployment whose job id is blocked by an old job', async () => {
-    const fleet = await openFleet(stage, 1);
+    const fleet = await createFleet(ota, 1);
     const at = new Date(Date.now() + 1_500).toISOString();
     const { deployment_id: id } = await fleet.create({ scheduled_at: at });
-    await withQueue(stage.knex, async (jobs) => {
+    await withQueue(ota.knex, async (jobs) => {
       await jobs.obliterate({ force: true });
       // An earlier release left such jobs behind, which block their ids for a day.
       await jobs.add(
@@ -50,18 +50,18 @@ describe('due work', function () {
   });
 
   it('G01 is done by workers even if the queue is paused', async () => {
-    const fleet = await openFleet(stage, 4);
+    const fleet = await createFleet(ota, 4);
     const started = await fleet.create({ rollout_strategy: 'rolling', batch_size: 2 });
     const cancelled = await fleet.create();
-    await withQueue(stage.knex, async (jobs) => {
+    await withQueue(ota.knex, async (jobs) => {
       await jobs.pause();
       await fleet.act(started.deployment_id, 'start');
       await fleet.act(cancelled.deployment_id, 'cancel');
-      await stage
+      await ota
         .knex('ota_deployment_devices')
         .where({ deployment_id: cancelled.deployment_id })
         .update({ status: 'pending', skip_reason: null });
-      await stage
+      await ota
         .knex('ota_deployment_batches')
         .where({ deployment_id: cancelled.deployment_id })
         .update({ pending: 4, skipped: 0 });
@@ -77,10 +77,10 @@ describe('due work', function () {
   });
 
   it('G02 does not pile up in the queue', async () => {
-    const fleet = await openFleet(stage, 2);
-    await withQueue(stage.knex, (jobs) =>
+    const fleet = await createFleet(ota, 2);
+    await withQueue(ota.knex, (jobs) =>
       withWorker(async () => {
-        const ids = await Promise.all([1, 2, 3].map(() => fleet.roll()));
+        const ids = await Promise.all([1, 2, 3].map(() => fleet.rollOut()));
         const before = await leaseDone('reconcile');
         await jobs.pause();
         await waitFor(async () => (await leaseDone('reconcile')) >= before + 3_000, {
@@ -96,10 +96,10 @@ describe('due work', function () {
   });
 
   it('G03 of a locked deployment does not delay others and is done later', async () => {
-    const fleet = await openFleet(stage, 2);
+    const fleet = await createFleet(ota, 2);
     const locked = await fleet.create();
     const free = await fleet.create();
-    const blocker = await stage.knex.transaction();
+    const blocker = await ota.knex.transaction();
     await fleet.act(locked.deployment_id, 'start');
     await fleet.act(free.deployment_id, 'start');
     await blocker('ota_deployments').where({ id: locked.deployment_id }).forUpdate();
@@ -112,19 +112,22 @@ describe('due work', function () {
   });
 
   it('G03 times out targets of other deployments while one deployment is locked', async () => {
-    const fleet = await openFleet(stage, 2);
+    const fleet = await createFleet(ota, 2);
     await withWorker(async () => {
       const policy = { device_timeout_minutes: 1, failure_min_devices: 100 };
-      const [first, second] = [await fleet.roll({ policy }), await fleet.roll({ policy })].sort();
+      const [first, second] = [
+        await fleet.rollOut({ policy }),
+        await fleet.rollOut({ policy }),
+      ].sort();
       const [one, other] = fleet.devices;
       await fleet.reports(one!, first!, 'downloading');
       await fleet.reports(other!, second!, 'downloading');
-      const blocker = await stage.knex.transaction();
+      const blocker = await ota.knex.transaction();
       await blocker('ota_deployments').where({ id: first }).forUpdate();
-      await stage
+      await ota
         .knex('ota_deployment_devices')
         .where({ status: 'downloading' })
-        .update({ last_report_at: stage.knex.raw(`now() - interval '1 hour'`) });
+        .update({ last_report_at: ota.knex.raw(`now() - interval '1 hour'`) });
       await fleet.until(second!, ({ progress }) => progress.failed === 1);
       await blocker.rollback();
       await fleet.until(first!, ({ progress }) => progress.failed === 1);
@@ -132,7 +135,7 @@ describe('due work', function () {
   });
 
   async function leaseDone(name: string): Promise<number> {
-    const row = await stage
+    const row = await ota
       .knex('ota_leases')
       .where({ name })
       .first<{ done_at: Date | null } | undefined>('done_at');
@@ -140,14 +143,14 @@ describe('due work', function () {
   }
 
   it('G01 is leased to one process at a time, and again after that process died', async () => {
-    const leases = new KnexLeases(stage.knex);
+    const leases = new KnexLeases(ota.knex);
     const name = randomUUID();
     expect(await Promise.all([1, 2, 3].map(() => leases.take(name, 60)))).to.have.members([
       true,
       false,
       false,
     ]);
-    await stage.knex('ota_leases').where({ name }).update({ expires_at: stage.knex.fn.now() });
+    await ota.knex('ota_leases').where({ name }).update({ expires_at: ota.knex.fn.now() });
     expect(await leases.take(name, 60)).to.equal(true);
     expect((await leases.ages()).get(name)).to.satisfy(Number.isNaN);
     await leases.done(name);

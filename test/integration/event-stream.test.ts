@@ -4,31 +4,31 @@ import type { TargetView } from '../../backend/contract/admin-api.ts';
 import { EventStreamReader } from '../support/event-stream.ts';
 import {
   ADMIN_API,
-  openFleet,
-  openServer,
-  openStage,
+  createFleet,
+  startServer,
+  startOta,
   type Fleet,
-  type Stage,
-} from '../support/ota-scenario.ts';
+  type OtaServer,
+} from '../support/ota-server.ts';
 
 describe('an event stream', () => {
-  let stage: Stage;
+  let ota: OtaServer;
   let fleet: Fleet;
   const open: EventStreamReader[] = [];
 
   before(async () => {
-    stage = await openStage();
+    ota = await startOta();
   });
 
   beforeEach(async () => {
-    fleet = await openFleet(stage, 3);
+    fleet = await createFleet(ota, 3);
   });
 
   afterEach(async () => {
     await Promise.all(open.splice(0).map((reader) => reader.close()));
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
   async function watch(path: string, lastEventId?: string, watcher = fleet) {
     const url = `${watcher.host.baseUrl}${ADMIN_API}${path}`;
@@ -46,7 +46,7 @@ describe('an event stream', () => {
   });
 
   it('tells the browser when to reconnect', async () => {
-    const id = await fleet.roll();
+    const id = await fleet.rollOut();
     const stream = await watch(`/deployments/${id}/stream`);
     await stream.next('deployment');
     expect(stream.retry).to.be.a('number');
@@ -54,7 +54,7 @@ describe('an event stream', () => {
 
   describe('of a deployment', () => {
     it('begins with the current state', async () => {
-      const id = await fleet.roll();
+      const id = await fleet.rollOut();
       const stream = await watch(`/deployments/${id}/stream`);
       const { data } = await stream.next('deployment');
       expect(data).to.include({ deployment_id: id, status: 'in_progress', total_devices: 3 });
@@ -63,7 +63,7 @@ describe('an event stream', () => {
     });
 
     it('shows devices and progress as devices report', async () => {
-      const id = await fleet.roll();
+      const id = await fleet.rollOut();
       const stream = await watch(`/deployments/${id}/stream`);
       await stream.next('deployment');
       await fleet.reports(fleet.device, id, { status: 'downloading', progress: 40 });
@@ -75,7 +75,7 @@ describe('an event stream', () => {
         progress: 40,
       });
       await stream.next('progress', ({ in_progress: working }) => working === 1);
-      await fleet.all(fleet.devices, id, 'completed');
+      await fleet.reportAll(fleet.devices, id, 'completed');
       await stream.next('deployment', ({ status }) => status === 'completed');
       await stream.next('progress', ({ percentage }) => percentage === 100);
     });
@@ -93,8 +93,8 @@ describe('an event stream', () => {
     });
 
     it('shows nothing of another deployment', async () => {
-      const id = await fleet.roll();
-      const other = await fleet.roll({ target_version: 'v3.0.0' });
+      const id = await fleet.rollOut();
+      const other = await fleet.rollOut({ target_version: 'v3.0.0' });
       const stream = await watch(`/deployments/${id}/stream`);
       await stream.next('deployment');
       await fleet.reports(fleet.device, other, 'downloading');
@@ -106,10 +106,10 @@ describe('an event stream', () => {
     });
 
     it('misses no change right after it opened', async () => {
-      const fresh = await openServer(stage.knex, { role: 'api' });
+      const fresh = await startServer(ota.knex, { role: 'api' });
       try {
         const there = fleet.through(fresh.host);
-        const id = await fleet.roll();
+        const id = await fleet.rollOut();
         const stream = await watch(`/deployments/${id}/stream`, undefined, there);
         await stream.next('deployment');
         await fleet.act(id, 'pause');
@@ -123,7 +123,7 @@ describe('an event stream', () => {
   describe('of an organization', () => {
     it('shows its deployments but not its devices', async () => {
       const stream = await watch('/stream');
-      const id = await fleet.roll();
+      const id = await fleet.rollOut();
       await stream.next('deployment', ({ deployment_id: shown }) => shown === id);
       await fleet.reports(fleet.device, id, 'downloading');
       await stream.next('progress', ({ in_progress: working }) => working === 1);
@@ -131,12 +131,12 @@ describe('an event stream', () => {
     });
 
     it('F53 shows nothing of another organization', async () => {
-      const other = await openFleet(stage, 1);
+      const other = await createFleet(ota, 1);
       const theirs = await watch('/stream', undefined, other);
       const ours = await watch('/stream');
-      const id = await fleet.roll();
+      const id = await fleet.rollOut();
       await ours.next('deployment', ({ status }) => status === 'in_progress');
-      const foreign = await other.roll();
+      const foreign = await other.rollOut();
       await theirs.next('deployment', ({ status }) => status === 'in_progress');
       const seen = (reader: EventStreamReader) =>
         new Set(reader.messages.map(({ data }) => data['deployment_id']));
@@ -147,7 +147,7 @@ describe('an event stream', () => {
 
   describe('after a reconnect', () => {
     it('continues after the last received event', async () => {
-      const id = await fleet.roll();
+      const id = await fleet.rollOut();
       const first = await watch(`/deployments/${id}/stream`);
       await first.next('deployment');
       await fleet.reports(fleet.device, id, 'downloading');
@@ -170,7 +170,7 @@ describe('an event stream', () => {
 
     for (const id of ['0000-1', 'deadbeef-99999999', 'nonsense', '-']) {
       it(`sends a reset if the last event id is ${id}`, async () => {
-        const deployment = await fleet.roll();
+        const deployment = await fleet.rollOut();
         const one = await watch(`/deployments/${deployment}/stream`, id);
         await one.next('reset');
         const all = await watch('/stream', id);
@@ -180,9 +180,9 @@ describe('an event stream', () => {
   });
 
   it('shows changes made on another server', async () => {
-    const second = await openServer(stage.knex, { role: 'api' });
+    const second = await startServer(ota.knex, { role: 'api' });
     try {
-      const id = await fleet.roll();
+      const id = await fleet.rollOut();
       const stream = await watch(`/deployments/${id}/stream`);
       await stream.next('deployment');
       await fleet.through(second.host).act(id, 'pause');
@@ -193,7 +193,7 @@ describe('an event stream', () => {
   });
 
   it('ends when the plugin is deactivated', async () => {
-    const second = await openServer(stage.knex, { role: 'api' });
+    const second = await startServer(ota.knex, { role: 'api' });
     const url = `${second.host.baseUrl}${ADMIN_API}/stream`;
     const stream = await EventStreamReader.open(url, fleet.admin);
     await second.plugin.deactivate();

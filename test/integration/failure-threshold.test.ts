@@ -1,21 +1,21 @@
 import { expect } from 'chai';
 
 import type { RolloutPolicy } from '../../backend/contract/admin-api.ts';
-import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
+import { createFleet, startOta, type Fleet, type OtaServer } from '../support/ota-server.ts';
 
 describe('the failure threshold', () => {
-  let stage: Stage;
+  let ota: OtaServer;
   let fleet: Fleet;
 
   before(async () => {
-    stage = await openStage();
+    ota = await startOta();
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
   async function roll(devices: number, policy?: Partial<RolloutPolicy>): Promise<string> {
-    fleet = await openFleet(stage, devices);
-    return fleet.roll(policy && { policy });
+    fleet = await createFleet(ota, devices);
+    return fleet.rollOut(policy && { policy });
   }
 
   /** The next `count` pending devices report this status. */
@@ -104,8 +104,8 @@ describe('the failure threshold', () => {
   it('ignores skipped targets', async () => {
     const id = await roll(20, { failure_min_devices: 5 });
     const others = (await fleet.targets(id)).slice(10).map((target) => target.device_id);
-    const newer = await fleet.roll({ target_version: 'v3.0.0', device_ids: others });
-    await fleet.all(
+    const newer = await fleet.rollOut({ target_version: 'v3.0.0', device_ids: others });
+    await fleet.reportAll(
       others.map((device) => fleet.deviceById(device)),
       newer,
       'completed',
@@ -145,8 +145,8 @@ describe('the failure threshold', () => {
   });
 
   it('blocks the next rolling batch until a resume', async () => {
-    fleet = await openFleet(stage, 12);
-    const id = await fleet.roll({ rollout_strategy: 'rolling' });
+    fleet = await createFleet(ota, 12);
+    const id = await fleet.rollOut({ rollout_strategy: 'rolling' });
     await finish(id, 3, 'completed');
     await finish(id, 2, 'failed');
     expect(await current(id)).to.deep.equal(['paused', 'failure_threshold']);
@@ -156,8 +156,8 @@ describe('the failure threshold', () => {
   });
 
   it('allows the next rolling batch if it is not exceeded', async () => {
-    fleet = await openFleet(stage, 12);
-    const id = await fleet.roll({ rollout_strategy: 'rolling' });
+    fleet = await createFleet(ota, 12);
+    const id = await fleet.rollOut({ rollout_strategy: 'rolling' });
     await finish(id, 4, 'completed');
     await finish(id, 1, 'failed');
     await fleet.untilReleased(id, 10);

@@ -6,15 +6,15 @@ import { Agent, request, type Dispatcher } from 'undici';
 import { emptySchema } from '../../backend/deployments/control/control.schema.ts';
 import { OPERATIONS, type Operation } from '../../dev/openapi/operations.ts';
 import { ApiDocument } from '../support/api-document.ts';
-import { arbitraryOf, nearlyValid } from '../support/joi-arbitrary.ts';
+import { arbitraryOf, nearlyValid } from '../support/joi-arbitraries.ts';
 import {
   ADMIN_API,
   DEVICE_API,
-  openFleet,
-  openStage,
+  createFleet,
+  startOta,
   type Fleet,
-  type Stage,
-} from '../support/ota-scenario.ts';
+  type OtaServer,
+} from '../support/ota-server.ts';
 
 const REQUESTS_PER_ROUTE = Number(process.env.OTA_FUZZ_REQUESTS ?? 500);
 const RESPONSE_LIMIT_MS = 10_000;
@@ -29,7 +29,7 @@ const LONE_SURROGATE = /\\ud[89a-f]/i;
 describe('F57 F58 fuzzed requests', function () {
   this.timeout(120_000);
 
-  let stage: Stage;
+  let ota: OtaServer;
   let fleet: Fleet;
   let ids: string[];
   const connections = new Agent({ connections: 8 });
@@ -37,18 +37,18 @@ describe('F57 F58 fuzzed requests', function () {
   const document = new ApiDocument();
 
   before(async () => {
-    stage = await openStage({ config: { device_requests_per_minute: 100_000 } });
-    fleet = await openFleet(stage, 5, { firmwareVersion: 'v1.9.0' });
+    ota = await startOta({ config: { device_requests_per_minute: 100_000 } });
+    fleet = await createFleet(ota, 5, { firmwareVersion: 'v1.9.0' });
     ids = [
-      await fleet.roll(),
-      await fleet.roll({ rollout_strategy: 'canary', rollout_percentage: 20 }),
+      await fleet.rollOut(),
+      await fleet.rollOut({ rollout_strategy: 'canary', rollout_percentage: 20 }),
       (await fleet.create({ rollout_strategy: 'rolling', batch_size: 1 })).deployment_id,
     ];
   });
 
   after(async () => {
     await connections.close();
-    await stage.close();
+    await ota.close();
     const counts = [...statuses].sort().map(([status, count]) => `${status}: ${count}`);
     const total = [...statuses.values()].reduce((sum, count) => sum + count, 0);
     console.log(`    ${total} fuzzed requests (${counts.join(', ')})`);
@@ -57,7 +57,7 @@ describe('F57 F58 fuzzed requests', function () {
   for (const area of ['admin', 'device'] as const) {
     for (const [route, operation] of Object.entries(OPERATIONS[area])) {
       it(`${route} responds without a 5xx or internals and accepts documented input`, async () => {
-        const isDocumented = document.requestJudge(area, route);
+        const isDocumented = document.requestValidator(area, route);
         const deviceIds = fleet.devices.map((device) => device.id);
         await fc.assert(
           fc.asyncProperty(
@@ -79,7 +79,7 @@ describe('F57 F58 fuzzed requests', function () {
   async function expectCleanResponse(
     area: 'admin' | 'device',
     route: string,
-    isDocumented: ReturnType<ApiDocument['requestJudge']>,
+    isDocumented: ReturnType<ApiDocument['requestValidator']>,
     input: Input,
   ) {
     const [method = '', path = ''] = route.split(' ');
@@ -88,7 +88,7 @@ describe('F57 F58 fuzzed requests', function () {
     const query = toQuery(input.query);
     if (area === 'device' && input.ownDevice) query.set('device_id', fleet.device.id);
     const bearer = area === 'admin' ? fleet.admin : fleet.device;
-    const answer = await request(`${stage.host.baseUrl}${base}${filled}?${query}`, {
+    const answer = await request(`${ota.host.baseUrl}${base}${filled}?${query}`, {
       dispatcher: connections,
       method: method.toUpperCase() as Dispatcher.HttpMethod,
       headers: {

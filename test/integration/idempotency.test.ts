@@ -9,23 +9,23 @@ import { KnexUnitOfWork, asKnex } from '../../backend/database/knex-unit-of-work
 import { pluginKnex } from '../../backend/database/plugin-knex.ts';
 import {
   deploymentRequest,
-  openFleet,
-  openServer,
-  openStage,
+  createFleet,
+  startServer,
+  startOta,
   type Fleet,
-  type Stage,
-} from '../support/ota-scenario.ts';
+  type OtaServer,
+} from '../support/ota-server.ts';
 
 describe('a creation with an Idempotency-Key', () => {
-  let stage: Stage;
+  let ota: OtaServer;
   let fleet: Fleet;
 
   before(async () => {
-    stage = await openStage({ config: { timeout_sweep_seconds: 1 } });
+    ota = await startOta({ config: { timeout_sweep_seconds: 1 } });
   });
-  after(() => stage.close());
+  after(() => ota.close());
   beforeEach(async () => {
-    fleet = await openFleet(stage, 2);
+    fleet = await createFleet(ota, 2);
   });
 
   const send = (key: string, body: object = {}, by = fleet) =>
@@ -38,7 +38,7 @@ describe('a creation with an Idempotency-Key', () => {
     return (answer.body as CreatedDeployment).deployment_id;
   };
   const count = async () =>
-    (await stage.knex('ota_deployments').where({ organization_id: fleet.organizationId })).length;
+    (await ota.knex('ota_deployments').where({ organization_id: fleet.organizationId })).length;
 
   it('G11 returns the first response again, even if the deployment has changed', async () => {
     const key = randomUUID();
@@ -54,7 +54,7 @@ describe('a creation with an Idempotency-Key', () => {
   });
 
   it('G11 happens once if it is sent to two servers at the same time', async () => {
-    const other = await openServer(stage.knex, { role: 'api' });
+    const other = await startServer(ota.knex, { role: 'api' });
     try {
       const key = randomUUID();
       const answers = await Promise.all(
@@ -83,7 +83,7 @@ describe('a creation with an Idempotency-Key', () => {
 
   it('G11 uses keys per organization', async () => {
     const key = randomUUID();
-    const neighbour = await openFleet(stage, 1);
+    const neighbour = await createFleet(ota, 1);
     expect(idOf(await send(key))).not.to.equal(idOf(await send(key, {}, neighbour)));
   });
 
@@ -105,10 +105,10 @@ describe('a creation with an Idempotency-Key', () => {
   it('G11 can use a key again after 24 hours', async () => {
     const key = randomUUID();
     const id = idOf(await send(key));
-    await stage
+    await ota
       .knex('ota_idempotency_keys')
       .where({ key })
-      .update({ created_at: stage.knex.raw(`now() - interval '25 hours'`) });
+      .update({ created_at: ota.knex.raw(`now() - interval '25 hours'`) });
     expect(idOf(await send(key))).not.to.equal(id);
   });
 
@@ -125,10 +125,10 @@ describe('a creation with an Idempotency-Key', () => {
 
 describe('a connection that breaks during a commit', () => {
   it('G11 is reported as a failure if nothing was committed', async () => {
-    const stage = await openStage();
+    const ota = await startOta();
     try {
-      const work = new KnexUnitOfWork(pluginKnex(stage.knex));
-      const fleet = await openFleet(stage, 1);
+      const work = new KnexUnitOfWork(pluginKnex(ota.knex));
+      const fleet = await createFleet(ota, 1);
       const { deployment_id: id } = await fleet.create();
       // The session ends between the last statement and the commit.
       const lost = await work
@@ -137,7 +137,7 @@ describe('a connection that breaks during a commit', () => {
           const { rows } = await asKnex(tx).raw<{ rows: [{ pid: number }] }>(
             'SELECT pg_backend_pid() AS pid',
           );
-          await stage.knex.raw('SELECT pg_terminate_backend(?, 5000)', [rows[0].pid]);
+          await ota.knex.raw('SELECT pg_terminate_backend(?, 5000)', [rows[0].pid]);
         })
         .then(
           () => 'committed',
@@ -146,7 +146,7 @@ describe('a connection that breaks during a commit', () => {
       expect(lost).to.equal('failed');
       expect((await fleet.detail(id)).deployment_name).not.to.equal('lost');
     } finally {
-      await stage.close();
+      await ota.close();
     }
   });
 });

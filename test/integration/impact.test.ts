@@ -5,22 +5,22 @@ import type {
 } from '../../backend/contract/admin-api.ts';
 import {
   deploymentRequest,
-  openFleet,
-  openStage,
+  createFleet,
+  startOta,
   type Fleet,
-  type Stage,
-} from '../support/ota-scenario.ts';
+  type OtaServer,
+} from '../support/ota-server.ts';
 
 describe('the impact of a rollout', () => {
-  let stage: Stage;
+  let ota: OtaServer;
   let fleet: Fleet;
 
   before(async () => {
-    stage = await openStage();
+    ota = await startOta();
   });
-  after(() => stage.close());
+  after(() => ota.close());
   beforeEach(async () => {
-    fleet = await openFleet(stage, 6, { deviceType: 'pump', firmwareVersion: 'v2.0.0' });
+    fleet = await createFleet(ota, 6, { deviceType: 'pump', firmwareVersion: 'v2.0.0' });
     await fleet.addDevices(2, { deviceType: 'valve', firmwareVersion: 'v3.0.0' });
     await fleet.addDevices(1, { deviceType: 'valve', firmwareVersion: 'v2.1.0' });
   });
@@ -58,7 +58,7 @@ describe('the impact of a rollout', () => {
     expect(predicted.changes).to.deep.equal({ upgrade: 6, downgrade: 0, same: 0, unknown: 0 });
     expect(predicted.confirm_because).to.deep.equal([]);
     const { deployment_id: id } = await fleet.create(pumps);
-    await stage
+    await ota
       .knex('edge_devices')
       .where({ id: fleet.device.id })
       .update({ firmware_version: 'v2.2.0' });
@@ -69,7 +69,7 @@ describe('the impact of a rollout', () => {
 
   it('G42 lists deployments in which the same devices are unfinished', async () => {
     const [first, second, third] = fleet.devices;
-    const id = await fleet.roll({
+    const id = await fleet.rollOut({
       deployment_name: 'Earlier',
       target_version: 'v2.0.5',
       device_ids: [first!.id, second!.id, third!.id],
@@ -95,7 +95,7 @@ describe('the impact of a rollout', () => {
 
   it("never includes another organization's devices", async () => {
     const { deployment_id: id } = await fleet.create();
-    const other = await openFleet(stage, 1);
+    const other = await createFleet(ota, 1);
     await other.get(`/deployments/${id}/impact`).expect(404);
     const { body } = await other.post('/deployments/impact', deploymentRequest()).expect(200);
     expect((body as DeploymentImpact).fleet_devices).to.equal(1);

@@ -5,28 +5,28 @@ import { MAX_INSTALL_LOG_BYTES } from '../../backend/contract/device-api.ts';
 import type { Problem } from '../../backend/contract/problem.ts';
 import {
   DEVICE_API,
-  openFleet,
-  openStage,
+  createFleet,
+  startOta,
   type Fleet,
-  type Stage,
-} from '../support/ota-scenario.ts';
+  type OtaServer,
+} from '../support/ota-server.ts';
 
 describe('installation logs', () => {
-  let stage: Stage;
+  let ota: OtaServer;
   let fleet: Fleet;
   let id: string;
 
   before(async () => {
-    stage = await openStage();
+    ota = await startOta();
   });
 
   beforeEach(async () => {
-    fleet = await openFleet(stage, 2);
-    id = await fleet.roll();
+    fleet = await createFleet(ota, 2);
+    id = await fleet.rollOut();
     await fleet.reports(fleet.device, id, 'installing');
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
   const upload = (chunk: string, more: object = {}) =>
     fleet.host

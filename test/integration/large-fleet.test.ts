@@ -1,20 +1,20 @@
 import { expect } from 'chai';
 
 import type { DevicePage, TargetPage } from '../../backend/contract/admin-api.ts';
-import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
+import { createFleet, startOta, type Fleet, type OtaServer } from '../support/ota-server.ts';
 
 describe('a fleet of more than 20,000 devices', () => {
   const TOTAL = 20_001;
-  let stage: Stage;
+  let ota: OtaServer;
   let fleet: Fleet;
   let id: string;
 
   before(async () => {
-    stage = await openStage();
-    fleet = await openFleet(stage, TOTAL);
+    ota = await startOta();
+    fleet = await createFleet(ota, TOTAL);
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
   it('is offered the update within two seconds after the start', async () => {
     const created = await fleet.create();
@@ -95,7 +95,7 @@ describe('a fleet of more than 20,000 devices', () => {
     });
 
     it('cannot be searched for devices of other organizations', async () => {
-      const other = await openFleet(stage, 1, { namePrefix: 'stranger' });
+      const other = await createFleet(ota, 1, { namePrefix: 'stranger' });
       expect(await found('stranger')).to.deep.equal([]);
       expect(await found(other.device.id)).to.deep.equal([]);
     });

@@ -3,12 +3,12 @@ import type { Response } from 'supertest';
 
 import type { Problem } from '../../backend/contract/problem.ts';
 import { activate } from '../../backend/plugin.ts';
-import { untilWaitingForLock } from '../support/lock-waits.ts';
-import { ADMIN_API, DEVICE_API } from '../support/ota-scenario.ts';
+import { untilWaitingForLock } from '../support/blocked-sessions.ts';
+import { ADMIN_API, DEVICE_API } from '../support/ota-server.ts';
 import {
   createFakeHost,
-  DEVICE_DOORWAYS,
-  DOORWAY_NAMES,
+  DEVICE_ENTRIES,
+  ENTRY_NAMES,
   type FakeHost,
 } from '../support/fake-host.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
@@ -20,14 +20,14 @@ const PATHS = [
   `${DEVICE_API}/nothing`,
 ];
 
-for (const door of DEVICE_DOORWAYS) {
-  describe(`a plugin that is not ready, ${DOORWAY_NAMES[door]}`, () => {
+for (const entry of DEVICE_ENTRIES) {
+  describe(`a plugin that is not ready, ${ENTRY_NAMES[entry]}`, () => {
     let database: TestDatabase;
     let host: FakeHost;
 
     beforeEach(async () => {
       database = await createTestDatabase();
-      host = await createFakeHost({ knex: database.knex, door });
+      host = await createFakeHost({ knex: database.knex, entry });
     });
     afterEach(async () => {
       await host.close();
@@ -56,7 +56,7 @@ for (const door of DEVICE_DOORWAYS) {
     it('G09 responds with a 503 while it stops', async () => {
       const busy = await createFakeHost({
         knex: database.knex,
-        door,
+        entry,
         config: { reconcile_seconds: 1, timeout_sweep_seconds: 1 },
       });
       const plugin = await activate(busy.context);

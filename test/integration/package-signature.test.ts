@@ -5,12 +5,18 @@ import type { Manifest } from '../../backend/contract/signing/manifest.ts';
 import {
   CHECKSUM,
   deploymentRequest,
-  openFleet,
-  openServer,
-  openStage,
-} from '../support/ota-scenario.ts';
-import type { Fleet, Stage } from '../support/ota-scenario.ts';
-import { bareOf, manifestOf, newKeyPair, pemOf, signManifest } from '../support/signed-package.ts';
+  createFleet,
+  startServer,
+  startOta,
+} from '../support/ota-server.ts';
+import type { Fleet, OtaServer } from '../support/ota-server.ts';
+import {
+  rawKeyOf,
+  manifestOf,
+  newKeyPair,
+  pemOf,
+  signManifest,
+} from '../support/signing-fixtures.ts';
 
 const release = newKeyPair();
 const revoked = newKeyPair();
@@ -19,28 +25,28 @@ const unknown = newKeyPair();
 type Body = Parameters<typeof deploymentRequest>[0];
 
 describe('package signatures at creation', () => {
-  let stage: Stage;
-  let keyed: Awaited<ReturnType<typeof openServer>>;
+  let ota: OtaServer;
+  let keyed: Awaited<ReturnType<typeof startServer>>;
   let open: Fleet;
   let strict: Fleet;
 
   before(async () => {
-    stage = await openStage();
-    keyed = await openServer(stage.knex, {
+    ota = await startOta();
+    keyed = await startServer(ota.knex, {
       config: {
         signature_keys: [
           { id: 'release', public_key: pemOf(release) },
-          { id: 'revoked', public_key: bareOf(revoked), withdrawn: true },
+          { id: 'revoked', public_key: rawKeyOf(revoked), withdrawn: true },
         ],
       },
     });
-    open = await openFleet(stage, 1);
+    open = await createFleet(ota, 1);
     strict = open.through(keyed.host);
   });
 
   after(async () => {
     await keyed?.close();
-    await stage?.close();
+    await ota?.close();
   });
 
   const signed = (change: Partial<Manifest> = {}, key = release): NonNullable<Body> =>
@@ -60,7 +66,7 @@ describe('package signatures at creation', () => {
 
   it('reach the devices unchanged, with their manifests', async () => {
     const body = signed();
-    await strict.roll(body);
+    await strict.rollOut(body);
     const offer = (await strict.poll(strict.device)) as UpdateOffer;
     expect([offer.manifest, offer.signature]).to.deep.equal([body.manifest, body.signature]);
   });

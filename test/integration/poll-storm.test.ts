@@ -2,8 +2,8 @@ import { expect } from 'chai';
 import type { Knex } from 'knex';
 
 import type { Problem } from '../../backend/contract/problem.ts';
-import { DEVICE_DOORWAYS, DOORWAY_NAMES } from '../support/fake-host.ts';
-import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
+import { DEVICE_ENTRIES, ENTRY_NAMES } from '../support/fake-host.ts';
+import { createFleet, startOta, type Fleet, type OtaServer } from '../support/ota-server.ts';
 import { waitFor } from '../../dev/wait-for.ts';
 
 const LIMIT = 8;
@@ -16,25 +16,25 @@ interface Settled {
   code: string | null;
 }
 
-for (const door of DEVICE_DOORWAYS) {
-  describe(`a fleet that polls all at once, ${DOORWAY_NAMES[door]}`, () => {
-    let stage: Stage;
+for (const entry of DEVICE_ENTRIES) {
+  describe(`a fleet that polls all at once, ${ENTRY_NAMES[entry]}`, () => {
+    let ota: OtaServer;
     let fleet: Fleet;
     let id: string;
     /** Locks the table of targets, so that every admitted poll waits. */
     let lock: Knex.Transaction;
 
     before(async () => {
-      stage = await openStage({
-        door,
+      ota = await startOta({
+        entry,
         config: { device_requests_at_once: LIMIT, poll_interval_seconds: POLL_INTERVAL },
       });
-      fleet = await openFleet(stage, STORM);
-      id = await fleet.roll();
+      fleet = await createFleet(ota, STORM);
+      id = await fleet.rollOut();
     });
 
     beforeEach(async () => {
-      lock = await stage.knex.transaction();
+      lock = await ota.knex.transaction();
       await lock.raw('LOCK TABLE ota_deployment_devices IN ACCESS EXCLUSIVE MODE');
     });
 
@@ -42,7 +42,7 @@ for (const door of DEVICE_DOORWAYS) {
       if (!lock.isCompleted()) await lock.rollback();
     });
 
-    after(() => stage.close());
+    after(() => ota.close());
 
     function poll(device: { id: string; token: string }): Promise<Settled> {
       return settle(

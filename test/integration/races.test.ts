@@ -1,15 +1,15 @@
 import { expect } from 'chai';
 
 import type { DeploymentStatus } from '../../backend/contract/states.ts';
-import { counterDrift } from '../support/ledger.ts';
+import { counterDrift } from '../support/rollout-audit.ts';
 import type { SeededDevice } from '../support/seed.ts';
 import {
-  openFleet,
-  openServer,
-  openStage,
+  createFleet,
+  startServer,
+  startOta,
   type Fleet,
-  type Stage,
-} from '../support/ota-scenario.ts';
+  type OtaServer,
+} from '../support/ota-server.ts';
 
 /** What the actions depend on. A second implementation of the contract's table of states. */
 interface Model {
@@ -113,17 +113,17 @@ const ACTION_EVENTS = new Set(Object.values(ACTIONS).map(({ event }) => event));
 
 describe('F67 concurrent actions on two servers', function () {
   this.timeout(60_000);
-  let stage: Stage;
-  let second: Awaited<ReturnType<typeof openServer>>;
+  let ota: OtaServer;
+  let second: Awaited<ReturnType<typeof startServer>>;
 
   before(async () => {
-    stage = await openStage();
-    second = await openServer(stage.knex, { role: 'api' });
+    ota = await startOta();
+    second = await startServer(ota.knex, { role: 'api' });
   });
 
   after(async () => {
     await second?.close();
-    await stage?.close();
+    await ota?.close();
   });
 
   interface Race {
@@ -136,7 +136,7 @@ describe('F67 concurrent actions on two servers', function () {
   async function prepare(situation: Situation, count: number): Promise<Race[]> {
     return Promise.all(
       Array.from({ length: count }, async () => {
-        const fleet = await openFleet(stage, 10);
+        const fleet = await createFleet(ota, 10);
         const { deployment_id: id } = await fleet.create({
           rollout_strategy: 'canary',
           rollout_percentage: 20,
@@ -200,7 +200,7 @@ describe('F67 concurrent actions on two servers', function () {
           }
           const detail = await fleet.detail(id);
           expect(detail.status).to.equal(state?.status);
-          expect(await counterDrift(stage.knex, id)).to.equal(0);
+          expect(await counterDrift(ota.knex, id)).to.equal(0);
         });
       }
     });

@@ -4,24 +4,24 @@ import type { RetryResponse } from '../../backend/contract/admin-api.ts';
 import type { NoUpdate, UpdateOffer } from '../../backend/contract/device-api.ts';
 import type { Problem } from '../../backend/contract/problem.ts';
 import type { SeededDevice } from '../support/seed.ts';
-import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
+import { createFleet, startOta, type Fleet, type OtaServer } from '../support/ota-server.ts';
 
 describe('retries and rollbacks', () => {
-  let stage: Stage;
+  let ota: OtaServer;
   let fleet: Fleet;
 
   before(async () => {
-    stage = await openStage();
+    ota = await startOta();
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
   describe('a retry', () => {
     async function finished(
       ...results: ('completed' | 'failed' | 'rolled_back')[]
     ): Promise<string> {
-      fleet = await openFleet(stage, results.length);
-      const id = await fleet.roll({ policy: { failure_threshold_percent: null } });
+      fleet = await createFleet(ota, results.length);
+      const id = await fleet.rollOut({ policy: { failure_threshold_percent: null } });
       for (const [index, result] of results.entries()) {
         await fleet.reports(fleet.devices[index]!, id, 'downloading', {
           status: result,
@@ -123,7 +123,7 @@ describe('retries and rollbacks', () => {
 
     it('is rejected if none of the given devices failed', async () => {
       const id = await finished('failed', 'completed');
-      const stranger = await openFleet(stage, 1);
+      const stranger = await createFleet(ota, 1);
       for (const device of [fleet.devices[1]!, stranger.device]) {
         const answer = await fleet.post(`/deployments/${id}/retry`, { device_ids: [device.id] });
         expect([answer.status, (answer.body as Problem).code]).to.deep.equal([
@@ -142,8 +142,8 @@ describe('retries and rollbacks', () => {
     });
 
     it('of a paused deployment waits for the resume', async () => {
-      fleet = await openFleet(stage, 2);
-      const id = await fleet.roll();
+      fleet = await createFleet(ota, 2);
+      const id = await fleet.rollOut();
       await fleet.reports(fleet.device, id, 'failed');
       await fleet.act(id, 'pause');
       await fleet.act(id, 'retry');
@@ -169,8 +169,8 @@ describe('retries and rollbacks', () => {
 
   describe('a requested rollback', () => {
     async function completed(): Promise<string> {
-      fleet = await openFleet(stage, 1);
-      const id = await fleet.roll();
+      fleet = await createFleet(ota, 1);
+      const id = await fleet.rollOut();
       await fleet.reports(fleet.device, id, 'downloading', 'completed');
       return id;
     }
@@ -202,20 +202,20 @@ describe('retries and rollbacks', () => {
     });
 
     it('G43 keeps the duration and the error of the update', async () => {
-      fleet = await openFleet(stage, 1);
-      const id = await fleet.roll({ policy: { failure_threshold_percent: null } });
+      fleet = await createFleet(ota, 1);
+      const id = await fleet.rollOut({ policy: { failure_threshold_percent: null } });
       await fleet.reports(fleet.device, id, 'downloading', {
         status: 'failed',
         error_message: 'disk is full',
       });
       const { duration_seconds: lasted } = await fleet.target(id, fleet.device);
       expect(lasted).to.be.a('number');
-      await stage
+      await ota
         .knex('ota_deployment_devices')
         .where({ deployment_id: id })
         .update({
-          started_at: stage.knex.raw(`started_at - interval '1 hour'`),
-          completed_at: stage.knex.raw(`completed_at - interval '1 hour'`),
+          started_at: ota.knex.raw(`started_at - interval '1 hour'`),
+          completed_at: ota.knex.raw(`completed_at - interval '1 hour'`),
         });
       await fleet.post(`/deployments/${id}/devices/${fleet.device.id}/rollback`).expect(202);
       await fleet.reports(fleet.device, id, { status: 'failed', error_message: 'no snapshot' });
@@ -250,7 +250,7 @@ describe('retries and rollbacks', () => {
 
     it('comes before any update', async () => {
       const id = await completed();
-      const next = await fleet.roll({ target_version: 'v3.0.0' });
+      const next = await fleet.rollOut({ target_version: 'v3.0.0' });
       await requestRollback(id).expect(202);
       const poll = (await fleet.poll(fleet.device)) as NoUpdate;
       expect(poll.update_available).to.equal(false);
@@ -261,7 +261,7 @@ describe('retries and rollbacks', () => {
 
     it('in an older deployment records the version that the device rolled back to', async () => {
       const older = await completed();
-      const newer = await fleet.roll({ target_version: 'v3.0.0' });
+      const newer = await fleet.rollOut({ target_version: 'v3.0.0' });
       await fleet.reports(fleet.device, newer, 'completed');
       await requestRollback(older, { force: true }).expect(202);
       await fleet.reports(fleet.device, older, 'rolled_back');
@@ -270,7 +270,7 @@ describe('retries and rollbacks', () => {
 
     it('is rejected if a newer version is installed, unless it is forced', async () => {
       const older = await completed();
-      const newer = await fleet.roll({
+      const newer = await fleet.rollOut({
         deployment_name: 'The newer one',
         target_version: 'v3.0.0',
       });
@@ -302,8 +302,8 @@ describe('retries and rollbacks', () => {
     });
 
     it('for an updating device is offered instead of the update', async () => {
-      fleet = await openFleet(stage, 1);
-      const id = await fleet.roll();
+      fleet = await createFleet(ota, 1);
+      const id = await fleet.rollOut();
       await fleet.reports(fleet.device, id, 'installing');
       await requestRollback(id).expect(202);
       const poll = (await fleet.poll(fleet.device)) as NoUpdate;
@@ -311,8 +311,8 @@ describe('retries and rollbacks', () => {
     });
 
     it('is rejected for a device that has not started', async () => {
-      fleet = await openFleet(stage, 1);
-      const id = await fleet.roll();
+      fleet = await createFleet(ota, 1);
+      const id = await fleet.rollOut();
       const pending = await requestRollback(id);
       expect([pending.status, (pending.body as Problem).code]).to.deep.equal([
         409,
@@ -327,8 +327,8 @@ describe('retries and rollbacks', () => {
     });
 
     it('needs a version if the previous one is unknown', async () => {
-      fleet = await openFleet(stage, 1, { firmwareVersion: null });
-      const id = await fleet.roll();
+      fleet = await createFleet(ota, 1, { firmwareVersion: null });
+      const id = await fleet.rollOut();
       await fleet.reports(fleet.device, id, 'completed');
       const answer = await requestRollback(id);
       expect([answer.status, (answer.body as Problem).code]).to.deep.equal([

@@ -4,24 +4,24 @@ import { waitFor } from '../../dev/wait-for.ts';
 
 import { isDatabaseUnavailable } from '../../backend/database/database-errors.ts';
 import { KnexUnitOfWork, asKnex } from '../../backend/database/knex-unit-of-work.ts';
-import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
+import { createFleet, startOta, type Fleet, type OtaServer } from '../support/ota-server.ts';
 
 describe('F63 a server that stalls during a transaction', function () {
   this.timeout(40_000);
-  let stage: Stage;
+  let ota: OtaServer;
   let fleet: Fleet;
   let id: string;
   let resume: () => void;
   let stalled: Promise<unknown>;
 
   before(async () => {
-    stage = await openStage();
-    fleet = await openFleet(stage, 2);
-    id = await fleet.roll();
+    ota = await startOta();
+    fleet = await createFleet(ota, 2);
+    id = await fleet.rollOut();
     await fleet.reports(fleet.device, id, 'downloading');
     const stall = new Promise<void>((resolve) => (resume = resolve));
     await new Promise<void>((holdsTheLock) => {
-      stalled = new KnexUnitOfWork(stage.knex)
+      stalled = new KnexUnitOfWork(ota.knex)
         .run(async (tx) => {
           await asKnex(tx)('ota_deployments').where({ id }).forUpdate().first('id');
           await asKnex(tx)('ota_deployment_devices')
@@ -35,7 +35,7 @@ describe('F63 a server that stalls during a transaction', function () {
     });
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
   it('blocks reports and admin actions for a few seconds only', async () => {
     // Reports get a 503 with Retry-After until the stalled session is terminated.

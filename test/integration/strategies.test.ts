@@ -1,22 +1,22 @@
 import { expect } from 'chai';
 
 import type { Problem } from '../../backend/contract/problem.ts';
-import { deploymentRequest, openFleet, openStage, type Stage } from '../support/ota-scenario.ts';
+import { deploymentRequest, createFleet, startOta, type OtaServer } from '../support/ota-server.ts';
 
 describe('rollout strategies', () => {
-  let stage: Stage;
+  let ota: OtaServer;
 
   before(async () => {
-    stage = await openStage();
+    ota = await startOta();
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
   const sizes = (batches: { size: number }[]) => batches.map((batch) => batch.size);
 
   describe('before the start', () => {
     it('release and offer nothing', async () => {
-      const fleet = await openFleet(stage, 3);
+      const fleet = await createFleet(ota, 3);
       const { deployment_id: id } = await fleet.create();
       const detail = await fleet.detail(id);
       expect([detail.phase, detail.released_devices]).to.deep.equal(['not_started', 0]);
@@ -27,9 +27,9 @@ describe('rollout strategies', () => {
 
   describe('manual', () => {
     it('offers to exactly the picked devices, in one batch', async () => {
-      const fleet = await openFleet(stage, 6);
+      const fleet = await createFleet(ota, 6);
       const picked = fleet.devices.slice(2, 4);
-      const id = await fleet.roll({
+      const id = await fleet.rollOut({
         rollout_strategy: 'manual',
         device_ids: picked.map((device) => device.id),
       });
@@ -42,8 +42,8 @@ describe('rollout strategies', () => {
 
   describe('immediate', () => {
     it('offers to all matching devices at once', async () => {
-      const fleet = await openFleet(stage, 12);
-      const id = await fleet.roll();
+      const fleet = await createFleet(ota, 12);
+      const id = await fleet.rollOut();
       const detail = await fleet.detail(id);
       expect(sizes(detail.batches)).to.deep.equal([12]);
       expect(detail.phase).to.equal('rolling_out');
@@ -61,7 +61,7 @@ describe('rollout strategies', () => {
       [1, 50, 1],
     ] as const) {
       it(`releases ${first} of ${total} devices first at ${percentage ?? 'the default'} %`, async () => {
-        const fleet = await openFleet(stage, total);
+        const fleet = await createFleet(ota, total);
         const { deployment_id: id } = await fleet.create({
           rollout_strategy: 'canary',
           ...(percentage !== undefined && { rollout_percentage: percentage }),
@@ -72,9 +72,9 @@ describe('rollout strategies', () => {
     }
 
     it('waits for an expansion after its first batch', async () => {
-      const fleet = await openFleet(stage, 10);
-      const id = await fleet.roll({ rollout_strategy: 'canary', rollout_percentage: 20 });
-      await fleet.all(await fleet.batch(id, 1), id, 'completed');
+      const fleet = await createFleet(ota, 10);
+      const id = await fleet.rollOut({ rollout_strategy: 'canary', rollout_percentage: 20 });
+      await fleet.reportAll(await fleet.batch(id, 1), id, 'completed');
       const detail = await fleet.detail(id);
       expect([detail.status, detail.phase]).to.deep.equal(['in_progress', 'awaiting_expansion']);
       expect(detail.released_devices).to.equal(2);
@@ -84,7 +84,7 @@ describe('rollout strategies', () => {
     });
 
     it('G40 is in phase canary_running until its last released device has finished', async () => {
-      const fleet = await openFleet(stage, 10);
+      const fleet = await createFleet(ota, 10);
       const { deployment_id: id } = await fleet.create({
         rollout_strategy: 'canary',
         rollout_percentage: 30,
@@ -110,9 +110,9 @@ describe('rollout strategies', () => {
     });
 
     it('can be expanded to 50, then to 100 percent, and completes with the last device', async () => {
-      const fleet = await openFleet(stage, 10);
-      const id = await fleet.roll({ rollout_strategy: 'canary', rollout_percentage: 20 });
-      await fleet.all(await fleet.batch(id, 1), id, 'completed');
+      const fleet = await createFleet(ota, 10);
+      const id = await fleet.rollOut({ rollout_strategy: 'canary', rollout_percentage: 20 });
+      await fleet.reportAll(await fleet.batch(id, 1), id, 'completed');
 
       await fleet.act(id, 'expand', { percentage: 50 });
       const expanded = await fleet.untilReleased(id, 5);
@@ -125,13 +125,13 @@ describe('rollout strategies', () => {
       ]);
       const second = await fleet.batch(id, 2);
       expect(await fleet.offered(second[0]!)).to.equal(id);
-      await fleet.all(second, id, 'completed');
+      await fleet.reportAll(second, id, 'completed');
       expect((await fleet.detail(id)).phase).to.equal('awaiting_expansion');
 
       await fleet.act(id, 'expand');
       const whole = await fleet.untilReleased(id, 10);
       expect(whole.phase).to.equal('rolling_out');
-      await fleet.all(await fleet.batch(id, 3), id, 'completed');
+      await fleet.reportAll(await fleet.batch(id, 3), id, 'completed');
       const ended = await fleet.detail(id);
       expect([ended.status, ended.phase, ended.progress.percentage]).to.deep.equal([
         'completed',
@@ -143,15 +143,15 @@ describe('rollout strategies', () => {
     });
 
     it('can be expanded before the first batch has finished', async () => {
-      const fleet = await openFleet(stage, 10);
-      const id = await fleet.roll({ rollout_strategy: 'canary', rollout_percentage: 20 });
+      const fleet = await createFleet(ota, 10);
+      const id = await fleet.rollOut({ rollout_strategy: 'canary', rollout_percentage: 20 });
       await fleet.act(id, 'expand', { percentage: 100 });
       await fleet.untilReleased(id, 10);
     });
 
     it('rejects a percentage that adds no device or is invalid', async () => {
-      const fleet = await openFleet(stage, 10);
-      const id = await fleet.roll({ rollout_strategy: 'canary', rollout_percentage: 20 });
+      const fleet = await createFleet(ota, 10);
+      const id = await fleet.rollOut({ rollout_strategy: 'canary', rollout_percentage: 20 });
       for (const percentage of [10, 20, 29]) {
         const answer = await fleet.post(`/deployments/${id}/expand`, { percentage });
         expect([answer.status, (answer.body as Problem).code]).to.deep.equal([
@@ -170,7 +170,7 @@ describe('rollout strategies', () => {
     });
 
     it('takes online devices first', async () => {
-      const fleet = await openFleet(stage, 12, { status: 'offline' });
+      const fleet = await createFleet(ota, 12, { status: 'offline' });
       const online = await fleet.addDevices(3, { namePrefix: 'online' });
       const { deployment_id: id } = await fleet.create({
         rollout_strategy: 'canary',
@@ -189,7 +189,7 @@ describe('rollout strategies', () => {
       { total: 5, request: { batch_size: 2 }, batches: [2, 2, 1] },
     ]) {
       it(`splits ${total} devices with ${JSON.stringify(request)} into ${batches.join(', ')}`, async () => {
-        const fleet = await openFleet(stage, total);
+        const fleet = await createFleet(ota, total);
         const { deployment_id: id } = await fleet.create({
           rollout_strategy: 'rolling',
           ...request,
@@ -199,8 +199,8 @@ describe('rollout strategies', () => {
     }
 
     it('releases the next batch when every target of the previous one has finished', async () => {
-      const fleet = await openFleet(stage, 5);
-      const id = await fleet.roll({ rollout_strategy: 'rolling', batch_size: 2 });
+      const fleet = await createFleet(ota, 5);
+      const id = await fleet.rollOut({ rollout_strategy: 'rolling', batch_size: 2 });
       const [one, two] = await fleet.batch(id, 1);
       await fleet.reports(one!, id, 'completed');
       await fleet.reports(two!, id, 'verifying');
@@ -208,9 +208,9 @@ describe('rollout strategies', () => {
       await fleet.reports(two!, id, 'completed');
       const second = await fleet.untilReleased(id, 4);
       expect(second.released_devices).to.equal(4);
-      await fleet.all(await fleet.batch(id, 2), id, 'completed');
+      await fleet.reportAll(await fleet.batch(id, 2), id, 'completed');
       await fleet.untilReleased(id, 5);
-      await fleet.all(await fleet.batch(id, 3), id, 'completed');
+      await fleet.reportAll(await fleet.batch(id, 3), id, 'completed');
       expect((await fleet.detail(id)).status).to.equal('completed');
       expect(await fleet.eventTypes(id)).to.deep.equal([
         'created',
@@ -223,9 +223,9 @@ describe('rollout strategies', () => {
     });
 
     it('F66 releases one batch when several reports finish the previous one at once', async () => {
-      const fleet = await openFleet(stage, 30);
-      const id = await fleet.roll({ rollout_strategy: 'rolling', batch_size: 10 });
-      await fleet.all(await fleet.batch(id, 1), id, 'completed');
+      const fleet = await createFleet(ota, 30);
+      const id = await fleet.rollOut({ rollout_strategy: 'rolling', batch_size: 10 });
+      await fleet.reportAll(await fleet.batch(id, 1), id, 'completed');
       const detail = await fleet.untilReleased(id, 20);
       expect(detail.released_devices).to.equal(20);
       expect(detail.batches.map((batch) => batch.state)).to.deep.equal([
@@ -236,20 +236,20 @@ describe('rollout strategies', () => {
     });
 
     it('continues after a batch whose targets were all superseded', async () => {
-      const fleet = await openFleet(stage, 6);
+      const fleet = await createFleet(ota, 6);
       const { deployment_id: id } = await fleet.create({
         rollout_strategy: 'rolling',
         batch_size: 2,
       });
       const middle = await fleet.batch(id, 2);
-      const newer = await fleet.roll({
+      const newer = await fleet.rollOut({
         target_version: 'v3.0.0',
         device_ids: middle.map((device) => device.id),
       });
-      await fleet.all(middle, newer, 'completed');
+      await fleet.reportAll(middle, newer, 'completed');
       await fleet.act(id, 'start');
       await fleet.untilReleased(id, 2);
-      await fleet.all(await fleet.batch(id, 1), id, 'completed');
+      await fleet.reportAll(await fleet.batch(id, 1), id, 'completed');
       await fleet.untilReleased(id, 6);
       expect(await fleet.offered((await fleet.batch(id, 3))[0]!)).to.equal(id);
     });
@@ -257,8 +257,8 @@ describe('rollout strategies', () => {
 
   describe('pause and resume', () => {
     it('offer nothing while paused, neither new nor started updates', async () => {
-      const fleet = await openFleet(stage, 2);
-      const id = await fleet.roll();
+      const fleet = await createFleet(ota, 2);
+      const id = await fleet.rollOut();
       await fleet.reports(fleet.device, id, 'downloading');
       await fleet.act(id, 'pause');
       expect(await fleet.offered(fleet.device)).to.equal(null);
@@ -267,8 +267,8 @@ describe('rollout strategies', () => {
     });
 
     it('let updating devices finish', async () => {
-      const fleet = await openFleet(stage, 2);
-      const id = await fleet.roll();
+      const fleet = await createFleet(ota, 2);
+      const id = await fleet.rollOut();
       await fleet.reports(fleet.device, id, 'downloading');
       await fleet.act(id, 'pause');
       const answer = await fleet.report(fleet.device, id, 'installing').expect(200);
@@ -278,10 +278,10 @@ describe('rollout strategies', () => {
     });
 
     it('release no batch while paused and continue after the resume', async () => {
-      const fleet = await openFleet(stage, 4);
-      const id = await fleet.roll({ rollout_strategy: 'rolling', batch_size: 2 });
+      const fleet = await createFleet(ota, 4);
+      const id = await fleet.rollOut({ rollout_strategy: 'rolling', batch_size: 2 });
       await fleet.act(id, 'pause');
-      await fleet.all(await fleet.batch(id, 1), id, 'completed');
+      await fleet.reportAll(await fleet.batch(id, 1), id, 'completed');
       const paused = await fleet.detail(id);
       expect([paused.status, paused.released_devices]).to.deep.equal(['paused', 2]);
       expect(paused.batches[1]?.state).to.equal('planned');
@@ -291,7 +291,7 @@ describe('rollout strategies', () => {
     });
 
     it('release nothing if the pause follows the start at once', async () => {
-      const fleet = await openFleet(stage, 2);
+      const fleet = await createFleet(ota, 2);
       const { deployment_id: id } = await fleet.create();
       await fleet.act(id, 'start');
       await fleet.act(id, 'pause');
@@ -304,7 +304,7 @@ describe('rollout strategies', () => {
 
   describe('the plan', () => {
     it('has different first devices for different deployments', async () => {
-      const fleet = await openFleet(stage, 20);
+      const fleet = await createFleet(ota, 20);
       const first = new Set<string>();
       for (let round = 0; round < 6; round += 1) {
         const { deployment_id: id } = await fleet.create({ rollout_strategy: 'canary' });
@@ -314,7 +314,7 @@ describe('rollout strategies', () => {
     });
 
     it('does not include devices that were added later', async () => {
-      const fleet = await openFleet(stage, 2);
+      const fleet = await createFleet(ota, 2);
       const { deployment_id: id } = await fleet.create();
       const [late] = await fleet.addDevices(1, { namePrefix: 'late' });
       await fleet.act(id, 'start');
@@ -324,7 +324,7 @@ describe('rollout strategies', () => {
     });
 
     it('is rejected if it needs more than a thousand batches', async () => {
-      const fleet = await openFleet(stage, 1_001);
+      const fleet = await createFleet(ota, 1_001);
       const answer = await fleet.post('/deployments', {
         ...deploymentRequest({
           rollout_strategy: 'rolling',

@@ -11,28 +11,28 @@ import {
   ADMIN_API,
   DEVICE_API,
   deploymentRequest,
-  openFleet,
-  openStage,
+  createFleet,
+  startOta,
   type Fleet,
-  type Stage,
-} from '../support/ota-scenario.ts';
-import { DEVICE_DOORWAYS, DOORWAY_NAMES } from '../support/fake-host.ts';
+  type OtaServer,
+} from '../support/ota-server.ts';
+import { DEVICE_ENTRIES, ENTRY_NAMES } from '../support/fake-host.ts';
 
 describe('ambiguous input', () => {
-  let stage: Stage;
+  let ota: OtaServer;
   let fleet: Fleet;
 
   before(async () => {
-    stage = await openStage();
-    fleet = await openFleet(stage, 3);
+    ota = await startOta();
+    fleet = await createFleet(ota, 3);
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
   const create = (changes: object) =>
     fleet.post('/deployments', { ...deploymentRequest(), ...changes });
 
-  const deployments = async () => (await stage.knex('ota_deployments').select('id')).length;
+  const deployments = async () => (await ota.knex('ota_deployments').select('id')).length;
 
   /** Expects a 400 for this field. Returns its message. */
   async function expectInvalid(answer: Response, path: string): Promise<string> {
@@ -131,7 +131,7 @@ describe('ambiguous input', () => {
 
   describe('queries', () => {
     it('G19 may have empty parameters', async () => {
-      const id = await fleet.roll();
+      const id = await fleet.rollOut();
       for (const path of [
         '/deployments?page=&page_size=&status=&search=',
         `/deployments/${id}/devices?cursor=&limit=&batch=&status=&search=`,
@@ -145,7 +145,7 @@ describe('ambiguous input', () => {
     });
 
     it('G19 get a clear message for an invalid cursor', async () => {
-      const id = await fleet.roll();
+      const id = await fleet.rollOut();
       for (const path of [
         `/deployments/${id}/devices?cursor=x`,
         `/deployments/${id}/events?cursor=-1`,
@@ -205,7 +205,7 @@ describe('ambiguous input', () => {
   });
 
   it('G19 sets no-store on every response of the admin API', async () => {
-    const id = await fleet.roll();
+    const id = await fleet.rollOut();
     const admin = fleet.host.as(fleet.admin);
     const device = `${ADMIN_API}/deployments/${id}/devices/${fleet.device.id}/rollback`;
     await admin.post(device).send({ previous_version: 'v1.0.0' });
@@ -223,7 +223,7 @@ describe('ambiguous input', () => {
       await admin.post(`${ADMIN_API}/deployments/${id}/pause`),
       await admin.delete(device),
       await fleet.host.request.get(`${ADMIN_API}/deployments`),
-      await fleet.host.as(stage.host.viewer).get(`${ADMIN_API}/deployments`),
+      await fleet.host.as(ota.host.viewer).get(`${ADMIN_API}/deployments`),
     ];
     const kept = answers.filter((answer) => answer.get('Cache-Control') !== 'no-store');
     expect(kept.map((answer) => `${answer.status} ${answer.text}`)).to.deep.equal([]);
@@ -234,13 +234,13 @@ describe('ambiguous input', () => {
     let origin: string;
 
     before(async () => {
-      cookie = `${SESSION_COOKIE}=${await openSession(stage.knex, fleet.admin.id)}`;
-      origin = stage.host.baseUrl;
+      cookie = `${SESSION_COOKIE}=${await openSession(ota.knex, fleet.admin.id)}`;
+      origin = ota.host.baseUrl;
     });
 
     async function pause(headers: Record<string, string>): Promise<number> {
-      const id = await fleet.roll();
-      const answer = await stage.host.request
+      const id = await fleet.rollOut();
+      const answer = await ota.host.request
         .post(`${ADMIN_API}/deployments/${id}/pause`)
         .set({ Cookie: cookie, ...headers });
       const { status } = await fleet.detail(id);
@@ -275,28 +275,28 @@ describe('ambiguous input', () => {
     }
 
     it('G20 is allowed with a bearer token instead, without such headers', async () => {
-      const id = await fleet.roll();
+      const id = await fleet.rollOut();
       const answer = await fleet.post(`/deployments/${id}/pause`);
       expect(answer.status).to.equal(200);
     });
 
     it('G20 needs these headers, but a read does not', async () => {
-      const answer = await stage.host.request.get(`${ADMIN_API}/deployments`).set('Cookie', cookie);
+      const answer = await ota.host.request.get(`${ADMIN_API}/deployments`).set('Cookie', cookie);
       expect(answer.status).to.equal(200);
     });
   });
 });
 
-for (const door of DEVICE_DOORWAYS) {
-  describe(`wrong methods of the device API, ${DOORWAY_NAMES[door]}`, () => {
-    let stage: Stage;
+for (const entry of DEVICE_ENTRIES) {
+  describe(`wrong methods of the device API, ${ENTRY_NAMES[entry]}`, () => {
+    let ota: OtaServer;
     let fleet: Fleet;
 
     before(async () => {
-      stage = await openStage({ door });
-      fleet = await openFleet(stage, 1);
+      ota = await startOta({ entry });
+      fleet = await createFleet(ota, 1);
     });
-    after(() => stage.close());
+    after(() => ota.close());
 
     for (const [method, path, allow] of [
       ['POST', '/check-update', 'GET, HEAD'],
@@ -304,7 +304,7 @@ for (const door of DEVICE_DOORWAYS) {
       ['PUT', '/deployments/:id/logs', 'POST'],
     ] as const) {
       it(`G19 ${method} ${path} gets a 405 with Allow, but a 401 without a token`, async () => {
-        const url = `${stage.host.baseUrl}${DEVICE_API}${path.replace(':id', fleet.device.id)}`;
+        const url = `${ota.host.baseUrl}${DEVICE_API}${path.replace(':id', fleet.device.id)}`;
         const send = async (headers: Record<string, string>) => {
           const request = httpRequest(url, { method, headers }).end();
           const [response] = (await once(request, 'response')) as [IncomingMessage];

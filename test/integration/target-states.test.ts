@@ -2,7 +2,7 @@ import { expect } from 'chai';
 
 import type { Problem } from '../../backend/contract/problem.ts';
 import type { ReportedStatus, TargetStatus } from '../../backend/contract/states.ts';
-import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
+import { createFleet, startOta, type Fleet, type OtaServer } from '../support/ota-server.ts';
 
 /** Reports that lead to a status. */
 const REPORTS_TO: Partial<Record<TargetStatus, ReportedStatus[]>> = {
@@ -39,20 +39,20 @@ const REPORTS: ReportedStatus[] = [
 ];
 
 describe('target states', () => {
-  let stage: Stage;
+  let ota: OtaServer;
   let fleet: Fleet;
   let id: string;
 
   before(async () => {
-    stage = await openStage();
+    ota = await startOta();
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
   /** A second device keeps the deployment from finishing. */
   async function start(status: TargetStatus): Promise<void> {
-    fleet = await openFleet(stage, 2);
-    id = await fleet.roll();
+    fleet = await createFleet(ota, 2);
+    id = await fleet.rollOut();
     await fleet.reports(fleet.device, id, ...(REPORTS_TO[status] ?? []));
   }
 
@@ -186,7 +186,7 @@ describe('target states', () => {
         { status: 'rolled_back', installed_version: '' },
       ] as const) {
         await start('installing');
-        await stage
+        await ota
           .knex('edge_devices')
           .where({ id: fleet.device.id })
           .update({ firmware_version: 'confused' });
@@ -202,9 +202,9 @@ describe('target states', () => {
     });
 
     it('before the update are recorded when the device starts it', async () => {
-      fleet = await openFleet(stage, 1);
+      fleet = await createFleet(ota, 1);
       id = (await fleet.create()).deployment_id;
-      await stage
+      await ota
         .knex('edge_devices')
         .where({ id: fleet.device.id })
         .update({ firmware_version: 'v2.0.5' });
@@ -216,8 +216,8 @@ describe('target states', () => {
   });
 
   it('reject reports of unreleased targets', async () => {
-    fleet = await openFleet(stage, 10);
-    id = await fleet.roll({ rollout_strategy: 'canary' });
+    fleet = await createFleet(ota, 10);
+    id = await fleet.rollOut({ rollout_strategy: 'canary' });
     const [waiting] = await fleet.batch(id, 2);
     for (const status of ['downloading', 'completed', 'failed'] as const) {
       const answer = await fleet.report(waiting!, id, status);
@@ -242,8 +242,8 @@ describe('target states', () => {
   });
 
   it('count as in progress or pending while unfinished', async () => {
-    fleet = await openFleet(stage, 4);
-    id = await fleet.roll();
+    fleet = await createFleet(ota, 4);
+    id = await fleet.rollOut();
     for (const [index, status] of UNFINISHED.entries()) {
       await fleet.reports(fleet.devices[index]!, id, ...(REPORTS_TO[status] ?? []));
     }

@@ -1,21 +1,21 @@
 import { expect } from 'chai';
 
 import type { SeededDevice } from '../support/seed.ts';
-import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
-import { untilWaitingForLock } from '../support/lock-waits.ts';
+import { createFleet, startOta, type Fleet, type OtaServer } from '../support/ota-server.ts';
+import { untilWaitingForLock } from '../support/blocked-sessions.ts';
 
 /** The tests make time pass by setting stored times back. */
 const MINUTE = '1 minute';
 
 describe('time limits', () => {
-  let stage: Stage;
+  let ota: OtaServer;
   let fleet: Fleet;
 
   before(async () => {
-    stage = await openStage({ config: { timeout_sweep_seconds: 1 } });
+    ota = await startOta({ config: { timeout_sweep_seconds: 1 } });
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
   async function letReportsAge(
     id: string,
@@ -23,7 +23,7 @@ describe('time limits', () => {
     count: number,
     unit = MINUTE,
   ): Promise<void> {
-    await stage.knex.raw(
+    await ota.knex.raw(
       `UPDATE ota_deployment_devices SET last_report_at = last_report_at - ?::interval * ?
        WHERE deployment_id = ? AND device_id = ?`,
       [unit, count, id, device.id],
@@ -31,7 +31,7 @@ describe('time limits', () => {
   }
 
   async function letReleasesAge(id: string, hours: number): Promise<void> {
-    await stage.knex.raw(
+    await ota.knex.raw(
       `UPDATE ota_deployment_batches SET released_at = released_at - interval '1 hour' * ?
        WHERE deployment_id = ? AND released_at IS NOT NULL`,
       [hours, id],
@@ -40,8 +40,8 @@ describe('time limits', () => {
 
   /** Resolves when the sweep has handled all devices that are silent by now. It waits for one more such device. */
   async function untilSilentDevicesSwept(): Promise<void> {
-    const witness = await openFleet(stage, 1);
-    const id = await witness.roll();
+    const witness = await createFleet(ota, 1);
+    const id = await witness.rollOut();
     await witness.reports(witness.device, id, 'downloading');
     await letReportsAge(id, witness.device, 61);
     await witness.until(id, ({ status }) => status === 'failed');
@@ -49,8 +49,8 @@ describe('time limits', () => {
 
   /** The same for devices that have not polled by now. */
   async function untilAbsentDevicesSwept(): Promise<void> {
-    const witness = await openFleet(stage, 1);
-    const id = await witness.roll({ policy: { pickup_timeout_hours: 1 } });
+    const witness = await createFleet(ota, 1);
+    const id = await witness.rollOut({ policy: { pickup_timeout_hours: 1 } });
     await letReleasesAge(id, 2);
     await witness.until(id, ({ status }) => status === 'completed');
   }
@@ -58,8 +58,8 @@ describe('time limits', () => {
   describe('F69 a device that stops reporting', () => {
     for (const status of ['downloading', 'installing', 'verifying'] as const) {
       it(`while ${status} fails after an hour with a reason`, async () => {
-        fleet = await openFleet(stage, 1);
-        const id = await fleet.roll();
+        fleet = await createFleet(ota, 1);
+        const id = await fleet.rollOut();
         await fleet.reports(fleet.device, id, status);
         await letReportsAge(id, fleet.device, 61);
         const detail = await fleet.until(id, (now) => now.progress.failed === 1);
@@ -72,8 +72,8 @@ describe('time limits', () => {
     }
 
     it('does not fail earlier', async () => {
-      fleet = await openFleet(stage, 1);
-      const id = await fleet.roll();
+      fleet = await createFleet(ota, 1);
+      const id = await fleet.rollOut();
       await fleet.reports(fleet.device, id, 'installing');
       await letReportsAge(id, fleet.device, 59);
       await untilSilentDevicesSwept();
@@ -81,8 +81,8 @@ describe('time limits', () => {
     });
 
     it('fails after the time of the policy', async () => {
-      fleet = await openFleet(stage, 1);
-      const id = await fleet.roll({ policy: { device_timeout_minutes: 5 } });
+      fleet = await createFleet(ota, 1);
+      const id = await fleet.rollOut({ policy: { device_timeout_minutes: 5 } });
       await fleet.reports(fleet.device, id, 'installing');
       await letReportsAge(id, fleet.device, 6);
       const detail = await fleet.until(id, (now) => now.progress.failed === 1);
@@ -90,8 +90,8 @@ describe('time limits', () => {
     });
 
     it('does not fail if it repeats its report', async () => {
-      fleet = await openFleet(stage, 1);
-      const id = await fleet.roll();
+      fleet = await createFleet(ota, 1);
+      const id = await fleet.rollOut();
       await fleet.reports(fleet.device, id, 'installing');
       await letReportsAge(id, fleet.device, 59);
       await fleet.reports(fleet.device, id, 'installing');
@@ -101,14 +101,14 @@ describe('time limits', () => {
     });
 
     it('does not fail if its report arrives during the sweep', async () => {
-      fleet = await openFleet(stage, 1);
-      const id = await fleet.roll();
+      fleet = await createFleet(ota, 1);
+      const id = await fleet.rollOut();
       await fleet.reports(fleet.device, id, 'installing');
       // The report has locked the deployment. The sweep has found the target and waits.
-      await stage.knex.transaction(async (report) => {
+      await ota.knex.transaction(async (report) => {
         await report('ota_deployments').where({ id }).forUpdate().first('id');
         await letReportsAge(id, fleet.device, 61);
-        await untilWaitingForLock(stage.knex);
+        await untilWaitingForLock(ota.knex);
         await report('ota_deployment_devices')
           .where({ deployment_id: id, device_id: fleet.device.id })
           .update({ last_report_at: report.fn.now() });
@@ -118,11 +118,11 @@ describe('time limits', () => {
     });
 
     it('counts toward the failure threshold', async () => {
-      fleet = await openFleet(stage, 10);
-      const id = await fleet.roll();
-      await fleet.all(fleet.devices.slice(0, 3), id, 'completed');
+      fleet = await createFleet(ota, 10);
+      const id = await fleet.rollOut();
+      await fleet.reportAll(fleet.devices.slice(0, 3), id, 'completed');
       const silent = fleet.devices.slice(3, 5);
-      await fleet.all(silent, id, 'installing');
+      await fleet.reportAll(silent, id, 'installing');
       for (const device of silent) await letReportsAge(id, device, 61);
       const detail = await fleet.until(id, ({ status }) => status === 'paused');
       expect(detail.paused_reason).to.equal('failure_threshold');
@@ -130,8 +130,8 @@ describe('time limits', () => {
 
     it('also fails in a paused or cancelled deployment', async () => {
       for (const action of ['pause', 'cancel'] as const) {
-        fleet = await openFleet(stage, 2);
-        const id = await fleet.roll();
+        fleet = await createFleet(ota, 2);
+        const id = await fleet.rollOut();
         await fleet.reports(fleet.device, id, 'installing');
         const { status } = await fleet.act(id, action);
         await letReportsAge(id, fleet.device, 61);
@@ -143,8 +143,8 @@ describe('time limits', () => {
 
   describe('a device that reports after it timed out', () => {
     async function timedOut(): Promise<string> {
-      fleet = await openFleet(stage, 2);
-      const id = await fleet.roll();
+      fleet = await createFleet(ota, 2);
+      const id = await fleet.rollOut();
       await fleet.reports(fleet.device, id, 'installing');
       await letReportsAge(id, fleet.device, 61);
       await fleet.until(id, (now) => now.progress.failed === 1);
@@ -181,8 +181,8 @@ describe('time limits', () => {
     });
 
     it('cannot complete a failure that it reported itself', async () => {
-      fleet = await openFleet(stage, 2);
-      const id = await fleet.roll();
+      fleet = await createFleet(ota, 2);
+      const id = await fleet.rollOut();
       await fleet.reports(fleet.device, id, 'failed');
       await fleet.report(fleet.device, id, 'completed').expect(409);
     });
@@ -190,8 +190,8 @@ describe('time limits', () => {
 
   describe('F69 a device that never polls', () => {
     it('is skipped after 24 hours in a rolling deployment, which then continues', async () => {
-      fleet = await openFleet(stage, 4);
-      const id = await fleet.roll({ rollout_strategy: 'rolling', batch_size: 2 });
+      fleet = await createFleet(ota, 4);
+      const id = await fleet.rollOut({ rollout_strategy: 'rolling', batch_size: 2 });
       const [came, dead] = await fleet.batch(id, 1);
       await fleet.reports(came!, id, 'completed');
       await letReleasesAge(id, 25);
@@ -204,10 +204,10 @@ describe('time limits', () => {
     });
 
     it('is not skipped earlier or with another strategy', async () => {
-      fleet = await openFleet(stage, 2);
-      const rolling = await fleet.roll({ rollout_strategy: 'rolling' });
+      fleet = await createFleet(ota, 2);
+      const rolling = await fleet.rollOut({ rollout_strategy: 'rolling' });
       await letReleasesAge(rolling, 23);
-      const immediate = await fleet.roll();
+      const immediate = await fleet.rollOut();
       await letReleasesAge(immediate, 1_000);
       await untilAbsentDevicesSwept();
       expect((await fleet.detail(rolling)).progress.pending).to.equal(2);
@@ -215,11 +215,11 @@ describe('time limits', () => {
     });
 
     it('is skipped after the time of the policy, or never', async () => {
-      fleet = await openFleet(stage, 1);
-      const short = await fleet.roll({ policy: { pickup_timeout_hours: 0.5 } });
+      fleet = await createFleet(ota, 1);
+      const short = await fleet.rollOut({ policy: { pickup_timeout_hours: 0.5 } });
       await letReleasesAge(short, 1);
       await fleet.until(short, ({ progress }) => progress.skipped === 1);
-      const never = await fleet.roll({
+      const never = await fleet.rollOut({
         rollout_strategy: 'rolling',
         policy: { pickup_timeout_hours: null },
       });
@@ -229,8 +229,8 @@ describe('time limits', () => {
     });
 
     it('is not skipped while the deployment is paused or right after the resume', async () => {
-      fleet = await openFleet(stage, 1);
-      const id = await fleet.roll({ rollout_strategy: 'rolling' });
+      fleet = await createFleet(ota, 1);
+      const id = await fleet.rollOut({ rollout_strategy: 'rolling' });
       await fleet.act(id, 'pause');
       await letReleasesAge(id, 25);
       await untilAbsentDevicesSwept();
@@ -241,8 +241,8 @@ describe('time limits', () => {
     });
 
     it('gets the full time again after a retry', async () => {
-      fleet = await openFleet(stage, 1);
-      const id = await fleet.roll({ rollout_strategy: 'rolling' });
+      fleet = await createFleet(ota, 1);
+      const id = await fleet.rollOut({ rollout_strategy: 'rolling' });
       await fleet.reports(fleet.device, id, 'failed');
       await letReleasesAge(id, 100);
       await fleet.act(id, 'retry');
@@ -252,11 +252,11 @@ describe('time limits', () => {
     });
 
     it('is skipped without a limit if it was removed from Ops-Center', async () => {
-      fleet = await openFleet(stage, 3);
-      const id = await fleet.roll({ policy: { pickup_timeout_hours: null } });
+      fleet = await createFleet(ota, 3);
+      const id = await fleet.rollOut({ policy: { pickup_timeout_hours: null } });
       const [gone, ...others] = fleet.devices;
       await fleet.knex('edge_devices').where({ id: gone!.id }).delete();
-      await fleet.all(others, id, 'completed');
+      await fleet.reportAll(others, id, 'completed');
       const { status, progress } = await fleet.until(
         id,
         (detail) => detail.status !== 'in_progress',
@@ -271,8 +271,8 @@ describe('time limits', () => {
     });
 
     it('can still report the result of an earlier offer', async () => {
-      fleet = await openFleet(stage, 2);
-      const id = await fleet.roll({ policy: { pickup_timeout_hours: 1 } });
+      fleet = await createFleet(ota, 2);
+      const id = await fleet.rollOut({ policy: { pickup_timeout_hours: 1 } });
       await letReleasesAge(id, 2);
       await fleet.until(id, ({ progress }) => progress.skipped === 2);
       await fleet.reports(fleet.device, id, 'completed');
@@ -284,7 +284,7 @@ describe('time limits', () => {
     const inMilliseconds = (count: number) => new Date(Date.now() + count).toISOString();
 
     it('happens at its time', async () => {
-      fleet = await openFleet(stage, 1);
+      fleet = await createFleet(ota, 1);
       const at = inMilliseconds(700);
       const { deployment_id: id, scheduled_at: scheduledAt } = await fleet.create({
         scheduled_at: at,
@@ -298,7 +298,7 @@ describe('time limits', () => {
     });
 
     it('does not happen if an admin cancelled the deployment', async () => {
-      fleet = await openFleet(stage, 1);
+      fleet = await createFleet(ota, 1);
       const { deployment_id: id } = await fleet.create({ scheduled_at: inMilliseconds(600) });
       await fleet.act(id, 'cancel');
       const later = await fleet.create({ scheduled_at: inMilliseconds(900) });
@@ -307,7 +307,7 @@ describe('time limits', () => {
     });
 
     it('can be done earlier by an admin', async () => {
-      fleet = await openFleet(stage, 1);
+      fleet = await createFleet(ota, 1);
       const { deployment_id: id } = await fleet.create({ scheduled_at: inMilliseconds(3_600_000) });
       await fleet.act(id, 'start');
       await fleet.untilReleased(id, 1);

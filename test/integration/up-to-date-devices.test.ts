@@ -4,29 +4,29 @@ import type { DeploymentPreview } from '../../backend/contract/admin-api.ts';
 import type { Problem } from '../../backend/contract/problem.ts';
 import {
   deploymentRequest,
-  openFleet,
-  openStage,
+  createFleet,
+  startOta,
   type Fleet,
-  type Stage,
-} from '../support/ota-scenario.ts';
+  type OtaServer,
+} from '../support/ota-server.ts';
 
 describe('devices that already run the target version', () => {
-  let stage: Stage;
+  let ota: OtaServer;
   let fleet: Fleet;
 
   before(async () => {
-    stage = await openStage();
-    fleet = await openFleet(stage, 6);
+    ota = await startOta();
+    fleet = await createFleet(ota, 6);
     const versions = ['v2.1.0', '2.1', '2.1.0+build.7', '2.0.9', 'nightly', null];
     for (const [index, firmware_version] of versions.entries()) {
-      await stage
+      await ota
         .knex('edge_devices')
         .where({ id: fleet.devices[index]?.id })
         .update({ firmware_version });
     }
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
   const preview = async (changes: object) => {
     const body = { ...deploymentRequest({ target_version: 'V2.1.0' }), ...changes };

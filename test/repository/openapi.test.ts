@@ -8,8 +8,8 @@ import fc from 'fast-check';
 import { generatedFiles } from '../../dev/openapi/generated-files.ts';
 import { OPERATIONS } from '../../dev/openapi/operations.ts';
 import { ApiDocument } from '../support/api-document.ts';
-import { arbitraryOf, nearlyValid } from '../support/joi-arbitrary.ts';
-import { ADMIN_API, openFleet, openStage, type Stage } from '../support/ota-scenario.ts';
+import { arbitraryOf, nearlyValid } from '../support/joi-arbitraries.ts';
+import { ADMIN_API, createFleet, startOta, type OtaServer } from '../support/ota-server.ts';
 
 const AREAS = ['admin', 'device'] as const;
 const UUID = '0b1c2d3e-4f50-4a6b-8c7d-9e0f1a2b3c4d';
@@ -38,49 +38,51 @@ describe('the OpenAPI document', () => {
       .flatMap((methods) => Object.values(methods))
       .map(({ operationId }) => operationId);
     expect(new Set(ids).size).to.equal(ids.length);
-    const judge = new ApiDocument();
+    const validator = new ApiDocument();
     for (const area of AREAS) {
       for (const [route, { example, query }] of Object.entries(OPERATIONS[area])) {
         const parameters = new URLSearchParams(
           query && area === 'device' ? { device_id: UUID } : {},
         );
-        expect(judge.requestJudge(area, route)(parameters, example ?? {}), route).to.equal(true);
+        expect(validator.requestValidator(area, route)(parameters, example ?? {}), route).to.equal(
+          true,
+        );
       }
     }
   });
 
   describe('of a running server', () => {
-    let stage: Stage;
+    let ota: OtaServer;
 
     before(async () => {
-      stage = await openStage();
+      ota = await startOta();
     });
-    after(() => stage.close());
+    after(() => ota.close());
 
     it('has exactly the mounted routes', () => {
       for (const area of AREAS) {
-        expect(stage.host.routes(area)).to.have.members(Object.keys(OPERATIONS[area]));
+        expect(ota.host.routes(area)).to.have.members(Object.keys(OPERATIONS[area]));
       }
     });
 
     it('is served to admins unchanged', async () => {
-      const fleet = await openFleet(stage, 0);
+      const fleet = await createFleet(ota, 0);
       const answer = await fleet.get('/openapi.json').expect(200);
       expect(answer.headers['content-type']).to.match(/^application\/json/);
       expect(answer.body).to.deep.equal(document);
-      await stage.host.request.get(`${ADMIN_API}/openapi.json`).expect(401);
-      await stage.host.as(stage.host.viewer).get(`${ADMIN_API}/openapi.json`).expect(403);
+      await ota.host.request.get(`${ADMIN_API}/openapi.json`).expect(401);
+      await ota.host.as(ota.host.viewer).get(`${ADMIN_API}/openapi.json`).expect(403);
     });
   });
 
   describe('validates requests as the server does', () => {
-    const judge = new ApiDocument();
+    const validator = new ApiDocument();
 
     for (const area of AREAS) {
       for (const [route, { body, example }] of Object.entries(OPERATIONS[area])) {
         if (!body) continue;
         it(`in the body of ${route}`, () => {
-          const allows = judge.bodyJudge(area, route);
+          const allows = validator.bodyValidator(area, route);
           let allowed = 0;
           let rejected = 0;
           fc.assert(

@@ -17,8 +17,8 @@ import { SandboxDevice } from '../../dev/demo/sandbox-device.ts';
 import { NEW_VERSION, servePackage } from '../../dev/demo/update-package.ts';
 import { startHost } from '../../dev/host/host.ts';
 import { createTestDatabase } from '../support/test-database.ts';
+import { ROOT } from '../support/repository.ts';
 
-const ROOT = path.resolve(import.meta.dirname, '../..');
 const run = promisify(execFile);
 
 /** What the package may contain. It must contain at least one file of each kind. */

@@ -1,4 +1,4 @@
-/** Rows of the host that tests start from. */
+/** Inserts the host's rows that tests need. */
 import { randomUUID } from 'node:crypto';
 
 import type { Knex } from 'knex';
@@ -18,7 +18,7 @@ export interface SeededDevice {
   name: string;
   hardwareId: string;
   organizationId: string;
-  /** Bearer token of the device API. */
+  /** Bearer token for the device API. */
   token: string;
 }
 
@@ -53,14 +53,14 @@ export async function insertUser(
   return { id, name, organizationId, isAdmin, token };
 }
 
-/** Registered devices, `count` of them, in one statement. */
+/** Inserts registered devices in one statement. */
 export async function insertDevices(
   knex: Knex,
   count: number,
   seed: DeviceSeed,
 ): Promise<SeededDevice[]> {
   const { organizationId, namePrefix = 'device', firmwareVersion = 'v2.0.0' } = seed;
-  // Names are unique in an organization.
+  // Names are unique within an organization.
   const [taken] = await knex('edge_devices')
     .where({ organization_id: organizationId })
     .whereLike('device_name', `${namePrefix}-%`)

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 
 import { tidyUp } from '../../../dev/host/housekeeping.ts';
-import { createPluginFolder, type PluginFolder } from '../../support/plugin-folder.ts';
-import { startTestHost, type TestHost } from '../../support/running-host.ts';
+import { createPluginFixture, type PluginFixture } from '../../support/plugin-fixture.ts';
+import { startTestHost, type TestHost } from '../../support/test-host.ts';
 
 const IDLE_PLUGIN = `
   export const activate = async () => ({
@@ -14,11 +14,11 @@ const DEVICES = '/api/v1/edge/devices';
 const ADMIN_DEVICES = '/api/v1/admin/edge/devices';
 
 describe('the device API of the host', () => {
-  let plugin: PluginFolder;
+  let plugin: PluginFixture;
   let host: TestHost;
 
   before(async () => {
-    plugin = await createPluginFolder({ 'main.js': IDLE_PLUGIN });
+    plugin = await createPluginFixture({ 'main.js': IDLE_PLUGIN });
     host = await startTestHost({ pluginRoot: plugin.root, heartbeatSeconds: 30 });
   });
 

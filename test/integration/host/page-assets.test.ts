@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 
-import { createPluginFolder, type PluginFolder } from '../../support/plugin-folder.ts';
-import { startTestHost, type TestHost } from '../../support/running-host.ts';
+import { createPluginFixture, type PluginFixture } from '../../support/plugin-fixture.ts';
+import { startTestHost, type TestHost } from '../../support/test-host.ts';
 
 const PLUGIN = `
   import { Router } from ${JSON.stringify(import.meta.resolve('express'))};
@@ -33,11 +33,11 @@ const UNHASHED = [
 ];
 
 describe('static files of pages', () => {
-  let plugin: PluginFolder;
+  let plugin: PluginFixture;
   let host: TestHost;
 
   before(async () => {
-    plugin = await createPluginFolder({
+    plugin = await createPluginFixture({
       'main.js': PLUGIN,
       'page/page.js': SCRIPT,
       'page/page.css': '.sample { color: rgb(1, 2, 3); }\n'.repeat(100),

@@ -5,8 +5,8 @@ import { expect } from 'chai';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 
 import { launchBrowser } from '../../support/browser.ts';
-import { createPluginFolder, type PluginFolder } from '../../support/plugin-folder.ts';
-import { startTestHost, type TestHost } from '../../support/running-host.ts';
+import { createPluginFixture, type PluginFixture } from '../../support/plugin-fixture.ts';
+import { startTestHost, type TestHost } from '../../support/test-host.ts';
 
 const PLUGIN = `
   export async function activate(host) {
@@ -59,7 +59,7 @@ describe('the pages of the host', function () {
   this.timeout(60_000);
 
   let browser: Browser | null;
-  let plugin: PluginFolder;
+  let plugin: PluginFixture;
   let host: TestHost;
   let context: BrowserContext;
   let page: Page;
@@ -68,7 +68,7 @@ describe('the pages of the host', function () {
   before(async function () {
     browser = await launchBrowser();
     if (browser === null) return this.skip();
-    plugin = await createPluginFolder({
+    plugin = await createPluginFixture({
       'main.js': PLUGIN,
       'works/page.js': WORKING_PAGE,
       'works/chunk.js': CHUNK,

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 
-import { createPluginFolder, type PluginFolder } from '../../support/plugin-folder.ts';
-import { startTestHost, type TestHost } from '../../support/running-host.ts';
+import { createPluginFixture, type PluginFixture } from '../../support/plugin-fixture.ts';
+import { startTestHost, type TestHost } from '../../support/test-host.ts';
 
 const EXPRESS = JSON.stringify(import.meta.resolve('express'));
 
@@ -27,7 +27,7 @@ const GOOD = `
 `;
 
 describe('loading a plugin', () => {
-  let plugin: PluginFolder | undefined;
+  let plugin: PluginFixture | undefined;
   let host: TestHost | undefined;
 
   afterEach(async () => {
@@ -42,7 +42,7 @@ describe('loading a plugin', () => {
     manifest: Record<string, unknown> = {},
     settings: Partial<Parameters<typeof startTestHost>[0]> = {},
   ): Promise<TestHost> {
-    plugin = await createPluginFolder(files, manifest);
+    plugin = await createPluginFixture(files, manifest);
     host = await startTestHost({ pluginRoot: plugin.root, ...settings });
     return host;
   }

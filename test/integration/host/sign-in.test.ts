@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import supertest from 'supertest';
 
-import { createPluginFolder, type PluginFolder } from '../../support/plugin-folder.ts';
-import { startTestHost, type TestHost } from '../../support/running-host.ts';
+import { createPluginFixture, type PluginFixture } from '../../support/plugin-fixture.ts';
+import { startTestHost, type TestHost } from '../../support/test-host.ts';
 
 const PLUGIN = `
   import { Router } from ${JSON.stringify(import.meta.resolve('express'))};
@@ -20,11 +20,11 @@ const PLUGIN = `
 const WHO = '/api/v1/admin/ota/who';
 
 describe('signing in', () => {
-  let plugin: PluginFolder;
+  let plugin: PluginFixture;
   let host: TestHost;
 
   before(async () => {
-    plugin = await createPluginFolder({ 'main.js': PLUGIN });
+    plugin = await createPluginFixture({ 'main.js': PLUGIN });
     host = await startTestHost({ pluginRoot: plugin.root });
   });
 

@@ -10,8 +10,8 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 
 import { expect } from 'chai';
+import { ROOT } from '../../support/repository.ts';
 
-const ROOT = path.resolve(import.meta.dirname, '..', '..', '..');
 const FOLDERS = ['backend', 'jobs', 'migrations', 'agent', 'frontend', 'dev', 'test'];
 
 interface CruiseResult {

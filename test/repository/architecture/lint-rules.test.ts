@@ -3,8 +3,7 @@ import path from 'node:path';
 
 import { expect } from 'chai';
 import { ESLint } from 'eslint';
-
-const ROOT = path.resolve(import.meta.dirname, '..', '..', '..');
+import { ROOT } from '../../support/repository.ts';
 
 /** `file` must exist, because some rules need types. Its content is replaced. */
 const VIOLATIONS: { rule: string; file: string; code: string }[] = [

@@ -8,8 +8,9 @@ import {
   ROLLOUT_STRATEGIES,
 } from '../../../backend/contract/states.ts';
 import { isAllowed, stateAfter } from '../../../backend/deployments/rules/deployment-states.ts';
+import { ROOT } from '../../support/repository.ts';
 
-const PAGE = path.resolve(import.meta.dirname, '../../../docs/contract.md');
+const PAGE = path.join(ROOT, 'docs/contract.md');
 
 describe('docs/contract.md', () => {
   /** The cells of the table below a heading, by row. */

@@ -1,8 +1,7 @@
 import { expect } from 'chai';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
-
-const ROOT = path.resolve(import.meta.dirname, '../../..');
+import { ROOT } from '../../support/repository.ts';
 
 describe('docs/faults.md', () => {
   it('lists exactly the numbers in the titles of the tests', async () => {

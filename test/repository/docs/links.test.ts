@@ -2,8 +2,7 @@ import { expect } from 'chai';
 import { existsSync } from 'node:fs';
 import { readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
-
-const ROOT = path.resolve(import.meta.dirname, '../../..');
+import { ROOT } from '../../support/repository.ts';
 
 /** The anchor that Markdown renderers generate. */
 function anchorOf(heading: string): string {

@@ -5,11 +5,11 @@ import { parser } from '@prometheus-io/lezer-promql';
 import { expect } from 'chai';
 import { parse } from 'yaml';
 
-import { openStage, type Stage } from '../../support/ota-scenario.ts';
+import { startOta, type OtaServer } from '../../support/ota-server.ts';
 import { parseExposition } from '../../support/prometheus-text.ts';
+import { ROOT } from '../../support/repository.ts';
 
-const DOCS = path.resolve(import.meta.dirname, '../../../docs');
-const read = (file: string) => readFile(path.join(DOCS, file), 'utf8');
+const read = (file: string) => readFile(path.join(ROOT, 'docs', file), 'utf8');
 
 interface Rules {
   groups: { name: string; rules: { alert: string; expr: string }[] }[];
@@ -39,15 +39,15 @@ function metricsIn(expression: string): string[] {
 }
 
 describe('docs/monitoring.md, the alert rules and the dashboard', () => {
-  let stage: Stage;
+  let ota: OtaServer;
   let families: Map<string, { type: string; help: string }>;
 
   before(async () => {
-    stage = await openStage();
-    ({ families } = parseExposition(await stage.plugin.metrics()));
+    ota = await startOta();
+    ({ families } = parseExposition(await ota.plugin.metrics()));
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
   /** The names of all series. A histogram has three. */
   const series = () =>

@@ -17,8 +17,8 @@ import { freePort } from '../../../dev/database/free-port.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.ts';
 import { waitFor } from '../../../dev/wait-for.ts';
 import { DocPage, fillIn, inShell } from '../../support/doc-page.ts';
+import { ROOT } from '../../support/repository.ts';
 
-const ROOT = path.resolve(import.meta.dirname, '../../..');
 const TOKEN = 'choose-a-long-one-of-your-own';
 const TIMEOUT_MS = 60_000;
 

@@ -1,4 +1,3 @@
-import path from 'node:path';
 import { expect } from 'chai';
 import { pino } from 'pino';
 import { ROLLOUT_STRATEGIES } from '../../../backend/contract/states.ts';
@@ -8,8 +7,7 @@ import { insertDevices } from '../../support/seed.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.ts';
 import { waitFor } from '../../../dev/wait-for.ts';
 import { DocPage, fillIn, inShell } from '../../support/doc-page.ts';
-
-const ROOT = path.resolve(import.meta.dirname, '../../..');
+import { ROOT } from '../../support/repository.ts';
 
 interface Answer {
   status: number;

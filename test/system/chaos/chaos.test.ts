@@ -22,12 +22,12 @@ import { VirtualFleet } from '../../../dev/fleet/virtual-fleet.ts';
 import { createHostTables } from '../../../dev/host/host-schema.ts';
 import { RolloutQueue } from '../../../jobs/rollout-queue.ts';
 import { migrateUp } from '../../../migrations/migrator.ts';
-import { ADMIN_API, deploymentRequest } from '../../support/ota-scenario.ts';
+import { ADMIN_API, deploymentRequest } from '../../support/ota-server.ts';
 import { startRedisServer, type RedisServer } from '../../../dev/redis/redis-server.ts';
-import { tellAtTheEnd } from '../../support/root-setup.ts';
+import { addToSummary } from '../../support/root-hooks.ts';
 import { insertDevices, insertOrganization, insertUser } from '../../support/seed.ts';
 import { waitFor } from '../../../dev/wait-for.ts';
-import { judge, keepLedger } from '../../support/ledger.ts';
+import { auditRollout, recordStatusChanges } from '../../support/rollout-audit.ts';
 import { HostProcess } from '../../../dev/host/host-process.ts';
 
 const DEVICES = Number(process.env.OTA_CHAOS_DEVICES ?? 200);
@@ -71,7 +71,7 @@ describe('F63 F64 F65 F66 F70 a rollout under random faults', function () {
     });
     await createHostTables(knex);
     await migrateUp(knex);
-    await keepLedger(knex);
+    await recordStatusChanges(knex);
     servers = await Promise.all(
       (['api', 'api', 'worker', 'worker'] as const).map((role) =>
         HostProcess.start({
@@ -216,31 +216,32 @@ describe('F63 F64 F65 F66 F70 a rollout under random faults', function () {
       },
     );
     expect(deployment.status).to.be.oneOf(['completed', 'failed']);
-    // The last answers may still be on their way, or have to be asked for once more.
-    let verdict = await judge(knex, id, fleet.devices);
+    // Devices may still have to repeat reports whose responses were lost.
+    let audit = await auditRollout(knex, id, fleet.devices);
     await waitFor(
       async () => {
-        verdict = await judge(knex, id, fleet.devices);
-        return verdict.lost === 0;
+        audit = await auditRollout(knex, id, fleet.devices);
+        return audit.lost === 0;
       },
       {
         timeout: 30_000,
-        describe: () => `all acknowledged ends are kept; ${JSON.stringify(verdict)}`,
+        describe: () => `all acknowledged results are stored; ${JSON.stringify(audit)}`,
       },
     );
-    const { targets, lost, doubled, drift, early, releasedTwice, unfinished } = verdict;
-    tellAtTheEnd(
-      `${faults.length} faults injected, ${targets} targets: lost ${lost}, doubled ${doubled}, ` +
-        `drift ${drift}, ahead of the gate ${early}, released twice ${releasedTwice}, ` +
+    const { targets, lost, finishedTwice, drifted, releasedEarly, releasedTwice, unfinished } =
+      audit;
+    addToSummary(
+      `${faults.length} faults injected, ${targets} targets: lost ${lost}, finished twice ${finishedTwice}, ` +
+        `drifted ${drifted}, released early ${releasedEarly}, released twice ${releasedTwice}, ` +
         `unfinished ${unfinished} (seed ${SEED})`,
     );
-    expect(verdict).to.deep.equal({
+    expect(audit).to.deep.equal({
       targets: DEVICES,
       unfinished: 0,
       lost: 0,
-      doubled: 0,
-      drift: 0,
-      early: 0,
+      finishedTwice: 0,
+      drifted: 0,
+      releasedEarly: 0,
       releasedTwice: 0,
     });
   });

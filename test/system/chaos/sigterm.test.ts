@@ -2,9 +2,9 @@ import { expect } from 'chai';
 
 import type { TargetStatus } from '../../../backend/contract/states.ts';
 import type { SeededDevice } from '../../support/seed.ts';
-import { DEVICE_API, openFleet, openStage, type Stage } from '../../support/ota-scenario.ts';
+import { DEVICE_API, createFleet, startOta, type OtaServer } from '../../support/ota-server.ts';
 import { waitFor } from '../../../dev/wait-for.ts';
-import { counterDrift } from '../../support/ledger.ts';
+import { counterDrift } from '../../support/rollout-audit.ts';
 import { HostProcess } from '../../../dev/host/host-process.ts';
 
 const DEVICES = 200;
@@ -14,14 +14,14 @@ const STOP_LIMIT_MS = 10_000;
 
 describe('F70 a server that gets SIGTERM under load', function () {
   this.timeout(60_000);
-  let stage: Stage;
+  let ota: OtaServer;
   let server: HostProcess;
 
   before(async () => {
-    stage = await openStage({ config: { queue_prefix: 'elsewhere' } });
+    ota = await startOta({ config: { queue_prefix: 'elsewhere' } });
     server = await HostProcess.start({
       role: 'api',
-      databaseUrl: stage.database.connectionString,
+      databaseUrl: ota.database.connectionString,
       redisUrl: '',
       pluginConfig: { queue_prefix: 'elsewhere', device_requests_per_minute: 100_000 },
     });
@@ -29,12 +29,12 @@ describe('F70 a server that gets SIGTERM under load', function () {
 
   after(async () => {
     await server?.kill('SIGKILL');
-    await stage?.close();
+    await ota?.close();
   });
 
   it('exits in time and keeps every report that it acknowledged', async () => {
-    const fleet = await openFleet(stage, DEVICES);
-    const id = await fleet.roll();
+    const fleet = await createFleet(ota, DEVICES);
+    const id = await fleet.rollOut();
     const acknowledged = new Map<string, TargetStatus>();
     let answers = 0;
     let stopped = false;
@@ -83,6 +83,6 @@ describe('F70 a server that gets SIGTERM under load', function () {
       return known !== undefined && STEPS.indexOf(status) < STEPS.indexOf(known);
     });
     expect(behind).to.deep.equal([]);
-    expect(await counterDrift(stage.knex, id)).to.equal(0);
+    expect(await counterDrift(ota.knex, id)).to.equal(0);
   });
 });

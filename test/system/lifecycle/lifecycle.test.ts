@@ -11,7 +11,7 @@ import { createTestDatabase, type TestDatabase } from '../../support/test-databa
 import { testRedisUrl } from '../../support/test-services.ts';
 import { waitFor } from '../../../dev/wait-for.ts';
 import { openEventStream, type EventStreamClient } from './event-stream-client.ts';
-import { untilNothingLeftOpen, stableOpenResources } from './traces.ts';
+import { untilNothingLeftOpen, stableOpenResources } from './open-resources.ts';
 
 const ADMIN_API = '/api/v1/admin/ota';
 const DEVICE_API = '/api/v1/ota';

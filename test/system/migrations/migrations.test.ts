@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 
@@ -13,7 +13,8 @@ import {
   type SeededDevice,
 } from '../../support/seed.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.ts';
-import { untilWaitingForLock } from '../../support/lock-waits.ts';
+import { startMigrationProcess } from '../../support/migration-process.ts';
+import { untilWaitingForLock } from '../../support/blocked-sessions.ts';
 import {
   VARIANTS,
   createEarlierTables,
@@ -220,24 +221,8 @@ describe('migrations', () => {
       }
     });
 
-    /** A process that migrates this database and ends. */
     function startMigrating(): ChildProcess {
-      const migrator = new URL('../../../migrations/migrator.ts', import.meta.url).href;
-      const script = `
-        import knexFactory from 'knex';
-        const { migrateUp } = await import(${JSON.stringify(migrator)});
-        const knex = knexFactory({ client: 'pg', connection: process.env.MIGRATED_DATABASE });
-        await migrateUp(knex);
-        await knex.destroy();
-      `;
-      const child = spawn(
-        process.execPath,
-        ['--import=tsx', '--input-type=module', '--eval', script],
-        {
-          stdio: ['ignore', 'ignore', 'inherit'],
-          env: { ...process.env, MIGRATED_DATABASE: database.connectionString },
-        },
-      );
+      const child = startMigrationProcess(database.connectionString);
       children.push(child);
       return child;
     }

@@ -5,7 +5,7 @@ import {
   signatureFits,
   signatureFormFault,
 } from '../../../backend/contract/signing/ed25519.ts';
-import { bareOf, newKeyPair, pemOf, signText } from '../../support/signed-package.ts';
+import { rawKeyOf, newKeyPair, pemOf, signText } from '../../support/signing-fixtures.ts';
 
 const FIELD = 2n ** 255n - 19n;
 const ORDER = 2n ** 252n + 27742317777372353535851937790883648493n;
@@ -33,7 +33,7 @@ describe('Ed25519 keys and signatures', () => {
   const signature = signText('text', pair, PREFIX);
 
   it('a key can be read from PEM and from its raw bytes', () => {
-    expect(readPublicKey(pemOf(pair))).to.deep.equal(readPublicKey(bareOf(pair)));
+    expect(readPublicKey(pemOf(pair))).to.deep.equal(readPublicKey(rawKeyOf(pair)));
     expect(signatureFits(`${PREFIX}text`, signature, readPublicKey(pemOf(pair)))).to.equal(true);
     expect(signatureFits(`${PREFIX}texT`, signature, readPublicKey(pemOf(pair)))).to.equal(false);
   });
@@ -65,8 +65,8 @@ describe('Ed25519 keys and signatures', () => {
     'a word': 'secret',
     'too few bytes': Buffer.alloc(31, 7).toString('base64'),
     'too many bytes': Buffer.alloc(33, 7).toString('base64'),
-    'base64 without padding': bareOf(pair).replace(/=+$/, ''),
-    'base64 with stray bits': bareOf(pair).replace(/.=$/, (end) => `${nextDigit(end)}=`),
+    'base64 without padding': rawKeyOf(pair).replace(/=+$/, ''),
+    'base64 with stray bits': rawKeyOf(pair).replace(/.=$/, (end) => `${nextDigit(end)}=`),
     base64url: Buffer.alloc(32, 0xfb).toString('base64url'),
     'a y beyond the field': littleEndian(FIELD + 5n).toString('base64'),
     'a private key': pair.privateKey.export({ type: 'pkcs8', format: 'der' }).toString('base64'),

@@ -4,15 +4,21 @@ import {
   takeInFault,
   verifyKeyring,
 } from '../../../backend/contract/signing/keyring.ts';
-import { bareOf, keyringOf, newKeyPair, pemOf, signKeyring } from '../../support/signed-package.ts';
+import {
+  rawKeyOf,
+  keyringOf,
+  newKeyPair,
+  pemOf,
+  signKeyring,
+} from '../../support/signing-fixtures.ts';
 
 const NOW = new Date('2027-01-01T00:00:00Z');
 const [root, first, second, unknown] = [newKeyPair(), newKeyPair(), newKeyPair(), newKeyPair()];
 
 describe('a keyring', () => {
-  const rootKey = { id: 'root', public_key: bareOf(root), withdrawn: false };
-  const trusted = { id: 'first', public_key: bareOf(first), withdrawn: false };
-  const next = { id: 'second', public_key: bareOf(second), withdrawn: false };
+  const rootKey = { id: 'root', public_key: rawKeyOf(root), withdrawn: false };
+  const trusted = { id: 'first', public_key: rawKeyOf(first), withdrawn: false };
+  const next = { id: 'second', public_key: rawKeyOf(second), withdrawn: false };
 
   function verify(
     signed = signKeyring(keyringOf([trusted]), root),

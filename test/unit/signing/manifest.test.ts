@@ -4,13 +4,13 @@ import {
   verifyManifest,
   type Manifest,
 } from '../../../backend/contract/signing/manifest.ts';
-import { bareOf, manifestOf, newKeyPair, signManifest } from '../../support/signed-package.ts';
+import { rawKeyOf, manifestOf, newKeyPair, signManifest } from '../../support/signing-fixtures.ts';
 
 const NOW = new Date('2027-01-01T00:00:00Z');
 
 describe('a manifest', () => {
   const pair = newKeyPair();
-  const key = { id: 'release', public_key: bareOf(pair), withdrawn: false };
+  const key = { id: 'release', public_key: rawKeyOf(pair), withdrawn: false };
   const verify = (change: Partial<Manifest>, keys = [key]) => {
     const { manifest, signature } = signManifest(manifestOf(change), pair);
     const verdict = verifyManifest(manifest, signature, keys, { now: NOW });

@@ -4,11 +4,11 @@ import { expect } from 'chai';
 import type { Problem } from '../../backend/contract/problem.ts';
 import {
   deploymentRequest,
-  openFleet,
-  openStage,
+  createFleet,
+  startOta,
   type Fleet,
-  type Stage,
-} from '../support/ota-scenario.ts';
+  type OtaServer,
+} from '../support/ota-server.ts';
 import { startRedisServer, type RedisServer } from '../../dev/redis/redis-server.ts';
 import { waitFor } from '../../dev/wait-for.ts';
 
@@ -17,7 +17,7 @@ const RECOVERY = { timeout: 15_000 };
 describe('F64 a queue outage', function () {
   this.timeout(40_000);
   let redis: RedisServer | null = null;
-  let stage: Stage;
+  let ota: OtaServer;
   let fleet: Fleet;
 
   before(async function () {
@@ -26,18 +26,18 @@ describe('F64 a queue outage', function () {
       console.error('NOT TESTED: an outage of the job queue. redis-server is not installed.');
       this.skip();
     }
-    stage = await openStage({
+    ota = await startOta({
       redisUrl: redis.url,
       config: { reconcile_seconds: 1, timeout_sweep_seconds: 1 },
     });
   });
 
   beforeEach(async () => {
-    fleet = await openFleet(stage, 4);
+    fleet = await createFleet(ota, 4);
   });
 
   after(async () => {
-    await stage?.close();
+    await ota?.close();
     await redis?.stop();
   });
 
@@ -53,11 +53,11 @@ describe('F64 a queue outage', function () {
 
   it('makes start, resume, expand and retry respond with a 503 and change nothing', async () => {
     const { deployment_id: pending } = await fleet.create();
-    const canary = await fleet.roll({ rollout_strategy: 'canary', rollout_percentage: 25 });
-    const paused = await fleet.roll();
+    const canary = await fleet.rollOut({ rollout_strategy: 'canary', rollout_percentage: 25 });
+    const paused = await fleet.rollOut();
     await fleet.act(paused, 'pause');
-    const failed = await fleet.roll();
-    await fleet.all(fleet.devices, failed, 'failed');
+    const failed = await fleet.rollOut();
+    await fleet.reportAll(fleet.devices, failed, 'failed');
     const calls = [
       [pending, 'start'],
       [paused, 'resume'],
@@ -93,42 +93,42 @@ describe('F64 a queue outage', function () {
     await fleet.untilReleased(pending, 4, RECOVERY);
   });
 
-  const health = () => stage.plugin.health();
+  const health = () => ota.plugin.health();
 
   it('does not affect pause, cancel, polls and reports', async () => {
-    const id = await fleet.roll();
-    const other = await fleet.roll({ target_version: 'v3.0.0' });
+    const id = await fleet.rollOut();
+    const other = await fleet.rollOut({ target_version: 'v3.0.0' });
     await duringOutage(async () => {
       expect(await fleet.offered(fleet.device)).to.equal(other);
       await fleet.act(other, 'pause');
       expect(await fleet.offered(fleet.device)).to.equal(id);
       await fleet.act(other, 'cancel');
-      await fleet.all(fleet.devices, id, 'completed');
+      await fleet.reportAll(fleet.devices, id, 'completed');
       expect((await fleet.detail(id)).status).to.equal('completed');
     });
   });
 
   it('delays the next batch until the queue is back', async () => {
-    const id = await fleet.roll({ rollout_strategy: 'rolling', batch_size: 2 });
+    const id = await fleet.rollOut({ rollout_strategy: 'rolling', batch_size: 2 });
     await duringOutage(async () => {
-      await fleet.all(await fleet.batch(id, 1), id, 'completed');
+      await fleet.reportAll(await fleet.batch(id, 1), id, 'completed');
       expect((await fleet.detail(id)).released_devices).to.equal(2);
     });
     await fleet.untilReleased(id, 4, RECOVERY);
   });
 
   it('that loses all jobs stops neither batches nor timeouts', async () => {
-    const id = await fleet.roll({ rollout_strategy: 'rolling', batch_size: 1 });
+    const id = await fleet.rollOut({ rollout_strategy: 'rolling', batch_size: 1 });
     const connection = new Redis(redis!.url);
     await connection.flushall();
     connection.disconnect();
     for (const number of [1, 2, 3]) {
-      await fleet.all(await fleet.batch(id, number), id, 'completed');
+      await fleet.reportAll(await fleet.batch(id, number), id, 'completed');
       await fleet.untilReleased(id, number + 1, RECOVERY);
     }
     const [last] = await fleet.batch(id, 4);
     await fleet.reports(last!, id, 'downloading');
-    await stage
+    await ota
       .knex('ota_deployment_devices')
       .where({ deployment_id: id, device_id: last!.id })
       .update({ last_report_at: new Date(Date.now() - 61 * 60_000) });

@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import type { VersionOperator } from '../../backend/contract/states.ts';
 
 /** In ascending order; versions in one row are equal. */
-export const ASCENDING: readonly (readonly string[])[] = [
+const ASCENDING: readonly (readonly string[])[] = [
   ['0', 'v0', '0.0.0'],
   ['0.0.1-alpha'],
   ['0.0.1'],
@@ -32,7 +32,7 @@ export const ASCENDING: readonly (readonly string[])[] = [
 ];
 
 /** Texts that cannot be parsed as version numbers. */
-export const UNPARSABLE: readonly string[] = [
+const UNPARSABLE: readonly string[] = [
   '',
   ' ',
   'v',
@@ -54,6 +54,19 @@ export const UNPARSABLE: readonly string[] = [
   '1.0-ä',
   '１.０',
 ];
+
+/** Every pair of them with its order. */
+export const PAIRS = ASCENDING.flatMap((lefts, left) =>
+  ASCENDING.flatMap((rights, right) =>
+    lefts.flatMap((a) => rights.map((b) => [a, b, Math.sign(left - right)] as const)),
+  ),
+);
+/** Pairs without an order. */
+export const UNPARSABLE_PAIRS = UNPARSABLE.flatMap((text) => [
+  [text, 'v1.0.0', null] as const,
+  ['v1.0.0', text, null] as const,
+  [text, text, null] as const,
+]);
 
 /** Whether a version passes a filter. */
 export const MATCHES: readonly [

@@ -4,52 +4,52 @@ import { expect } from 'chai';
 
 import type { TargetPage } from '../../backend/contract/admin-api.ts';
 import type { Problem } from '../../backend/contract/problem.ts';
-import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
+import { createFleet, startOta, type Fleet, type OtaServer } from '../support/ota-server.ts';
 import type { SeededDevice } from '../support/seed.ts';
 
 const UNFINISHED = ['pending', 'downloading', 'installing', 'verifying'] as const;
 
 /** How a device leaves its organization, by skip reason. */
 const DEPARTURES = {
-  removed: (stage: Stage, device: SeededDevice) =>
-    stage.knex('edge_devices').where({ id: device.id }).delete(),
-  moved: (stage: Stage, device: SeededDevice) =>
-    stage
+  removed: (ota: OtaServer, device: SeededDevice) =>
+    ota.knex('edge_devices').where({ id: device.id }).delete(),
+  moved: (ota: OtaServer, device: SeededDevice) =>
+    ota
       .knex('edge_devices')
       .where({ id: device.id })
       .update({
-        organization_id: stage.host.otherOrganizationId,
+        organization_id: ota.host.otherOrganizationId,
         device_name: `elsewhere-${randomUUID()}`,
         firmware_version: 'v9.9.9',
       }),
-  not_registered: (stage: Stage, device: SeededDevice) =>
-    stage
+  not_registered: (ota: OtaServer, device: SeededDevice) =>
+    ota
       .knex('edge_devices')
       .where({ id: device.id })
       .update({ device_id: `pending-${randomUUID()}`, status: 'pending' }),
 };
 
 describe('devices that left the organization', () => {
-  let stage: Stage;
+  let ota: OtaServer;
   let fleet: Fleet;
 
   before(async () => {
-    stage = await openStage({ config: { timeout_sweep_seconds: 1, reconcile_seconds: 1 } });
+    ota = await startOta({ config: { timeout_sweep_seconds: 1, reconcile_seconds: 1 } });
   });
-  after(() => stage.close());
+  after(() => ota.close());
 
   for (const [reason, leave] of Object.entries(DEPARTURES)) {
     for (const paused of [false, true]) {
       it(`G15 skips unfinished targets as ${reason}${paused ? ' in a paused deployment' : ''}`, async () => {
-        fleet = await openFleet(stage, UNFINISHED.length + 1);
-        const id = await fleet.roll({ policy: { pickup_timeout_hours: null } });
+        fleet = await createFleet(ota, UNFINISHED.length + 1);
+        const id = await fleet.rollOut({ policy: { pickup_timeout_hours: null } });
         const [stays, ...gone] = fleet.devices as [SeededDevice, ...SeededDevice[]];
         for (const [index, status] of UNFINISHED.entries()) {
           const device = gone[index] as SeededDevice;
           if (status !== 'pending') await fleet.reports(device, id, status);
         }
         if (paused) await fleet.act(id, 'pause');
-        for (const device of gone) await leave(stage, device);
+        for (const device of gone) await leave(ota, device);
         const { progress, status } = await fleet.until(
           id,
           (detail) => detail.progress.skipped === gone.length,
@@ -58,7 +58,7 @@ describe('devices that left the organization', () => {
         expect(status).to.equal(paused ? 'paused' : 'in_progress');
         const events = (await fleet.events(id)).filter(({ type }) => type === 'devices_skipped');
         expect(events.map(({ data }) => data?.['reason'])).to.deep.equal(gone.map(() => reason));
-        const rows = await stage
+        const rows = await ota
           .knex('ota_deployment_devices')
           .where({ deployment_id: id, status: 'skipped' })
           .pluck('skip_reason');
@@ -70,15 +70,15 @@ describe('devices that left the organization', () => {
     }
 
     it(`G15 rejects and cancels rollbacks of ${reason} devices and does not retry them`, async () => {
-      fleet = await openFleet(stage, 3);
-      const id = await fleet.roll();
+      fleet = await createFleet(ota, 3);
+      const id = await fleet.rollOut();
       const [requested, late, failed] = fleet.devices as [SeededDevice, SeededDevice, SeededDevice];
-      await fleet.all([requested, late], id, 'completed');
+      await fleet.reportAll([requested, late], id, 'completed');
       await fleet.reports(failed, id, 'failed');
       const rollback = (device: SeededDevice) =>
         fleet.post(`/deployments/${id}/devices/${device.id}/rollback`);
       await rollback(requested).expect(202);
-      for (const device of fleet.devices) await leave(stage, device);
+      for (const device of fleet.devices) await leave(ota, device);
       const answer = await rollback(late);
       expect([answer.status, (answer.body as Problem).code]).to.deep.equal([409, 'invalid_state']);
       expect((answer.body as Problem).detail).to.match(/removed|moved|never registered/);
@@ -94,12 +94,12 @@ describe('devices that left the organization', () => {
   }
 
   it('G14 shows a moved device to its previous organization as it was', async () => {
-    fleet = await openFleet(stage, 2);
-    const id = await fleet.roll();
+    fleet = await createFleet(ota, 2);
+    const id = await fleet.rollOut();
     const [moved] = fleet.devices as [SeededDevice];
     await fleet.reports(moved, id, 'completed');
     const before = await fleet.target(id, moved);
-    await DEPARTURES.moved(stage, moved);
+    await DEPARTURES.moved(ota, moved);
 
     const after = await fleet.target(id, moved);
     expect(after).to.include({ device_name: before.device_name, current_version: 'v2.1.0' });
@@ -116,15 +116,17 @@ describe('devices that left the organization', () => {
   });
 
   it('G14 skips rather than fails a device that times out after it moved', async () => {
-    fleet = await openFleet(stage, 5);
-    const id = await fleet.roll({ policy: { failure_min_devices: 1, device_timeout_minutes: 1 } });
-    await fleet.all(fleet.devices, id, 'downloading');
-    for (const device of fleet.devices.slice(0, 4)) await DEPARTURES.moved(stage, device);
-    await stage
+    fleet = await createFleet(ota, 5);
+    const id = await fleet.rollOut({
+      policy: { failure_min_devices: 1, device_timeout_minutes: 1 },
+    });
+    await fleet.reportAll(fleet.devices, id, 'downloading');
+    for (const device of fleet.devices.slice(0, 4)) await DEPARTURES.moved(ota, device);
+    await ota
       .knex('ota_deployment_devices')
       .where({ deployment_id: id })
       .whereNot({ device_id: fleet.devices[4]?.id })
-      .update({ last_report_at: stage.knex.raw(`now() - interval '1 hour'`) });
+      .update({ last_report_at: ota.knex.raw(`now() - interval '1 hour'`) });
     const { status, progress } = await fleet.until(id, (detail) => detail.progress.skipped === 4);
     expect(status).to.equal('in_progress');
     expect(progress).to.include({ failed: 0, in_progress: 1 });

@@ -1,8 +1,8 @@
-/** Inputs for fuzzing, from the schemas that the server validates with: mostly plausible, some hostile. */
+/** Generates fuzzing inputs from the server's Joi schemas: mostly plausible, some hostile. */
 import fc from 'fast-check';
 import type Joi from 'joi';
 
-/** What has broken other servers: SQL, patterns, paths, markup, odd numbers, half characters. */
+/** Typical attacks: SQL, patterns, paths, markup, unusual numbers, lone surrogates. */
 const HOSTILE_TEXTS = [
   `' OR 1=1 --`,
   `'; DROP TABLE ota_deployments; --`,
@@ -48,18 +48,24 @@ const hostile = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 40 }),
 );
 
-/** Keys that a caller may not set, or that mean something to JavaScript. */
-const STRANGE_KEYS = ['organization_id', 'id', 'created_by', 'released_devices', '__proto__', 'x'];
+/** Keys that callers may not set or that are special in JavaScript. */
+const FORBIDDEN_KEYS = [
+  'organization_id',
+  'id',
+  'created_by',
+  'released_devices',
+  '__proto__',
+  'x',
+];
 
 /**
- * Values for a schema. `ids` are offered wherever it wants a uuid, so that requests also reach what
- * exists.
+ * Values for a schema. `ids` are used for UUIDs, so that requests also reach existing rows.
  */
 export function arbitraryOf(schema: Joi.Schema, ids: readonly string[]): fc.Arbitrary<unknown> {
   return describedBy(schema.describe(), ids);
 }
 
-/** One field from the schema in a body that is taken as it is, so that one rule at a time decides. */
+/** A valid body with one generated field, so that a single rule decides. */
 export function nearlyValid(
   schema: Joi.Schema,
   valid: object,
@@ -125,12 +131,12 @@ function objects(schema: Joi.Description, ids: readonly string[]): fc.Arbitrary<
     Object.fromEntries(keys.map(([name, value]) => [name, describedBy(value, ids)])),
     { requiredKeys: required.map(([name]) => name) },
   );
-  const strange = fc.dictionary(fc.constantFrom(...STRANGE_KEYS), hostile, { maxKeys: 2 });
+  const forbidden = fc.dictionary(fc.constantFrom(...FORBIDDEN_KEYS), hostile, { maxKeys: 2 });
   return fc.oneof(
     { weight: 5, arbitrary: known },
     {
       weight: 1,
-      arbitrary: fc.tuple(known, strange).map(([one, other]) => ({ ...one, ...other })),
+      arbitrary: fc.tuple(known, forbidden).map(([one, other]) => ({ ...one, ...other })),
     },
   );
 }

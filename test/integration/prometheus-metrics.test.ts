@@ -7,36 +7,36 @@ import { parseExposition, type Exposition } from '../support/prometheus-text.ts'
 import {
   ADMIN_API,
   DEVICE_API,
-  openFleet,
-  openServer,
-  openStage,
+  createFleet,
+  startServer,
+  startOta,
   type Fleet,
-  type Stage,
-} from '../support/ota-scenario.ts';
+  type OtaServer,
+} from '../support/ota-server.ts';
 import { startRedisServer } from '../../dev/redis/redis-server.ts';
 import { waitFor } from '../../dev/wait-for.ts';
 
 describe('Prometheus metrics', () => {
-  let stage: Stage;
+  let ota: OtaServer;
   let fleet: Fleet;
 
   beforeEach(async () => {
-    stage = await openStage();
-    fleet = await openFleet(stage, 4);
+    ota = await startOta();
+    fleet = await createFleet(ota, 4);
   });
 
-  afterEach(() => stage.close());
+  afterEach(() => ota.close());
 
-  const scrape = async (): Promise<Exposition> => parseExposition(await stage.plugin.metrics());
+  const scrape = async (): Promise<Exposition> => parseExposition(await ota.plugin.metrics());
 
   it('count the polls, reports and jobs of a rollout', async () => {
     await fleet.poll(fleet.device);
-    const id = await fleet.roll();
+    const id = await fleet.rollOut();
     await fleet.poll(fleet.device);
     await fleet.reports(fleet.device, id, 'downloading', 'installing');
     await fleet.reports(fleet.devices[1]!, id, 'failed');
     await fleet.report(fleet.devices[1]!, id, 'completed').expect(409);
-    await fleet.all([fleet.device, ...fleet.devices.slice(2)], id, 'completed');
+    await fleet.reportAll([fleet.device, ...fleet.devices.slice(2)], id, 'completed');
     await fleet.until(id, ({ status }) => status === 'failed');
 
     const metrics = await scrape();
@@ -64,7 +64,7 @@ describe('Prometheus metrics', () => {
     const { deployment_id: id } = await fleet.create();
     await fleet.get(`/deployments/${id}`).expect(200);
     await fleet.get(`/deployments/${'0'.repeat(8)}-0000-4000-8000-${'0'.repeat(12)}`).expect(404);
-    await stage.host.request.get(`${DEVICE_API}/check-update`).expect(401);
+    await ota.host.request.get(`${DEVICE_API}/check-update`).expect(401);
     await fleet.post(`/deployments/${id}/pause`).expect(409);
     await fleet.get('/nowhere').expect(404);
     const of = (area: string, method: string, route: string, status: string) => ({
@@ -93,13 +93,13 @@ describe('Prometheus metrics', () => {
 
   it('show the open event streams, the connection pool and the queue', async () => {
     const stream = await EventStreamReader.open(
-      `${stage.host.baseUrl}${ADMIN_API}/stream`,
+      `${ota.host.baseUrl}${ADMIN_API}/stream`,
       fleet.admin,
     );
     await waitFor(async () => (await scrape()).value('ota_event_stream_clients') === 1, {
       describe: 'one stream is open',
     });
-    const held = await stage.knex.transaction();
+    const held = await ota.knex.transaction();
     const metrics = await scrape();
     await held.rollback();
     expect(metrics.value('ota_database_pool_connections', { state: 'used' })).to.be.at.least(1);
@@ -118,8 +118,8 @@ describe('Prometheus metrics', () => {
 
   it('start from zero on each activation and leave nothing in the global registry', async () => {
     await fleet.poll(fleet.device);
-    await stage.plugin.deactivate();
-    const second = await openServer(stage.knex);
+    await ota.plugin.deactivate();
+    const second = await startServer(ota.knex);
     try {
       const metrics = parseExposition(await second.plugin.metrics());
       expect(metrics.value('ota_polls_total', { answer: 'nothing' })).to.equal(0);
@@ -135,16 +135,16 @@ describe('Prometheus metrics during a queue outage', () => {
   it('are available and count the failure', async function () {
     const redis = await startRedisServer(await freePort());
     if (redis === null) return this.skip();
-    const stage = await openStage({ redisUrl: redis.url });
+    const ota = await startOta({ redisUrl: redis.url });
     try {
       await redis.stop();
-      const metrics = parseExposition(await stage.plugin.metrics());
+      const metrics = parseExposition(await ota.plugin.metrics());
       expect(metrics.value('ota_scrape_failures_total', { source: 'queue' })).to.equal(1);
       expect(Number.isNaN(metrics.value('ota_queue_lag_seconds'))).to.equal(true);
       expect(metrics.samples.has('ota_queue_jobs{state="waiting"}')).to.equal(false);
       expect(metrics.value('ota_database_pool_max_connections')).to.equal(10);
     } finally {
-      await stage.close();
+      await ota.close();
     }
   });
 });

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 
 import { HostProcess } from '../../../dev/host/host-process.ts';
 import { startRedisServer, type RedisServer } from '../../../dev/redis/redis-server.ts';
-import { ADMIN_API, deploymentRequest } from '../../support/ota-scenario.ts';
+import { ADMIN_API, deploymentRequest } from '../../support/ota-server.ts';
 import {
   insertDevices,
   insertOrganization,

@@ -3,9 +3,9 @@ import type { Knex } from 'knex';
 import { waitFor } from '../../dev/wait-for.ts';
 
 /**
- * Waits until so many sessions of the database wait for a lock.
+ * Waits until at least this many sessions of the database wait for a lock.
  *
- * @param query what their statements look like, as `ILIKE` reads it; default any
+ * @param query an `ILIKE` pattern for their statements; default any
  */
 export async function untilWaitingForLock(
   knex: Knex,
@@ -25,7 +25,7 @@ export async function untilWaitingForLock(
     },
     {
       ...(timeout !== undefined && { timeout }),
-      describe: `${sessions} sessions wait for a lock with a statement like ${query}`,
+      describe: `${sessions} sessions wait for a lock in a statement like ${query}`,
     },
   );
 }

@@ -1,6 +1,6 @@
 /**
- * Holds every answer that the product gives to a test to the OpenAPI document, whoever asked and by
- * whatever server of this process: Node tells of each request by a diagnostics channel.
+ * Checks every response of the product against the OpenAPI document, for every client and every server
+ * in this process. A diagnostics channel of Node reports each request.
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
@@ -8,40 +8,41 @@ import type { Server } from 'node:net';
 
 import { ApiDocument } from './api-document.ts';
 
-/** What Express adds to a request: `app` at once, `route` when one of its routes takes it. */
+/** Express adds `app` to every request, and `route` when a route matches. */
 type ServedRequest = IncomingMessage & { app?: unknown; route?: unknown };
 
 const METHODS = new Set(['GET', 'POST', 'DELETE']);
 const CHANNEL = 'http.server.request.start';
-const PROBLEM_OF_THE_PRODUCT = '"type":"urn:ota:problem:';
+const PRODUCT_PROBLEM = '"type":"urn:ota:problem:';
 
 let document: ApiDocument | undefined;
 let checked = 0;
-let wrong: string[] = [];
-const others = new WeakSet<Server>();
+let undocumented: string[] = [];
+const exempted = new WeakSet<Server>();
 
-/** From now on. The test that asked gets a wrong answer as a 500 that says what is wrong with it. */
-export function checkAnswers(): void {
+/** Starts the checks. Instead of an undocumented response, the client gets a 500 with the reason. */
+export function checkResponses(): void {
   subscribe(CHANNEL, onRequest);
 }
 
-/** The wrong answers since the last call. Those that nobody takes fail the run. */
-export function takeWrongAnswers(): string[] {
-  const taken = wrong;
-  wrong = [];
+/** The undocumented responses since the last call. Any that no test takes fail the run. */
+export function takeUndocumented(): string[] {
+  const taken = undocumented;
+  undocumented = [];
   return taken;
 }
 
-export function checkedAnswers(): number {
+/** How many responses were checked. */
+export function checkedResponses(): number {
   return checked;
 }
 
-/** For a server that stands for the product and answers wrongly on purpose. */
-export function leaveUnchecked(server: Server): void {
-  others.add(server);
+/** For a server that imitates the product and responds incorrectly on purpose. */
+export function exemptFromChecks(server: Server): void {
+  exempted.add(server);
 }
 
-export function stopCheckingAnswers(): void {
+export function stopCheckingResponses(): void {
   unsubscribe(CHANNEL, onRequest);
 }
 
@@ -52,12 +53,12 @@ function onRequest(message: unknown): void {
     server: Server;
   };
   const path = (request.url ?? '').split('?')[0] ?? '';
-  if (!/^\/api\/v1\/(?:admin\/)?ota\//.test(path) || others.has(server)) return;
+  if (!/^\/api\/v1\/(?:admin\/)?ota\//.test(path) || exempted.has(server)) return;
   document ??= new ApiDocument();
   const chunks: Buffer[] = [];
   const { writeHead, write, end } = response;
 
-  // Headers given with the status could neither be read nor taken back; set, they go out a little later.
+  // Headers passed to `writeHead` could not be read or removed later, so they are set instead.
   response.writeHead = ((status: number, ...rest: unknown[]) => {
     const headers = rest.at(-1);
     if (typeof headers !== 'object' || headers === null) {
@@ -70,27 +71,27 @@ function onRequest(message: unknown): void {
     return response;
   }) as typeof writeHead;
   response.write = function (this: ServerResponse, ...args: Parameters<typeof write>) {
-    keep(args);
+    record(args);
     return write.apply(this, args);
   } as typeof write;
   response.end = function (this: ServerResponse, ...args: Parameters<typeof end>) {
-    keep(args);
-    const fault = faultOf(path, request, response, Buffer.concat(chunks).toString());
-    if (fault === null) return end.apply(this, args);
-    wrong.push(fault);
+    record(args);
+    const violation = violationIn(path, request, response, Buffer.concat(chunks).toString());
+    if (violation === null) return end.apply(this, args);
+    undocumented.push(violation);
     if (response.headersSent) return end.apply(this, args);
     for (const name of response.getHeaderNames()) response.removeHeader(name);
     response.statusCode = 500;
-    return end.call(this, fault, 'utf8');
+    return end.call(this, violation, 'utf8');
   } as typeof end;
 
-  function keep([chunk, encoding]: unknown[]): void {
+  function record([chunk, encoding]: unknown[]): void {
     if (typeof chunk === 'string') chunks.push(Buffer.from(chunk, encoding as BufferEncoding));
     else if (chunk instanceof Uint8Array) chunks.push(Buffer.from(chunk));
   }
 }
 
-function faultOf(
+function violationIn(
   path: string,
   request: ServedRequest,
   response: ServerResponse,
@@ -99,13 +100,13 @@ function faultOf(
   const { method = '' } = request;
   const status = response.statusCode;
   if (!METHODS.has(method) || status === 304) return null;
-  // The rest is the host's: there is nobody here, or it did not let the request in.
-  const isAnswered = request.route !== undefined || !('app' in request);
-  const isOurs = (isAnswered && document?.knows(path)) || body.includes(PROBLEM_OF_THE_PRODUCT);
-  if (!isOurs) return null;
+  // Other responses come from the host: no route matched, or it rejected the request.
+  const isRouted = request.route !== undefined || !('app' in request);
+  const isProduct = (isRouted && document?.hasPath(path)) || body.includes(PRODUCT_PROBLEM);
+  if (!isProduct) return null;
   checked += 1;
   const headers = response.getHeaders();
-  const fault = document?.faultOf({
+  const violation = document?.violationIn({
     method,
     path,
     status,
@@ -113,5 +114,5 @@ function faultOf(
     headers,
     body,
   });
-  return fault ? `Not as documented: ${method} ${path} ${status}: ${fault}\n${body}` : null;
+  return violation ? `Not as documented: ${method} ${path} ${status}: ${violation}\n${body}` : null;
 }

@@ -1,6 +1,6 @@
 /**
- * What really happened to the targets, written down by the database itself, and what must hold of it
- * in the end whatever was broken on the way.
+ * Audits a rollout: the database records every change of a target's status, and the audit compares that
+ * record with what devices reported and with the stored counters.
  */
 import type { Knex } from 'knex';
 
@@ -8,47 +8,47 @@ import { TARGET_STATUSES, type TargetStatus } from '../../backend/contract/state
 import { isEnded } from '../../backend/deployments/rules/target-reports.ts';
 import type { VirtualDevice } from '../../dev/fleet/virtual-device.ts';
 
-export interface Verdict {
+export interface RolloutAudit {
   targets: number;
-  /** Targets that are not at an end. */
   unfinished: number;
-  /** Devices whose last acknowledged report is not what the server holds. */
+  /** Devices whose last acknowledged report is not the stored status. */
   lost: number;
-  /** Targets that came to an end more than once. */
-  doubled: number;
-  /** Counters that differ from the rows they count. */
-  drift: number;
-  /** Batches that were released before the one ahead of them had ended. */
-  early: number;
-  /** Batches that were released more than once, by the timeline. */
+  /** Targets that finished more than once. */
+  finishedTwice: number;
+  /** Batches whose counters differ from their targets. */
+  drifted: number;
+  /** Batches that were released before the previous one had finished. */
+  releasedEarly: number;
+  /** Batches with more than one release in the timeline. */
   releasedTwice: number;
 }
 
-/** Notes each change of a target's status, in the transaction that makes it. */
-export async function keepLedger(knex: Knex): Promise<void> {
+/** Adds a trigger that records every change of a target's status in the same transaction. */
+export async function recordStatusChanges(knex: Knex): Promise<void> {
   await knex.raw(`
-    CREATE TABLE test_ledger (
+    CREATE TABLE test_status_changes (
       deployment_id uuid NOT NULL, device_id uuid NOT NULL, position int NOT NULL,
       from_status text NOT NULL, to_status text NOT NULL, at timestamptz NOT NULL
     )`);
   await knex.raw(`
-    CREATE FUNCTION test_note_status() RETURNS trigger LANGUAGE plpgsql AS $$
+    CREATE FUNCTION test_record_status() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-      INSERT INTO test_ledger VALUES (NEW.deployment_id, NEW.device_id, NEW.position, OLD.status,
-                                      NEW.status, clock_timestamp());
+      INSERT INTO test_status_changes
+      VALUES (NEW.deployment_id, NEW.device_id, NEW.position, OLD.status, NEW.status,
+              clock_timestamp());
       RETURN NULL;
     END $$`);
   await knex.raw(`
-    CREATE TRIGGER test_note_status AFTER UPDATE OF status ON ota_deployment_devices
+    CREATE TRIGGER test_record_status AFTER UPDATE OF status ON ota_deployment_devices
     FOR EACH ROW WHEN (OLD.status IS DISTINCT FROM NEW.status)
-    EXECUTE FUNCTION test_note_status()`);
+    EXECUTE FUNCTION test_record_status()`);
 }
 
-export async function judge(
+export async function auditRollout(
   knex: Knex,
   deploymentId: string,
   devices: readonly VirtualDevice[],
-): Promise<Verdict> {
+): Promise<RolloutAudit> {
   const targets = await knex('ota_deployment_devices')
     .where({ deployment_id: deploymentId })
     .select<{ device_id: string; status: TargetStatus }[]>('device_id', 'status');
@@ -59,27 +59,27 @@ export async function judge(
     lost: devices.filter(
       ({ credentials, acknowledged }) => acknowledged?.status !== statuses.get(credentials.id),
     ).length,
-    doubled: await count(
+    finishedTwice: await countRows(
       knex,
-      `SELECT 1 FROM test_ledger
+      `SELECT 1 FROM test_status_changes
        WHERE deployment_id = :id AND to_status IN ('completed', 'failed', 'rolled_back', 'skipped')
        GROUP BY device_id HAVING count(*) > 1`,
       deploymentId,
     ),
-    drift: await counterDrift(knex, deploymentId),
-    // Release times are in milliseconds; what ended within the same one was in time.
-    early: await count(
+    drifted: await counterDrift(knex, deploymentId),
+    // Release times are in milliseconds. A target that finished in the same one was in time.
+    releasedEarly: await countRows(
       knex,
       `SELECT 1 FROM ota_deployment_batches b
-       JOIN ota_deployment_batches ahead
-         ON ahead.deployment_id = b.deployment_id AND ahead.number = b.number - 1
+       JOIN ota_deployment_batches previous
+         ON previous.deployment_id = b.deployment_id AND previous.number = b.number - 1
        WHERE b.deployment_id = :id AND b.released_at < (
-         SELECT date_trunc('milliseconds', max(l.at)) FROM test_ledger l
-         WHERE l.deployment_id = b.deployment_id
-           AND l.position >= ahead.first_position AND l.position < ahead.first_position + ahead.size)`,
+         SELECT date_trunc('milliseconds', max(c.at)) FROM test_status_changes c
+         WHERE c.deployment_id = b.deployment_id AND c.position >= previous.first_position
+           AND c.position < previous.first_position + previous.size)`,
       deploymentId,
     ),
-    releasedTwice: await count(
+    releasedTwice: await countRows(
       knex,
       `SELECT 1 FROM ota_events
        WHERE deployment_id = :id AND type = 'batch_released'
@@ -89,9 +89,9 @@ export async function judge(
   };
 }
 
-/** Batches whose counters differ from the rows they count. */
+/** How many batches have counters that differ from their targets. */
 export async function counterDrift(knex: Knex, deploymentId: string): Promise<number> {
-  return count(
+  return countRows(
     knex,
     `SELECT 1 FROM ota_deployment_batches b
        CROSS JOIN LATERAL (
@@ -108,7 +108,7 @@ export async function counterDrift(knex: Knex, deploymentId: string): Promise<nu
   );
 }
 
-async function count(knex: Knex, statement: string, id: string): Promise<number> {
+async function countRows(knex: Knex, statement: string, id: string): Promise<number> {
   const { rows } = await knex.raw<{ rows: unknown[] }>(statement, { id });
   return rows.length;
 }

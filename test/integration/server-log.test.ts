@@ -1,5 +1,3 @@
-import path from 'node:path';
-
 import { expect } from 'chai';
 import { Redis } from 'ioredis';
 import { pino } from 'pino';
@@ -8,12 +6,12 @@ import type { CreatedDeployment, DeploymentDetail } from '../../backend/contract
 import type { Problem } from '../../backend/contract/problem.ts';
 import { LOG_OPTIONS } from '../../dev/host/log-options.ts';
 import { startHost, type RunningHost } from '../../dev/host/host.ts';
-import { deploymentRequest } from '../support/ota-scenario.ts';
+import { deploymentRequest } from '../support/ota-server.ts';
 import { startRedisServer, type RedisServer } from '../../dev/redis/redis-server.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
 import { waitFor } from '../../dev/wait-for.ts';
+import { ROOT } from '../support/repository.ts';
 
-const ROOT = path.resolve(import.meta.dirname, '../..');
 const ADMIN = 'admin-token-of-the-log-test';
 const METRICS = 'scraper-token-of-the-log-test';
 const REDIS_PASSWORD = 'redis-password-of-the-log-test';

@@ -15,10 +15,10 @@ import { EventStreamReader } from '../support/event-stream.ts';
 import {
   ADMIN_API,
   DEVICE_API,
-  openFleet,
-  openServer,
+  createFleet,
+  startServer,
   type Fleet,
-} from '../support/ota-scenario.ts';
+} from '../support/ota-server.ts';
 import { waitFor } from '../../dev/wait-for.ts';
 
 const RECOVERY = { timeout: 15_000 };
@@ -28,7 +28,7 @@ describe('F65 a database outage', function () {
   let dataDir: string;
   let postgres: EmbeddedPostgres;
   let knex: Knex;
-  let server: Awaited<ReturnType<typeof openServer>>;
+  let server: Awaited<ReturnType<typeof startServer>>;
   let fleet: Fleet;
   let id: string;
 
@@ -43,9 +43,9 @@ describe('F65 a database outage', function () {
       log: { warn: () => undefined, error: () => undefined },
     });
     await createHostTables(knex);
-    server = await openServer(knex, { config: { reconcile_seconds: 1 } });
-    fleet = await openFleet({ knex, host: server.host }, 12);
-    id = await fleet.roll({ rollout_strategy: 'rolling', batch_size: 4 });
+    server = await startServer(knex, { config: { reconcile_seconds: 1 } });
+    fleet = await createFleet({ knex, host: server.host }, 12);
+    id = await fleet.rollOut({ rollout_strategy: 'rolling', batch_size: 4 });
   });
 
   after(async () => {
@@ -118,12 +118,12 @@ describe('F65 a database outage', function () {
   });
 
   it('does not stop jobs for good', async () => {
-    await fleet.all(await fleet.batch(id, 1), id, 'completed');
+    await fleet.reportAll(await fleet.batch(id, 1), id, 'completed');
     await fleet.untilReleased(id, 8, RECOVERY);
   });
 
   it('loses no accepted report when PostgreSQL crashes', async () => {
-    const next = await fleet.roll({ target_version: 'v9.0.0' });
+    const next = await fleet.rollOut({ target_version: 'v9.0.0' });
     const sent = fleet.devices.map(async (device) => {
       try {
         return { device, status: (await fleet.report(device, next, 'downloading')).status };

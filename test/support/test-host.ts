@@ -1,4 +1,4 @@
-/** The whole stand-in, on a database of its own, with a plugin that the test brings. */
+/** The complete stand-in host, with a database of its own and the plugin of the test. */
 import type { Knex } from 'knex';
 import { pino } from 'pino';
 import supertest from 'supertest';
@@ -9,19 +9,19 @@ import { createTestDatabase } from './test-database.ts';
 export interface TestHost extends RunningHost {
   adminToken: string;
   secondAdminToken: string;
-  /** Without any authentication. */
+  /** Without authentication. */
   request: ReturnType<typeof supertest>;
   as(token: string): ReturnType<typeof supertest.agent>;
-  /** Lines of the host's log from `warn` up. */
+  /** The log lines of the host at level `warn` and above. */
   warnings: string[];
-  /** Stops the host, if that is still to be done, and removes the database. */
+  /** Stops the host if it is still running, and drops the database. */
   dispose(): Promise<void>;
 }
 
 const ADMIN_TOKEN = 'admin-token-for-tests';
 const SECOND_ADMIN_TOKEN = 'second-admin-token-for-tests';
 
-/** @param prepare brings the database to what the host is to find, before it starts */
+/** @param prepare fills the database before the host starts */
 export async function startTestHost(
   settings: Pick<HostSettings, 'pluginRoot'> & Partial<HostSettings>,
   prepare: (knex: Knex) => Promise<void> = () => Promise.resolve(),

@@ -7,7 +7,7 @@ import { TARGET_STATUSES, type TargetStatus } from '../../../backend/contract/st
 import type { ActivePlugin, HostRole } from '../../../backend/host-contract.ts';
 import { activate } from '../../../backend/plugin.ts';
 import { createFakeHost, type FakeHost } from '../../support/fake-host.ts';
-import { ADMIN_API, DEVICE_API } from '../../support/ota-scenario.ts';
+import { ADMIN_API, DEVICE_API } from '../../support/ota-server.ts';
 import type { SeededDevice } from '../../support/seed.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.ts';
 import {
@@ -25,7 +25,7 @@ export const UNFINISHED: readonly TargetStatus[] = [
   'verifying',
 ];
 
-export class EarlierStage {
+export class UpgradedInstallation {
   readonly database: TestDatabase;
   readonly host: FakeHost;
   readonly rollouts: EarlierRollouts;
@@ -41,12 +41,16 @@ export class EarlierStage {
   }
 
   /** Does not migrate. {@link activate} does. */
-  static async open(variant: EarlierTables): Promise<EarlierStage> {
+  static async open(variant: EarlierTables): Promise<UpgradedInstallation> {
     const database = await createTestDatabase({ schema: 'host' });
     const host = await createFakeHost({ knex: database.knex, role: 'api' });
     await createEarlierTables(database.knex, variant);
     const owner = { organizationId: host.organizationId, userId: host.admin.id };
-    return new EarlierStage(database, host, await insertEarlierRows(database.knex, variant, owner));
+    return new UpgradedInstallation(
+      database,
+      host,
+      await insertEarlierRows(database.knex, variant, owner),
+    );
   }
 
   /** Each role gets a host of its own. Requests go to the `api` host. */

@@ -1,26 +1,26 @@
 import { expect } from 'chai';
 import type { Knex } from 'knex';
 
-import { untilWaitingForLock } from '../support/lock-waits.ts';
+import { untilWaitingForLock } from '../support/blocked-sessions.ts';
 import {
-  openFleet,
-  openServer,
-  openStage,
+  createFleet,
+  startServer,
+  startOta,
   type Fleet,
-  type Stage,
-} from '../support/ota-scenario.ts';
+  type OtaServer,
+} from '../support/ota-server.ts';
 
 describe('the order of deployments', () => {
-  let stage: Stage;
+  let ota: OtaServer;
   let fleet: Fleet;
 
   before(async () => {
-    stage = await openStage();
+    ota = await startOta();
   });
-  after(() => stage.close());
+  after(() => ota.close());
 
   beforeEach(async () => {
-    fleet = await openFleet(stage, 1);
+    fleet = await createFleet(ota, 1);
   });
 
   /** Runs `work` while the deployment is locked. */
@@ -28,7 +28,7 @@ describe('the order of deployments', () => {
     id: string,
     work: (unlock: () => Promise<unknown>) => Promise<T>,
   ): Promise<T> {
-    const blocker: Knex.Transaction = await stage.knex.transaction();
+    const blocker: Knex.Transaction = await ota.knex.transaction();
     await blocker.raw('SELECT 1 FROM ota_deployments WHERE id = ? FOR UPDATE', [id]);
     try {
       return await work(() => blocker.rollback());
@@ -40,9 +40,9 @@ describe('the order of deployments', () => {
   for (const byDevice of [false, true]) {
     for (const first of ['retry', 'completion'] as const) {
       it(`G08 prevents ${byDevice ? 'a retry of the device' : 'a retry'} in the older one that races with a completion in the newer one, ${first} first`, async () => {
-        const older = await fleet.roll();
+        const older = await fleet.rollOut();
         await fleet.reports(fleet.device, older, 'failed');
-        const newer = await fleet.roll({ target_version: 'v3.0.0' });
+        const newer = await fleet.rollOut({ target_version: 'v3.0.0' });
         await fleet.reports(fleet.device, newer, 'downloading');
         const retry = () =>
           fleet.post(
@@ -55,7 +55,7 @@ describe('the order of deployments', () => {
           const running = (first === 'retry' ? [retry, complete] : [complete, retry]).map(
             async (send) => send(),
           );
-          await untilWaitingForLock(stage.knex);
+          await untilWaitingForLock(ota.knex);
           await unlock();
           await Promise.all(running);
         });
@@ -68,9 +68,9 @@ describe('the order of deployments', () => {
 
   for (const status of ['pending', 'downloading', 'installing', 'verifying'] as const) {
     it(`G08 makes a completion supersede a ${status} target of an older deployment`, async () => {
-      const older = await fleet.roll();
+      const older = await fleet.rollOut();
       if (status !== 'pending') await fleet.reports(fleet.device, older, status);
-      const newer = await fleet.roll({ target_version: 'v3.0.0' });
+      const newer = await fleet.rollOut({ target_version: 'v3.0.0' });
       await fleet.reports(fleet.device, newer, 'completed');
       const target = await fleet.target(older, fleet.device);
       expect([target.status, target.error_message]).to.deep.equal([
@@ -83,20 +83,20 @@ describe('the order of deployments', () => {
   }
 
   it('G08 gives different times to deployments that are created concurrently', async () => {
-    const other = await openServer(stage.knex);
+    const other = await startServer(ota.knex);
     try {
       // The creation has started and waits for the lock.
-      const blocker = await stage.knex.transaction();
+      const blocker = await ota.knex.transaction();
       await blocker.raw('LOCK TABLE ota_events IN ACCESS EXCLUSIVE MODE');
       const slow = fleet.create({ deployment_name: 'slow' });
-      await untilWaitingForLock(stage.knex);
+      await untilWaitingForLock(ota.knex);
       await blocker.rollback();
       const [first, second, third] = await Promise.all([
         slow,
         fleet.through(other.host).create({ deployment_name: 'quick' }),
         fleet.create({ deployment_name: 'another' }),
       ]);
-      const rows = await stage
+      const rows = await ota
         .knex('ota_deployments')
         .whereIn('id', [first.deployment_id, second.deployment_id, third.deployment_id])
         .select<{ created_at: Date; xmin: string }[]>('created_at');
@@ -111,7 +111,7 @@ describe('the order of deployments', () => {
     const ids = await Promise.all(
       Array.from({ length: 12 }, async () => (await fleet.create()).deployment_id),
     );
-    const rows = await stage
+    const rows = await ota
       .knex('ota_deployments')
       .whereIn('id', ids)
       .orderBy('created_at')

@@ -3,9 +3,9 @@ import { seededRandom } from '../../../dev/fleet/random.ts';
 import { VirtualFleet } from '../../../dev/fleet/virtual-fleet.ts';
 import { HostProcess } from '../../../dev/host/host-process.ts';
 import { waitFor } from '../../../dev/wait-for.ts';
-import { tellAtTheEnd } from '../../support/root-setup.ts';
-import { openFleet, openStage, type Stage } from '../../support/ota-scenario.ts';
-import { judge, keepLedger } from '../../support/ledger.ts';
+import { addToSummary } from '../../support/root-hooks.ts';
+import { createFleet, startOta, type OtaServer } from '../../support/ota-server.ts';
+import { auditRollout, recordStatusChanges } from '../../support/rollout-audit.ts';
 
 const DEVICES = 300;
 const KILLS = 4;
@@ -18,15 +18,15 @@ const CONFIG = {
 
 describe('G09 a single host that is repeatedly killed while devices report', function () {
   this.timeout(180_000);
-  let stage: Stage;
+  let ota: OtaServer;
   let host: HostProcess;
   let devices: VirtualFleet | undefined;
 
   before(async () => {
-    stage = await openStage({ config: { queue_prefix: 'elsewhere' } });
+    ota = await startOta({ config: { queue_prefix: 'elsewhere' } });
     host = await HostProcess.start({
       role: 'all',
-      databaseUrl: stage.database.connectionString,
+      databaseUrl: ota.database.connectionString,
       redisUrl: '',
       pluginConfig: CONFIG,
     });
@@ -35,12 +35,12 @@ describe('G09 a single host that is repeatedly killed while devices report', fun
   after(async () => {
     await devices?.stop();
     await host?.kill('SIGKILL');
-    await stage?.close();
+    await ota?.close();
   });
 
   it('rejects no report for good and loses none', async () => {
-    const fleet = await openFleet(stage, DEVICES);
-    await keepLedger(stage.knex);
+    const fleet = await createFleet(ota, DEVICES);
+    await recordStatusChanges(ota.knex);
     devices = new VirtualFleet(
       fleet.devices.map(({ id, token }) => ({ id, token, version: 'v2.0.0' })),
       {
@@ -58,7 +58,7 @@ describe('G09 a single host that is repeatedly killed while devices report', fun
         random: seededRandom(9),
       },
     );
-    const id = await fleet.roll({ policy: { failure_threshold_percent: null } });
+    const id = await fleet.rollOut({ policy: { failure_threshold_percent: null } });
     devices.start();
     for (let kills = 1; kills <= KILLS; kills += 1) {
       await devices.untilAcknowledged((DEVICES * 4 * kills) / (KILLS + 2));
@@ -70,26 +70,29 @@ describe('G09 a single host that is repeatedly killed while devices report', fun
       describe: 'the deployment finishes',
     });
     const { devices: members, tally } = devices;
-    let verdict = await judge(stage.knex, id, members);
-    // The last answers may still be on their way, or have to be asked for once more.
+    // Devices may still have to repeat reports whose responses were lost.
+    let audit = await auditRollout(ota.knex, id, members);
     await waitFor(
       async () => {
-        verdict = await judge(stage.knex, id, members);
-        return verdict.lost === 0;
+        audit = await auditRollout(ota.knex, id, members);
+        return audit.lost === 0;
       },
-      { timeout: 30_000, describe: () => `all ends are kept; ${JSON.stringify(verdict)}` },
+      {
+        timeout: 30_000,
+        describe: () => `all acknowledged results are stored; ${JSON.stringify(audit)}`,
+      },
     );
-    tellAtTheEnd(
+    addToSummary(
       `a single host killed ${KILLS} times under ${DEVICES} devices: ${tally.acknowledged} reports ` +
-        `acknowledged, ${tally.away} unanswered, ${tally.refused} rejected for good, ${verdict.lost} lost`,
+        `acknowledged, ${tally.away} unanswered, ${tally.refused} rejected for good, ${audit.lost} lost`,
     );
-    expect(verdict).to.deep.equal({
+    expect(audit).to.deep.equal({
       targets: DEVICES,
       unfinished: 0,
       lost: 0,
-      doubled: 0,
-      drift: 0,
-      early: 0,
+      finishedTwice: 0,
+      drifted: 0,
+      releasedEarly: 0,
       releasedTwice: 0,
     });
     expect(tally.refused).to.equal(0);

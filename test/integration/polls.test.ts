@@ -1,28 +1,28 @@
 import { expect } from 'chai';
 import { KnexDeviceRepository } from '../../backend/devices/device.repository.ts';
 import { waitFor } from '../../dev/wait-for.ts';
-import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
+import { createFleet, startOta, type Fleet, type OtaServer } from '../support/ota-server.ts';
 
 describe('a polling device', () => {
-  let stage: Stage;
+  let ota: OtaServer;
   let fleet: Fleet;
 
   before(async () => {
-    stage = await openStage({ config: { timeout_sweep_seconds: 1 } });
+    ota = await startOta({ config: { timeout_sweep_seconds: 1 } });
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
   describe('with an unfinished update', () => {
     it('does not time out while the deployment is paused, and is offered the update after the resume', async () => {
-      fleet = await openFleet(stage, 2);
+      fleet = await createFleet(ota, 2);
       const [device, other] = fleet.devices;
-      const id = await fleet.roll({
+      const id = await fleet.rollOut({
         policy: { device_timeout_minutes: 1, failure_threshold_percent: null },
       });
-      await fleet.all([device!, other!], id, 'downloading');
+      await fleet.reportAll([device!, other!], id, 'downloading');
       await fleet.act(id, 'pause');
-      await stage.knex.raw(
+      await ota.knex.raw(
         `UPDATE ota_deployment_devices SET last_report_at = last_report_at - interval '59 seconds'
          WHERE deployment_id = ?`,
         [id],
@@ -40,13 +40,13 @@ describe('a polling device', () => {
     });
 
     it('is skipped if the deployment is cancelled, and is offered the next one at once', async () => {
-      fleet = await openFleet(stage, 3);
+      fleet = await createFleet(ota, 3);
       const [device, other] = fleet.devices;
-      const id = await fleet.roll();
+      const id = await fleet.rollOut();
       await fleet.reports(device!, id, 'downloading', 'installing');
       await fleet.reports(other!, id, 'downloading');
       await fleet.act(id, 'cancel');
-      const next = await fleet.roll({ target_version: 'v3.0.0' });
+      const next = await fleet.rollOut({ target_version: 'v3.0.0' });
       expect(await fleet.offered(device!)).to.equal(next);
       expect(await fleet.target(id, device!)).to.include({ status: 'skipped' });
       // The device that does not poll is still updating.
@@ -55,8 +55,8 @@ describe('a polling device', () => {
     });
 
     it('is told to stop if it reports downloading after that', async () => {
-      fleet = await openFleet(stage, 1);
-      const id = await fleet.roll();
+      fleet = await createFleet(ota, 1);
+      const id = await fleet.rollOut();
       await fleet.reports(fleet.device, id, 'downloading');
       await fleet.act(id, 'cancel');
       expect(await fleet.offered(fleet.device)).to.equal(null);
@@ -66,8 +66,8 @@ describe('a polling device', () => {
     });
 
     it('can still report its result after that', async () => {
-      fleet = await openFleet(stage, 1);
-      const id = await fleet.roll();
+      fleet = await createFleet(ota, 1);
+      const id = await fleet.rollOut();
       await fleet.reports(fleet.device, id, 'downloading', 'installing', 'verifying');
       await fleet.act(id, 'cancel');
       expect(await fleet.offered(fleet.device)).to.equal(null);
@@ -78,10 +78,10 @@ describe('a polling device', () => {
   });
 
   it('G26 causes manifest and release notes to be read only if they can be offered', async () => {
-    fleet = await openFleet(stage, 1);
+    fleet = await createFleet(ota, 1);
     const { deployment_id: id } = await fleet.create();
-    await stage.knex('ota_deployments').where({ id }).update({ manifest: 'long' });
-    const devices = new KnexDeviceRepository(stage.knex);
+    await ota.knex('ota_deployments').where({ id }).update({ manifest: 'long' });
+    const devices = new KnexDeviceRepository(ota.knex);
     const read = async () => {
       const { id: deviceId } = fleet.device;
       const known = await devices.lookUp([{ deviceId, version: null }]);
@@ -100,10 +100,13 @@ describe('a polling device', () => {
       (await fleet.events(id)).filter(({ type }) => type === 'version_changed_outside');
 
     it('updates the recorded version and adds an event to its last deployment', async () => {
-      fleet = await openFleet(stage, 2);
-      const first = await fleet.roll({ device_ids: [fleet.device.id] });
+      fleet = await createFleet(ota, 2);
+      const first = await fleet.rollOut({ device_ids: [fleet.device.id] });
       await fleet.reports(fleet.device, first, 'completed');
-      const second = await fleet.roll({ target_version: 'v2.2.0', device_ids: [fleet.device.id] });
+      const second = await fleet.rollOut({
+        target_version: 'v2.2.0',
+        device_ids: [fleet.device.id],
+      });
       await fleet.reports(fleet.device, second, 'completed');
       await fleet.poll(fleet.device, 'v9-by-hand');
       await fleet.poll(fleet.device, 'v9-by-hand');
@@ -121,8 +124,8 @@ describe('a polling device', () => {
     });
 
     it('changes nothing by an equal version, during an update, or with an unusable version', async () => {
-      fleet = await openFleet(stage, 1);
-      const id = await fleet.roll();
+      fleet = await createFleet(ota, 1);
+      const id = await fleet.rollOut();
       await fleet.reports(fleet.device, id, 'downloading', 'installing', 'verifying');
       await fleet.poll(fleet.device, 'v2.1.0');
       expect(await fleet.installedVersion(fleet.device)).to.equal('v2.0.0');
@@ -141,8 +144,8 @@ describe('a polling device', () => {
     });
 
     it('adds no event if no version was recorded before', async () => {
-      fleet = await openFleet(stage, 1);
-      await stage
+      fleet = await createFleet(ota, 1);
+      await ota
         .knex('edge_devices')
         .where({ id: fleet.device.id })
         .update({ firmware_version: null });
@@ -151,16 +154,16 @@ describe('a polling device', () => {
     });
 
     it('gets its offer even if the version cannot be stored', async () => {
-      fleet = await openFleet(stage, 1);
-      const id = await fleet.roll();
-      await stage.knex.raw(
+      fleet = await createFleet(ota, 1);
+      const id = await fleet.rollOut();
+      await ota.knex.raw(
         `ALTER TABLE edge_devices ADD CONSTRAINT no_nines CHECK (firmware_version <> 'v99') NOT VALID`,
       );
       try {
         const answer = await fleet.poll(fleet.device, 'v99');
         expect(answer).to.include({ update_available: true, deployment_id: id });
       } finally {
-        await stage.knex.raw('ALTER TABLE edge_devices DROP CONSTRAINT no_nines');
+        await ota.knex.raw('ALTER TABLE edge_devices DROP CONSTRAINT no_nines');
       }
     });
   });

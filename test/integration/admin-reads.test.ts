@@ -9,23 +9,23 @@ import type {
   TargetPage,
 } from '../../backend/contract/admin-api.ts';
 import { waitFor } from '../../dev/wait-for.ts';
-import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
+import { createFleet, startOta, type Fleet, type OtaServer } from '../support/ota-server.ts';
 
 describe('the admin API', () => {
-  let stage: Stage;
+  let ota: OtaServer;
   let fleet: Fleet;
 
   before(async () => {
-    stage = await openStage();
+    ota = await startOta();
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
   it('shows a deployment and its counters from one snapshot', async () => {
-    fleet = await openFleet(stage, 1);
-    const id = await fleet.roll();
+    fleet = await createFleet(ota, 1);
+    const id = await fleet.rollOut();
     // Finishes the deployment as a report would, while the readers wait for the counters.
-    const report = await stage.knex.transaction();
+    const report = await ota.knex.transaction();
     await report.raw('LOCK TABLE ota_deployment_batches IN ACCESS EXCLUSIVE MODE');
     const reading = Promise.all([
       fleet.get(`/deployments/${id}`).expect(200),
@@ -34,7 +34,7 @@ describe('the admin API', () => {
     await waitFor(
       async () =>
         (
-          await stage
+          await ota
             .knex('pg_locks')
             .whereRaw('NOT granted')
             .andWhereRaw(`relation = 'ota_deployment_batches'::regclass`)
@@ -61,7 +61,7 @@ describe('the admin API', () => {
 
   describe('the list of deployments', () => {
     before(async () => {
-      fleet = await openFleet(stage, 4);
+      fleet = await createFleet(ota, 4);
       for (const name of ['Alpha', 'Beta 100%', 'Gamma', 'Delta_1', 'Epsilon']) {
         await fleet.create({ deployment_name: name, target_version: `v-${name[0]}` });
       }
@@ -148,8 +148,8 @@ describe('the admin API', () => {
 
   describe('the detail of a deployment', () => {
     it('counts targets by status, in total and per batch', async () => {
-      fleet = await openFleet(stage, 8);
-      const id = await fleet.roll({ rollout_strategy: 'canary', rollout_percentage: 75 });
+      fleet = await createFleet(ota, 8);
+      const id = await fleet.rollOut({ rollout_strategy: 'canary', rollout_percentage: 75 });
       const [a, b, c, d, e] = await fleet.batch(id, 1);
       await fleet.reports(a!, id, 'completed');
       await fleet.reports(b!, id, 'failed');
@@ -194,8 +194,8 @@ describe('the admin API', () => {
     });
 
     it('rounds the percentage to one decimal', async () => {
-      fleet = await openFleet(stage, 3);
-      const id = await fleet.roll();
+      fleet = await createFleet(ota, 3);
+      const id = await fleet.rollOut();
       await fleet.reports(fleet.device, id, 'completed');
       expect((await fleet.detail(id)).progress.percentage).to.equal(33.3);
       const { deployments } = (await fleet.get('/deployments')).body as DeploymentList;
@@ -207,8 +207,8 @@ describe('the admin API', () => {
     let id: string;
 
     before(async () => {
-      fleet = await openFleet(stage, 25, { namePrefix: 'sensor' });
-      id = await fleet.roll({
+      fleet = await createFleet(ota, 25, { namePrefix: 'sensor' });
+      id = await fleet.rollOut({
         rollout_strategy: 'canary',
         rollout_percentage: 40,
         policy: { failure_threshold_percent: null },
@@ -283,8 +283,8 @@ describe('the admin API', () => {
 
   describe('the timeline of a deployment', () => {
     it('shows who did what, newest first', async () => {
-      fleet = await openFleet(stage, 2);
-      const id = await fleet.roll();
+      fleet = await createFleet(ota, 2);
+      const id = await fleet.rollOut();
       await fleet.act(id, 'pause');
       await fleet.act(id, 'resume');
       await fleet.reports(fleet.device, id, { status: 'failed', error_message: 'disk full' });
@@ -319,9 +319,9 @@ describe('the admin API', () => {
     });
 
     it('is paginated, each event exactly once', async () => {
-      fleet = await openFleet(stage, 60);
-      const id = await fleet.roll({ policy: { failure_threshold_percent: null } });
-      await fleet.all(fleet.devices, id, 'failed');
+      fleet = await createFleet(ota, 60);
+      const id = await fleet.rollOut({ policy: { failure_threshold_percent: null } });
+      await fleet.reportAll(fleet.devices, id, 'failed');
       const first = (await fleet.get(`/deployments/${id}/events`)).body as EventPage;
       expect(first.next_cursor).to.be.a('string');
       const rest = (await fleet.get(`/deployments/${id}/events?cursor=${first.next_cursor}`))
@@ -335,7 +335,7 @@ describe('the admin API', () => {
     });
 
     it('does not contain rejected actions', async () => {
-      fleet = await openFleet(stage, 1);
+      fleet = await createFleet(ota, 1);
       const { deployment_id: id } = await fleet.create();
       await fleet.post(`/deployments/${id}/resume`).expect(409);
       expect(await fleet.eventTypes(id)).to.deep.equal(['created']);
@@ -348,7 +348,7 @@ describe('the admin API', () => {
     }
 
     it('are null if there is nothing to divide by', async () => {
-      fleet = await openFleet(stage, 0);
+      fleet = await createFleet(ota, 0);
       expect(await metrics()).to.include({
         success_rate: null,
         rollback_rate: null,
@@ -362,23 +362,23 @@ describe('the admin API', () => {
     });
 
     it('follow the formulas of the contract', async () => {
-      fleet = await openFleet(stage, 9);
-      const id = await fleet.roll({ policy: { failure_threshold_percent: null } });
+      fleet = await createFleet(ota, 9);
+      const id = await fleet.rollOut({ policy: { failure_threshold_percent: null } });
       const others = fleet.devices;
       for (const [index, device] of others.slice(0, 4).entries()) {
         await fleet.reports(device, id, 'downloading');
-        await stage.knex.raw(
+        await ota.knex.raw(
           `UPDATE ota_deployment_devices SET started_at = now() - interval '10 seconds' * ?
            WHERE deployment_id = ? AND device_id = ?`,
           [index + 1, id, device.id],
         );
         await fleet.reports(device, id, 'completed');
       }
-      await fleet.all(others.slice(4, 5), id, 'failed');
-      await fleet.all(others.slice(5, 7), id, 'rolled_back');
+      await fleet.reportAll(others.slice(4, 5), id, 'failed');
+      await fleet.reportAll(others.slice(5, 7), id, 'rolled_back');
       await fleet.reports(others[7]!, id, 'installing');
       // One completed device has changed its version since.
-      await stage
+      await ota
         .knex('edge_devices')
         .where({ id: others[0]!.id })
         .update({ firmware_version: 'v1' });
@@ -405,10 +405,10 @@ describe('the admin API', () => {
     });
 
     it('cover the whole organization by default', async () => {
-      fleet = await openFleet(stage, 2);
-      const one = await fleet.roll({ device_ids: [fleet.device.id] });
+      fleet = await createFleet(ota, 2);
+      const one = await fleet.rollOut({ device_ids: [fleet.device.id] });
       await fleet.reports(fleet.device, one, 'completed');
-      const two = await fleet.roll({ device_ids: [fleet.devices[1]!.id] });
+      const two = await fleet.rollOut({ device_ids: [fleet.devices[1]!.id] });
       await fleet.reports(fleet.devices[1]!, two, 'failed');
       expect(await metrics()).to.include({
         success_rate: 50,
@@ -422,7 +422,7 @@ describe('the admin API', () => {
 
   describe('the list of devices', () => {
     before(async () => {
-      fleet = await openFleet(stage, 3, { namePrefix: 'lab' });
+      fleet = await createFleet(ota, 3, { namePrefix: 'lab' });
       await fleet.addDevices(2, {
         namePrefix: 'roof_1',
         deviceType: 'nvidia_jetson',

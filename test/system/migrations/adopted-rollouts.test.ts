@@ -2,33 +2,38 @@ import { expect } from 'chai';
 
 import type { CreatedDeployment } from '../../../backend/contract/admin-api.ts';
 import type { TargetStatus } from '../../../backend/contract/states.ts';
-import { ADMIN_API } from '../../support/ota-scenario.ts';
+import { ADMIN_API } from '../../support/ota-server.ts';
 import type { SeededDevice } from '../../support/seed.ts';
 import { waitFor } from '../../../dev/wait-for.ts';
 import { VARIANTS, type EarlierDeployment } from '../../support/earlier-release/earlier-release.ts';
-import { EarlierStage, UNFINISHED, breakdownOf, devicesAt } from './earlier-stage.ts';
+import {
+  UpgradedInstallation,
+  UNFINISHED,
+  breakdownOf,
+  devicesAt,
+} from './upgraded-installation.ts';
 
 for (const variant of VARIANTS) {
   describe(`adopted deployments of an earlier release (${variant})`, () => {
-    let stage: EarlierStage;
-    let rollouts: EarlierStage['rollouts'];
+    let installation: UpgradedInstallation;
+    let rollouts: UpgradedInstallation['rollouts'];
 
     before(async () => {
-      stage = await EarlierStage.open(variant);
-      rollouts = stage.rollouts;
-      await stage.activate('api');
-      await stage.activate('worker');
+      installation = await UpgradedInstallation.open(variant);
+      rollouts = installation.rollouts;
+      await installation.activate('api');
+      await installation.activate('worker');
     });
 
-    after(() => stage.close());
+    after(() => installation.close());
 
     async function until(
       deployment: EarlierDeployment,
       status: string,
-    ): Promise<Awaited<ReturnType<EarlierStage['detail']>>> {
+    ): Promise<Awaited<ReturnType<UpgradedInstallation['detail']>>> {
       return waitFor(
         async () => {
-          const shown = await stage.detail(deployment);
+          const shown = await installation.detail(deployment);
           return shown.status === status ? shown : null;
         },
         { describe: `"${deployment.name}" is ${status}`, timeout: 15_000 },
@@ -36,8 +41,8 @@ for (const variant of VARIANTS) {
     }
 
     it('continue and finish with their earlier failures', async () => {
-      await stage.completeAll(rollouts['half-way']);
-      const { status, progress, completed_at } = await stage.detail(rollouts['half-way']);
+      await installation.completeAll(rollouts['in progress']);
+      const { status, progress, completed_at } = await installation.detail(rollouts['in progress']);
       expect({ status, progress }).to.deep.equal({
         status: 'failed',
         progress: {
@@ -55,25 +60,25 @@ for (const variant of VARIANTS) {
     });
 
     it('are not paused because of earlier failures', async () => {
-      const deployment = rollouts['half-way with many failures'];
+      const deployment = rollouts['in progress with many failures'];
       const [working] = devicesAt(deployment, 'downloading');
       const [waiting] = devicesAt(deployment, 'pending');
-      await stage.report(deployment, working as SeededDevice, 'completed');
-      expect(await stage.detail(deployment)).to.include({ status: 'in_progress' });
-      await stage.report(deployment, waiting as SeededDevice, 'downloading');
-      await stage.report(deployment, waiting as SeededDevice, 'failed');
-      expect(await stage.detail(deployment)).to.include({ status: 'failed' });
+      await installation.report(deployment, working as SeededDevice, 'completed');
+      expect(await installation.detail(deployment)).to.include({ status: 'in_progress' });
+      await installation.report(deployment, waiting as SeededDevice, 'downloading');
+      await installation.report(deployment, waiting as SeededDevice, 'failed');
+      expect(await installation.detail(deployment)).to.include({ status: 'failed' });
     });
 
     for (const name of [
-      'a canary that only ever had its share',
-      'a canary nobody has come for',
-      'a rolling one that never got its second batch',
+      'a canary with only its first share',
+      'a canary without a poll',
+      'a rolling one with only its first batch',
     ] as const) {
       it(`continue: ${name}`, async () => {
         const deployment = rollouts[name];
-        await stage.completeAll(deployment);
-        const { status, progress, allowed_actions } = await stage.detail(deployment);
+        await installation.completeAll(deployment);
+        const { status, progress, allowed_actions } = await installation.detail(deployment);
         expect({ status, allowed_actions }).to.deep.equal({
           status: 'completed',
           allowed_actions: [],
@@ -87,14 +92,14 @@ for (const variant of VARIANTS) {
     }
 
     it('can be followed by a new deployment with the same filters', async () => {
-      const { knex } = stage.database;
+      const { knex } = installation.database;
       const devices = await knex('edge_devices')
-        .where({ organization_id: stage.host.organizationId })
+        .where({ organization_id: installation.host.organizationId })
         .select<{ id: string; firmware_version: string }[]>('id', 'firmware_version');
       const behind = devices.filter(({ firmware_version: version }) => version !== 'v2.1.0');
       expect(behind.length).to.be.above(0).and.below(devices.length);
-      const answer = await stage.host
-        .as(stage.host.admin)
+      const answer = await installation.host
+        .as(installation.host.admin)
         .post(`${ADMIN_API}/deployments`)
         .send({
           deployment_name: 'The rest',
@@ -107,18 +112,18 @@ for (const variant of VARIANTS) {
         .expect(201);
       expect(answer.body as CreatedDeployment).to.include({
         target_devices: behind.length,
-        created_by: stage.host.admin.id,
+        created_by: installation.host.admin.id,
       });
     });
 
     it('F69 finish if a device never reports again', async () => {
-      const deployment = rollouts['half-way, too'];
+      const deployment = rollouts['in progress without failures'];
       const [installing, verifying] = devicesAt(deployment, 'installing', 'verifying');
-      await stage.report(deployment, verifying as SeededDevice, 'completed');
+      await installation.report(deployment, verifying as SeededDevice, 'completed');
       const [pending] = devicesAt(deployment, 'pending');
-      await stage.report(deployment, pending as SeededDevice, 'completed');
+      await installation.report(deployment, pending as SeededDevice, 'completed');
       // The timeout starts at the adoption, because the last report is unknown.
-      await stage.database.knex.raw(
+      await installation.database.knex.raw(
         `UPDATE ota_deployment_devices SET last_report_at = last_report_at - interval '61 minutes'
          WHERE deployment_id = ? AND device_id = ?`,
         [deployment.id, installing?.id ?? ''],
@@ -129,46 +134,46 @@ for (const variant of VARIANTS) {
     });
 
     it('can be resumed', async () => {
-      await stage.act(rollouts.paused, 'resume');
-      await stage.completeAll(rollouts.paused);
-      expect(await stage.detail(rollouts.paused)).to.include({ status: 'completed' });
+      await installation.act(rollouts.paused, 'resume');
+      await installation.completeAll(rollouts.paused);
+      expect(await installation.detail(rollouts.paused)).to.include({ status: 'completed' });
     });
 
     it('can be resumed with earlier failures', async () => {
       const deployment = rollouts['paused after failures'];
-      await stage.act(deployment, 'resume');
-      await stage.completeAll(deployment);
-      const { status, progress } = await stage.detail(deployment);
+      await installation.act(deployment, 'resume');
+      await installation.completeAll(deployment);
+      const { status, progress } = await installation.detail(deployment);
       expect(status).to.equal('failed');
       expect(progress).to.include({ completed: 3, failed: 1, rolled_back: 1 });
     });
 
     it('can be started', async () => {
-      const deployment = rollouts['waits for its start'];
-      await stage.act(deployment, 'start');
-      await waitFor(async () => (await stage.detail(deployment)).released_devices === 3, {
+      const deployment = rollouts['not started'];
+      await installation.act(deployment, 'start');
+      await waitFor(async () => (await installation.detail(deployment)).released_devices === 3, {
         describe: 'the batch is released',
         timeout: 15_000,
       });
-      await stage.completeAll(deployment);
-      expect(await stage.detail(deployment)).to.include({ status: 'completed' });
+      await installation.completeAll(deployment);
+      expect(await installation.detail(deployment)).to.include({ status: 'completed' });
     });
 
     it('can be retried and rolled back', async () => {
       const [failed] = devicesAt(rollouts.failed, 'failed');
       const [completed] = devicesAt(rollouts.failed, 'completed');
-      await stage.act(rollouts.failed, 'retry');
-      expect(await stage.poll(failed as SeededDevice)).to.include({
+      await installation.act(rollouts.failed, 'retry');
+      expect(await installation.poll(failed as SeededDevice)).to.include({
         update_available: true,
         attempt: 2,
       });
       const { id } = rollouts.failed;
-      await stage.host
-        .as(stage.host.admin)
+      await installation.host
+        .as(installation.host.admin)
         .post(`${ADMIN_API}/deployments/${id}/devices/${completed?.id ?? ''}/rollback`)
         .send({ previous_version: 'v2.0.0' })
         .expect(202);
-      expect(await stage.poll(completed as SeededDevice)).to.have.deep.property('rollback', {
+      expect(await installation.poll(completed as SeededDevice)).to.have.deep.property('rollback', {
         deployment_id: id,
         version: 'v2.0.0',
         attempt: 1,
@@ -176,36 +181,39 @@ for (const variant of VARIANTS) {
     });
 
     it('are finished by the worker if all their targets had finished before', async () => {
-      await until(rollouts['ended, but nobody noticed'], 'completed');
-      await until(rollouts['begun without targets'], 'completed');
+      await until(rollouts['all targets finished'], 'completed');
+      await until(rollouts['in progress without targets'], 'completed');
     });
 
     it('have pending targets skipped by the worker if they were cancelled', async () => {
-      const deployment = rollouts['cancelled in the middle'];
-      await waitFor(async () => (await stage.detail(deployment)).progress.skipped === 1, {
+      const deployment = rollouts['cancelled while updating'];
+      await waitFor(async () => (await installation.detail(deployment)).progress.skipped === 1, {
         describe: 'the pending target is skipped',
         timeout: 15_000,
       });
       const [working] = devicesAt(deployment, 'installing');
-      await stage.report(deployment, working as SeededDevice, 'completed');
-      expect(await stage.detail(deployment)).to.deep.include({ status: 'cancelled' });
-      expect((await stage.detail(deployment)).progress).to.include({ completed: 2, skipped: 1 });
+      await installation.report(deployment, working as SeededDevice, 'completed');
+      expect(await installation.detail(deployment)).to.deep.include({ status: 'cancelled' });
+      expect((await installation.detail(deployment)).progress).to.include({
+        completed: 2,
+        skipped: 1,
+      });
     });
   });
 
   describe(`adopted deployments of an earlier release (${variant}) that are cancelled`, () => {
-    let stage: EarlierStage;
+    let installation: UpgradedInstallation;
 
     before(async () => {
-      stage = await EarlierStage.open(variant);
-      await stage.activate('api');
-      await stage.activate('worker');
+      installation = await UpgradedInstallation.open(variant);
+      await installation.activate('api');
+      await installation.activate('worker');
     });
 
-    after(() => stage.close());
+    after(() => installation.close());
 
     it('skip pending targets, stop downloading devices, and let installing devices finish', async () => {
-      const unfinished = Object.values(stage.rollouts).filter(
+      const unfinished = Object.values(installation.rollouts).filter(
         ({ status, targets }) =>
           ['pending', 'in_progress', 'paused'].includes(status) &&
           targets.some((target) => UNFINISHED.includes(target.status)),
@@ -216,27 +224,27 @@ for (const variant of VARIANTS) {
 
     async function cancelUnfinished(deployment: EarlierDeployment): Promise<void> {
       const before = breakdownOf(deployment);
-      const cancelled = await stage.act(deployment, 'cancel');
+      const cancelled = await installation.act(deployment, 'cancel');
       expect(cancelled.status, deployment.name).to.equal('cancelled');
-      await waitFor(async () => (await stage.detail(deployment)).progress.pending === 0, {
+      await waitFor(async () => (await installation.detail(deployment)).progress.pending === 0, {
         describe: `no target of "${deployment.name}" is pending`,
         timeout: 15_000,
       });
       for (const device of devicesAt(deployment, ...UNFINISHED)) {
-        expect(await stage.poll(device)).to.include({ update_available: false });
+        expect(await installation.poll(device)).to.include({ update_available: false });
       }
       const expected: Partial<Record<TargetStatus, number>> = { ...before, pending: 0 };
       expected.skipped = before.skipped + before.pending + before.downloading;
       expected.completed = before.completed + before.installing + before.verifying;
       for (const device of devicesAt(deployment, 'downloading')) {
-        const answer = await stage.report(deployment, device, 'downloading');
+        const answer = await installation.report(deployment, device, 'downloading');
         expect(answer).to.include({ directive: 'abort' });
-        await stage.report(deployment, device, 'skipped');
+        await installation.report(deployment, device, 'skipped');
       }
       for (const device of devicesAt(deployment, 'installing', 'verifying')) {
-        await stage.report(deployment, device, 'completed');
+        await installation.report(deployment, device, 'completed');
       }
-      const { status, status_breakdown } = await stage.detail(deployment);
+      const { status, status_breakdown } = await installation.detail(deployment);
       expect(status).to.equal('cancelled');
       expect(status_breakdown, deployment.name).to.deep.equal({
         ...expected,

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-export interface PluginFolder {
+export interface PluginFixture {
   root: string;
   remove(): Promise<void>;
 }
@@ -16,11 +16,11 @@ const MANIFEST = {
   roles: ['api', 'worker', 'all'],
 };
 
-/** A plugin for tests of the host: `plugin.json` and whatever files the test wants beside it. */
-export async function createPluginFolder(
+/** Creates a folder with a plugin for tests of the host: `plugin.json` and the given files. */
+export async function createPluginFixture(
   files: Record<string, string>,
   manifest: Record<string, unknown> = {},
-): Promise<PluginFolder> {
+): Promise<PluginFixture> {
   const root = await mkdtemp(path.join(tmpdir(), 'ops-center-plugin-'));
   const all = {
     'package.json': '{"type": "module"}',

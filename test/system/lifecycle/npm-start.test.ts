@@ -11,8 +11,8 @@ import { expect } from 'chai';
 
 import { freePort } from '../../../dev/database/free-port.ts';
 import { waitFor } from '../../../dev/wait-for.ts';
+import { ROOT } from '../../support/repository.ts';
 
-const ROOT = path.resolve(import.meta.dirname, '../../..');
 const PAGE = path.join(ROOT, 'dist/frontend');
 const START_TIMEOUT_MS = 60_000;
 const run = promisify(execFile);
@@ -33,7 +33,7 @@ describe('npm start', function () {
   });
 
   async function start(): Promise<{ npm: ChildProcess; url: string; lockFile: string }> {
-    const folder = await mkdtemp(path.join(tmpdir(), 'start-and-stop-'));
+    const folder = await mkdtemp(path.join(tmpdir(), 'npm-start-'));
     folders.push(folder);
     const port = await freePort();
     const npm = spawn('npm', ['start', '--ignore-scripts'], {

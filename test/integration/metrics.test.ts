@@ -1,17 +1,17 @@
 import { expect } from 'chai';
 import type { DevicePage, OtaMetrics } from '../../backend/contract/admin-api.ts';
 import { waitFor } from '../../dev/wait-for.ts';
-import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
+import { createFleet, startOta, type Fleet, type OtaServer } from '../support/ota-server.ts';
 
 describe('metrics', () => {
-  let stage: Stage;
+  let ota: OtaServer;
   let fleet: Fleet;
 
   before(async () => {
-    stage = await openStage();
+    ota = await startOta();
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
   async function metrics(id?: string): Promise<OtaMetrics> {
     const query = id === undefined ? '' : `?deployment_id=${id}`;
@@ -26,12 +26,12 @@ describe('metrics', () => {
       const overTime = (
         rows: { at: Date; completed: string; failed: string; rolled_back: string }[],
       ) => rows.map((row) => [row.at.toISOString(), ...ENDS.map((end) => Number(row[end]))]);
-      const stored = await stage.knex.raw<{ rows: Parameters<typeof overTime>[0] }>(
+      const stored = await ota.knex.raw<{ rows: Parameters<typeof overTime>[0] }>(
         `SELECT * FROM ota_deployment_ends WHERE deployment_id = ?
            AND (completed <> 0 OR failed <> 0 OR rolled_back <> 0) ORDER BY at`,
         [id],
       );
-      const counted = await stage.knex.raw<{ rows: Parameters<typeof overTime>[0] }>(
+      const counted = await ota.knex.raw<{ rows: Parameters<typeof overTime>[0] }>(
         `SELECT ota_end_span(d.started_at, t.completed_at) AS at,
            ${ENDS.map((end) => `count(*) FILTER (WHERE t.status = '${end}') AS ${end}`).join(', ')}
          FROM ota_deployment_devices t JOIN ota_deployments d ON d.id = t.deployment_id
@@ -42,12 +42,12 @@ describe('metrics', () => {
     }
 
     it('match a full count after failures, retries, rollbacks and a cancel', async () => {
-      fleet = await openFleet(stage, 14);
-      const id = await fleet.roll({ policy: { failure_threshold_percent: null } });
+      fleet = await createFleet(ota, 14);
+      const id = await fleet.rollOut({ policy: { failure_threshold_percent: null } });
       const { devices } = fleet;
-      await fleet.all(devices.slice(0, 5), id, 'completed');
-      await fleet.all(devices.slice(5, 9), id, 'failed');
-      await fleet.all(devices.slice(9, 11), id, 'rolled_back');
+      await fleet.reportAll(devices.slice(0, 5), id, 'completed');
+      await fleet.reportAll(devices.slice(5, 9), id, 'failed');
+      await fleet.reportAll(devices.slice(9, 11), id, 'rolled_back');
       const check = async (moment: string) => {
         const [stored, counted] = await storedAndCounted(id);
         expect(stored, moment).to.deep.equal(counted);
@@ -58,10 +58,10 @@ describe('metrics', () => {
         .send({ device_ids: [devices[5]!.id] })
         .expect(200);
       await check('after a retry of one');
-      await fleet.all([devices[5]!], id, 'completed');
+      await fleet.reportAll([devices[5]!], id, 'completed');
       await fleet.post(`/deployments/${id}/retry`).send({}).expect(200);
       await check('after a retry of all');
-      await fleet.all([devices[6]!], id, 'failed');
+      await fleet.reportAll([devices[6]!], id, 'failed');
       await fleet
         .post(`/deployments/${id}/devices/${devices[0]!.id}/rollback`)
         .send({})
@@ -78,15 +78,15 @@ describe('metrics', () => {
     });
 
     it('exclude a requested rollback from the rates and its time from the duration', async () => {
-      fleet = await openFleet(stage, 4);
-      const id = await fleet.roll({ policy: { failure_threshold_percent: null } });
+      fleet = await createFleet(ota, 4);
+      const id = await fleet.rollOut({ policy: { failure_threshold_percent: null } });
       const [one, two, three, four] = fleet.devices;
-      await fleet.all([one!, two!], id, 'completed');
-      await fleet.all([three!], id, 'failed');
-      await fleet.all([four!], id, 'rolled_back');
+      await fleet.reportAll([one!, two!], id, 'completed');
+      await fleet.reportAll([three!], id, 'failed');
+      await fleet.reportAll([four!], id, 'rolled_back');
       const { average_duration_seconds: before } = await metrics(id);
       await fleet.post(`/deployments/${id}/devices/${one!.id}/rollback`).send({}).expect(202);
-      await stage.knex.raw(
+      await ota.knex.raw(
         `UPDATE ota_deployment_devices SET started_at = started_at - interval '1 hour'
          WHERE deployment_id = ? AND device_id = ?`,
         [id, one!.id],
@@ -103,14 +103,14 @@ describe('metrics', () => {
 
   describe('G27 compliance of an organization', () => {
     it('compares each device with the newest version wanted for it', async () => {
-      fleet = await openFleet(stage, 4);
+      fleet = await createFleet(ota, 4);
       const [one, two, three, four] = fleet.devices;
       expect(await metrics()).to.include({ compliance: null });
-      const first = await fleet.roll({
+      const first = await fleet.rollOut({
         target_version: '2.1',
         device_ids: [one!.id, two!.id, three!.id],
       });
-      await fleet.all([one!, two!, three!], first, 'completed');
+      await fleet.reportAll([one!, two!, three!], first, 'completed');
       expect(await metrics()).to.include({ compliance: 100 });
       // It is not started, so its version is not wanted yet.
       const { deployment_id: second } = await fleet.create({
@@ -121,16 +121,13 @@ describe('metrics', () => {
       await fleet.act(second, 'start');
       await fleet.untilReleased(second, 2);
       expect(await metrics()).to.include({ compliance: 33.3 });
-      await fleet.all([one!], second, 'completed');
+      await fleet.reportAll([one!], second, 'completed');
       expect(await metrics()).to.include({ compliance: 66.7 });
       await fleet.act(second, 'cancel');
       // It is cancelled, so the version of the first deployment is wanted again.
       expect(await metrics()).to.include({ compliance: 66.7 });
       // Versions are compared by their numbers, not as text.
-      await stage
-        .knex('edge_devices')
-        .where({ id: one!.id })
-        .update({ firmware_version: 'v2.1.0' });
+      await ota.knex('edge_devices').where({ id: one!.id }).update({ firmware_version: 'v2.1.0' });
       expect(await metrics()).to.include({ compliance: 100 });
       expect((await metrics(first)).compliance).to.equal(100);
       expect(four).to.be.an('object');
@@ -141,25 +138,25 @@ describe('metrics', () => {
     const TOTAL = 6_001;
 
     it('come from the last count, with its time', async () => {
-      fleet = await openFleet(stage, TOTAL);
+      fleet = await createFleet(ota, TOTAL);
       const read = async () => (await fleet.get('/devices?limit=1').expect(200)).body as DevicePage;
       const first = await read();
       expect(first.facets.types).to.deep.equal([{ device_type: 'raspberry_pi', count: TOTAL }]);
       expect(first.facets_as_of).to.be.a('string');
-      const id = await fleet.roll();
-      await fleet.all(fleet.devices.slice(0, 1), id, 'completed');
+      const id = await fleet.rollOut();
+      await fleet.reportAll(fleet.devices.slice(0, 1), id, 'completed');
       const { compliance, versions, as_of: asOf } = await metrics(id);
       expect(asOf).to.be.a('string');
       expect(compliance).to.equal(0);
       expect(versions.reduce((sum, { count }) => sum + count, 0)).to.equal(TOTAL);
 
       // Makes the last counts an hour old.
-      await stage
+      await ota
         .knex('ota_censuses')
         .where({ organization_id: fleet.organizationId })
         .update({
-          started_at: stage.knex.raw(`started_at - interval '1 hour'`),
-          counted_at: stage.knex.raw(`counted_at - interval '1 hour'`),
+          started_at: ota.knex.raw(`started_at - interval '1 hour'`),
+          counted_at: ota.knex.raw(`counted_at - interval '1 hour'`),
         });
       const old = await read();
       expect(Date.parse(old.facets_as_of!)).to.be.below(Date.now() - 3_500_000);
@@ -177,10 +174,10 @@ describe('metrics', () => {
     });
 
     it('are counted by another process if the one that started has died', async () => {
-      fleet = await openFleet(stage, TOTAL);
-      await stage.knex('ota_censuses').insert({
+      fleet = await createFleet(ota, TOTAL);
+      await ota.knex('ota_censuses').insert({
         organization_id: fleet.organizationId,
-        started_at: stage.knex.raw(`now() - interval '119 seconds'`),
+        started_at: ota.knex.raw(`now() - interval '119 seconds'`),
       });
       const counted = await waitFor(
         async () => {

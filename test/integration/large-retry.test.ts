@@ -3,12 +3,12 @@ import { expect } from 'chai';
 import type { RetryResponse } from '../../backend/contract/admin-api.ts';
 import { withQueue } from '../support/job-queue.ts';
 import {
-  openFleet,
-  openServer,
-  openStage,
+  createFleet,
+  startServer,
+  startOta,
   type Fleet,
-  type Stage,
-} from '../support/ota-scenario.ts';
+  type OtaServer,
+} from '../support/ota-server.ts';
 import type { SeededDevice } from '../support/seed.ts';
 
 /** A retry resets 5,000 targets in its own transaction. A job does the rest. */
@@ -16,16 +16,16 @@ describe('a retry of more targets than fit in one transaction', () => {
   const FIRST_TRANSACTION = 5_000;
   const REST = 10;
   const WORKER = { role: 'worker', config: { reconcile_seconds: 1 } } as const;
-  let stage: Stage;
+  let ota: OtaServer;
   let fleet: Fleet;
   let id: string;
 
   before(async () => {
-    stage = await openStage({ role: 'api' });
-    fleet = await openFleet(stage, FIRST_TRANSACTION + REST + 1);
-    const worker = await openServer(stage.knex, WORKER);
+    ota = await startOta({ role: 'api' });
+    fleet = await createFleet(ota, FIRST_TRANSACTION + REST + 1);
+    const worker = await startServer(ota.knex, WORKER);
     try {
-      id = await fleet.roll({
+      id = await fleet.rollOut({
         rollout_strategy: 'rolling',
         batch_size: FIRST_TRANSACTION + REST,
         policy: { failure_threshold_percent: 99 },
@@ -39,17 +39,17 @@ describe('a retry of more targets than fit in one transaction', () => {
     expect(await fleet.detail(id)).to.include({ status: 'paused' });
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
   /** Has the effect of thousands of reports without sending them. */
   async function failAllBut(excepted: SeededDevice): Promise<void> {
-    await stage
+    await ota
       .knex('ota_deployment_devices')
       .where({ deployment_id: id })
       .where('position', '<', FIRST_TRANSACTION + REST)
       .whereNot({ device_id: excepted.id })
       .update({ status: 'failed' });
-    await stage
+    await ota
       .knex('ota_deployment_batches')
       .where({ deployment_id: id, number: 1 })
       .update({ pending: 1, failed: FIRST_TRANSACTION + REST - 1 });
@@ -78,8 +78,8 @@ describe('a retry of more targets than fit in one transaction', () => {
   });
 
   it('G03 is finished by another process if its job was lost', async () => {
-    await withQueue(stage.knex, (queue) => queue.drain(true));
-    const worker = await openServer(stage.knex, WORKER);
+    await withQueue(ota.knex, (queue) => queue.drain(true));
+    const worker = await startServer(ota.knex, WORKER);
     try {
       const { progress } = await fleet.until(id, (now) => now.progress.failed === 1);
       expect(progress.pending).to.equal(FIRST_TRANSACTION + REST);
@@ -88,7 +88,7 @@ describe('a retry of more targets than fit in one transaction', () => {
     }
     expect(await fleet.target(id, failedAgain)).to.include({ status: 'failed', attempt: 2 });
     expect(
-      await stage.knex('ota_deployment_devices').where({ deployment_id: id, attempt: 2 }).count(),
+      await ota.knex('ota_deployment_devices').where({ deployment_id: id, attempt: 2 }).count(),
     ).to.deep.equal([{ count: String(FIRST_TRANSACTION + REST) }]);
   });
 

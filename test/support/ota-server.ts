@@ -1,7 +1,6 @@
 /**
- * The product as admins and devices meet it, in the words of its contract: an activated plugin on a
- * fake host, organizations with a fleet of their own (so that tests share a database and nothing
- * else), deployments that are created, started, polled for and reported on over HTTP.
+ * Runs the activated plugin on a fake host, and drives it over HTTP as admins and devices do. Each
+ * {@link Fleet} is an organization of its own, so tests can share a database.
  */
 import { expect } from 'chai';
 import type { Knex } from 'knex';
@@ -21,7 +20,7 @@ import type { ActivePlugin, HostRole } from '../../backend/host-contract.ts';
 import { activate } from '../../backend/plugin.ts';
 import type { HostNotice } from '../../dev/host/host-context.ts';
 import { createEarlierTables, type EarlierTables } from './earlier-release/earlier-release.ts';
-import { createFakeHost, type DeviceDoorway, type FakeHost } from './fake-host.ts';
+import { createFakeHost, type DeviceEntry, type FakeHost } from './fake-host.ts';
 import {
   insertDevices,
   insertOrganization,
@@ -37,17 +36,17 @@ export const ADMIN_API = '/api/v1/admin/ota';
 export const DEVICE_API = '/api/v1/ota';
 export const CHECKSUM = 'a3'.repeat(32);
 
-export interface StageOptions {
+export interface OtaOptions {
   role?: HostRole;
   config?: Record<string, unknown>;
   redisUrl?: string | null;
-  door?: DeviceDoorway;
-  /** Tables of deployments that are there before the plugin comes; default none. */
+  entry?: DeviceEntry;
+  /** Deployment tables that exist before the plugin is activated; default none. */
   tables?: EarlierTables;
 }
 
-/** A running product with a database of its own. */
-export interface Stage {
+/** A server with the product and its database. */
+export interface OtaServer {
   database: TestDatabase;
   knex: Knex;
   host: FakeHost;
@@ -55,10 +54,11 @@ export interface Stage {
   close(): Promise<void>;
 }
 
-export async function openStage(options: StageOptions = {}): Promise<Stage> {
+/** Starts a server with a database of its own. */
+export async function startOta(options: OtaOptions = {}): Promise<OtaServer> {
   const database = await createTestDatabase(options.tables ? { schema: 'host' } : {});
   if (options.tables) await createEarlierTables(database.knex, options.tables);
-  const server = await openServer(database.knex, options);
+  const server = await startServer(database.knex, options);
   return {
     database,
     knex: database.knex,
@@ -70,11 +70,11 @@ export async function openStage(options: StageOptions = {}): Promise<Stage> {
   };
 }
 
-/** One server process's worth of the product, on a database that others may use, too. */
-export async function openServer(
+/** Starts another server on an existing database. */
+export async function startServer(
   knex: Knex,
-  options: StageOptions = {},
-): Promise<Pick<Stage, 'host' | 'plugin' | 'close'>> {
+  options: OtaOptions = {},
+): Promise<Pick<OtaServer, 'host' | 'plugin' | 'close'>> {
   const host = await createFakeHost({ knex, ...options });
   const plugin = await activate(host.context);
   return {
@@ -87,7 +87,18 @@ export async function openServer(
   };
 }
 
-/** A body that creates an immediate deployment of v2.1.0 to everything. */
+/** Row counts of the tables that a creation fills, to show that nothing was created. */
+export async function creationRowCounts(knex: Knex): Promise<Record<string, string>> {
+  const { rows } = await knex.raw<{ rows: [Record<string, string>] }>(
+    `SELECT (SELECT count(*) FROM ota_deployments) AS deployments,
+            (SELECT count(*) FROM ota_deployment_devices) AS targets,
+            (SELECT count(*) FROM ota_deployment_batches) AS batches,
+            (SELECT count(*) FROM ota_events) AS events`,
+  );
+  return rows[0];
+}
+
+/** A body that creates an immediate deployment of v2.1.0 to all devices. */
 export function deploymentRequest(
   request: Partial<CreateDeploymentRequest> = {},
 ): CreateDeploymentRequest {
@@ -102,15 +113,15 @@ export function deploymentRequest(
   };
 }
 
-/** An organization of its own with an admin and `count` devices. */
-export async function openFleet(
-  stage: Pick<Stage, 'knex' | 'host'>,
+/** Creates an organization with an admin and `count` devices. */
+export async function createFleet(
+  ota: Pick<OtaServer, 'knex' | 'host'>,
   count: number,
   seed: Omit<DeviceSeed, 'organizationId'> = {},
 ): Promise<Fleet> {
-  const organizationId = await insertOrganization(stage.knex);
-  const admin = await insertUser(stage.knex, { organizationId, name: 'Fleet admin' });
-  const fleet = new Fleet(stage.knex, stage.host, admin);
+  const organizationId = await insertOrganization(ota.knex);
+  const admin = await insertUser(ota.knex, { organizationId, name: 'Fleet admin' });
+  const fleet = new Fleet(ota.knex, ota.host, admin);
   if (count > 0) await fleet.addDevices(count, seed);
   return fleet;
 }
@@ -131,7 +142,7 @@ export class Fleet {
     return this.admin.organizationId;
   }
 
-  /** The only or first device. */
+  /** The first device. */
   get device(): SeededDevice {
     return this.devices[0] as SeededDevice;
   }
@@ -140,7 +151,7 @@ export class Fleet {
     return this.devices.find((device) => device.id === id) as SeededDevice;
   }
 
-  /** The same fleet, spoken to through another server. */
+  /** The same fleet, used through another server. */
   through(host: FakeHost): Fleet {
     const fleet = new Fleet(this.knex, host, this.admin);
     fleet.devices.push(...this.devices);
@@ -157,7 +168,7 @@ export class Fleet {
     return added;
   }
 
-  /** Admin requests; `path` below the admin API. */
+  /** An admin request. `path` is below the admin API. */
   get(path: string) {
     return this.host.as(this.admin).get(`${ADMIN_API}${path}`);
   }
@@ -172,8 +183,8 @@ export class Fleet {
     return answer.body as CreatedDeployment;
   }
 
-  /** Creates, starts, and waits until the first batch is released. Answers the id. */
-  async roll(request: Partial<CreateDeploymentRequest> = {}): Promise<string> {
+  /** Creates and starts a deployment, and waits until its first batch is released. Returns its id. */
+  async rollOut(request: Partial<CreateDeploymentRequest> = {}): Promise<string> {
     const { deployment_id: id } = await this.create(request);
     await this.act(id, 'start');
     const { batches } = await this.detail(id);
@@ -181,7 +192,7 @@ export class Fleet {
     return id;
   }
 
-  /** An action that must succeed. Answers the deployment after it. */
+  /** Performs an action that must succeed. Returns the deployment. */
   async act(id: string, action: string, body: object = {}): Promise<DeploymentDetail> {
     const answer = await this.post(`/deployments/${id}/${action}`, body);
     expect(answer.status, JSON.stringify(answer.body)).to.equal(200);
@@ -218,12 +229,12 @@ export class Fleet {
     return (await this.events(id)).map((event) => event.type).reverse();
   }
 
-  /** What the rest of Ops-Center was told about a deployment: names and payloads, oldest first. */
+  /** The plugin's notices about a deployment, oldest first. */
   notices(id: string): HostNotice[] {
     return this.host.notices.filter(({ payload }) => payload['deployment_id'] === id);
   }
 
-  /** @param version what the device says it runs, if it says */
+  /** @param version the version that the device reports, if any */
   async poll(device: SeededDevice, version?: string): Promise<CheckUpdateResponse> {
     const answer = await this.host
       .as(device)
@@ -233,7 +244,7 @@ export class Fleet {
     return answer.body as CheckUpdateResponse;
   }
 
-  /** The id of the deployment a device is offered; `null`: nothing. */
+  /** The id of the deployment that the device is offered, or `null`. */
   async offered(device: SeededDevice): Promise<string | null> {
     const answer = await this.poll(device);
     return answer.update_available ? answer.deployment_id : null;
@@ -247,7 +258,7 @@ export class Fleet {
       .send(typeof report === 'string' ? { status: report } : report);
   }
 
-  /** Reports, one after the other, that must all be accepted. */
+  /** Sends reports one after the other, which must all be accepted. */
   async reports(
     device: SeededDevice,
     id: string,
@@ -259,8 +270,8 @@ export class Fleet {
     }
   }
 
-  /** The same report from many devices at once. */
-  async all(devices: SeededDevice[], id: string, report: ReportedStatus): Promise<void> {
+  /** Sends the same report from many devices at once. */
+  async reportAll(devices: SeededDevice[], id: string, report: ReportedStatus): Promise<void> {
     await Promise.all(devices.map((device) => this.reports(device, id, report)));
   }
 
@@ -271,22 +282,22 @@ export class Fleet {
     return row.firmware_version;
   }
 
-  /** Waits until the deployment is as wanted, and answers it. */
+  /** Waits until the deployment meets the condition. Returns it. */
   async until(
     id: string,
-    wanted: (deployment: DeploymentDetail) => boolean,
+    condition: (deployment: DeploymentDetail) => boolean,
     options: { timeout?: number } = {},
   ): Promise<DeploymentDetail> {
     let last: DeploymentDetail | undefined;
     return waitFor(
       async () => {
         last = await this.detail(id);
-        return wanted(last) ? last : null;
+        return condition(last) ? last : null;
       },
       {
         ...options,
         describe: () =>
-          `deployment wanted where ${wanted.toString()}; it is ${last?.status ?? 'unread'}, ` +
+          `the deployment meets ${condition.toString()}; it is ${last?.status ?? 'unread'}, ` +
           `released ${last?.released_devices}, ${JSON.stringify(last?.progress)}`,
       },
     );

@@ -1,4 +1,4 @@
-/** Signed manifests and keyrings for tests, good and bad ones, made with Node's own Ed25519. */
+/** Valid and invalid manifests and keyrings, signed with Node's Ed25519. */
 import { generateKeyPairSync, sign, type KeyPairKeyObjectResult } from 'node:crypto';
 
 import {
@@ -13,8 +13,8 @@ export const newKeyPair = (): KeyPairKeyObjectResult => generateKeyPairSync('ed2
 export const pemOf = ({ publicKey }: KeyPairKeyObjectResult): string =>
   publicKey.export({ type: 'spki', format: 'pem' }) as string;
 
-/** The 32 bytes in base64. */
-export const bareOf = ({ publicKey }: KeyPairKeyObjectResult): string =>
+/** The raw 32 bytes in base64. */
+export const rawKeyOf = ({ publicKey }: KeyPairKeyObjectResult): string =>
   (publicKey.export({ type: 'spki', format: 'der' }) as Buffer).subarray(-32).toString('base64');
 
 export function signText(text: string, key: KeyPairKeyObjectResult, prefix: string): string {
@@ -29,7 +29,7 @@ export function signManifest(
   return { manifest: text, signature: signText(text, key, MANIFEST.signedPrefix) };
 }
 
-/** Of version v2.1.0, by the key `release`, for everybody, valid for ever. */
+/** For version v2.1.0, all organizations, and the key `release`; valid until 2100. */
 export function manifestOf(change: Partial<Manifest> = {}): Manifest {
   return {
     schema: 1,
@@ -49,7 +49,7 @@ export function manifestOf(change: Partial<Manifest> = {}): Manifest {
   };
 }
 
-/** Keyring 1 by the root key `root`, valid for ever. */
+/** The first keyring of the root key `root`; valid until 2100. */
 export function keyringOf(keys: Keyring['keys'], change: Partial<Keyring> = {}): Keyring {
   return {
     schema: 1,
