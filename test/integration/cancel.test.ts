@@ -61,12 +61,12 @@ describe('cancelling a deployment', () => {
     expect(await fleet.installedVersion(fleet.device)).to.equal('v2.0.0');
   });
 
-  for (const begun of ['installing', 'verifying'] as const) {
-    it(`F68 lets a device finish that is ${begun}`, async () => {
+  for (const status of ['installing', 'verifying'] as const) {
+    it(`F68 lets a device finish that is ${status}`, async () => {
       const id = await fleet.rollOut();
-      await fleet.reports(fleet.device, id, 'downloading', begun);
+      await fleet.reports(fleet.device, id, 'downloading', status);
       await fleet.act(id, 'cancel');
-      const answer = await fleet.report(fleet.device, id, begun).expect(200);
+      const answer = await fleet.report(fleet.device, id, status).expect(200);
       expect(answer.body).to.include({ directive: 'continue' });
     });
   }

@@ -124,7 +124,7 @@ describe('database faults', () => {
     // A constraint of the host rejects one device.
     const bad = many.devices[17]!;
     await ota.knex.raw(
-      `ALTER TABLE ota_deployment_devices ADD CONSTRAINT refused CHECK (device_id <> '${bad.id}' OR status = 'pending')`,
+      `ALTER TABLE ota_deployment_devices ADD CONSTRAINT rejected CHECK (device_id <> '${bad.id}' OR status = 'pending')`,
     );
     const answers = await Promise.all(
       many.devices.map((device) => many.report(device, id, 'completed').then()),

@@ -33,7 +33,7 @@ describe('F65 a database outage', function () {
   let id: string;
 
   before(async () => {
-    dataDir = await mkdtemp(path.join(tmpdir(), 'ops-center-away-'));
+    dataDir = await mkdtemp(path.join(tmpdir(), 'ops-center-outage-'));
     postgres = await startEmbeddedPostgres({ dataDir, persistent: true });
     knex = knexFactory({
       client: 'pg',

@@ -126,12 +126,12 @@ for (const entry of DEVICE_ENTRIES) {
       });
 
       it('is for the unfinished update first, then for a newer deployment', async () => {
-        const begun = await fleet.rollOut();
-        await fleet.reports(fleet.device, begun, 'downloading');
+        const started = await fleet.rollOut();
+        await fleet.reports(fleet.device, started, 'downloading');
         const newer = await fleet.rollOut({ target_version: 'v3.0.0' });
-        expect(await fleet.offered(fleet.device)).to.equal(begun);
+        expect(await fleet.offered(fleet.device)).to.equal(started);
         expect(await fleet.offered(fleet.devices[1]!)).to.equal(newer);
-        await fleet.reports(fleet.device, begun, 'completed');
+        await fleet.reports(fleet.device, started, 'completed');
         expect(await fleet.offered(fleet.device)).to.equal(newer);
       });
 

@@ -67,7 +67,7 @@ const INVALID: [what: string, message: string, send: (response: Response) => voi
   [
     'a 503 without Retry-After',
     'the header Retry-After is missing',
-    (response) => problem(response, new DomainError('database_unavailable', 'Away.')),
+    (response) => problem(response, new DomainError('database_unavailable', 'Unavailable.')),
   ],
 ];
 

@@ -95,8 +95,8 @@ describe('a fleet of more than 20,000 devices', () => {
     });
 
     it('cannot be searched for devices of other organizations', async () => {
-      const other = await createFleet(ota, 1, { namePrefix: 'stranger' });
-      expect(await found('stranger')).to.deep.equal([]);
+      const other = await createFleet(ota, 1, { namePrefix: 'foreign' });
+      expect(await found('foreign')).to.deep.equal([]);
       expect(await found(other.device.id)).to.deep.equal([]);
     });
   });

@@ -113,7 +113,7 @@ describe('lost, late and duplicate jobs', () => {
     const { deployment_id: id } = await fleet.create();
     await fleet.act(id, 'start');
     const hold = await ota.knex.transaction();
-    // A killed worker holds its lease as long as its own configuration says, so it gets its successor's.
+    // A killed worker holds its lease as long as its own configuration defines, so it gets its successor's.
     const killed = startWorkerProcess(ota.database.connectionString, config);
     try {
       await hold('ota_deployments').where({ id }).forUpdate();

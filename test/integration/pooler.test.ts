@@ -46,11 +46,11 @@ describe('G06 a connection pooler', function () {
     const redisUrl = await testRedisUrl();
     const host = await createFakeHost({ knex, redisUrl });
     try {
-      const refused = await activate(host.context).then(
+      const error = await activate(host.context).then(
         () => null,
-        (error: unknown) => error as Error,
+        (thrown: unknown) => thrown as Error,
       );
-      expect(refused?.message).to.match(/pooler .* session mode/s);
+      expect(error?.message).to.match(/pooler .* session mode/s);
     } finally {
       await host.close();
     }

@@ -123,8 +123,8 @@ describe('retries and rollbacks', () => {
 
     it('is rejected if none of the given devices failed', async () => {
       const id = await finished('failed', 'completed');
-      const stranger = await createFleet(ota, 1);
-      for (const device of [fleet.devices[1]!, stranger.device]) {
+      const foreign = await createFleet(ota, 1);
+      for (const device of [fleet.devices[1]!, foreign.device]) {
         const answer = await fleet.post(`/deployments/${id}/retry`, { device_ids: [device.id] });
         expect([answer.status, (answer.body as Problem).code]).to.deep.equal([
           409,

@@ -73,7 +73,7 @@ describe('the server log', function () {
     });
   }
 
-  async function ask(
+  async function send(
     method: string,
     url: string,
     options: { token?: string; cookie?: string; id?: string; body?: object } = {},
@@ -102,7 +102,7 @@ describe('the server log', function () {
   }
 
   const admin = (method: string, url: string, body?: object, id?: string) =>
-    ask(method, `/api/v1/admin/ota${url}`, {
+    send(method, `/api/v1/admin/ota${url}`, {
       token: ADMIN,
       ...(body && { body }),
       ...(id !== undefined && { id }),
@@ -117,12 +117,12 @@ describe('the server log', function () {
     );
 
   async function register(name: string): Promise<{ id: string; token: string }> {
-    const made = await ask('POST', '/api/v1/admin/edge/devices/generate-token', {
+    const made = await send('POST', '/api/v1/admin/edge/devices/generate-token', {
       token: ADMIN,
       body: { device_name: name, device_type: 'raspberry_pi' },
     });
     const registration = made.body['registration_token'] as string;
-    const registered = await ask('POST', '/api/v1/edge/devices/register', {
+    const registered = await send('POST', '/api/v1/edge/devices/register', {
       body: { hardware_id: name, registration_token: registration, firmware_version: 'v2.0.0' },
     });
     const device = {
@@ -164,7 +164,7 @@ describe('the server log', function () {
       expect(made.requestId, bad).to.match(UUID);
     }
     for (const url of ['/health', '/login', '/nowhere', '/api/v1/ota/check-update']) {
-      expect((await ask('GET', url)).requestId, url).to.match(UUID);
+      expect((await send('GET', url)).requestId, url).to.match(UUID);
     }
   });
 
@@ -193,7 +193,7 @@ describe('the server log', function () {
     const device = await register('pi-broken');
     const id = await roll();
     await database.knex.schema.renameTable('ota_install_logs', 'ota_install_logs_away');
-    const answer = await ask('POST', `/api/v1/ota/deployments/${id}/logs?device_id=${device.id}`, {
+    const answer = await send('POST', `/api/v1/ota/deployments/${id}/logs?device_id=${device.id}`, {
       token: device.token,
       body: { attempt: 1, chunk: INSTALL_LOG },
     });
@@ -214,29 +214,29 @@ describe('the server log', function () {
     const id = await roll();
     const query = `?device_id=${device.id}`;
     const devices = '/api/v1/ota';
-    await ask('GET', `${devices}/check-update${query}`, { token: device.token });
-    await ask('GET', `${devices}/check-update?device_id=${device.id}&token=${device.token}`);
-    await ask('GET', `${devices}/${device.token}`, { token: device.token });
-    await ask('POST', `${devices}/deployments/${id}/status${query}`, {
+    await send('GET', `${devices}/check-update${query}`, { token: device.token });
+    await send('GET', `${devices}/check-update?device_id=${device.id}&token=${device.token}`);
+    await send('GET', `${devices}/${device.token}`, { token: device.token });
+    await send('POST', `${devices}/deployments/${id}/status${query}`, {
       token: device.token,
       body: { status: 'failed', error_message: 'no room left' },
     });
-    await ask('POST', `${devices}/deployments/${id}/logs${query}`, {
+    await send('POST', `${devices}/deployments/${id}/logs${query}`, {
       token: device.token,
       body: { attempt: 1, chunk: INSTALL_LOG },
     });
     const guess = 'a-token-that-is-not-known';
     secrets.add(guess);
-    await ask('GET', '/api/v1/admin/ota/deployments', { token: guess });
-    await ask('GET', '/metrics', { token: METRICS });
+    await send('GET', '/api/v1/admin/ota/deployments', { token: guess });
+    await send('GET', '/metrics', { token: METRICS });
     const link = new URL(await host.createLoginUrl());
     secrets.add(link.searchParams.get('code') ?? '');
-    const signedIn = await ask('GET', `${link.pathname}${link.search}`);
+    const signedIn = await send('GET', `${link.pathname}${link.search}`);
     const cookie = (signedIn.headers.get('set-cookie') ?? '').split(';')[0] ?? '';
     secrets.add(cookie.split('=')[1] ?? '');
     const { deployment_id: other } = (await admin('POST', '/deployments', deploymentRequest()))
       .body as unknown as CreatedDeployment;
-    const started = await ask('POST', `/api/v1/admin/ota/deployments/${other}/start`, { cookie });
+    const started = await send('POST', `/api/v1/admin/ota/deployments/${other}/start`, { cookie });
     expect(started.status).to.equal(200);
 
     // Redis rejects the password, then stops. The database drops its connections.
@@ -249,13 +249,13 @@ describe('the server log', function () {
     });
     connection.disconnect();
     await redis.stop();
-    await ask('POST', `/api/v1/admin/ota/deployments/${other}/pause`, { token: ADMIN });
-    await ask('POST', `/api/v1/admin/ota/deployments/${other}/resume`, { token: ADMIN });
+    await send('POST', `/api/v1/admin/ota/deployments/${other}/pause`, { token: ADMIN });
+    await send('POST', `/api/v1/admin/ota/deployments/${other}/resume`, { token: ADMIN });
     await database.knex.raw(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
        WHERE datname = current_database() AND pid <> pg_backend_pid()`,
     );
-    await ask('GET', `${devices}/check-update${query}`, { token: device.token });
+    await send('GET', `${devices}/check-update${query}`, { token: device.token });
     await host.stop();
 
     expect(secrets.size).to.be.greaterThan(10);

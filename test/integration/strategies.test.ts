@@ -169,7 +169,7 @@ describe('rollout strategies', () => {
       expect((await fleet.detail(id)).released_devices).to.equal(2);
     });
 
-    it('takes online devices first', async () => {
+    it('selects online devices first', async () => {
       const fleet = await createFleet(ota, 12, { status: 'offline' });
       const online = await fleet.addDevices(3, { namePrefix: 'online' });
       const { deployment_id: id } = await fleet.create({

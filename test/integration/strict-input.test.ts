@@ -187,8 +187,8 @@ describe('ambiguous input', () => {
         expect(answer.status).to.equal(405);
         expect((answer.body as Problem).code).to.equal('method_not_allowed');
         expect(answer.get('Allow')).to.equal(allow);
-        const stranger = await fleet.host.request[method](url);
-        expect(stranger.status).to.equal(401);
+        const anonymous = await fleet.host.request[method](url);
+        expect(anonymous.status).to.equal(401);
       });
     }
 

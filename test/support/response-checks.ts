@@ -27,9 +27,9 @@ export function checkResponses(): void {
 
 /** The undocumented responses since the last call. Any that no test takes fail the run. */
 export function takeUndocumented(): string[] {
-  const taken = undocumented;
+  const result = undocumented;
   undocumented = [];
-  return taken;
+  return result;
 }
 
 /** How many responses were checked. */

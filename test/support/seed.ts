@@ -61,11 +61,11 @@ export async function insertDevices(
 ): Promise<SeededDevice[]> {
   const { organizationId, namePrefix = 'device', firmwareVersion = 'v2.0.0' } = seed;
   // Names are unique within an organization.
-  const [taken] = await knex('edge_devices')
+  const [existing] = await knex('edge_devices')
     .where({ organization_id: organizationId })
     .whereLike('device_name', `${namePrefix}-%`)
     .count<{ count: string }[]>('* as count');
-  const first = Number(taken?.count ?? 0) + 1;
+  const first = Number(existing?.count ?? 0) + 1;
   const devices = Array.from({ length: count }, (_, index) => ({
     id: randomUUID(),
     name: `${namePrefix}-${String(first + index).padStart(4, '0')}`,

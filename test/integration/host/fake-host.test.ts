@@ -38,8 +38,8 @@ describe('the fake host', () => {
       organizationId: host.organizationId,
       isAdmin: false,
     });
-    const stranger = await host.as({ token: 'guess' }).get('/api/v1/admin/ota/admin');
-    expect(stranger.body).to.equal(null);
+    const anonymous = await host.as({ token: 'guess' }).get('/api/v1/admin/ota/admin');
+    expect(anonymous.body).to.equal(null);
     unmount();
   });
 

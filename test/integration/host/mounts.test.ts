@@ -12,7 +12,7 @@ describe('a mount point', () => {
     mounts = new MountPoint();
     const app = express()
       .use('/area', mounts.handler)
-      .use((_request, response) => response.status(404).send('nobody'))
+      .use((_request, response) => response.status(404).send('unmatched'))
       .use(((error: Error, _request, response, _next) => {
         response.status(500).send(error.message);
       }) as express.ErrorRequestHandler);
@@ -25,7 +25,7 @@ describe('a mount point', () => {
   it('passes on requests that no router answers', async () => {
     mounts.mount(answering('/known', 'here'));
     await request.get('/area/known').expect(200, 'here');
-    await request.get('/area/unknown').expect(404, 'nobody');
+    await request.get('/area/unknown').expect(404, 'unmatched');
   });
 
   it('tries routers in the order in which they were mounted', async () => {

@@ -15,10 +15,10 @@ describe('pre-router handlers', () => {
     called = [];
   });
 
-  function listen(name: string, takes: boolean) {
+  function listen(name: string, handles: boolean) {
     return point.add((path) => {
       called.push(`${name} ${path}`);
-      return takes;
+      return handles;
     });
   }
 
@@ -34,7 +34,7 @@ describe('pre-router handlers', () => {
     expect(called).to.deep.equal(['first /check-update?a=b', 'second /check-update?a=b']);
   });
 
-  it('leave a request to Express if none takes it or after they were removed', () => {
+  it('leave a request to Express if none handles it or after they were removed', () => {
     const remove = listen('only', true);
     remove();
     remove();
