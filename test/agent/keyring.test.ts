@@ -2,14 +2,14 @@ import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
 import type { Keyring } from '../../backend/contract/signing/keyring.ts';
 import {
-  bareOf,
+  rawKeyOf,
   keyringOf,
   manifestOf,
   newKeyPair,
   pemOf,
   signKeyring,
   signManifest,
-} from '../support/signed-package.ts';
+} from '../support/signing-fixtures.ts';
 import { DeviceServer } from './support/device-server.ts';
 import { makePackage } from './support/package-builder.ts';
 import { type AgentExit, Sandbox } from './support/sandbox.ts';
@@ -19,7 +19,7 @@ const SCRIPT = 'echo new > "$OTA_ROOT/app/version.txt"';
 
 const entry = (id: string, pair: typeof root, revoked = false): Keyring['keys'][number] => ({
   id,
-  public_key: bareOf(pair),
+  public_key: rawKeyOf(pair),
   revoked,
 });
 

@@ -2,13 +2,13 @@ import { expect } from 'chai';
 import { writeFile } from 'node:fs/promises';
 import { MANIFEST, type Manifest } from '../../backend/contract/signing/manifest.ts';
 import {
-  bareOf,
+  rawKeyOf,
   manifestOf,
   newKeyPair,
   pemOf,
   signManifest,
   signText,
-} from '../support/signed-package.ts';
+} from '../support/signing-fixtures.ts';
 import { DeviceServer, type TestOffer } from './support/device-server.ts';
 import { type Package, makePackage } from './support/package-builder.ts';
 import { Sandbox } from './support/sandbox.ts';
@@ -48,7 +48,7 @@ describe('agent: signed packages', () => {
         device_type: 'pump',
         keys: [
           { id: 'release', public_key: pemOf(trusted) },
-          { id: 'lost', public_key: bareOf(revoked), revoked: true },
+          { id: 'lost', public_key: rawKeyOf(revoked), revoked: true },
         ],
       },
     });

@@ -6,7 +6,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { launchChromium } from '../../../dev/screenshots/browser.ts';
 import { DeviceClient } from '../../../dev/fleet/device-client.ts';
 import { CHROMIUM, findProgram } from '../../../dev/programs.ts';
-import { startTestHost, type TestHost } from '../../support/running-host.ts';
+import { startTestHost, type TestHost } from '../../support/test-host.ts';
 import { insertDevices, type DeviceSeed } from '../../support/seed.ts';
 
 export const PACKAGE_ROOT = path.resolve(import.meta.dirname, '../../..');

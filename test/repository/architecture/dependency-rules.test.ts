@@ -1,6 +1,6 @@
 /**
- * The architecture check, checked: with a compiler it cannot read, dependency-cruiser finds no module,
- * breaks no rule and passes. So every rule gets a violation planted that it must catch.
+ * Tests the architecture check itself. If dependency-cruiser cannot parse the code, it finds no modules
+ * and passes. So this test plants a violation of every rule, which the check must report.
  */
 import { execFile } from 'node:child_process';
 import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
@@ -10,9 +10,9 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 
 import { expect } from 'chai';
+import { ROOT } from '../../support/repository.ts';
 
-const ROOT = path.resolve(import.meta.dirname, '..', '..', '..');
-const ROOMS = ['backend', 'jobs', 'migrations', 'agent', 'frontend', 'dev', 'test'];
+const FOLDERS = ['backend', 'jobs', 'migrations', 'agent', 'frontend', 'dev', 'test'];
 
 interface CruiseResult {
   summary: {
@@ -23,13 +23,13 @@ interface CruiseResult {
 
 type Files = Record<string, string>;
 
-/** The first of the files breaks the rule. */
-interface Planted {
+/** The first file violates the rule. */
+interface Violation {
   rule: string;
   files: Files;
 }
 
-const PLANTED: Planted[] = [
+const VIOLATIONS: Violation[] = [
   {
     rule: 'layers-of-backend',
     files: {
@@ -238,7 +238,7 @@ const PLANTED: Planted[] = [
   },
 ];
 
-describe('architecture', function () {
+describe('the architecture check', function () {
   this.timeout(120_000);
 
   let folder: string;
@@ -249,16 +249,16 @@ describe('architecture', function () {
 
   afterEach(() => rm(folder, { recursive: true }));
 
-  it('is kept by the code base, all of which is looked at', async () => {
+  it('covers the code base and finds no violation', async () => {
     const { summary } = await cruise(ROOT);
     expect(summary.violations).to.deep.equal([]);
     expect(summary.totalCruised).to.be.above(150);
   });
 
-  it('would be reported where it is not kept, each rule', async () => {
-    await plant(folder, Object.assign({}, ...PLANTED.map(({ files }) => files)) as Files);
+  it('reports a violation of every rule', async () => {
+    await plant(folder, Object.assign({}, ...VIOLATIONS.map(({ files }) => files)) as Files);
     const { summary } = await cruise(folder);
-    for (const { rule, files } of PLANTED) {
+    for (const { rule, files } of VIOLATIONS) {
       const culprit = Object.keys(files)[0];
       const caught = summary.violations.filter(({ from }) => from === culprit);
       expect(
@@ -269,14 +269,16 @@ describe('architecture', function () {
     const { forbidden } = createRequire(import.meta.url)(configFile) as {
       forbidden: { name: string }[];
     };
-    expect(PLANTED.map(({ rule }) => rule)).to.include.members(forbidden.map(({ name }) => name));
+    expect(VIOLATIONS.map(({ rule }) => rule)).to.include.members(
+      forbidden.map(({ name }) => name),
+    );
   });
 });
 
 const configFile = path.join(ROOT, '.dependency-cruiser.cjs');
 
 async function plant(root: string, files: Files): Promise<void> {
-  for (const room of ROOMS) await mkdir(path.join(root, room), { recursive: true });
+  for (const directory of FOLDERS) await mkdir(path.join(root, directory), { recursive: true });
   for (const [name, content] of Object.entries(files)) {
     await mkdir(path.dirname(path.join(root, name)), { recursive: true });
     await writeFile(path.join(root, name), content);
@@ -291,10 +293,10 @@ async function cruise(root: string): Promise<CruiseResult> {
   const program = path.join(ROOT, 'node_modules', '.bin', 'depcruise');
   const { stdout } = await promisify(execFile)(
     program,
-    [...ROOMS, '--config', configFile, '--output-type', 'json'],
+    [...FOLDERS, '--config', configFile, '--output-type', 'json'],
     { cwd: root, maxBuffer: 256 * 1024 * 1024 },
   ).catch((failure: { stdout?: string; message: string }) => {
-    // The exit status counts the violations.
+    // The exit status is the number of violations.
     if (failure.stdout?.startsWith('{')) return { stdout: failure.stdout };
     throw new Error(failure.message);
   });
