@@ -23,7 +23,7 @@ import type { Activate, HostContext } from './host-contract.ts';
 import { createAdminRouter } from './api/admin.router.ts';
 import { DeviceDoor } from './api/device-gateway.ts';
 import { DeviceRateLimit } from './api/device-rate-limit.ts';
-import { createDeviceListener } from './api/device-pre-router.ts';
+import { createDevicePreRouter } from './api/device-pre-router.ts';
 import { createDeviceRouter, deviceRoutes } from './api/device.router.ts';
 import { LoadLimit } from './api/load-limit.ts';
 import { ReadinessGate } from './http/readiness-gate.ts';
@@ -152,9 +152,9 @@ function serveDevices(
   const routes = deviceRoutes(container.get(DeviceController));
   const router = createDeviceRouter(routes, door, host.logger);
   teardown.add('device routes', host.http.mount('device', router));
-  if (host.http.listenAhead) {
-    const listener = createDeviceListener(routes, door);
-    teardown.add('device listener', host.http.listenAhead('device', listener));
+  if (host.http.preRouter) {
+    const handler = createDevicePreRouter(routes, door);
+    teardown.add('device pre-router', host.http.preRouter('device', handler));
   }
 }
 

@@ -3,7 +3,7 @@ import { setInterval } from 'node:timers/promises';
 
 import { Command, Option } from 'commander';
 
-import { takeInterrupts } from '../interrupts.ts';
+import { catchInterrupts } from '../interrupts.ts';
 import { seededRandom } from './random.ts';
 import { registerDevices } from './registration.ts';
 import { VirtualFleet } from './virtual-fleet.ts';
@@ -81,9 +81,9 @@ fleet.start();
 console.log(`\n${members.length} devices poll; seed ${options.seed}. Ctrl+C ends them.`);
 
 const stop = new AbortController();
-const { asked, insisted } = takeInterrupts();
-void asked.then(() => stop.abort());
-void insisted.then(() => process.exit(130));
+const { stopRequested, forceStopRequested } = catchInterrupts();
+void stopRequested.then(() => stop.abort());
+void forceStopRequested.then(() => process.exit(130));
 try {
   let before = { ...fleet.tally };
   for await (const _ of setInterval(REPORT_MS, undefined, { signal: stop.signal })) {

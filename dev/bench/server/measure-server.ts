@@ -53,7 +53,7 @@ export async function* measureServer(options: {
       ...HOST,
       ...profiled('express'),
       role: 'api',
-      listenAhead: false,
+      preRouter: false,
     });
     const doors: Doors = { express: express.url, ahead: ahead.url };
     const admin = new Admin(ahead.url, stand.adminToken);

@@ -34,7 +34,7 @@ export interface HostOptions {
   role?: 'api' | 'worker' | 'all';
   pluginConfig?: object;
   nodeOptions?: readonly string[];
-  listenAhead?: boolean;
+  preRouter?: boolean;
 }
 
 /** @throws Error when Redis is not installed */

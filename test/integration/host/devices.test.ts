@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 
-import { tidyUp } from '../../../dev/host/housekeeping.ts';
+import { cleanUp } from '../../../dev/host/cleanup.ts';
 import { createPluginFolder, type PluginFolder } from '../../support/plugin-folder.ts';
 import { startTestHost, type TestHost } from '../../support/running-host.ts';
 
@@ -206,10 +206,10 @@ describe('devices of the host', () => {
           .update({ last_seen: host.knex.raw(`now() - ? * interval '1 second'`, [seconds]) });
 
       await silentFor(85);
-      await tidyUp(host.knex, 30);
+      await cleanUp(host.knex, 30);
       expect(await row(id)).to.include({ status: 'online' });
       await silentFor(95);
-      await tidyUp(host.knex, 30);
+      await cleanUp(host.knex, 30);
       expect(await row(id)).to.include({ status: 'offline' });
     });
   });

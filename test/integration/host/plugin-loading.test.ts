@@ -127,7 +127,7 @@ describe('loading a plugin', () => {
         manifest: { apiVersion: 2, id: 'Not An Id' },
         why: '/apiVersion must be equal to constant; /id must match pattern',
       },
-      { what: 'a main module elsewhere', manifest: { main: '../x.js' }, why: 'leads out of' },
+      { what: 'a main module elsewhere', manifest: { main: '../x.js' }, why: 'points outside of' },
       { what: 'no main module', files: {}, why: 'Cannot find module' },
       { what: 'a syntax error', files: { 'main.js': 'export const = 1' }, why: 'SyntaxError' },
       {

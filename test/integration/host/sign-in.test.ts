@@ -71,7 +71,7 @@ describe('signing in', () => {
       .send({ token: '<b>guess</b>' })
       .expect(401);
     expect(answer.headers).not.to.have.property('set-cookie');
-    expect(answer.text).to.include('This token is not known').and.not.include('guess');
+    expect(answer.text).to.include('Unknown token').and.not.include('guess');
   });
 
   it('with a link works once', async () => {
@@ -82,7 +82,7 @@ describe('signing in', () => {
     const again = await browser()
       .get(pathname + search)
       .expect(401);
-    expect(again.text).to.include('This link was used before');
+    expect(again.text).to.include('This link has expired');
     await browser().get('/login?code=made-up').expect(401);
   });
 
