@@ -1,7 +1,7 @@
 import { Router } from 'express';
 import type { Container } from 'inversify';
 import { PeriodicWork } from '../jobs/periodic-work.ts';
-import { createProcessors, observed, observedTask } from '../jobs/processors.ts';
+import { createProcessors, instrumentProcessors, instrumentTask } from '../jobs/processors.ts';
 import { locateQueue, type QueueLocation } from '../jobs/queue-backend.ts';
 import { RolloutQueue } from '../jobs/rollout-queue.ts';
 import { RolloutWorkers } from '../jobs/workers.ts';
@@ -170,7 +170,7 @@ async function work(
   const workers = new RolloutWorkers(
     location,
     queue,
-    observed(createProcessors(rollout), container.get(Telemetry)),
+    instrumentProcessors(createProcessors(rollout), container.get(Telemetry)),
     { concurrency: config.worker_concurrency },
     host.logger,
   );
@@ -188,7 +188,7 @@ async function work(
         everySeconds: config.timeout_sweep_seconds,
         run: () => rollout.sweepTimeouts(),
       },
-    ].map((task) => observedTask(task, container.get(Telemetry))),
+    ].map((task) => instrumentTask(task, container.get(Telemetry))),
     leases,
     host.logger,
   );

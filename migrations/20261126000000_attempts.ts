@@ -1,8 +1,8 @@
 import type { Knex } from 'knex';
 
 /**
- * What a retry or a rollback used to overwrite: how earlier attempts finished, and when an update finished that was
- * rolled back later. A server of the release before leaves both columns alone.
+ * What a retry or a rollback used to overwrite: how earlier attempts finished, and when an update finished
+ * that was rolled back later. Servers of the previous release ignore both columns.
  */
 export async function up(knex: Knex): Promise<void> {
   await knex.raw(`

@@ -18,7 +18,7 @@ import { DeviceService } from '../../backend/devices/device.service.ts';
 import { PrometheusTelemetry } from '../../backend/observability/prometheus-telemetry.ts';
 import { createProcessors, type JobProcessors } from '../../jobs/processors.ts';
 import type { QueueLocation } from '../../jobs/queue-backend.ts';
-import { QUEUE_NAME, UnusableJobError, type JobName } from '../../jobs/queue.ts';
+import { QUEUE_NAME, InvalidJobError, type JobName } from '../../jobs/queue.ts';
 import { RolloutQueue } from '../../jobs/rollout-queue.ts';
 import { RolloutWorkers } from '../../jobs/workers.ts';
 import { createFakeHost } from '../support/fake-host.ts';
@@ -331,7 +331,7 @@ export function rolloutQueueContract(
       const recorder = new Recorder({
         'scheduled-start': () =>
           failures++ === 0
-            ? Promise.reject(new UnusableJobError('scheduled-start', 'for good'))
+            ? Promise.reject(new InvalidJobError('scheduled-start', 'for good'))
             : Promise.resolve(),
       });
       await work(recorder.processors);
