@@ -81,7 +81,7 @@ describe('G09 the only host, killed and started again and again while devices re
     );
     tellAtTheEnd(
       `the only host killed ${KILLS} times under ${DEVICES} devices: ${tally.acknowledged} reports ` +
-        `acknowledged, ${tally.away} unanswered, ${tally.refused} refused for good, ${verdict.lost} lost`,
+        `acknowledged, ${tally.unavailable} retried, ${tally.rejected} rejected, ${verdict.lost} lost`,
     );
     expect(verdict).to.deep.equal({
       targets: DEVICES,
@@ -92,7 +92,7 @@ describe('G09 the only host, killed and started again and again while devices re
       early: 0,
       releasedTwice: 0,
     });
-    expect(tally.refused).to.equal(0);
-    expect(tally.away, 'devices met a host that was not there').to.be.above(0);
+    expect(tally.rejected).to.equal(0);
+    expect(tally.unavailable, 'devices met a host that was not there').to.be.above(0);
   });
 });
