@@ -70,7 +70,8 @@ export interface HostContext {
     /**
      * Mounts the router under `/api/v1/admin/ota` or `/api/v1/ota` and returns a function that unmounts it.
      * Routers run in the order they were mounted. While no router is mounted (the host is starting or
-     * stopping, or activation failed), the host must answer 503 with `Retry-After`, never 404.
+     * stopping, or activation failed), the host must answer 503 with `Retry-After`, never 404,
+     * which devices could take for a final answer.
      */
     mount(area: 'admin' | 'device', router: Router): () => void;
     /**

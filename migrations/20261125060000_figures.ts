@@ -11,11 +11,11 @@ export async function up(knex: Knex): Promise<void> {
   await knex.raw(`
     CREATE TABLE ota_censuses (
       organization_id uuid NOT NULL,
-      -- null: of the whole organization
+      -- null: the whole organization
       deployment_id uuid REFERENCES ota_deployments (id) ON DELETE CASCADE,
-      -- of the count under way, or of the last one
+      -- start of the current count, or of the last one
       started_at timestamptz NOT NULL,
-      -- of the last count that came to its end; null: there was none
+      -- end of the last completed count; null: none yet
       counted_at timestamptz,
       counts jsonb
     )`);

@@ -120,7 +120,7 @@ export async function startHost(settings: HostSettings): Promise<RunningHost> {
 
   let stopping: Promise<void> | null = null;
   async function shutDown(): Promise<void> {
-    const within = limitedTo(STOP_LIMIT_MS, logger);
+    const within = createShutdownTimer(STOP_LIMIT_MS, logger);
     const closed = once(server, 'close');
     server.close();
     await within('the shutdown callbacks', services.runShutdownCallbacks());
@@ -180,7 +180,7 @@ function urlOf({ address, family, port }: AddressInfo): string {
 }
 
 /** One time limit for all shutdown steps: a step that hangs must not block the steps after it. */
-function limitedTo(
+function createShutdownTimer(
   limitMs: number,
   logger: Logger,
 ): (what: string, step: Promise<unknown> | undefined) => Promise<void> {

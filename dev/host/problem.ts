@@ -21,16 +21,16 @@ export type HostProblemCode = keyof typeof TITLES;
 /** An error response, sent as `application/problem+json`. */
 export class HostProblem extends Error {
   readonly code: HostProblemCode;
-  readonly faults: { path: string; message: string }[];
+  readonly errors: { path: string; message: string }[];
 
   constructor(
     code: HostProblemCode,
     detail: string,
-    faults: { path: string; message: string }[] = [],
+    errors: { path: string; message: string }[] = [],
   ) {
     super(detail);
     this.code = code;
-    this.faults = faults;
+    this.errors = errors;
   }
 }
 
@@ -76,7 +76,7 @@ export function problemHandler(logger: Logger): ErrorRequestHandler {
         status,
         detail: problem.message,
         code: problem.code,
-        ...(problem.faults.length > 0 ? { errors: problem.faults } : {}),
+        ...(problem.errors.length > 0 ? { errors: problem.errors } : {}),
         ...(status >= 500 ? { request_id: requestId } : {}),
       });
   };

@@ -216,7 +216,7 @@ export class SceneBuilder {
       else {
         await device.report(deployment.deployment_id, 'downloading', {
           status: 'failed',
-          error_message: 'Checksum mismatch: the package is not the one that was announced',
+          error_message: 'Checksum mismatch: the downloaded package differs from the announced one',
         });
       }
     }
