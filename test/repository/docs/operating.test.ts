@@ -110,7 +110,10 @@ describe('docs/operating.md', function () {
 
     it('start a host and a fleet, take it through a canary, and bring the data back from a backup', async () => {
       const host = await inBackground(page.block('bash', 'choose-a-long'), 'is running at');
-      const fleet = await inBackground(page.block('bash', 'npm run fleet'), '20 devices are polling');
+      const fleet = await inBackground(
+        page.block('bash', 'npm run fleet'),
+        '20 devices are polling',
+      );
 
       const preview = await ops<DeploymentPreview>(page.block('bash', '/preview'));
       expect(preview).to.deep.include({ matching_devices: 20, not_comparable: [] });
