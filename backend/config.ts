@@ -15,13 +15,12 @@ export interface PluginConfig {
   /** Requests a device may make to one server process; more are answered with 429. */
   readonly device_requests_per_minute: number;
   /**
-   * Polls that one server process answers at the same time (and twice as many reports); more are
-   * answered with 503 at once.
+   * Polls that one server process answers at the same time, and as many reports; more get 503 at once.
    */
   readonly device_requests_at_once: number;
   /** How often targets are looked at whose device went silent or never came. */
   readonly timeout_sweep_seconds: number;
-  /** How often the reconciler looks at every deployment that is not settled. */
+  /** How often the reconciler checks every unsettled deployment. */
   readonly reconcile_seconds: number;
   /** Hash-tagged prefix of all keys in Redis, and name of the queue's schema in PostgreSQL. */
   readonly queue_prefix: string;

@@ -1,7 +1,7 @@
 import { Router } from 'express';
 import type { Container } from 'inversify';
 import { PeriodicWork } from '../jobs/periodic-work.ts';
-import { createProcessors, observed, observedTask } from '../jobs/processors.ts';
+import { createProcessors, instrumentProcessors, instrumentTask } from '../jobs/processors.ts';
 import { locateQueue, type QueueLocation } from '../jobs/queue-backend.ts';
 import { RolloutQueue } from '../jobs/rollout-queue.ts';
 import { RolloutWorkers } from '../jobs/workers.ts';
@@ -23,7 +23,7 @@ import type { Activate, HostContext } from './host-contract.ts';
 import { createAdminRouter } from './api/admin.router.ts';
 import { DeviceDoor } from './api/device-gateway.ts';
 import { DeviceRateLimit } from './api/device-rate-limit.ts';
-import { createDeviceListener } from './api/device-pre-router.ts';
+import { createDevicePreRouter } from './api/device-pre-router.ts';
 import { createDeviceRouter, deviceRoutes } from './api/device.router.ts';
 import { LoadLimit } from './api/load-limit.ts';
 import { ReadinessGate } from './http/readiness-gate.ts';
@@ -152,9 +152,9 @@ function serveDevices(
   const routes = deviceRoutes(container.get(DeviceController));
   const router = createDeviceRouter(routes, door, host.logger);
   teardown.add('device routes', host.http.mount('device', router));
-  if (host.http.listenAhead) {
-    const listener = createDeviceListener(routes, door);
-    teardown.add('device listener', host.http.listenAhead('device', listener));
+  if (host.http.preRouter) {
+    const handler = createDevicePreRouter(routes, door);
+    teardown.add('device pre-router', host.http.preRouter('device', handler));
   }
 }
 
@@ -170,7 +170,7 @@ async function work(
   const workers = new RolloutWorkers(
     location,
     queue,
-    observed(createProcessors(rollout), container.get(Telemetry)),
+    instrumentProcessors(createProcessors(rollout), container.get(Telemetry)),
     { concurrency: config.worker_concurrency },
     host.logger,
   );
@@ -188,7 +188,7 @@ async function work(
         everySeconds: config.timeout_sweep_seconds,
         run: () => rollout.sweepTimeouts(),
       },
-    ].map((task) => observedTask(task, container.get(Telemetry))),
+    ].map((task) => instrumentTask(task, container.get(Telemetry))),
     leases,
     host.logger,
   );

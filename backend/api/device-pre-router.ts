@@ -1,4 +1,4 @@
-import type { AheadListener } from '../host-contract.ts';
+import type { PreRouterHandler } from '../host-contract.ts';
 import type { DeviceDoor, DeviceRoute } from './device-gateway.ts';
 
 interface Matcher {
@@ -15,10 +15,10 @@ const ID_LENGTH = 36;
  * than everything else together. Takes only addresses written exactly as agents write them; every
  * other one goes on to Express, which knows all ways to write a path, and gets the same answers there.
  */
-export function createDeviceListener(
+export function createDevicePreRouter(
   routes: readonly DeviceRoute[],
   door: DeviceDoor,
-): AheadListener {
+): PreRouterHandler {
   const matchers = routes.map(matcherOf);
   return (path, request, response) => {
     for (const { route, before, after } of matchers) {

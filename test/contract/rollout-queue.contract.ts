@@ -17,7 +17,7 @@ import { DeviceService } from '../../backend/devices/device.service.ts';
 import { PrometheusTelemetry } from '../../backend/observability/prometheus-telemetry.ts';
 import { createProcessors, type JobProcessors } from '../../jobs/processors.ts';
 import type { QueueLocation } from '../../jobs/queue-backend.ts';
-import { UnusableJobError, type JobName } from '../../jobs/queue.ts';
+import { InvalidJobError, type JobName } from '../../jobs/queue.ts';
 import { RolloutQueue } from '../../jobs/rollout-queue.ts';
 import { RolloutWorkers } from '../../jobs/workers.ts';
 import { createFakeHost } from '../support/fake-host.ts';
@@ -333,7 +333,7 @@ export function rolloutQueueContract(
       const recorder = new Recorder({
         'scheduled-start': () =>
           failures++ === 0
-            ? Promise.reject(new UnusableJobError('scheduled-start', 'fails for good'))
+            ? Promise.reject(new InvalidJobError('scheduled-start', 'fails for good'))
             : Promise.resolve(),
       });
       await work(recorder.processors);

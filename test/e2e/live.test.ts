@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { absoluteFigure, recordFigure } from '../../dev/bench/figure.ts';
-import { withoutStream } from '../../dev/screenshots/troubles.ts';
+import { blockStreams } from '../../dev/screenshots/network-faults.ts';
 import { act, counts, hasStatus } from './support/detail.ts';
 import { CuttableProxy } from './support/cuttable-proxy.ts';
 import { OpsCenter, PAGE_ROOT } from './support/ops-center.ts';
@@ -70,7 +70,7 @@ describe('page: live', function () {
     await ops.addDevices(3);
     const { deployment_id: id } = await createDeployment(ops, { deployment_name: 'Polled' });
     const page = await ops.signIn('/admin/edge/devices');
-    await withoutStream(page);
+    await blockStreams(page);
     await page.goto(`${ops.url}${PAGE_ROOT}`);
     await page.getByText('Not live', { exact: true }).waitFor();
     const row = page.locator(`[data-deployment="${id}"]`);

@@ -13,7 +13,7 @@ import supertest from 'supertest';
 
 import type { HostContext, HostRole, NavigationPage } from '../../backend/host-contract.ts';
 import { ActiveRequests } from '../../dev/host/active-requests.ts';
-import { AREA_PATHS, createHostServices, type HostNotice } from '../../dev/host/host-context.ts';
+import { AREA_PATHS, createHostServices, type PluginEvent } from '../../dev/host/host-context.ts';
 import { insertOrganization, insertUser, type SeededUser } from './seed.ts';
 
 export interface FakeHostOptions {
@@ -57,7 +57,7 @@ export interface FakeHost {
   /** Admin of the other organization. */
   otherAdmin: SeededUser;
   /** All notices of the plugin, oldest first. */
-  notices: HostNotice[];
+  notices: PluginEvent[];
   pages(): NavigationPage[];
   /** The mounted routes of an area, as `get /deployments/:id`. */
   routes(area: 'admin' | 'device'): string[];
@@ -75,10 +75,10 @@ export async function createFakeHost(options: FakeHostOptions): Promise<FakeHost
     logger: pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' }),
     pluginConfig: options.config ?? {},
     redisUrl: options.redisUrl ?? undefined,
-    listenAhead: options.entry === 'pre-router',
+    preRouter: options.entry === 'pre-router',
   });
-  const notices: HostNotice[] = [];
-  services.notices.on('notice', (notice) => notices.push(notice));
+  const notices: PluginEvent[] = [];
+  services.events.on('event', (notice) => notices.push(notice));
 
   const mounted: Record<'admin' | 'device', Router[]> = { admin: [], device: [] };
   const context: HostContext = {
@@ -96,7 +96,7 @@ export async function createFakeHost(options: FakeHostOptions): Promise<FakeHost
   app.use(AREA_PATHS.device, services.areas.device.handler);
   const active = new ActiveRequests();
   const server = createServer((request, response) => {
-    if (services.ahead.take(request, response, active)) return;
+    if (services.preRouter.handle(request, response, active)) return;
     app(request, response);
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');

@@ -18,7 +18,7 @@ import type { CheckUpdateResponse, StatusReport } from '../../backend/contract/d
 import type { ReportedStatus } from '../../backend/contract/states.ts';
 import type { ActivePlugin, HostRole } from '../../backend/host-contract.ts';
 import { activate } from '../../backend/plugin.ts';
-import type { HostNotice } from '../../dev/host/host-context.ts';
+import type { PluginEvent } from '../../dev/host/host-context.ts';
 import { createEarlierTables, type EarlierTables } from './earlier-release/earlier-release.ts';
 import { createFakeHost, type DeviceEntry, type FakeHost } from './fake-host.ts';
 import {
@@ -230,7 +230,7 @@ export class Fleet {
   }
 
   /** The plugin's notices about a deployment, oldest first. */
-  notices(id: string): HostNotice[] {
+  notices(id: string): PluginEvent[] {
     return this.host.notices.filter(({ payload }) => payload['deployment_id'] === id);
   }
 

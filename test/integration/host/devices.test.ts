@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 
-import { tidyUp } from '../../../dev/host/housekeeping.ts';
+import { cleanUp } from '../../../dev/host/cleanup.ts';
 import { createPluginFixture, type PluginFixture } from '../../support/plugin-fixture.ts';
 import { startTestHost, type TestHost } from '../../support/test-host.ts';
 
@@ -206,10 +206,10 @@ describe('the device API of the host', () => {
           .update({ last_seen: host.knex.raw(`now() - ? * interval '1 second'`, [seconds]) });
 
       await silentFor(85);
-      await tidyUp(host.knex, 30);
+      await cleanUp(host.knex, 30);
       expect(await row(id)).to.include({ status: 'online' });
       await silentFor(95);
-      await tidyUp(host.knex, 30);
+      await cleanUp(host.knex, 30);
       expect(await row(id)).to.include({ status: 'offline' });
     });
   });

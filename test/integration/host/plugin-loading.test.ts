@@ -130,7 +130,7 @@ describe('loading a plugin', () => {
       {
         what: 'a main module outside the folder',
         manifest: { main: '../x.js' },
-        reason: 'leads out of',
+        reason: 'points outside of',
       },
       { what: 'no main module', files: {}, reason: 'Cannot find module' },
       { what: 'a syntax error', files: { 'main.js': 'export const = 1' }, reason: 'SyntaxError' },

@@ -4,7 +4,7 @@ import knex from 'knex';
 import { pino } from 'pino';
 import supertest from 'supertest';
 
-import { answerProblems, HostProblem } from '../../../dev/host/problem.ts';
+import { problemHandler, HostProblem } from '../../../dev/host/problem.ts';
 
 describe('error responses of the host', () => {
   const log: string[] = [];
@@ -15,7 +15,7 @@ describe('error responses of the host', () => {
       .use(() => {
         throw error;
       })
-      .use(answerProblems(logger));
+      .use(problemHandler(logger));
     return supertest(app).get('/');
   }
 

@@ -110,7 +110,10 @@ describe('docs/operating.md', function () {
 
     it('starts a host and a fleet, runs a canary, and restores a backup', async () => {
       const host = await startInBackground(page.block('bash', 'choose-a-long'), 'is running at');
-      const fleet = await startInBackground(page.block('bash', 'npm run fleet'), '20 devices poll');
+      const fleet = await startInBackground(
+        page.block('bash', 'npm run fleet'),
+        '20 devices are polling',
+      );
 
       const preview = await ops<DeploymentPreview>(page.block('bash', '/preview'));
       expect(preview).to.deep.include({ matching_devices: 20, not_comparable: [] });

@@ -125,9 +125,9 @@ describe('F63 F64 F65 F66 F70 a rollout under random faults', function () {
     'a worker is killed': () => restart(random.pick(workers()), 'SIGKILL'),
     'a worker stalls': async () => {
       const worker = random.pick(workers());
-      worker.freeze();
+      worker.suspend();
       await fleet.untilAcknowledged(fleet.tally.acknowledged + DEVICES / 20);
-      worker.wake();
+      worker.resume();
     },
     'Redis is flushed': async () => {
       const connection = new Redis(redis.url);

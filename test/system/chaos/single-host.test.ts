@@ -84,7 +84,7 @@ describe('G09 a single host that is repeatedly killed while devices report', fun
     );
     addToSummary(
       `a single host killed ${KILLS} times under ${DEVICES} devices: ${tally.acknowledged} reports ` +
-        `acknowledged, ${tally.away} unanswered, ${tally.refused} rejected for good, ${audit.lost} lost`,
+        `acknowledged, ${tally.unavailable} unanswered, ${tally.rejected} rejected for good, ${audit.lost} lost`,
     );
     expect(audit).to.deep.equal({
       targets: DEVICES,
@@ -95,7 +95,7 @@ describe('G09 a single host that is repeatedly killed while devices report', fun
       releasedEarly: 0,
       releasedTwice: 0,
     });
-    expect(tally.refused).to.equal(0);
-    expect(tally.away, 'some requests met a host that was down').to.be.above(0);
+    expect(tally.rejected).to.equal(0);
+    expect(tally.unavailable, 'some requests met a host that was down').to.be.above(0);
   });
 });

@@ -3,34 +3,34 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { expect } from 'chai';
 
 import { ActiveRequests } from '../../../dev/host/active-requests.ts';
-import { AheadPoint } from '../../../dev/host/pre-router.ts';
+import { PreRouter } from '../../../dev/host/pre-router.ts';
 
 describe('pre-router handlers', () => {
   const response = { once: () => undefined } as unknown as ServerResponse;
-  let point: AheadPoint;
+  let preRouter: PreRouter;
   let called: string[];
 
   beforeEach(() => {
-    point = new AheadPoint('/api/v1/ota');
+    preRouter = new PreRouter('/api/v1/ota');
     called = [];
   });
 
   function listen(name: string, handles: boolean) {
-    return point.add((path) => {
+    return preRouter.add((path) => {
       called.push(`${name} ${path}`);
       return handles;
     });
   }
 
-  const take = (url: string, active = new ActiveRequests()) =>
-    point.take({ url } as IncomingMessage, response, active);
+  const handle = (url: string, active = new ActiveRequests()) =>
+    preRouter.handle({ url } as IncomingMessage, response, active);
 
   it('are called for paths below their prefix, in the order they were added', () => {
     listen('first', false);
     listen('second', true);
     listen('third', true);
-    expect(take('/api/v1/ota/check-update?a=b')).to.equal(true);
-    expect(take('/api/v1/admin/ota')).to.equal(false);
+    expect(handle('/api/v1/ota/check-update?a=b')).to.equal(true);
+    expect(handle('/api/v1/admin/ota')).to.equal(false);
     expect(called).to.deep.equal(['first /check-update?a=b', 'second /check-update?a=b']);
   });
 
@@ -39,7 +39,7 @@ describe('pre-router handlers', () => {
     remove();
     remove();
     listen('other', false);
-    expect(take('/api/v1/ota/check-update')).to.equal(false);
+    expect(handle('/api/v1/ota/check-update')).to.equal(false);
     expect(called).to.deep.equal(['other /check-update']);
   });
 
@@ -47,7 +47,7 @@ describe('pre-router handlers', () => {
     listen('only', true);
     const active = new ActiveRequests();
     await active.drain(1);
-    expect(take('/api/v1/ota/check-update', active)).to.equal(false);
+    expect(handle('/api/v1/ota/check-update', active)).to.equal(false);
     expect(called).to.deep.equal([]);
   });
 });

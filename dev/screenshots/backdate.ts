@@ -1,11 +1,11 @@
 import type { Knex } from 'knex';
 
 /**
- * Moves what has just been staged into the past, as if it had taken its time: reports within a second
- * make neither a curve nor a duration. What runs goes on until now; what has ended did so hours ago.
- * Writes to the database, because nothing else can.
+ * Spreads the deployments that were just created over the past hours. Otherwise all reports would be within a
+ * second, without a visible curve or duration. Deployments in progress last until now; finished ones finished
+ * hours ago. Writes to the database, because the API cannot change times.
  */
-export async function letTimePass(knex: Knex): Promise<void> {
+export async function backdateDeployments(knex: Knex): Promise<void> {
   await knex.raw(
     `WITH begun AS (
        SELECT deployment_id, count(started_at) AS targets
@@ -41,14 +41,14 @@ export async function letTimePass(knex: Knex): Promise<void> {
                              ELSE least(placed.began + placed.took, now()) END
      FROM placed WHERE placed.deployment_id = t.deployment_id AND placed.device_id = t.device_id`,
   );
-  await countAgain(knex);
+  await recount(knex);
   await knex.raw(
     `UPDATE ota_install_logs l SET at = t.completed_at
      FROM ota_deployment_devices t
      WHERE t.deployment_id = l.deployment_id AND t.device_id = l.device_id
        AND t.completed_at IS NOT NULL`,
   );
-  // The creation comes first; a later batch follows the last device of the one before.
+  // Creation comes first; a later batch is released when the previous batch has finished.
   await knex.raw(
     `UPDATE ota_events e SET at = CASE
        WHEN e.type = 'created' THEN d.created_at
@@ -71,8 +71,8 @@ export async function letTimePass(knex: Knex): Promise<void> {
   );
 }
 
-/** What is counted with every change, of changes that nobody was told of. */
-async function countAgain(knex: Knex): Promise<void> {
+/** Updates the counters and sums that the product only updates with its own writes. */
+async function recount(knex: Knex): Promise<void> {
   await knex.raw('DELETE FROM ota_deployment_ends');
   await knex.raw(
     `INSERT INTO ota_deployment_ends (deployment_id, at, completed, failed, rolled_back)

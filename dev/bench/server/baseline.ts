@@ -1,17 +1,18 @@
-/** Starts the bare servers of `bare-servers.ts` in a process of their own. */
+/** Starts the servers of `bare-servers.ts` in their own process. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 
-export interface Limits {
-  /** Addresses of a bare Express and a bare `node:http` server. */
+export interface Baseline {
+  /** URL of the bare Express server. */
   express: string;
+  /** URL of the bare `node:http` server. */
   node: string;
   close(): void;
 }
 
-export async function startLimits(): Promise<Limits> {
+export async function startBaseline(): Promise<Baseline> {
   const file = path.join(import.meta.dirname, 'bare-servers.ts');
   const child = spawn(process.execPath, ['--import', 'tsx', file], {
     stdio: ['ignore', 'pipe', 'inherit'],

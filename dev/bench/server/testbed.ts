@@ -1,4 +1,4 @@
-/** What the server is measured on: real PostgreSQL and Redis, host processes, a fleet in the database. */
+/** The environment of the server benchmark: PostgreSQL, Redis, host processes, and a fleet in the database. */
 import { createHash } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,7 +11,7 @@ import { HostProcess } from '../../host/host-process.ts';
 import { startRedisServer } from '../../redis/redis-server.ts';
 import type { DeviceCredentials } from '../../fleet/device-connection.ts';
 
-/** PostgreSQL as it would be set up on a machine with this memory; commits reach the disk. */
+/** As on a production server of this size; commits are flushed to disk. */
 const DATABASE_SETTINGS = {
   shared_buffers: '1GB',
   max_wal_size: '4GB',
@@ -20,12 +20,12 @@ const DATABASE_SETTINGS = {
 };
 const ADMIN_TOKEN = 'admin-token-of-the-bench';
 
-export interface Stand {
+export interface Testbed {
   knex: Knex;
   databaseUrl: string;
   redisUrl: string;
   adminToken: string;
-  /** Starts another process of the product on this database and queue. */
+  /** Starts another host process on this database and queue. */
   startHost(options?: HostOptions): Promise<HostProcess>;
   close(): Promise<void>;
 }
@@ -34,11 +34,11 @@ export interface HostOptions {
   role?: 'api' | 'worker' | 'all';
   pluginConfig?: object;
   nodeOptions?: readonly string[];
-  listenAhead?: boolean;
+  preRouter?: boolean;
 }
 
-/** @throws Error when Redis is not installed */
-export async function openStand(): Promise<Stand> {
+/** @throws Error if Redis is not installed */
+export async function openTestbed(): Promise<Testbed> {
   const folder = await mkdtemp(path.join(tmpdir(), 'ota-bench-server-'));
   const database = await startEmbeddedPostgres({
     dataDir: path.join(folder, 'postgres'),
@@ -46,7 +46,8 @@ export async function openStand(): Promise<Stand> {
     settings: DATABASE_SETTINGS,
   });
   const redis = await startRedisServer();
-  if (!redis) throw new Error('The bench needs redis-server; `apt-get install redis-server`.');
+  if (!redis)
+    throw new Error('The benchmark needs redis-server (on Debian: apt-get install redis-server).');
   const databaseUrl = database.connectionString();
   const knex = knexFactory({ client: 'pg', connection: databaseUrl, pool: { min: 0, max: 8 } });
   const hosts: HostProcess[] = [];
@@ -77,7 +78,7 @@ export async function openStand(): Promise<Stand> {
   };
 }
 
-/** Adds a part of the fleet, as if its devices had registered; they stay online without heartbeats. */
+/** Inserts registered devices, which stay online without heartbeats. */
 export async function addDevices(
   knex: Knex,
   { first, size, type }: { first: number; size: number; type: string },
@@ -101,7 +102,7 @@ export async function addDevices(
   await knex.raw('VACUUM ANALYZE edge_devices, edge_device_tokens');
 }
 
-/** The device of that number in the fleet of {@link addDevices}. */
+/** The device with this number, as inserted by {@link addDevices}. */
 export function deviceOf(number: number): DeviceCredentials {
   const digest = createHash('md5').update(`bench-${number}`).digest('hex');
   const id = digest.replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5');

@@ -1,4 +1,4 @@
-/** JSON Schemas of what the routes answer, from the types that server, page and agent are compiled with. */
+/** JSON Schemas of the responses, generated from the types that server, page and agent use. */
 import path from 'node:path';
 
 import { createGenerator } from 'ts-json-schema-generator';
@@ -9,14 +9,14 @@ const ROOT = path.resolve(import.meta.dirname, '../..');
 const POINTER = '#/definitions/';
 export const COMPONENTS = '#/components/schemas/';
 
-/** The schema of each named type of `backend/contract/` and of every type that it is made of. */
-export function answerSchemas(names: readonly string[]): Record<string, JsonSchema> {
+/** The schemas of types in `backend/contract/` and of all types they use, by name. */
+export function responseSchemas(names: readonly string[]): Record<string, JsonSchema> {
   const generator = createGenerator({
     path: path.join(ROOT, 'backend/contract/*.ts'),
     tsconfig: path.join(ROOT, 'tsconfig.json'),
-    // `npm run check` has seen to that.
+    // `npm run check` checks types.
     skipTypeCheck: true,
-    // A later version may answer more; clients must not break on it.
+    // Later versions may add fields; clients must accept them.
     additionalProperties: true,
     expose: 'export',
     topRef: true,
