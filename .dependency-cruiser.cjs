@@ -5,7 +5,7 @@
 
 /** Rules of the product as plain functions over plain values. */
 const PURE =
-  '^backend/(deployments/rules/.*|targeting/version-filter|devices/update-offer|contract/version)\\.ts$';
+  '^backend/(deployments/rules/.*|targeting/version-filter|devices/poll-decision|contract/version)\\.ts$';
 /** Types that rules are written in. */
 const VOCABULARY =
   '^backend/(deployments/model/deployment\\.types|audit/(actor|event\\.ports)|kernel/admin-caller)\\.ts$';

@@ -17,10 +17,10 @@ import { RolloutJobs } from './deployments/model/rollout-jobs.ports.ts';
 import { RolloutSteps } from './deployments/transaction/rollout-steps.ts';
 import { RolloutService } from './deployments/rollout/rollout.service.ts';
 import { TargetRecovery } from './deployments/control/recovery.service.ts';
-import { TargetTransitions } from './deployments/targets/target-transition.service.ts';
+import { TargetTransitions } from './deployments/targets/target-transitions.service.ts';
 import { KnexDeviceVersions } from './deployments/storage/device-versions.repository.ts';
 import { KnexFleetImpact } from './deployments/creation/fleet-impact.repository.ts';
-import { DeploymentImpacts } from './deployments/creation/impact.service.ts';
+import { ImpactService } from './deployments/creation/impact.service.ts';
 import { KnexTargetSelection } from './deployments/creation/target-selection.repository.ts';
 import { KnexTargetViews } from './deployments/reading/target-views.repository.ts';
 import { KnexTargetRepository } from './deployments/storage/target.repository.ts';
@@ -100,7 +100,7 @@ export function createContainer(parts: ContainerParts): Container {
 
   for (const service of [
     DeploymentCreation,
-    DeploymentImpacts,
+    ImpactService,
     DeploymentQueries,
     DeploymentTransactions,
     DeploymentControl,

@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { obstacle } from './database/database-errors.ts';
+import { describeOutage } from './database/database-errors.ts';
 import { KnexUnitOfWork, asKnex } from './database/knex-unit-of-work.ts';
 import { KnexLeases } from './database/leases.ts';
 import { LIMITS } from './kernel/time-limits.ts';
@@ -26,12 +26,12 @@ type Check = PluginHealth['checks'][string];
 async function databaseHealth(knex: Knex): Promise<Check> {
   try {
     await new KnexUnitOfWork(knex).run(
-      (tx) => new KnexLeases(asKnex(tx)).proveWrite(),
+      (tx) => new KnexLeases(asKnex(tx)).probeWrite(),
       LIMITS.health,
     );
     return { healthy: true };
   } catch (error) {
-    return { healthy: false, detail: obstacle(error) };
+    return { healthy: false, detail: describeOutage(error) };
   }
 }
 

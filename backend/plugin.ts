@@ -12,18 +12,18 @@ import { ControlController } from './deployments/control/control.controller.ts';
 import { CreationController } from './deployments/creation/creation.controller.ts';
 import { ReadingController } from './deployments/reading/reading.controller.ts';
 import { RolloutService } from './deployments/rollout/rollout.service.ts';
-import { requireUsableTables } from './database/write-probe.ts';
+import { requireWritableTables } from './database/write-probe.ts';
 import { KnexLeases } from './database/leases.ts';
-import { pluginKnex } from './database/plugin-knex.ts';
+import { createPluginKnex } from './database/plugin-knex.ts';
 import { poolFigures } from './database/pool-figures.ts';
 import { DeviceController } from './devices/device.controller.ts';
 import { FleetController } from './fleet/fleet.controller.ts';
 import { checkHealth } from './health.ts';
 import type { Activate, HostContext } from './host-contract.ts';
 import { createAdminRouter } from './api/admin.router.ts';
-import { DeviceDoor } from './api/device-gateway.ts';
+import { DeviceGateway } from './api/device-gateway.ts';
 import { DeviceRateLimit } from './api/device-rate-limit.ts';
-import { createDeviceListener } from './api/device-pre-router.ts';
+import { createDevicePreRouter } from './api/device-pre-router.ts';
 import { createDeviceRouter, deviceRoutes } from './api/device.router.ts';
 import { LoadLimit } from './api/load-limit.ts';
 import { ReadinessGate } from './http/readiness-gate.ts';
@@ -56,9 +56,9 @@ export const activate: Activate = async (given) => {
     if (host.role !== 'worker') mountGate(host, gate, teardown);
     const config = readConfig(host.config);
     await requireNotifications(host.database.knex);
-    const knex = pluginKnex(host.database.knex);
+    const knex = createPluginKnex(host.database.knex);
     if (config.migrate) await migrateUp(host.database.knex);
-    await requireUsableTables(knex, host.logger);
+    await requireWritableTables(knex, host.logger);
     const location = await locateQueue(host.redis, host.database.knex, config.queue_prefix);
     const queue = new RolloutQueue(location, host.logger);
     teardown.add('queue', () => queue.close());
@@ -139,7 +139,7 @@ function serveDevices(
   container: Container,
   teardown: Teardown,
 ): void {
-  const door = new DeviceDoor({
+  const door = new DeviceGateway({
     auth: host.auth,
     rateLimit: new DeviceRateLimit(config.device_requests_per_minute),
     loadLimit: new LoadLimit({
@@ -153,7 +153,7 @@ function serveDevices(
   const router = createDeviceRouter(routes, door, host.logger);
   teardown.add('device routes', host.http.mount('device', router));
   if (host.http.listenAhead) {
-    const listener = createDeviceListener(routes, door);
+    const listener = createDevicePreRouter(routes, door);
     teardown.add('device listener', host.http.listenAhead('device', listener));
   }
 }

@@ -42,7 +42,7 @@ async function timed(name: string, telemetry: Telemetry, work: () => Promise<voi
     await work();
     outcome = 'done';
   } finally {
-    telemetry.jobEnded(name, outcome, (performance.now() - since) / 1_000);
+    telemetry.jobFinished(name, outcome, (performance.now() - since) / 1_000);
   }
 }
 

@@ -6,31 +6,31 @@ import { DomainError, notFound } from '../kernel/errors.ts';
 import type { Telemetry } from '../observability/telemetry.ports.ts';
 import type { DeviceRateLimit } from './device-rate-limit.ts';
 import { sendJson } from '../http/json-response.ts';
-import type { ReadJson } from '../http/json-body.ts';
+import type { JsonReader } from '../http/json-body.ts';
 import type { LoadLimit } from './load-limit.ts';
-import { answerProblem } from '../http/problem.ts';
-import { RefusalPace } from './rejection-throttle.ts';
-import { giveRequestId } from '../http/request-id.ts';
-import { tellOfRequest } from '../http/request-telemetry.ts';
-import type { DeviceAnswer, DeviceCall } from '../devices/device-call.ts';
+import { sendProblem } from '../http/problem.ts';
+import { RejectionThrottle } from './rejection-throttle.ts';
+import { assignRequestId } from '../http/request-id.ts';
+import { recordRequest } from '../http/request-telemetry.ts';
+import type { DeviceResponse, DeviceRequest } from '../devices/device-request.ts';
 import { methodNotAllowed } from '../http/route-table.ts';
 
 /** Nothing here is for a browser; should one come, it finds nothing to guess, to keep or to frame. */
-const BARE_ANSWERS = [
+const SECURITY_HEADERS = [
   ['X-Content-Type-Options', 'nosniff'],
   ['Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'"],
 ] as const;
 
 /** 4,000 a second, which leaves most of the time for what was taken on. */
-const REFUSALS = { perTurn: 40, turnMs: 10 };
+const REJECTION_RATE = { perTurn: 40, turnMs: 10 };
 
 export interface DeviceRoute {
   method: 'GET' | 'POST';
   /** Below `/api/v1/ota`. */
   path: '/check-update' | `/deployments/:id/${string}`;
   kind: 'poll' | 'report';
-  readBody: ReadJson | null;
-  answer(call: DeviceCall): Promise<DeviceAnswer>;
+  readBody: JsonReader | null;
+  handle(call: DeviceRequest): Promise<DeviceResponse>;
 }
 
 /**
@@ -38,11 +38,11 @@ export interface DeviceRoute {
  * Express: is there room, whose token is it, does the device ask too often, and only then its body
  * and its route.
  */
-export class DeviceDoor {
+export class DeviceGateway {
   readonly #auth: HostContext['auth'];
   readonly #rateLimit: DeviceRateLimit;
   readonly #loadLimit: LoadLimit;
-  readonly #refusals = new RefusalPace(REFUSALS);
+  readonly #rejections = new RejectionThrottle(REJECTION_RATE);
   readonly #telemetry: Telemetry;
   readonly #logger: Logger;
 
@@ -67,16 +67,16 @@ export class DeviceDoor {
     request: IncomingMessage,
     response: ServerResponse,
   ): Promise<void> {
-    await this.#answering(route.path, request, response, async () => {
-      this.#loadLimit.enter(route.kind);
+    await this.#respond(route.path, request, response, async () => {
+      this.#loadLimit.acquire(route.kind);
       try {
         const query = queryOf(request);
         const device = await this.#identify(request, query);
         const body = route.readBody === null ? null : await route.readBody(request, response);
-        const answer = await route.answer({ device, query, id, body });
+        const answer = await route.handle({ device, query, id, body });
         sendJson(response, answer.status, answer.body);
       } finally {
-        this.#loadLimit.leave(route.kind);
+        this.#loadLimit.release(route.kind);
       }
     });
   }
@@ -86,12 +86,12 @@ export class DeviceDoor {
    *
    * @param allowed the methods that the path does have; none: there is no such path
    */
-  async refuse(
+  async reject(
     request: IncomingMessage,
     response: ServerResponse,
     allowed: readonly string[] = [],
   ): Promise<void> {
-    await this.#answering('none', request, response, async () => {
+    await this.#respond('none', request, response, async () => {
       await this.#identify(request, queryOf(request));
       throw allowed.length > 0
         ? methodNotAllowed(request.method ?? '', allowed)
@@ -99,22 +99,23 @@ export class DeviceDoor {
     });
   }
 
-  async #answering(
+  async #respond(
     route: string,
     request: IncomingMessage,
     response: ServerResponse,
     answer: () => Promise<void>,
   ): Promise<void> {
     const since = performance.now();
-    giveRequestId(request, response);
-    for (const [name, value] of BARE_ANSWERS) response.setHeader(name, value);
+    assignRequestId(request, response);
+    for (const [name, value] of SECURITY_HEADERS) response.setHeader(name, value);
     try {
       await answer();
     } catch (error) {
-      if (error instanceof DomainError && error.code === 'overloaded') await this.#refusals.turn();
-      answerProblem(error, { request, response, logger: this.#logger, route });
+      if (error instanceof DomainError && error.code === 'overloaded')
+        await this.#rejections.turn();
+      sendProblem(error, { request, response, logger: this.#logger, route });
     }
-    tellOfRequest({ area: 'device', route, since }, request, response, {
+    recordRequest({ area: 'device', route, since }, request, response, {
       telemetry: this.#telemetry,
       logger: this.#logger,
     });
@@ -133,7 +134,7 @@ export class DeviceDoor {
     if (claimed !== undefined && claimed !== identity.deviceId) {
       throw new DomainError('forbidden', 'device_id is not the device this token belongs to.');
     }
-    this.#rateLimit.take(identity.deviceId);
+    this.#rateLimit.consume(identity.deviceId);
     return identity;
   }
 }

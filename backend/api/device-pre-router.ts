@@ -1,5 +1,5 @@
 import type { AheadListener } from '../host-contract.ts';
-import type { DeviceDoor, DeviceRoute } from './device-gateway.ts';
+import type { DeviceGateway, DeviceRoute } from './device-gateway.ts';
 
 interface Matcher {
   route: DeviceRoute;
@@ -15,9 +15,9 @@ const ID_LENGTH = 36;
  * than everything else together. Takes only addresses written exactly as agents write them; every
  * other one goes on to Express, which knows all ways to write a path, and gets the same answers there.
  */
-export function createDeviceListener(
+export function createDevicePreRouter(
   routes: readonly DeviceRoute[],
-  door: DeviceDoor,
+  door: DeviceGateway,
 ): AheadListener {
   const matchers = routes.map(matcherOf);
   return (path, request, response) => {

@@ -16,7 +16,7 @@ export class DeviceRateLimit {
   constructor(private readonly requestsPerMinute: number) {}
 
   /** Counts one request. Throws `too_many_requests` saying when to come again. */
-  take(deviceId: string, now: number = performance.now()): void {
+  consume(deviceId: string, now: number = performance.now()): void {
     if (now >= this.#windowEnd) {
       this.#counts = new Map();
       this.#windowEnd = now + WINDOW_MS;

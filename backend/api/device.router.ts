@@ -1,7 +1,7 @@
 import { Router } from 'express';
 import type { Logger } from 'pino';
 import type { DeviceController } from '../devices/device.controller.ts';
-import type { DeviceDoor, DeviceRoute } from './device-gateway.ts';
+import type { DeviceGateway, DeviceRoute } from './device-gateway.ts';
 import { jsonReader } from '../http/json-body.ts';
 import { problemHandler } from '../http/problem.ts';
 import { mountRoutes, type RouteTable } from '../http/route-table.ts';
@@ -18,21 +18,21 @@ export function deviceRoutes(devices: DeviceController): DeviceRoute[] {
       path: '/check-update',
       kind: 'poll',
       readBody: null,
-      answer: devices.checkUpdate,
+      handle: devices.checkUpdate,
     },
     {
       method: 'POST',
       path: '/deployments/:id/status',
       kind: 'report',
       readBody: jsonReader(REPORT_LIMIT),
-      answer: devices.report,
+      handle: devices.report,
     },
     {
       method: 'POST',
       path: '/deployments/:id/logs',
       kind: 'report',
       readBody: jsonReader(LOG_LIMIT),
-      answer: devices.uploadLog,
+      handle: devices.uploadLog,
     },
   ];
 }
@@ -40,7 +40,7 @@ export function deviceRoutes(devices: DeviceController): DeviceRoute[] {
 /** The routes as Express mounts them under `/api/v1/ota`. */
 export function createDeviceRouter(
   routes: readonly DeviceRoute[],
-  door: DeviceDoor,
+  door: DeviceGateway,
   logger: Logger,
 ): Router {
   const router = Router();
@@ -53,9 +53,9 @@ export function createDeviceRouter(
   mountRoutes(
     router,
     table,
-    (allowed) => (request, response) => door.refuse(request, response, allowed),
+    (allowed) => (request, response) => door.reject(request, response, allowed),
   );
-  router.use((request, response) => door.refuse(request, response));
+  router.use((request, response) => door.reject(request, response));
   router.use(problemHandler(logger));
   return router;
 }

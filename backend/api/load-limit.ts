@@ -15,21 +15,21 @@ export class LoadLimit {
   /** Of polls, and of reports. */
   readonly #max: number;
   readonly #pollIntervalSeconds: number;
-  readonly #underWay = { poll: 0, report: 0 };
+  readonly #active = { poll: 0, report: 0 };
 
   constructor(options: { maxPolls: number; pollIntervalSeconds: number }) {
     this.#max = options.maxPolls;
     this.#pollIntervalSeconds = options.pollIntervalSeconds;
   }
 
-  /** Takes a request on until {@link leave}. Throws `overloaded` saying when to come again. */
-  enter(kind: 'poll' | 'report'): void {
-    if (this.#underWay[kind] >= this.#max) throw overloaded(this.#retrySeconds(kind));
-    this.#underWay[kind] += 1;
+  /** Takes a request on until {@link release}. Throws `overloaded` saying when to come again. */
+  acquire(kind: 'poll' | 'report'): void {
+    if (this.#active[kind] >= this.#max) throw overloaded(this.#retrySeconds(kind));
+    this.#active[kind] += 1;
   }
 
-  leave(kind: 'poll' | 'report'): void {
-    this.#underWay[kind] -= 1;
+  release(kind: 'poll' | 'report'): void {
+    this.#active[kind] -= 1;
   }
 
   #retrySeconds(kind: 'poll' | 'report'): number {

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
  * `Retry-After` says, can keep a process busy with nothing else. Up to the pace each one is answered
  * at once; what is beyond waits for its turn, and so do the clients that would not.
  */
-export class RefusalPace {
+export class RejectionThrottle {
   readonly #perTurn: number;
   readonly #turnMs: number;
   readonly #waiting: (() => void)[] = [];

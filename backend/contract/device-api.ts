@@ -64,7 +64,7 @@ export interface StatusReport {
   installed_version?: string;
 }
 
-export interface StatusAnswer {
+export interface StatusResponse {
   /** ● */
   status: 'success';
   /** ● */

@@ -7,7 +7,7 @@ const UNPRINTABLE = /[\s\p{Cc}\p{Surrogate}]/u;
 const ABSOLUTE = /^[a-z][a-z0-9+.-]*:\/\/[^/\\]/i;
 
 /** Why an address cannot be used for packages; `null` when it can (docs/contract.md, Admin API). */
-export function packageUrlFault(text: string, allowInsecureLoopback: boolean): string | null {
+export function packageUrlError(text: string, allowInsecureLoopback: boolean): string | null {
   if (UNPRINTABLE.test(text)) return 'must not contain spaces or control characters';
   const url = ABSOLUTE.test(text) ? parseUrl(text) : null;
   if (!url) return 'must be an absolute URL';

@@ -32,7 +32,7 @@ export const PROBLEMS = {
 export type ProblemCode = keyof typeof PROBLEMS;
 
 /** One fault in the input. `path` is dotted, e.g. `device_filters.version_operator`. */
-export interface FieldFault {
+export interface FieldError {
   path: string;
   message: string;
 }
@@ -45,7 +45,7 @@ export interface Problem {
   detail: string;
   code: ProblemCode;
   /** Every fault of the input at once; with code `invalid_request` only. */
-  errors?: FieldFault[];
+  errors?: FieldError[];
   /** With a status of 500 and above: what the server's log calls the request. */
   request_id?: string;
   /** With code `invalid_state`: the current state and what it allows. */

@@ -43,9 +43,9 @@ export const TARGET_STATUSES = [
 export type TargetStatus = (typeof TARGET_STATUSES)[number];
 
 /** Statuses of a device that has begun an update and not ended it. */
-export const WORKING_TARGET_STATUSES = ['downloading', 'installing', 'verifying'] as const;
+export const UPDATING_TARGET_STATUSES = ['downloading', 'installing', 'verifying'] as const;
 /** Statuses after which nothing more happens unless an admin retries or rolls back. */
-export const ENDED_TARGET_STATUSES = ['completed', 'failed', 'skipped', 'rolled_back'] as const;
+export const FINISHED_TARGET_STATUSES = ['completed', 'failed', 'skipped', 'rolled_back'] as const;
 
 /**
  * What a device may report. `skipped` means "stopped untouched, because the server answered

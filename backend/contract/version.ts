@@ -6,17 +6,17 @@ import type { VersionOperator } from './states.ts';
  * Versioning), build metadata is ignored. The SQL function `ota_compare_versions` is the same rule
  * for the database; a test holds the two together.
  */
-const READABLE =
+const PATTERN =
   /^[vV]?(\d+(?:\.\d+)*)(?:-([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?(?:\+[0-9A-Za-z.-]+)?$/;
 const NUMBER = /^\d+$/;
 
-interface ReadVersion {
+interface ParsedVersion {
   numbers: bigint[];
   prerelease: string[] | null;
 }
 
-function readVersion(text: string): ReadVersion | null {
-  const match = READABLE.exec(text);
+function parseVersion(text: string): ParsedVersion | null {
+  const match = PATTERN.exec(text);
   if (!match?.[1]) return null;
   return {
     numbers: match[1].split('.').map(BigInt),
@@ -26,8 +26,8 @@ function readVersion(text: string): ReadVersion | null {
 
 /** −1, 0 or 1; `null` when either version cannot be read as numbers. */
 export function compareVersions(left: string, right: string): -1 | 0 | 1 | null {
-  const a = readVersion(left);
-  const b = readVersion(right);
+  const a = parseVersion(left);
+  const b = parseVersion(right);
   if (!a || !b) return null;
   return compareNumbers(a.numbers, b.numbers) || comparePrereleases(a.prerelease, b.prerelease);
 }

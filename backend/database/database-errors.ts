@@ -9,7 +9,7 @@ const SERIALIZATION_FAILURE = '40001';
  * reached (57014, 55P03, 25P0x), others were in the way again and again (40), or the session lost what it
  * had prepared, as behind a pooler or after a migration (26000, 42P05, 0A000).
  */
-const MAY_PASS = [
+const TEMPORARY = [
   /^08/,
   /^57P0/,
   /^53/,
@@ -23,9 +23,9 @@ const MAY_PASS = [
 ];
 const CACHED_PLAN = '0A000';
 /** After these a session is of no more use to anybody. */
-const POISONED = [/^08/, /^57P0/, /^25006/, /^25P0/, /^26000/, /^42P05/];
+const SESSION_LOST = [/^08/, /^57P0/, /^25006/, /^25P0/, /^26000/, /^42P05/];
 /** The statement's own data: length, encoding, constraint, complexity. */
-const DATA_REFUSED = [/^22/, /^23/, /^54/];
+const DATA_REJECTED = [/^22/, /^23/, /^54/];
 
 /** What node-postgres, Knex's pool and Node itself say when the server cannot be reached. */
 const CONNECTION_MESSAGES =
@@ -44,7 +44,7 @@ const NETWORK_CODES = new Set([
 const RETRY_AFTER_SECONDS = 5;
 
 /** No answer came in time: the network, the server or a pooler in between does not move. */
-export class NoAnswerError extends Error {
+export class DatabaseTimeoutError extends Error {
   constructor(limitMs: number) {
     super(`the database gave no answer within ${limitMs} ms`);
     this.name = 'NoAnswerError';
@@ -60,26 +60,26 @@ export function isTransactionConflict(error: unknown): boolean {
 export function isDatabaseUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if (error instanceof AggregateError) return error.errors.some(isDatabaseUnavailable);
-  if (error instanceof NoAnswerError) return true;
+  if (error instanceof DatabaseTimeoutError) return true;
   const code = codeOf(error);
   if (code !== undefined) {
     if (NETWORK_CODES.has(code)) return true;
-    if (MAY_PASS.some((pattern) => pattern.test(code)) || isCachedPlan(error)) return true;
+    if (TEMPORARY.some((pattern) => pattern.test(code)) || isCachedPlan(error)) return true;
   }
   return CONNECTION_MESSAGES.test(error.message);
 }
 
 /** Whether the session that the error came from is to be closed instead of used again. */
-export function poisonsSession(error: unknown): boolean {
+export function breaksSession(error: unknown): boolean {
   const code = codeOf(error);
   if (code === undefined) return false;
-  return POISONED.some((pattern) => pattern.test(code)) || isCachedPlan(error);
+  return SESSION_LOST.some((pattern) => pattern.test(code)) || isCachedPlan(error);
 }
 
 /** Whether PostgreSQL refused the data, and would refuse them again. */
-export function isDataRefused(error: unknown): boolean {
+export function isDataRejected(error: unknown): boolean {
   const code = codeOf(error);
-  return code !== undefined && DATA_REFUSED.some((pattern) => pattern.test(code));
+  return code !== undefined && DATA_REJECTED.some((pattern) => pattern.test(code));
 }
 
 /** Named statements whose table has changed; the same code stands for features that do not exist. */
@@ -92,7 +92,7 @@ function isCachedPlan(error: unknown): boolean {
 export function databaseUnavailable(cause: unknown): DomainError {
   return new DomainError(
     'database_unavailable',
-    `${obstacle(cause)} Nothing was changed; try again shortly.`,
+    `${describeOutage(cause)} Nothing was changed; try again shortly.`,
     {},
     { cause, retryAfterSeconds: RETRY_AFTER_SECONDS },
   );
@@ -113,7 +113,7 @@ export function outcomeUnknown(cause: unknown): DomainError {
 }
 
 /** What stands in the way, in a sentence that names no address. */
-export function obstacle(cause: unknown): string {
+export function describeOutage(cause: unknown): string {
   const code = codeOf(cause) ?? '';
   if (code === '25006') return 'The database is read-only at the moment.';
   if (code.startsWith('53')) return 'The database has no room or no connection left.';

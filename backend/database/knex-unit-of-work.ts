@@ -5,7 +5,7 @@ import type { Client } from 'pg';
 import { LIMITS } from '../kernel/time-limits.ts';
 import type { Transaction, TransactionLimits, UnitOfWork } from '../kernel/unit-of-work.ts';
 import { isDatabaseUnavailable, isTransactionConflict, outcomeUnknown } from './database-errors.ts';
-import { setLimit } from './plugin-knex.ts';
+import { setStatementTimeout } from './plugin-knex.ts';
 import { Database } from './database.ts';
 
 const MAX_TRIES = 5;
@@ -13,7 +13,7 @@ const MAX_TRIES = 5;
  * A process that stands still in the middle of a transaction (a paused machine, a cut network) holds
  * its locks; after this time of silence PostgreSQL ends its session, and the others go on.
  */
-const MAX_SILENCE_MS = 10_000;
+const MAX_IDLE_MS = 10_000;
 /** A transaction without a limit of its own. */
 const NO_LIMIT_MS = 600_000;
 /** How long a database that went away in a commit is asked what became of it. */
@@ -22,7 +22,7 @@ const STATUS_RETRY_MS = 500;
 
 /** Limits for this transaction only, and the time, in one round trip; 0 is PostgreSQL's "no limit". */
 const BEGIN = `
-  SELECT set_config('idle_in_transaction_session_timeout', '${MAX_SILENCE_MS}', true),
+  SELECT set_config('idle_in_transaction_session_timeout', '${MAX_IDLE_MS}', true),
          set_config('lock_timeout', ?, true),
          set_config('statement_timeout', ?, true),
          CASE WHEN NOT pg_is_in_recovery() THEN pg_current_xact_id()::text END AS id,
@@ -49,7 +49,7 @@ export class KnexUnitOfWork implements UnitOfWork {
     let done: { result: T; id: string | null } | undefined;
     try {
       return await this.knex.transaction(async (trx) => {
-        setLimit(await connectionOf(trx), limits.statementMs ?? NO_LIMIT_MS);
+        setStatementTimeout(await connectionOf(trx), limits.statementMs ?? NO_LIMIT_MS);
         const { tx, id } = await begin(trx, limits);
         const result = await work(tx);
         done = { result, id };

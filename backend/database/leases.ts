@@ -1,7 +1,7 @@
 import type { Knex } from 'knex';
 
 /** The row that is written to see whether the database takes anything; nobody's turn. */
-const PROOF = 'health';
+const PROBE = 'health';
 
 /**
  * Turns that processes take at what has to be done once, judged by the database's clock. No transaction
@@ -29,11 +29,11 @@ export class KnexLeases {
   }
 
   /** Writes, and changes nothing. Rejects while the database takes no writes. */
-  async proveWrite(): Promise<void> {
+  async probeWrite(): Promise<void> {
     await this.knex.raw(
       `INSERT INTO ota_leases (name, expires_at) VALUES (?, now())
        ON CONFLICT (name) DO UPDATE SET expires_at = excluded.expires_at`,
-      [PROOF],
+      [PROBE],
     );
   }
 
@@ -42,7 +42,7 @@ export class KnexLeases {
     const { rows } = await this.knex.raw<{ rows: { name: string; age: number | null }[] }>(
       `SELECT name, extract(epoch FROM now() - done_at)::double precision AS age
        FROM ota_leases WHERE name <> ?`,
-      [PROOF],
+      [PROBE],
     );
     return new Map(rows.map(({ name, age }) => [name, age ?? NaN]));
   }

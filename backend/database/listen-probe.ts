@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Knex } from 'knex';
 import type { Client } from 'pg';
 
-const PATIENCE_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 
 /**
  * Whether notifications of PostgreSQL arrive. Behind a pooler that hands sessions out by the transaction
@@ -24,7 +24,7 @@ export async function requireNotifications(knex: Knex): Promise<void> {
       listener.on('notification', (message) => {
         if (message.channel === channel) resolve(true);
       });
-      timer = setTimeout(() => resolve(false), PATIENCE_MS);
+      timer = setTimeout(() => resolve(false), TIMEOUT_MS);
     });
     await listener.query(`LISTEN ${channel}`);
     await knex.raw('SELECT pg_notify(?, ?)', [channel, '']);

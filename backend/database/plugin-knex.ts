@@ -1,8 +1,8 @@
 import knexFactory, { type Knex } from 'knex';
 import type { Client } from 'pg';
-import { BRIEF_MS, GRACE_MS, READ_MS } from '../kernel/time-limits.ts';
-import { NoAnswerError } from './database-errors.ts';
-import { discard, guarded } from './guarded-connection.ts';
+import { SHORT_QUERY_MS, GRACE_MS, QUERY_MS } from '../kernel/time-limits.ts';
+import { DatabaseTimeoutError } from './database-errors.ts';
+import { evictFromPool, withStatementTimeout } from './statement-timeout.ts';
 
 /** As far as the plugin knows Knex's client of PostgreSQL. */
 interface PostgresClient {
@@ -31,7 +31,7 @@ const SESSION = `
          set_config('default_transaction_deferrable', 'off', false)`;
 
 /** Milliseconds that the statements of a transaction may take, by its connection. */
-const limits = new WeakMap<Client, number>();
+const transactionTimeouts = new WeakMap<Client, number>();
 /**
  * Opening a transaction takes no time but that of the network. Ending one may take as long as its
  * statements: COMMIT waits until all that was written is on disk.
@@ -43,23 +43,24 @@ const BRIEF = /^BEGIN/;
  * the plugin when it first gets one, every statement is given up some time, and sessions that an error
  * has spoiled leave the pool.
  */
-export function pluginKnex(host: Knex): Knex {
+export function createPluginKnex(host: Knex): Knex {
   const hostClient = host.client as PostgresClient;
   /** Sessions that are set up, and those of them that somebody is using. */
-  const known = new Set<Client>();
+  const initialized = new Set<Client>();
   const inUse = new Set<Client>();
 
-  async function setUp(connection: Client): Promise<void> {
-    if (known.has(connection)) return;
-    await guarded(connection, BRIEF_MS, () => connection.query(SESSION));
-    known.add(connection);
-    connection.once('end', () => known.delete(connection));
+  async function initialize(connection: Client): Promise<void> {
+    if (initialized.has(connection)) return;
+    await withStatementTimeout(connection, SHORT_QUERY_MS, () => connection.query(SESSION));
+    initialized.add(connection);
+    connection.once('end', () => initialized.delete(connection));
   }
 
   /** Where one connection gets no answer, those that lie idle will get none either. */
-  function giveUpIdle(error: unknown): void {
-    if (!(error instanceof NoAnswerError)) return;
-    for (const connection of known) if (!inUse.has(connection)) discard(connection, error);
+  function evictIdle(error: unknown): void {
+    if (!(error instanceof DatabaseTimeoutError)) return;
+    for (const connection of initialized)
+      if (!inUse.has(connection)) evictFromPool(connection, error);
   }
 
   class PluginClient extends (hostClient.constructor as PostgresClientClass) {
@@ -67,27 +68,31 @@ export function pluginKnex(host: Knex): Knex {
       const connection = await super.acquireConnection();
       inUse.add(connection);
       try {
-        await setUp(connection);
+        await initialize(connection);
         return connection;
       } catch (error) {
         await this.releaseConnection(connection);
-        giveUpIdle(error);
+        evictIdle(error);
         throw error;
       }
     }
 
     override releaseConnection(connection: Client): Promise<void> {
       inUse.delete(connection);
-      limits.delete(connection);
+      transactionTimeouts.delete(connection);
       return super.releaseConnection(connection);
     }
 
     override async _query(connection: Client, statement: { sql?: string }): Promise<unknown> {
-      const limit = BRIEF.test(statement.sql ?? '') ? BRIEF_MS : limitOf(connection);
+      const limit = BRIEF.test(statement.sql ?? '')
+        ? SHORT_QUERY_MS
+        : statementTimeoutOf(connection);
       try {
-        return await guarded(connection, limit, () => super._query(connection, statement));
+        return await withStatementTimeout(connection, limit, () =>
+          super._query(connection, statement),
+        );
       } catch (error) {
-        giveUpIdle(error);
+        evictIdle(error);
         throw error;
       }
     }
@@ -104,11 +109,11 @@ export function pluginKnex(host: Knex): Knex {
 }
 
 /** How long an answer on this connection is waited for. */
-export function limitOf(connection: Client): number {
-  return limits.get(connection) ?? READ_MS;
+export function statementTimeoutOf(connection: Client): number {
+  return transactionTimeouts.get(connection) ?? QUERY_MS;
 }
 
 /** Until it goes back to the pool, statements on it may take as long as PostgreSQL lets them. */
-export function setLimit(connection: Client, statementMs: number): void {
-  limits.set(connection, statementMs + GRACE_MS);
+export function setStatementTimeout(connection: Client, statementMs: number): void {
+  transactionTimeouts.set(connection, statementMs + GRACE_MS);
 }

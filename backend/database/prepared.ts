@@ -1,7 +1,7 @@
 import type { Knex } from 'knex';
 import type { Client, QueryResultRow } from 'pg';
-import { guarded } from './guarded-connection.ts';
-import { limitOf } from './plugin-knex.ts';
+import { withStatementTimeout } from './statement-timeout.ts';
+import { statementTimeoutOf } from './plugin-knex.ts';
 
 /**
  * Runs a named prepared statement, parsed and planned once per connection: Knex itself has none, and
@@ -12,7 +12,7 @@ import { limitOf } from './plugin-knex.ts';
  *   moment a newer release adds a column until the connection ends
  * @param limitMs after so long without an answer the connection is given up; default that of its transaction
  */
-export async function prepared<Row extends QueryResultRow>(
+export async function runPrepared<Row extends QueryResultRow>(
   knex: Knex,
   name: string,
   text: string,
@@ -25,8 +25,10 @@ export async function prepared<Row extends QueryResultRow>(
   };
   const connection = await client.acquireConnection();
   try {
-    const result = await guarded(connection, limitMs ?? limitOf(connection), () =>
-      connection.query<Row>({ name, text, values }),
+    const result = await withStatementTimeout(
+      connection,
+      limitMs ?? statementTimeoutOf(connection),
+      () => connection.query<Row>({ name, text, values }),
     );
     return result.rows;
   } finally {

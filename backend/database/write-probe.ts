@@ -3,12 +3,12 @@ import type { Knex } from 'knex';
 import type { Logger } from 'pino';
 import { MAX_NAME_LENGTH, MAX_VERSION_LENGTH } from '../contract/lengths.ts';
 import { DEPLOYMENT_STATUSES, ROLLOUT_STRATEGIES, TARGET_STATUSES } from '../contract/states.ts';
-import { isDataRefused } from './database-errors.ts';
+import { isDataRejected } from './database-errors.ts';
 import { KnexUnitOfWork, asKnex } from './knex-unit-of-work.ts';
 
 /** Without an organization yet there is none that a deployment could belong to. */
-const NO_SUCH_ORGANIZATION = '23503';
-const TRIAL_LIMITS = { lockMs: 2_000 };
+const FOREIGN_KEY_VIOLATION = '23503';
+const PROBE_LIMITS = { lockMs: 2_000 };
 
 /**
  * Tables that were there before the plugin may have columns, lengths and checks of their own. Writes
@@ -18,18 +18,18 @@ const TRIAL_LIMITS = { lockMs: 2_000 };
  *
  * @throws {Error} with what the tables refuse
  */
-export async function requireUsableTables(knex: Knex, logger: Logger): Promise<void> {
+export async function requireWritableTables(knex: Knex, logger: Logger): Promise<void> {
   try {
     await new KnexUnitOfWork(knex).run(async (tx) => {
       const trial = asKnex(tx);
-      await writeEverything(trial, await someOrganization(trial));
-      throw new TakenBack();
-    }, TRIAL_LIMITS);
+      await writeEveryState(trial, await anyOrganizationId(trial));
+      throw new ProbeRollback();
+    }, PROBE_LIMITS);
   } catch (error) {
-    if (error instanceof TakenBack) return;
+    if (error instanceof ProbeRollback) return;
     const { code, message, detail } = error as { code?: string; message: string; detail?: string };
-    if (code === NO_SUCH_ORGANIZATION) return;
-    if (!isDataRefused(error)) {
+    if (code === FOREIGN_KEY_VIOLATION) return;
+    if (!isDataRejected(error)) {
       logger.warn({ err: error }, 'it could not be tried what the tables of deployments take');
       return;
     }
@@ -43,15 +43,15 @@ export async function requireUsableTables(knex: Knex, logger: Logger): Promise<v
 }
 
 /** Ends the trial: what it wrote was taken, and is not kept. */
-class TakenBack extends Error {}
+class ProbeRollback extends Error {}
 
 /** NOT NULL and checks are looked at before foreign keys: any id tells of them. */
-async function someOrganization(trial: Knex): Promise<string> {
+async function anyOrganizationId(trial: Knex): Promise<string> {
   const rows = await trial<{ id: string }>('organizations').select('id').limit(1);
   return rows[0]?.id ?? randomUUID();
 }
 
-async function writeEverything(trial: Knex, organizationId: string): Promise<void> {
+async function writeEveryState(trial: Knex, organizationId: string): Promise<void> {
   const { rows } = await trial.raw<{ rows: { id: string }[] }>(
     `INSERT INTO ota_deployments (organization_id, deployment_name, target_version, rollout_strategy,
        rollout_percentage, status, metadata)

@@ -2,15 +2,15 @@ import { inject, injectable } from 'inversify';
 import type { Knex } from 'knex';
 import type { DeploymentStatus, TargetStatus } from '../contract/states.ts';
 import { asKnex } from '../database/knex-unit-of-work.ts';
-import { prepared } from '../database/prepared.ts';
-import { BRIEF_MS } from '../kernel/time-limits.ts';
+import { runPrepared } from '../database/prepared.ts';
+import { SHORT_QUERY_MS } from '../kernel/time-limits.ts';
 import type { Transaction } from '../kernel/unit-of-work.ts';
 import type {
-  AskingDevice,
+  PollingDevice,
   DeviceRepository,
-  KnownDevice,
+  DeviceRecord,
   OfferedTarget,
-  VersionNews,
+  VersionChange,
 } from './device.ports.ts';
 import { Database } from '../database/database.ts';
 
@@ -33,7 +33,7 @@ interface OpenTargetRow {
   signature: string | null;
 }
 
-type AskedRow = { device_id: string; differs: boolean; firmware_version: string | null } & (
+type PollRow = { device_id: string; differs: boolean; firmware_version: string | null } & (
   OpenTargetRow | { deployment_id: null }
 );
 
@@ -41,8 +41,8 @@ type AskedRow = { device_id: string; differs: boolean; firmware_version: string 
 export class KnexDeviceRepository implements DeviceRepository {
   constructor(@inject(Database) private readonly knex: Knex) {}
 
-  async lookUp(asking: AskingDevice[]): Promise<Map<string, KnownDevice>> {
-    const rows = await prepared<AskedRow>(
+  async lookUp(asking: PollingDevice[]): Promise<Map<string, DeviceRecord>> {
+    const rows = await runPrepared<PollRow>(
       this.knex,
       'ota_asking_devices',
       `SELECT asking.device_id, differs.id IS NOT NULL AS differs, differs.firmware_version,
@@ -74,9 +74,9 @@ export class KnexDeviceRepository implements DeviceRepository {
        ) differs ON true
        WHERE t.deployment_id IS NOT NULL OR differs.id IS NOT NULL`,
       [asking.map((one) => one.deviceId), asking.map((one) => one.version)],
-      BRIEF_MS,
+      SHORT_QUERY_MS,
     );
-    const known = new Map<string, KnownDevice>();
+    const known = new Map<string, DeviceRecord>();
     for (const row of rows) {
       const device = known.get(row.device_id) ?? { open: [] };
       known.set(row.device_id, device);
@@ -88,30 +88,30 @@ export class KnexDeviceRepository implements DeviceRepository {
 
   async recordVersions(
     tx: Transaction,
-    news: VersionNews[],
-  ): Promise<(VersionNews & { deploymentId: string | null })[]> {
+    changes: VersionChange[],
+  ): Promise<(VersionChange & { deploymentId: string | null })[]> {
     const { rows } = await asKnex(tx).raw<{
-      rows: (VersionNews & { deploymentId: string | null })[];
+      rows: (VersionChange & { deploymentId: string | null })[];
     }>(
-      `UPDATE edge_devices device SET firmware_version = news.told
+      `UPDATE edge_devices device SET firmware_version = change.reported
        FROM unnest(CAST(:devices AS uuid[]), CAST(:organizations AS uuid[]), CAST(:recorded AS text[]),
-                   CAST(:told AS text[])) AS news (device_id, organization_id, recorded, told)
-       WHERE device.id = news.device_id AND device.organization_id = news.organization_id
-         AND device.firmware_version IS NOT DISTINCT FROM news.recorded
-       RETURNING device.id AS "deviceId", news.organization_id AS "organizationId", news.recorded, news.told,
+                   CAST(:reported AS text[])) AS change (device_id, organization_id, recorded, reported)
+       WHERE device.id = change.device_id AND device.organization_id = change.organization_id
+         AND device.firmware_version IS NOT DISTINCT FROM change.recorded
+       RETURNING device.id AS "deviceId", change.organization_id AS "organizationId", change.recorded, change.reported,
          (SELECT d.id FROM ota_deployments d
           CROSS JOIN LATERAL (
             SELECT status FROM ota_deployment_devices t
             WHERE t.deployment_id = d.id AND t.device_id = device.id OFFSET 0
           ) target
-          WHERE d.organization_id = news.organization_id
+          WHERE d.organization_id = change.organization_id
             AND target.status IN ('completed', 'failed', 'rolled_back')
           ORDER BY d.created_at DESC, d.id DESC LIMIT 1) AS "deploymentId"`,
       {
-        devices: news.map((one) => one.deviceId),
-        organizations: news.map((one) => one.organizationId),
-        recorded: news.map((one) => one.recorded),
-        told: news.map((one) => one.told),
+        devices: changes.map((one) => one.deviceId),
+        organizations: changes.map((one) => one.organizationId),
+        recorded: changes.map((one) => one.recorded),
+        reported: changes.map((one) => one.reported),
       },
     );
     return rows;

@@ -1,19 +1,19 @@
 /** What a report does, and how it is answered: the rules of docs/contract.md, States, on the locked rows. */
-import type { StatusAnswer, StatusReport } from '../contract/device-api.ts';
+import type { StatusResponse, StatusReport } from '../contract/device-api.ts';
 import type { Deployment, Target } from '../deployments/model/deployment.types.ts';
 import {
   heartbeat,
   reported,
   rollbackFailed,
-  situationOf,
+  reportContextOf,
 } from '../deployments/rules/target-changes.ts';
-import { isWorking, judgeReport, shouldAbort } from '../deployments/rules/target-reports.ts';
-import type { TargetDecision } from '../deployments/targets/target-transition.service.ts';
+import { isUpdating, judgeReport, shouldAbort } from '../deployments/rules/target-reports.ts';
+import type { TargetDecision } from '../deployments/targets/target-transitions.service.ts';
 import type { DeviceIdentity } from '../host-contract.ts';
 import { DomainError, invalidRequest, notFound } from '../kernel/errors.ts';
 
 /** A report that was refused does not fail the ones it shares a transaction with. */
-export type ReportOutcome = StatusAnswer | Error;
+export type ReportOutcome = StatusResponse | Error;
 
 export interface ReportCall {
   device: DeviceIdentity;
@@ -30,13 +30,13 @@ export function decideReport(
   if (!target || deployment?.organizationId !== device.organizationId) {
     return { result: notFound('This device in this deployment') };
   }
-  const situation = situationOf(target, deployment);
+  const situation = reportContextOf(target, deployment);
   const verdict = judgeReport(situation, {
     status: report.status,
     attempt: report.attempt,
     errorMessage: report.error_message,
   });
-  const answer: StatusAnswer = {
+  const answer: StatusResponse = {
     status: 'success',
     message: `Recorded: ${report.status}`,
     directive: shouldAbort(situation, report.status) ? 'abort' : 'continue',
@@ -48,7 +48,7 @@ export function decideReport(
         ...reported(target, deployment, report, verdict.status, now),
       };
     case 'repeat':
-      return isWorking(target.status)
+      return isUpdating(target.status)
         ? { result: answer, next: heartbeat(target, report, now) }
         : { result: answer };
     case 'rollback_failed':

@@ -30,9 +30,9 @@ export interface CensusRepository {
   /** Takes seconds over a million devices; rejects when `signal` is aborted. */
   countAll(scope: CensusScope, signal: AbortSignal): Promise<Census>;
   /** The last one that came to its end. */
-  kept(scope: CensusScope): Promise<Census | null>;
+  findLatest(scope: CensusScope): Promise<Census | null>;
   /** Whether a count is due and ours to make: nobody else is at it, and the last one is old for what it cost. */
-  begin(scope: CensusScope): Promise<boolean>;
-  keep(scope: CensusScope, census: Census): Promise<void>;
+  claim(scope: CensusScope): Promise<boolean>;
+  save(scope: CensusScope, census: Census): Promise<void>;
 }
 export const CensusRepository = token<CensusRepository>('CensusRepository');

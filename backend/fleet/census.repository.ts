@@ -8,8 +8,8 @@ import type { Census, CensusGroup, CensusRepository, CensusScope } from './censu
 import { Database } from '../database/database.ts';
 
 /** Counting takes a share of the time at the most: one part in so many. */
-const REST = 10;
-const SHORTEST_REST = `interval '10 seconds'`;
+const REST_FACTOR = 10;
+const MIN_REST = `interval '10 seconds'`;
 
 interface CensusSql {
   /** Devices of the scope, as `device`. */
@@ -76,21 +76,21 @@ export class KnexCensusRepository implements CensusRepository {
     }, LIMITS.census);
   }
 
-  async kept(scope: CensusScope): Promise<Census | null> {
+  async findLatest(scope: CensusScope): Promise<Census | null> {
     const row = await this.#rowOf(scope)
       .whereNotNull('counted_at')
       .first<{ counted_at: Date; counts: CensusGroup[] } | undefined>('counted_at', 'counts');
     return row ? { countedAt: row.counted_at, groups: row.counts } : null;
   }
 
-  async begin(scope: CensusScope): Promise<boolean> {
+  async claim(scope: CensusScope): Promise<boolean> {
     const { rows } = await this.knex.raw<{ rows: unknown[] }>(
       `INSERT INTO ota_censuses AS c (organization_id, deployment_id, started_at)
        VALUES (:organization_id, :deployment_id, now())
        ON CONFLICT (organization_id, coalesce(deployment_id, organization_id)) DO UPDATE
        SET started_at = now()
        WHERE now() > CASE WHEN c.counted_at >= c.started_at
-         THEN c.counted_at + greatest(${SHORTEST_REST}, ${REST} * (c.counted_at - c.started_at))
+         THEN c.counted_at + greatest(${MIN_REST}, ${REST_FACTOR} * (c.counted_at - c.started_at))
          ELSE c.started_at + make_interval(secs => ${LIMITS.census.statementMs / 1_000}) END
        RETURNING 1`,
       keyOf(scope),
@@ -98,7 +98,7 @@ export class KnexCensusRepository implements CensusRepository {
     return rows.length > 0;
   }
 
-  async keep(scope: CensusScope, census: Census): Promise<void> {
+  async save(scope: CensusScope, census: Census): Promise<void> {
     await this.#rowOf(scope).update({
       counted_at: this.knex.fn.now(),
       counts: JSON.stringify(census.groups),

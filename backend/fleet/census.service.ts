@@ -5,10 +5,10 @@ import { devicesOf } from './census.ts';
 import { type Census, type CensusScope, CensusRepository } from './census.ports.ts';
 
 /** Up to so many devices are counted while the answer is waited for, and the figures are of this moment. */
-const COUNTED_AT_ONCE = 5_000;
+const MAX_COUNTED_INLINE = 5_000;
 /** How long the very first answer waits for the first count. */
 const FIRST_WAIT_MS = 3_000;
-const LOOK_AGAIN_MS = 100;
+const CHECK_MS = 100;
 
 /**
  * Which devices run what, and what is wanted for them. The host writes devices whenever it likes, so nothing
@@ -26,13 +26,13 @@ export class CensusService {
   ) {}
 
   /** `null`: the fleet is large, and being counted for the first time. */
-  async of(scope: CensusScope): Promise<Census | null> {
-    const kept = await this.censuses.kept(scope);
-    if (kept && devicesOf(kept.groups) > COUNTED_AT_ONCE) {
+  async get(scope: CensusScope): Promise<Census | null> {
+    const kept = await this.censuses.findLatest(scope);
+    if (kept && devicesOf(kept.groups) > MAX_COUNTED_INLINE) {
       this.#countInBackground(scope);
       return kept;
     }
-    const census = await this.censuses.countUpTo(scope, COUNTED_AT_ONCE);
+    const census = await this.censuses.countUpTo(scope, MAX_COUNTED_INLINE);
     if (census) return census;
     this.#countInBackground(scope);
     return this.#awaitFirst(scope);
@@ -48,9 +48,9 @@ export class CensusService {
   async #awaitFirst(scope: CensusScope): Promise<Census | null> {
     const until = performance.now() + FIRST_WAIT_MS;
     while (performance.now() < until && !this.#closing.signal.aborted) {
-      const kept = await this.censuses.kept(scope);
-      if (kept && devicesOf(kept.groups) > COUNTED_AT_ONCE) return kept;
-      await delay(LOOK_AGAIN_MS);
+      const kept = await this.censuses.findLatest(scope);
+      if (kept && devicesOf(kept.groups) > MAX_COUNTED_INLINE) return kept;
+      await delay(CHECK_MS);
     }
     return null;
   }
@@ -71,8 +71,8 @@ export class CensusService {
   }
 
   async #count(scope: CensusScope): Promise<void> {
-    if (!(await this.censuses.begin(scope))) return;
+    if (!(await this.censuses.claim(scope))) return;
     const { signal } = this.#closing;
-    await this.censuses.keep(scope, await this.censuses.countAll(scope, signal));
+    await this.censuses.save(scope, await this.censuses.countAll(scope, signal));
   }
 }

@@ -3,7 +3,7 @@ import { isSameVersion } from '../contract/version.ts';
 import type { CensusGroup } from './census.ports.ts';
 
 /** Types or versions that are told apart in a choice; a list of more helps nobody. */
-const MAX_CHOICES = 1_000;
+const MAX_FACETS = 1_000;
 
 export function devicesOf(groups: readonly CensusGroup[]): number {
   return groups.reduce((sum, group) => sum + group.devices, 0);
@@ -30,10 +30,10 @@ export function versionsOf(groups: readonly CensusGroup[]): OtaMetrics['versions
 }
 
 /** What there is to choose from, most devices first. */
-export function choicesOf(groups: readonly CensusGroup[]): DevicePage['facets'] {
+export function facetsOf(groups: readonly CensusGroup[]): DevicePage['facets'] {
   return {
-    types: sumBy(groups, ({ deviceType }) => ({ device_type: deviceType })).slice(0, MAX_CHOICES),
-    versions: sumBy(groups, ({ version }) => ({ version })).slice(0, MAX_CHOICES),
+    types: sumBy(groups, ({ deviceType }) => ({ device_type: deviceType })).slice(0, MAX_FACETS),
+    versions: sumBy(groups, ({ version }) => ({ version })).slice(0, MAX_FACETS),
   };
 }
 

@@ -10,10 +10,10 @@ export interface FleetQuery {
 }
 
 /** A page of devices, without what is counted over all of them. */
-export type FoundDevices = Pick<DevicePage, 'devices' | 'next_cursor'>;
+export type DeviceListPage = Pick<DevicePage, 'devices' | 'next_cursor'>;
 
 /** The organization's devices, to pick targets from. */
 export interface FleetRepository {
-  page(organizationId: string, query: FleetQuery): Promise<FoundDevices>;
+  page(organizationId: string, query: FleetQuery): Promise<DeviceListPage>;
 }
 export const FleetRepository = token<FleetRepository>('FleetRepository');

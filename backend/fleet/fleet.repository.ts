@@ -1,9 +1,9 @@
 import { inject, injectable } from 'inversify';
 import type { Knex } from 'knex';
 import { likePattern, prefixPattern } from '../database/like-pattern.ts';
-import { devicesBeginning, FEW_DEVICES } from '../targeting/device-search.sql.ts';
+import { findDevicesByPrefix, FEW_DEVICES } from '../targeting/device-search.sql.ts';
 import { isRegistered } from '../targeting/registered-device.sql.ts';
-import type { FleetQuery, FleetRepository, FoundDevices } from './fleet.ports.ts';
+import type { FleetQuery, FleetRepository, DeviceListPage } from './fleet.ports.ts';
 import { Database } from '../database/database.ts';
 
 /** Up to here every device is looked at, and text is found anywhere in a name. */
@@ -23,7 +23,7 @@ interface DeviceRow {
 export class KnexFleetRepository implements FleetRepository {
   constructor(@inject(Database) private readonly knex: Knex) {}
 
-  async page(organizationId: string, query: FleetQuery): Promise<FoundDevices> {
+  async page(organizationId: string, query: FleetQuery): Promise<DeviceListPage> {
     const devices = await this.#devices(organizationId, query);
     const last = devices.at(-1);
     return {
@@ -76,7 +76,7 @@ export class KnexFleetRepository implements FleetRepository {
           .orWhereILike('firmware_version', pattern);
       };
     }
-    const ids = await devicesBeginning(this.knex, organizationId, search);
+    const ids = await findDevicesByPrefix(this.knex, organizationId, search);
     return (devices) => {
       if (ids.length <= FEW_DEVICES) void devices.whereRaw('id = ANY(?::uuid[])', [ids]);
       else void devices.whereLike('device_name', prefixPattern(search));

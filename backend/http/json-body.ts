@@ -8,13 +8,13 @@ import { DomainError } from '../kernel/errors.ts';
  * being taken for an empty one; no body at all is an empty object.
  */
 export function jsonBody(limit: number): RequestHandler[] {
-  return [refuseOtherTypes, express.json({ limit, strict: true }), emptyBody];
+  return [rejectOtherTypes, express.json({ limit, strict: true }), emptyBody];
 }
 
-export type ReadJson = (request: IncomingMessage, response: ServerResponse) => Promise<unknown>;
+export type JsonReader = (request: IncomingMessage, response: ServerResponse) => Promise<unknown>;
 
 /** The same for requests that do not come through Express. */
-export function jsonReader(limit: number): ReadJson {
+export function jsonReader(limit: number): JsonReader {
   const parse = express.json({ limit, strict: true });
   return async (request, response) => {
     requireJson(request);
@@ -29,7 +29,7 @@ export function jsonReader(limit: number): ReadJson {
   };
 }
 
-const refuseOtherTypes: RequestHandler = (request, _response, next) => {
+const rejectOtherTypes: RequestHandler = (request, _response, next) => {
   requireJson(request);
   next();
 };

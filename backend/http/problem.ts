@@ -19,12 +19,12 @@ export function problemHandler(logger: Logger): ErrorRequestHandler {
       return;
     }
     const route = routeOf(request);
-    answerProblem(error, { request, response, logger, route });
+    sendProblem(error, { request, response, logger, route });
   };
 }
 
 /** Answers an error; one that is not the client's is logged, and its answer says as what. */
-export function answerProblem(
+export function sendProblem(
   error: unknown,
   where: { request: IncomingMessage; response: ServerResponse; logger: Logger; route: string },
 ): void {
@@ -38,10 +38,10 @@ export function answerProblem(
       problem.message,
     );
   }
-  sendProblem(response, problem, isOurs ? { request_id: requestIdOf(response) } : {});
+  writeProblem(response, problem, isOurs ? { request_id: requestIdOf(response) } : {});
 }
 
-function sendProblem(
+function writeProblem(
   response: ServerResponse,
   error: DomainError,
   trace: Pick<Problem, 'request_id'>,

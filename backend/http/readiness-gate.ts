@@ -1,8 +1,8 @@
 import type { RequestHandler } from 'express';
 import type { Logger } from 'pino';
 import { DomainError } from '../kernel/errors.ts';
-import { answerProblem } from './problem.ts';
-import { giveRequestId } from './request-id.ts';
+import { sendProblem } from './problem.ts';
+import { assignRequestId } from './request-id.ts';
 
 const RETRY_AFTER_SECONDS = 5;
 
@@ -34,7 +34,7 @@ export class ReadinessGate {
       {},
       { retryAfterSeconds: RETRY_AFTER_SECONDS },
     );
-    giveRequestId(request, response);
-    answerProblem(error, { request, response, logger: this.logger, route: 'none' });
+    assignRequestId(request, response);
+    sendProblem(error, { request, response, logger: this.logger, route: 'none' });
   };
 }

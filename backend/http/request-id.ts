@@ -9,16 +9,16 @@ const WELL_FORMED = /^[\w.:-]{1,128}$/;
  * Gives a request an id that its answer and its log lines carry: the one the host has set on the
  * answer, else the client's own when it is well formed, else a new one.
  */
-export function giveRequestId(request: IncomingMessage, response: ServerResponse): void {
+export function assignRequestId(request: IncomingMessage, response: ServerResponse): void {
   if (response.hasHeader(HEADER)) return;
   const given = request.headers['x-request-id'];
   const isUsable = typeof given === 'string' && WELL_FORMED.test(given);
   response.setHeader(HEADER, isUsable ? given : randomUUID());
 }
 
-/** {@link giveRequestId} for what comes through Express. */
+/** {@link assignRequestId} for what comes through Express. */
 export const requestIds: RequestHandler = (request, response, next) => {
-  giveRequestId(request, response);
+  assignRequestId(request, response);
   next();
 };
 

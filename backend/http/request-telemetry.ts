@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Request, RequestHandler } from 'express';
 import type { Logger } from 'pino';
-import type { AnsweredRequest, Telemetry } from '../observability/telemetry.ports.ts';
+import type { CompletedRequest, Telemetry } from '../observability/telemetry.ports.ts';
 import { requestIdOf } from './request-id.ts';
 
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
@@ -12,14 +12,14 @@ const DEPLOYMENT = /\/deployments\/([\da-f-]{36})(?:[/?]|$)/i;
  * before everything else.
  */
 export function requestTelemetry(
-  area: AnsweredRequest['area'],
+  area: CompletedRequest['area'],
   telemetry: Telemetry,
   logger: Logger,
 ): RequestHandler {
   return (request, response, next) => {
     const since = performance.now();
     response.once('close', () => {
-      tellOfRequest({ area, route: routeOf(request), since }, request, response, {
+      recordRequest({ area, route: routeOf(request), since }, request, response, {
         telemetry,
         logger,
       });
@@ -34,22 +34,22 @@ export function requestTelemetry(
  *
  * @param about `since`: when the request came, as `performance.now()` said
  */
-export function tellOfRequest(
-  about: { area: AnsweredRequest['area']; route: string; since: number },
+export function recordRequest(
+  about: { area: CompletedRequest['area']; route: string; since: number },
   request: IncomingMessage,
   response: ServerResponse,
   { telemetry, logger }: { telemetry: Telemetry; logger: Logger },
 ): void {
   const { area, route, since } = about;
   const { method = '' } = request;
-  const answered: AnsweredRequest = {
+  const answered: CompletedRequest = {
     area,
     method,
     route,
     status: response.statusCode,
     seconds: (performance.now() - since) / 1_000,
   };
-  telemetry.answered(answered);
+  telemetry.requestCompleted(answered);
   const level = area === 'admin' && !SAFE_METHODS.has(method) ? 'info' : 'debug';
   if (!logger.isLevelEnabled(level)) return;
   logger[level]({ ...answered, ...traceOf(request, response) }, 'request answered');

@@ -24,7 +24,7 @@ export function mountRoutes(
 }
 
 /** `OPTIONS` asks what is allowed, and is told; every other method gets a 405 that says the same. */
-export function refuseMethod(allowed: readonly string[]): RequestHandler {
+export function rejectMethod(allowed: readonly string[]): RequestHandler {
   return (request, response) => {
     if (request.method !== 'OPTIONS') throw methodNotAllowed(request.method, allowed);
     response.setHeader('Allow', allowed.join(', '));

@@ -9,7 +9,11 @@ const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
  * it needs evidence that the page is ours. A bearer token is evidence enough: no browser adds one.
  */
 export const requireSameOrigin: RequestHandler = (request, _response, next) => {
-  if (!SAFE_METHODS.has(request.method) && ridesAlong(request) && !isFromOurPage(request)) {
+  if (
+    !SAFE_METHODS.has(request.method) &&
+    hasAmbientCredentials(request) &&
+    !isSameOrigin(request)
+  ) {
     throw new DomainError(
       'forbidden',
       'With a session, only pages of this host may change something. A proxy in front of it must pass on Host and Origin.',
@@ -19,13 +23,13 @@ export const requireSameOrigin: RequestHandler = (request, _response, next) => {
 };
 
 /** Whether a browser may have added what the caller was let in by. */
-function ridesAlong(request: Request): boolean {
+function hasAmbientCredentials(request: Request): boolean {
   const { authorization, cookie } = request.headers;
   if (authorization !== undefined) return !/^bearer /i.test(authorization);
-  return cookie !== undefined || isFromPage(request);
+  return cookie !== undefined || isFromBrowser(request);
 }
 
-function isFromPage({ headers }: Request): boolean {
+function isFromBrowser({ headers }: Request): boolean {
   return ['sec-fetch-site', 'origin', 'referer'].some((name) => headers[name] !== undefined);
 }
 
@@ -33,7 +37,7 @@ function isFromPage({ headers }: Request): boolean {
  * Browsers say `Sec-Fetch-Site` over HTTPS and to localhost, and `Origin` with every request that may
  * change something; old ones at least `Referer`. A site next door (`same-site`) is another site.
  */
-function isFromOurPage(request: Request): boolean {
+function isSameOrigin(request: Request): boolean {
   const site = request.get('sec-fetch-site');
   if (site !== undefined) return site === 'same-origin' || site === 'none';
   const page = request.get('origin') ?? request.get('referer') ?? '';

@@ -13,7 +13,7 @@ export function storableText(max: number): Joi.StringSchema {
   return Joi.string()
     .custom((value: string, helpers) => {
       if (UNSTORABLE.test(value)) return helpers.error('string.unstorable');
-      return isLonger(value, max) ? helpers.error('string.max', { limit: max }) : value;
+      return isTooLong(value, max) ? helpers.error('string.max', { limit: max }) : value;
     })
     .messages({ 'string.unstorable': '{#label} must not contain NUL or broken characters' })
     .meta(asJsonSchema({ maxLength: max, pattern: '^[^\\u0000]*$' }));
@@ -46,7 +46,7 @@ export function uuid(): Joi.StringSchema {
     .messages({ 'string.guid': '{{#label}} must be a UUID' });
 }
 
-function isLonger(text: string, max: number): boolean {
+function isTooLong(text: string, max: number): boolean {
   // Spreading a string takes its characters; only what could be too long is worth that.
   return text.length > max && (text.length > max * 2 || [...text].length > max);
 }

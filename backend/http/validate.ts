@@ -1,5 +1,5 @@
 import type Joi from 'joi';
-import type { FieldFault } from '../contract/problem.ts';
+import type { FieldError } from '../contract/problem.ts';
 import { invalidRequest } from '../kernel/errors.ts';
 
 /** Nothing is converted: JSON has types of its own, and what a query means its schema says. */
@@ -14,10 +14,10 @@ const OPTIONS: Joi.ValidationOptions = {
 /** Validates input and fills in defaults. Throws `invalid_request` naming every fault at once. */
 export function validate<T>(schema: Joi.ObjectSchema<T>, input: unknown): T {
   const { error, value } = schema.validate(input, OPTIONS);
-  if (error) throw invalidRequest(error.details.map(toFault));
+  if (error) throw invalidRequest(error.details.map(toFieldError));
   return value;
 }
 
-function toFault({ path, message }: Joi.ValidationErrorItem): FieldFault {
+function toFieldError({ path, message }: Joi.ValidationErrorItem): FieldError {
   return { path: path.join('.'), message };
 }

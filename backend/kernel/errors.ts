@@ -1,8 +1,8 @@
-import type { FieldFault, ProblemCode } from '../contract/problem.ts';
+import type { FieldError, ProblemCode } from '../contract/problem.ts';
 
 /** Facts that belong to an error and are safe to show to the caller. */
 export interface ProblemExtras {
-  errors?: FieldFault[];
+  errors?: FieldError[];
   current_status?: string;
   allowed_actions?: string[];
 }
@@ -39,7 +39,7 @@ export class DomainError extends Error {
 }
 
 /** 400: every fault of the input at once. */
-export function invalidRequest(faults: FieldFault[]): DomainError {
+export function invalidRequest(faults: FieldError[]): DomainError {
   const list = faults.map((fault) => fault.message).join('; ');
   return new DomainError('invalid_request', list, { errors: faults });
 }

@@ -21,8 +21,8 @@ export const LIMITS = {
 } as const satisfies Record<string, TransactionLimits>;
 
 /** A statement outside of a transaction: polls, lists, figures. */
-export const READ_MS = 15_000;
+export const QUERY_MS = 15_000;
 /** A statement that takes no time by itself, and those of polls, of which others are waiting for room. */
-export const BRIEF_MS = 5_000;
+export const SHORT_QUERY_MS = 5_000;
 /** How much longer than PostgreSQL's own limit an answer is waited for. */
 export const GRACE_MS = 2_000;

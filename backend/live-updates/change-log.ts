@@ -45,12 +45,12 @@ export function mergeChanges(changes: DeploymentChanged[]): DeploymentChanged[] 
   const merged = new Map<string, DeploymentChanged>();
   for (const change of changes) {
     const known = merged.get(change.deploymentId);
-    merged.set(change.deploymentId, known ? mergeTwo(known, change) : change);
+    merged.set(change.deploymentId, known ? mergePair(known, change) : change);
   }
   return [...merged.values()];
 }
 
-function mergeTwo(a: DeploymentChanged, b: DeploymentChanged): DeploymentChanged {
+function mergePair(a: DeploymentChanged, b: DeploymentChanged): DeploymentChanged {
   return {
     ...a,
     devices: {

@@ -15,9 +15,9 @@ import {
 import { ChangeLog, mergeChanges } from './change-log.ts';
 
 /** Changes that come within this time are shown together. */
-const GATHER_MS = 100;
+const BATCH_MS = 100;
 /** More changed devices than this at once: the page fetches anew instead. */
-const MAX_DEVICES_AT_ONCE = 200;
+const MAX_DEVICES_PER_CHANGE = 200;
 
 const RESET_ALL: StreamEvent = { type: 'reset', deployment_id: null };
 
@@ -42,14 +42,14 @@ export class EventStreams {
   readonly #log = new ChangeLog(randomUUID().slice(0, 8));
   readonly #clients = new Set<StreamClient>();
   #subscription: Promise<() => void> | undefined;
-  #gathered: DeploymentChanged[] = [];
-  #gathering: NodeJS.Timeout | undefined;
+  #pending: DeploymentChanged[] = [];
+  #flushTimer: NodeJS.Timeout | undefined;
   /** Ends with the last read that was asked for; never rejects. */
-  #turns: Promise<void> = Promise.resolve();
+  #lastRead: Promise<void> = Promise.resolve();
 
   /** Whether clients may believe that they are shown every change. */
   get isLive(): boolean {
-    return this.feed.isHearing;
+    return this.feed.isReceiving;
   }
 
   constructor(
@@ -74,7 +74,7 @@ export class EventStreams {
     await (this.#subscription ??= this.feed.subscribe((message) => this.#receive(message)));
     this.#clients.add(client);
     try {
-      await this.#inTurn(() => this.#bringUpToDate(client, lastEventId));
+      await this.#afterLastRead(() => this.#bringUpToDate(client, lastEventId));
     } catch (error) {
       this.#clients.delete(client);
       throw error;
@@ -84,10 +84,10 @@ export class EventStreams {
 
   async close(): Promise<void> {
     (await this.#subscription)?.();
-    clearTimeout(this.#gathering);
+    clearTimeout(this.#flushTimer);
     for (const client of this.#clients) client.end();
     this.#clients.clear();
-    await this.#turns;
+    await this.#lastRead;
   }
 
   async #bringUpToDate(client: StreamClient, lastEventId: string | null): Promise<void> {
@@ -95,21 +95,21 @@ export class EventStreams {
     const id = this.#log.lastId;
     const { organizationId } = client;
     const changes = mergeChanges([
-      ...(missed ?? []).filter((change) => concerns(client, change)),
+      ...(missed ?? []).filter((change) => isWatching(client, change)),
       ...[...client.detailed].map((deploymentId) => ({
         deploymentId,
         organizationId,
         devices: NO_DEVICES,
       })),
     ]);
-    const events = (await Promise.all(changes.map((change) => this.#describe(change)))).flat();
-    const shown = events.filter((event) => isFor(client, event));
+    const events = (await Promise.all(changes.map((change) => this.#eventsFor(change)))).flat();
+    const shown = events.filter((event) => isVisibleTo(client, event));
     client.send(id, missed === null ? [...shown, RESET_ALL] : shown);
   }
 
-  #inTurn(read: () => Promise<void>): Promise<void> {
-    const turn = this.#turns.then(read);
-    this.#turns = turn.catch(() => undefined);
+  #afterLastRead(read: () => Promise<void>): Promise<void> {
+    const turn = this.#lastRead.then(read);
+    this.#lastRead = turn.catch(() => undefined);
     return turn;
   }
 
@@ -119,26 +119,26 @@ export class EventStreams {
       return;
     }
     this.#log.append(message.change);
-    this.#gathered.push(message.change);
-    this.#gathering ??= setTimeout(() => {
-      this.#gathering = undefined;
-      void this.#inTurn(() => this.#show());
-    }, GATHER_MS);
+    this.#pending.push(message.change);
+    this.#flushTimer ??= setTimeout(() => {
+      this.#flushTimer = undefined;
+      void this.#afterLastRead(() => this.#flush());
+    }, BATCH_MS);
   }
 
-  async #show(): Promise<void> {
-    const changes = mergeChanges(this.#gathered);
-    this.#gathered = [];
+  async #flush(): Promise<void> {
+    const changes = mergeChanges(this.#pending);
+    this.#pending = [];
     const id = this.#log.lastId;
     for (const change of changes) {
-      const watching = [...this.#clients].filter((client) => concerns(client, change));
+      const watching = [...this.#clients].filter((client) => isWatching(client, change));
       if (watching.length === 0) continue;
       try {
-        const events = await this.#describe(change);
+        const events = await this.#eventsFor(change);
         for (const client of watching)
           client.send(
             id,
-            events.filter((event) => isFor(client, event)),
+            events.filter((event) => isVisibleTo(client, event)),
           );
       } catch (error) {
         this.logger.warn(
@@ -153,8 +153,8 @@ export class EventStreams {
     }
   }
 
-  async #describe(change: DeploymentChanged): Promise<StreamEvent[]> {
-    const state = await this.deployments.findAnyState(change.deploymentId);
+  async #eventsFor(change: DeploymentChanged): Promise<StreamEvent[]> {
+    const state = await this.deployments.findStateUnscoped(change.deploymentId);
     // A client may name any id; only its own organization's deployments are shown to it.
     if (state?.deployment.organizationId !== change.organizationId) return [];
     const { deployment, batches } = state;
@@ -169,7 +169,7 @@ export class EventStreams {
       },
     ];
     const { named, others } = change.devices;
-    const shown = named.length > MAX_DEVICES_AT_ONCE ? [] : named;
+    const shown = named.length > MAX_DEVICES_PER_CHANGE ? [] : named;
     if (shown.length > 0) {
       for (const device of await this.targets.ofDevices(deployment, shown)) {
         events.push({ type: 'device', deployment_id: deployment.id, device });
@@ -182,7 +182,7 @@ export class EventStreams {
   }
 }
 
-function concerns(client: StreamClient, change: DeploymentChanged): boolean {
+function isWatching(client: StreamClient, change: DeploymentChanged): boolean {
   return (
     client.organizationId === change.organizationId &&
     (client.everything || client.detailed.has(change.deploymentId))
@@ -190,7 +190,7 @@ function concerns(client: StreamClient, change: DeploymentChanged): boolean {
 }
 
 /** Devices and their resets are shown where their deployment is watched in detail. */
-function isFor(client: StreamClient, event: StreamEvent): boolean {
+function isVisibleTo(client: StreamClient, event: StreamEvent): boolean {
   if (event.type === 'device') return client.detailed.has(event.deployment_id);
   if (event.type !== 'reset' || event.deployment_id === null) return true;
   return client.detailed.has(event.deployment_id);

@@ -9,7 +9,7 @@ export interface MetricsFigures {
   averageDurationSeconds: number | null;
   totalDeployments: number;
   activeDeployments: number;
-  endedOverTime: OtaMetrics['ended_over_time'];
+  finishedOverTime: OtaMetrics['ended_over_time'];
 }
 
 export interface MetricsRepository {

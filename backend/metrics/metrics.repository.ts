@@ -10,7 +10,7 @@ import { Database } from '../database/database.ts';
 const BUCKETS = 60;
 
 /** What a chart over all deployments shows; older ones would only grow in number. */
-const RECENTLY = `AND e.at > now() - interval '90 days'`;
+const RECENT = `AND e.at > now() - interval '90 days'`;
 
 type Scope = { organizationId: string; deploymentId: string | null };
 
@@ -22,9 +22,9 @@ export class KnexMetricsRepository implements MetricsRepository {
     const scope = { organizationId, deploymentId };
     const [counters, endedOverTime] = await Promise.all([
       this.#counters(scope),
-      this.#endedOverTime(scope),
+      this.#finishedOverTime(scope),
     ]);
-    return { ...counters, endedOverTime };
+    return { ...counters, finishedOverTime: endedOverTime };
   }
 
   async #counters(scope: Scope) {
@@ -53,13 +53,13 @@ export class KnexMetricsRepository implements MetricsRepository {
     };
   }
 
-  async #endedOverTime(scope: Scope): Promise<OtaMetrics['ended_over_time']> {
+  async #finishedOverTime(scope: Scope): Promise<OtaMetrics['ended_over_time']> {
     const { rows } = await this.knex.raw<{
       rows: { at: Date; completed: string; failed: string; rolled_back: string }[];
     }>(
       `WITH ended AS (
          SELECT e.* FROM ota_deployments d JOIN ota_deployment_ends e ON e.deployment_id = d.id
-         WHERE ${deploymentScope(scope)} ${scope.deploymentId === null ? RECENTLY : ''}
+         WHERE ${deploymentScope(scope)} ${scope.deploymentId === null ? RECENT : ''}
        ), span AS (
          SELECT min(at) AS first, greatest(extract(epoch FROM max(at) - min(at)) / ${BUCKETS}, 1) AS seconds
          FROM ended

@@ -22,7 +22,7 @@ export class MetricsService {
     if (deploymentId !== null && !deployment) throw notFound('This deployment');
     const [figures, census] = await Promise.all([
       this.metrics.figures(organizationId, deploymentId),
-      this.census.of({ organizationId, deployment }),
+      this.census.get({ organizationId, deployment }),
     ]);
     const { completed, failed } = figures.breakdown;
     const rolledBack = figures.breakdown.rolled_back - figures.rolledBackOnRequest;
@@ -42,7 +42,7 @@ export class MetricsService {
       active_deployments: figures.activeDeployments,
       total_targets: figures.totalTargets,
       versions: versionsOf(groups),
-      ended_over_time: figures.endedOverTime,
+      ended_over_time: figures.finishedOverTime,
       as_of: census?.countedAt.toISOString() ?? null,
     };
   }

@@ -1,12 +1,12 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { DeploymentStatus, TargetStatus } from '../contract/states.ts';
 import { DomainError } from '../kernel/errors.ts';
-import type { AnsweredRequest, Telemetry } from './telemetry.ports.ts';
+import type { CompletedRequest, Telemetry } from './telemetry.ports.ts';
 
 /** Seconds: from one statement on a quiet machine to what a client gives up on. */
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
-const ENDS: TargetStatus[] = ['completed', 'failed', 'rolled_back', 'skipped'];
-const SETTLEMENTS: DeploymentStatus[] = ['completed', 'failed', 'paused'];
+const FINISHED_STATUSES: TargetStatus[] = ['completed', 'failed', 'rolled_back', 'skipped'];
+const SETTLED_STATUSES: DeploymentStatus[] = ['completed', 'failed', 'paused'];
 const BATCH_SIZES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000];
 
 /** What is read when somebody asks. A reader that fails is counted, and keeps the others from nothing. */
@@ -41,7 +41,7 @@ export class PrometheusTelemetry implements Telemetry {
     ['what'],
     BATCH_SIZES,
   );
-  readonly #targetsEnded = this.#counter(
+  readonly #targetsFinished = this.#counter(
     'ota_targets_ended_total',
     'Targets that came to an end one by one',
     ['status'],
@@ -91,8 +91,8 @@ export class PrometheusTelemetry implements Telemetry {
 
   constructor() {
     // What has not happened yet is 0, not absent: an alert on the first time needs a step to see.
-    for (const status of ENDS) this.#targetsEnded.inc({ status }, 0);
-    for (const status of SETTLEMENTS) this.#deploymentsSettled.inc({ status }, 0);
+    for (const status of FINISHED_STATUSES) this.#targetsFinished.inc({ status }, 0);
+    for (const status of SETTLED_STATUSES) this.#deploymentsSettled.inc({ status }, 0);
   }
 
   /** A gauge that a reader sets. */
@@ -128,7 +128,7 @@ export class PrometheusTelemetry implements Telemetry {
     this.#pollAnswers[answer].inc();
   }
 
-  async reporting<T>(status: TargetStatus, outcome: Promise<T>): Promise<T> {
+  async trackReport<T>(status: TargetStatus, outcome: Promise<T>): Promise<T> {
     const since = performance.now();
     try {
       const value = await outcome;
@@ -146,8 +146,8 @@ export class PrometheusTelemetry implements Telemetry {
     (what === 'polls' ? this.#pollBatches : this.#reportBatches).observe(calls);
   }
 
-  targetsEnded(statuses: TargetStatus[]): void {
-    for (const status of statuses) this.#targetsEnded.inc({ status });
+  targetsFinished(statuses: TargetStatus[]): void {
+    for (const status of statuses) this.#targetsFinished.inc({ status });
   }
 
   batchReleased(targets: number): void {
@@ -159,7 +159,7 @@ export class PrometheusTelemetry implements Telemetry {
     this.#deploymentsSettled.inc({ status });
   }
 
-  answered({ area, method, route, status, seconds }: AnsweredRequest): void {
+  requestCompleted({ area, method, route, status, seconds }: CompletedRequest): void {
     const key = `${area} ${method} ${route} ${status}`;
     let child = this.#children.get(key);
     if (!child) {
@@ -175,7 +175,7 @@ export class PrometheusTelemetry implements Telemetry {
     child.time(seconds);
   }
 
-  jobEnded(job: string, outcome: 'done' | 'failed', seconds: number): void {
+  jobFinished(job: string, outcome: 'done' | 'failed', seconds: number): void {
     this.#jobs.inc({ job, outcome });
     this.#jobSeconds.observe({ job }, seconds);
   }

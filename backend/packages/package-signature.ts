@@ -29,7 +29,7 @@ export function requireSignedPackage(
   const { manifest, signature } = claim;
   if (manifest === null || signature === null) {
     if (keys.length === 0) return;
-    throw refused(
+    throw rejected(
       'the package is not signed, and signature_keys of the plugin ask for it',
       'Give manifest and signature, as ota pack and ota sign make them.',
     );
@@ -48,14 +48,14 @@ export function requireSignedPackage(
   if ('refused' in verdict) {
     const trusted = keys.filter((key) => !key.withdrawn).map((key) => key.id);
     const signWith = trusted.length > 0 ? ` with the key ${trusted.join(' or ')}` : '';
-    throw refused(
+    throw rejected(
       verdict.refused,
       `Devices would refuse it as well: make a manifest that fits with ota pack, and sign it${signWith} with ota sign.`,
     );
   }
 }
 
-function refused(why: string, whatToDo: string): DomainError {
+function rejected(why: string, whatToDo: string): DomainError {
   return new DomainError(
     'signature_refused',
     `${why.charAt(0).toUpperCase()}${why.slice(1)}; nothing was created. ${whatToDo}`,

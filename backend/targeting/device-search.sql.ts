@@ -9,7 +9,7 @@ export const FEW_DEVICES = 2_000;
  * Ids of devices whose name begins with the text, as it is written, or that have it for an id. One more than
  * {@link FEW_DEVICES} tells that there are many.
  */
-export async function devicesBeginning(
+export async function findDevicesByPrefix(
   knex: Knex,
   organizationId: string,
   search: string,

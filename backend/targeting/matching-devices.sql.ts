@@ -8,17 +8,17 @@ export interface SqlPart {
 }
 
 /** Which devices a deployment is for. */
-export interface DeviceChoice {
+export interface DeviceSelection {
   filters: DeviceFilters;
   /** Devices that run this version are left out. */
-  leaveOut: string | null;
+  excludedVersion: string | null;
 }
 
 /**
  * Conditions on `edge_devices d` that do not look at the version. All given filters must hold, and rows
  * that are no devices yet never match.
  */
-export function deviceScope(organizationId: string, filters: DeviceFilters): SqlPart {
+export function devicesOfAnyVersion(organizationId: string, filters: DeviceFilters): SqlPart {
   const conditions = ['d.organization_id = :organization_id', isRegistered('d')];
   const bindings: SqlPart['bindings'] = { organization_id: organizationId };
   if (filters.device_type !== undefined) {
@@ -51,21 +51,21 @@ const DISTINCT_VERSIONS = `
  */
 export function matchingDevices(
   organizationId: string,
-  { filters, leaveOut }: DeviceChoice,
+  { filters, excludedVersion }: DeviceSelection,
 ): SqlPart {
   const passing = passingFilters(organizationId, filters);
-  if (leaveOut === null) return passing;
+  if (excludedVersion === null) return passing;
   return {
     sql: `${passing.sql} AND (d.firmware_version IS NULL OR d.firmware_version NOT IN (
         ${DISTINCT_VERSIONS}
-        WHERE ota_version_matches(versions.firmware_version::text, '=', :leave_out)
+        WHERE ota_version_matches(versions.firmware_version::text, '=', :excluded_version)
       ))`,
-    bindings: { ...passing.bindings, leave_out: leaveOut },
+    bindings: { ...passing.bindings, excluded_version: excludedVersion },
   };
 }
 
 function passingFilters(organizationId: string, filters: DeviceFilters): SqlPart {
-  const scope = deviceScope(organizationId, filters);
+  const scope = devicesOfAnyVersion(organizationId, filters);
   if (filters.current_version === undefined) return scope;
   return {
     sql: `${scope.sql} AND (

@@ -11,16 +11,16 @@ export function passesVersionFilter(version: string | null, filters: DeviceFilte
   return versionMatches(version, operator, filters.current_version);
 }
 
-/** Of the groups in scope those that the version filter and `leaveOut`, a version, let pass. */
-export function chosenGroups<Group extends { version: string | null }>(
-  inScope: Group[],
+/** Of the groups in scope those that the version filter and `excludedVersion`, a version, let pass. */
+export function filterGroups<Group extends { version: string | null }>(
+  groups: Group[],
   filters: DeviceFilters,
-  leaveOut: string | null,
+  excludedVersion: string | null,
 ): Group[] {
-  return inScope.filter(
+  return groups.filter(
     ({ version }) =>
       passesVersionFilter(version, filters) &&
-      (leaveOut === null || !isSameVersion(version, leaveOut)),
+      (excludedVersion === null || !isSameVersion(version, excludedVersion)),
   );
 }
 

@@ -6,9 +6,21 @@ import type Joi from 'joi';
 
 import type { CreateDeploymentRequest } from '../../backend/contract/admin-api.ts';
 import type { ProblemCode } from '../../backend/contract/problem.ts';
-import { createDeploymentSchema, previewDeploymentSchema } from '../../backend/deployments/creation/creation.schema.ts';
-import { emptySchema, expandSchema, retrySchema, rollbackSchema } from '../../backend/deployments/control/control.schema.ts';
-import { eventQuerySchema, listQuerySchema, targetQuerySchema } from '../../backend/deployments/reading/reading.schema.ts';
+import {
+  createDeploymentSchema,
+  previewDeploymentSchema,
+} from '../../backend/deployments/creation/creation.schema.ts';
+import {
+  emptySchema,
+  expandSchema,
+  retrySchema,
+  rollbackSchema,
+} from '../../backend/deployments/control/control.schema.ts';
+import {
+  eventQuerySchema,
+  listQuerySchema,
+  targetQuerySchema,
+} from '../../backend/deployments/reading/reading.schema.ts';
 import {
   checkUpdateQuerySchema,
   deviceQuerySchema,
@@ -264,7 +276,7 @@ export const OPERATIONS: Record<Area, Record<string, Operation>> = {
       query: deviceQuerySchema,
       body: statusReportSchema,
       example: { status: 'downloading', attempt: 1, progress: 40 },
-      answer: 'StatusAnswer',
+      answer: 'StatusResponse',
       problems: [
         'not_found',
         'invalid_state',

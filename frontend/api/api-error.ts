@@ -1,4 +1,4 @@
-import type { FieldFault, Problem, ProblemCode } from '../../backend/contract/problem.ts';
+import type { FieldError, Problem, ProblemCode } from '../../backend/contract/problem.ts';
 import { texts } from '../texts/texts.ts';
 
 /** `unreachable`: no answer at all; `slow`: no answer in time; `rejected`: an answer that says no. */
@@ -12,7 +12,7 @@ export class ApiError extends Error {
   readonly code: ProblemCode | null;
   /** Title of the fault, shorter than `message`. */
   readonly title: string;
-  readonly faults: readonly FieldFault[];
+  readonly faults: readonly FieldError[];
 
   constructor(init: {
     kind: ApiErrorKind;
@@ -20,7 +20,7 @@ export class ApiError extends Error {
     message: string;
     status?: number;
     code?: ProblemCode | null;
-    faults?: readonly FieldFault[];
+    faults?: readonly FieldError[];
   }) {
     super(init.message);
     this.name = 'ApiError';

@@ -1,6 +1,6 @@
 /** What is wrong with a draft: as far as the page can see, and as the server says. */
-import type { FieldFault } from '../../backend/contract/problem.ts';
-import { packageUrlFault } from '../../backend/contract/package-url.ts';
+import type { FieldError } from '../../backend/contract/problem.ts';
+import { packageUrlError } from '../../backend/contract/package-url.ts';
 import { texts } from '../texts/texts.ts';
 import { readChecksum } from './checksum.ts';
 import {
@@ -62,7 +62,7 @@ export function draftFaults(draft: Draft, now: Date): Faults {
   const url = draft.update_package_url.trim();
   if (url !== '' && !faults.update_package_url) {
     // A host may allow `http` to its own machine, which only the server knows.
-    const fault = packageUrlFault(url, true);
+    const fault = packageUrlError(url, true);
     if (fault) faults.update_package_url = t.address(fault);
   }
   if (draft.checksum.trim() !== '' && readChecksum(draft.checksum) === null) {
@@ -86,7 +86,7 @@ function narrows(draft: Draft): boolean {
  * `others`, as sentences.
  */
 export function placeFaults(
-  faults: readonly FieldFault[],
+  faults: readonly FieldError[],
   draft: Draft,
 ): { placed: Faults; others: string[] } {
   const placed: Faults = {};

@@ -6,7 +6,7 @@ import type { Response } from 'supertest';
 import type { CreatedDeployment } from '../../backend/contract/admin-api.ts';
 import type { Problem } from '../../backend/contract/problem.ts';
 import { KnexUnitOfWork, asKnex } from '../../backend/database/knex-unit-of-work.ts';
-import { pluginKnex } from '../../backend/database/plugin-knex.ts';
+import { createPluginKnex } from '../../backend/database/plugin-knex.ts';
 import {
   deploymentRequest,
   openFleet,
@@ -127,7 +127,7 @@ describe('a connection that breaks in the commit', () => {
   it('G11 what was committed is told as done, and what was not as not done', async () => {
     const stage = await openStage();
     try {
-      const work = new KnexUnitOfWork(pluginKnex(stage.knex));
+      const work = new KnexUnitOfWork(createPluginKnex(stage.knex));
       const fleet = await openFleet(stage, 1);
       const { deployment_id: id } = await fleet.create();
       // The session ends between the last statement and the commit.

@@ -12,7 +12,7 @@ describe('the limit of what a server takes on', () => {
 
   function refusal(limit: LoadLimit, kind: 'poll' | 'report'): DomainError {
     try {
-      limit.enter(kind);
+      limit.acquire(kind);
     } catch (error) {
       if (error instanceof DomainError) return error;
     }
@@ -21,31 +21,31 @@ describe('the limit of what a server takes on', () => {
 
   it('is kept for polls, and takes another one as soon as one is through', () => {
     const limit = limitOf(2);
-    limit.enter('poll');
-    limit.enter('poll');
+    limit.acquire('poll');
+    limit.acquire('poll');
     expect(refusal(limit, 'poll').code).to.equal('overloaded');
-    limit.leave('poll');
-    limit.enter('poll');
+    limit.release('poll');
+    limit.acquire('poll');
   });
 
   it('G03 leaves room for reports where polls find none, and the other way around', () => {
     const limit = limitOf(2);
-    limit.enter('poll');
-    limit.enter('poll');
-    limit.enter('report');
-    limit.enter('report');
+    limit.acquire('poll');
+    limit.acquire('poll');
+    limit.acquire('report');
+    limit.acquire('report');
     expect(refusal(limit, 'report').code).to.equal('overloaded');
-    limit.leave('poll');
+    limit.release('poll');
     expect(refusal(limit, 'report').code).to.equal('overloaded');
-    limit.enter('poll');
-    limit.leave('report');
-    limit.enter('report');
+    limit.acquire('poll');
+    limit.release('report');
+    limit.acquire('report');
   });
 
   it('spreads refused polls over a poll interval, and asks for reports sooner', () => {
     const limit = limitOf(1);
-    limit.enter('report');
-    limit.enter('poll');
+    limit.acquire('report');
+    limit.acquire('poll');
     const waits = (kind: 'poll' | 'report') =>
       Array.from({ length: 2_000 }, () => refusal(limit, kind).retryAfterSeconds ?? 0);
     const polls = waits('poll');
@@ -58,7 +58,7 @@ describe('the limit of what a server takes on', () => {
 
   it('asks for refused polls within the interval also where that is short', () => {
     const limit = limitOf(1, 4);
-    limit.enter('poll');
+    limit.acquire('poll');
     expect(refusal(limit, 'poll').retryAfterSeconds).to.equal(4);
   });
 });

@@ -2,11 +2,11 @@ import { setImmediate as immediate } from 'node:timers/promises';
 
 import { expect } from 'chai';
 
-import { RefusalPace } from '../../backend/api/rejection-throttle.ts';
+import { RejectionThrottle } from '../../backend/api/rejection-throttle.ts';
 import { waitFor } from '../../dev/wait-for.ts';
 
 describe('the pace of refusals', () => {
-  const pace = new RefusalPace({ perTurn: 3, turnMs: 5 });
+  const pace = new RejectionThrottle({ perTurn: 3, turnMs: 5 });
 
   function takeTurns(count: number): { gone: number[]; all: Promise<unknown> } {
     const gone: number[] = [];

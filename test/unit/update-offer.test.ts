@@ -4,9 +4,9 @@ import fc from 'fast-check';
 import {
   DEPLOYMENT_STATUSES,
   TARGET_STATUSES,
-  WORKING_TARGET_STATUSES,
+  UPDATING_TARGET_STATUSES,
 } from '../../backend/contract/states.ts';
-import { choosePollAnswer, type OpenTarget } from '../../backend/devices/update-offer.ts';
+import { decidePoll, type OpenTarget } from '../../backend/devices/poll-decision.ts';
 
 /** A released pending target of a running deployment; `day` says how new the deployment is. */
 function target(day: number, some: Partial<OpenTarget> = {}): OpenTarget {
@@ -83,7 +83,7 @@ describe('what a device gets when it asks', () => {
 
   for (const [name, targets, kind, of] of TABLE) {
     it(name, () => {
-      const answer = choosePollAnswer(targets);
+      const answer = decidePoll(targets);
       expect(answer.kind).to.equal(kind);
       if (answer.kind === 'nothing') return;
       expect(answer.target.deploymentId).to.equal(target(of ?? 0).deploymentId);
@@ -106,11 +106,11 @@ describe('what a device gets when it asks', () => {
   it('is only ever an update of a running deployment that was released to it', () => {
     fc.assert(
       fc.property(openTargets, (targets) => {
-        const answer = choosePollAnswer(targets);
+        const answer = decidePoll(targets);
         if (answer.kind !== 'update') return;
         expect(answer.target.deploymentStatus).to.equal('in_progress');
         expect(answer.target.position).to.be.below(answer.target.releasedDevices);
-        expect(answer.target.status).to.be.oneOf(['pending', ...WORKING_TARGET_STATUSES]);
+        expect(answer.target.status).to.be.oneOf(['pending', ...UPDATING_TARGET_STATUSES]);
         expect(targets.every((one) => one.rollbackVersion === null)).to.equal(true);
       }),
       { numRuns: 1_000 },
@@ -127,7 +127,7 @@ describe('what a device gets when it asks', () => {
           ),
         ),
         ([targets, shuffled]) => {
-          expect(choosePollAnswer(shuffled)).to.deep.equal(choosePollAnswer(targets));
+          expect(decidePoll(shuffled)).to.deep.equal(decidePoll(targets));
         },
       ),
     );

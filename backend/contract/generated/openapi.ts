@@ -217,7 +217,7 @@ export interface paths {
     /** Asks a device to go back to an earlier version, at its next poll */
     post: operations['rollBackDevice'];
     /** Takes back what asked a device to go back, as long as it has not answered */
-    delete: operations['cancelRollback'];
+    delete: operations['withdrawRollback'];
     options?: never;
     head?: never;
     patch?: never;
@@ -656,7 +656,7 @@ export interface components {
       | 'rollback_withdrawn'
       | 'version_changed_outside';
     /** @description One fault in the input. `path` is dotted, e.g. `device_filters.version_operator`. */
-    FieldFault: {
+    FieldError: {
       path: string;
       message: string;
     };
@@ -740,7 +740,7 @@ export interface components {
       detail: string;
       code: components['schemas']['ProblemCode'];
       /** @description Every fault of the input at once; with code `invalid_request` only. */
-      errors?: components['schemas']['FieldFault'][];
+      errors?: components['schemas']['FieldError'][];
       /** @description With a status of 500 and above: what the server's log calls the request. */
       request_id?: string;
       /** @description With code `invalid_state`: the current state and what it allows. */
@@ -800,7 +800,17 @@ export interface components {
     };
     /** @enum {string} */
     RolloutStrategy: 'manual' | 'immediate' | 'canary' | 'rolling';
-    StatusAnswer: {
+    StatusBreakdown: {
+      pending: components['schemas']['Count'];
+      downloading: components['schemas']['Count'];
+      installing: components['schemas']['Count'];
+      verifying: components['schemas']['Count'];
+      completed: components['schemas']['Count'];
+      failed: components['schemas']['Count'];
+      skipped: components['schemas']['Count'];
+      rolled_back: components['schemas']['Count'];
+    };
+    StatusResponse: {
       /**
        * @description ●
        * @constant
@@ -813,16 +823,6 @@ export interface components {
        * @enum {string}
        */
       directive: 'continue' | 'abort';
-    };
-    StatusBreakdown: {
-      pending: components['schemas']['Count'];
-      downloading: components['schemas']['Count'];
-      installing: components['schemas']['Count'];
-      verifying: components['schemas']['Count'];
-      completed: components['schemas']['Count'];
-      failed: components['schemas']['Count'];
-      skipped: components['schemas']['Count'];
-      rolled_back: components['schemas']['Count'];
     };
     /** @description Server-sent events of `GET /stream` and `GET /deployments/:id/stream`. The SSE `event` field is `type`; `data` is the JSON of the rest. `reset` tells that events were missed and the client should fetch anew: one deployment, or everything it shows (`null`). `heartbeat` comes every 15 seconds: a client that has heard nothing for twice as long should doubt the connection. */
     StreamEvent:
@@ -1892,7 +1892,7 @@ export interface operations {
       503: components['responses']['database_unavailable_or_not_ready'];
     };
   };
-  cancelRollback: {
+  withdrawRollback: {
     parameters: {
       query?: never;
       header?: never;
@@ -2207,7 +2207,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/json': components['schemas']['StatusAnswer'];
+          'application/json': components['schemas']['StatusResponse'];
         };
       };
       400: components['responses']['invalid_request'];

@@ -22,7 +22,7 @@ export class ControlController {
     @inject(DeploymentQueries) private readonly queries: DeploymentQueries,
   ) {}
 
-  act = (action: SimpleAction) => {
+  action = (action: SimpleAction) => {
     return async (request: Request, response: Response): Promise<void> => {
       validate(emptySchema, request.body);
       const admin = adminOf(request);

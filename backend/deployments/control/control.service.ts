@@ -35,14 +35,14 @@ export class DeploymentControl {
 
   async start(admin: AdminCaller, id: string): Promise<void> {
     await this.jobs.assertAvailable();
-    await this.transactions.act('start', admin, id, (locked) =>
+    await this.transactions.runAction('start', admin, id, (locked) =>
       this.#begin(locked, actorOf(admin)),
     );
   }
 
   /** A scheduled start; does nothing when an admin started or cancelled it before. */
   async startScheduled(id: string): Promise<void> {
-    await this.transactions.hold(
+    await this.transactions.withLocked(
       id,
       null,
       async (locked) => {
@@ -56,7 +56,7 @@ export class DeploymentControl {
   }
 
   async pause(admin: AdminCaller, id: string): Promise<void> {
-    await this.transactions.act('pause', admin, id, async (locked) => {
+    await this.transactions.runAction('pause', admin, id, async (locked) => {
       const { tx, transaction, deployment } = locked;
       await this.deployments.update(tx, deployment.id, {
         status: stateAfter('pause', deployment.status),
@@ -69,7 +69,7 @@ export class DeploymentControl {
   /** Goes on where it stopped, and accepts the failures so far. */
   async resume(admin: AdminCaller, id: string): Promise<void> {
     await this.jobs.assertAvailable();
-    await this.transactions.act('resume', admin, id, async (locked) => {
+    await this.transactions.runAction('resume', admin, id, async (locked) => {
       const { tx, transaction, deployment, batches } = locked;
       deployment.status = stateAfter('resume', deployment.status);
       deployment.pausedReason = null;
@@ -88,7 +88,7 @@ export class DeploymentControl {
   }
 
   async cancel(admin: AdminCaller, id: string): Promise<void> {
-    await this.transactions.act('cancel', admin, id, async (locked) => {
+    await this.transactions.runAction('cancel', admin, id, async (locked) => {
       const { tx, transaction, deployment, batches } = locked;
       transaction.changed(deployment, MANY_DEVICES);
       await this.deployments.update(tx, deployment.id, {
@@ -112,7 +112,7 @@ export class DeploymentControl {
    */
   async expand(admin: AdminCaller, id: string, percentage: number): Promise<void> {
     await this.jobs.assertAvailable();
-    await this.transactions.act('expand', admin, id, async (locked) => {
+    await this.transactions.runAction('expand', admin, id, async (locked) => {
       const { tx, transaction, deployment, batches } = locked;
       const rest = batches.find((batch) => batch.releaseRequestedAt === null);
       const upTo = shareOf(deployment.totalDevices, percentage);

@@ -20,15 +20,15 @@ import { RolloutJobs } from '../model/rollout-jobs.ports.ts';
 import { RolloutSteps } from '../transaction/rollout-steps.ts';
 import { countFailures } from '../rules/batch-gate.ts';
 import { allowedActions, isAllowed, stateAfter } from '../rules/deployment-states.ts';
-import { situationOf, figuresOf } from '../rules/figures.ts';
-import { notPossible } from '../rules/not-possible.ts';
+import { actionContextOf, figuresOf } from '../rules/figures.ts';
+import { actionNotPossible } from '../rules/action-not-possible.ts';
 import { retried, rollbackRequested } from '../rules/target-changes.ts';
-import { GONE_WORDS } from '../rules/target-reports.ts';
+import { GONE_DESCRIPTIONS } from '../rules/target-reports.ts';
 import { actionEvents, actorOf } from '../rules/timeline-events.ts';
 import {
   RETRY_START,
   type NewerDeployment,
-  type RetryPlace,
+  type RetryCursor,
   TargetRepository,
 } from '../model/target.ports.ts';
 
@@ -56,7 +56,7 @@ export class TargetRecovery {
   async retry(admin: AdminCaller, id: string, deviceIds: string[] | null): Promise<number> {
     await this.jobs.assertAvailable();
     // A completion of a newer deployment and this must see each other.
-    return this.transactions.hold(
+    return this.transactions.withLocked(
       id,
       admin,
       async (locked) => {
@@ -65,11 +65,11 @@ export class TargetRecovery {
           deployment,
           deviceIds ? { named: deviceIds, others: false } : MANY_DEVICES,
         );
-        const situation = situationOf(deployment, batches);
+        const situation = actionContextOf(deployment, batches);
         const { failed, rolled_back: rolledBack } = sumBreakdowns(batches);
         const retryable = deviceIds ? failed + rolledBack : situation.failed;
         if (!isAllowed('retry', { ...situation, failed: retryable })) {
-          throw notPossible('retry', deployment, batches);
+          throw actionNotPossible('retry', deployment, batches);
         }
         const { retried, rest } = deviceIds
           ? { retried: await this.#retryDevices(tx, deployment, deviceIds), rest: 0 }
@@ -103,9 +103,9 @@ export class TargetRecovery {
    * finished, the deployment takes no step: targets that are still to be retried count as failed.
    */
   async resumeRetry(id: string): Promise<void> {
-    for (let from: RetryPlace | null = RETRY_START; from;) {
-      const place: RetryPlace = from;
-      from = await this.transactions.hold(
+    for (let from: RetryCursor | null = RETRY_START; from;) {
+      const place: RetryCursor = from;
+      from = await this.transactions.withLocked(
         id,
         null,
         async (locked) => {
@@ -170,17 +170,17 @@ export class TargetRecovery {
     deviceId: string,
     { previousVersion, force }: { previousVersion: string | null; force: boolean },
   ): Promise<string> {
-    return this.transactions.hold(id, admin, async (locked) => {
+    return this.transactions.withLocked(id, admin, async (locked) => {
       const { tx, transaction, deployment } = locked;
       transaction.changed(deployment, { named: [deviceId], others: false });
       const key = { deploymentId: id, deviceId };
       const [target] = await this.targets.lock(tx, [key]);
       if (!target) throw notFound('This device in this deployment');
-      const gone = await this.targets.whyGone(tx, key);
-      if (gone) throw cannotBeAsked(target, gone);
+      const gone = await this.targets.findGoneReason(tx, key);
+      if (gone) throw deviceIsGone(target, gone);
       const version = rollbackVersion(target, previousVersion);
       const newer = force ? null : await this.targets.findNewer(tx, key);
-      if (newer) throw wouldUndo(newer, version);
+      if (newer) throw wouldUndoNewer(newer, version);
       await this.targets.save(tx, [rollbackRequested(target, { version, by: admin.userId })]);
       transaction.record(
         actionEvents.rollbackRequested(deployment, actorOf(admin), deviceId, version),
@@ -194,7 +194,7 @@ export class TargetRecovery {
    * rollbacks would get no other update meanwhile. Throws `not_found`, `invalid_state` when there is none.
    */
   async cancelRollback(admin: AdminCaller, id: string, deviceId: string): Promise<void> {
-    await this.transactions.hold(id, admin, async (locked) => {
+    await this.transactions.withLocked(id, admin, async (locked) => {
       const { tx, transaction, deployment } = locked;
       transaction.changed(deployment, { named: [deviceId], others: false });
       const [target] = await this.targets.lock(tx, [{ deploymentId: id, deviceId }]);
@@ -225,7 +225,7 @@ export class TargetRecovery {
     );
     const retryable = new Set(await this.targets.findRetryable(tx, deployment.id, deviceIds));
     const toRetry = targets.filter((target) => retryable.has(target.deviceId));
-    await this.targets.keepAttempts(tx, toRetry);
+    await this.targets.archiveAttempts(tx, toRetry);
     await this.targets.save(tx, toRetry.map(retried));
     await this.deployments.moveCounters(
       tx,
@@ -235,15 +235,15 @@ export class TargetRecovery {
   }
 }
 
-function cannotBeAsked({ status }: Target, reason: GoneReason): DomainError {
+function deviceIsGone({ status }: Target, reason: GoneReason): DomainError {
   return new DomainError(
     'invalid_state',
-    `The device ${GONE_WORDS[reason]}, so it cannot be asked to go back.`,
+    `The device ${GONE_DESCRIPTIONS[reason]}, so it cannot be asked to go back.`,
     { current_status: status, allowed_actions: [] },
   );
 }
 
-function wouldUndo(newer: NewerDeployment, version: string): DomainError {
+function wouldUndoNewer(newer: NewerDeployment, version: string): DomainError {
   return new DomainError(
     'newer_version_installed',
     `The device has completed a newer deployment since: ${newer.name} (${newer.targetVersion}, ${newer.id}). ` +
@@ -278,7 +278,7 @@ function nothingToRetry({ deployment, batches }: LockedDeployment): DomainError 
       'fail here, are asked to go back, are gone, or have completed a newer deployment since.',
     {
       current_status: deployment.status,
-      allowed_actions: allowedActions(situationOf(deployment, batches)),
+      allowed_actions: allowedActions(actionContextOf(deployment, batches)),
     },
   );
 }

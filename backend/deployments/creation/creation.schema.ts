@@ -10,7 +10,7 @@ import {
   VERSION_OPERATORS,
 } from '../../contract/states.ts';
 import { MAX_NAME_LENGTH, MAX_VERSION_LENGTH } from '../../contract/lengths.ts';
-import { packageUrlFault } from '../../contract/package-url.ts';
+import { packageUrlError } from '../../contract/package-url.ts';
 import { asJsonSchema } from '../../http/json-schema.meta.ts';
 import { label, optionalLabel, storableText } from '../../http/text.schema.ts';
 import { timestamp } from '../../http/timestamp.schema.ts';
@@ -79,7 +79,7 @@ function deploymentKeys(allowInsecureLoopback: boolean) {
     update_package_url: label(2_048)
       .required()
       .custom((value: string, helpers) => {
-        const fault = packageUrlFault(value, allowInsecureLoopback);
+        const fault = packageUrlError(value, allowInsecureLoopback);
         return fault ? helpers.message({ custom: `update_package_url ${fault}` }) : value;
       })
       .meta(asJsonSchema({ format: 'uri', pattern: '^https://[^\\s\\\\/?#@]+(?:[/?#][^\\s]*)?$' })),

@@ -10,8 +10,8 @@ import { LIMITS } from '../../kernel/time-limits.ts';
 import type { DeploymentTransaction } from '../transaction/deployment-transaction.ts';
 import { DeploymentTransactions } from '../transaction/deployment-transactions.service.ts';
 import {
-  type KeptAnswer,
-  type RepeatableRequest,
+  type StoredResponse,
+  type IdempotentRequest,
   DeploymentRepository,
   IdempotencyKeys,
 } from '../model/deployment.ports.ts';
@@ -23,7 +23,7 @@ import { MAX_BATCHES, planBatches } from '../rules/batch-plan.ts';
 import { byType, byVersion, sumOf } from '../rules/device-groups.ts';
 import { actionEvents, actorOf } from '../rules/timeline-events.ts';
 import {
-  chosenGroups,
+  filterGroups,
   isIncomparable,
   passesVersionFilter,
 } from '../../targeting/version-filter.ts';
@@ -49,11 +49,11 @@ export class DeploymentCreation {
   async preview(organizationId: string, draft: DeploymentDraft): Promise<DeploymentPreview> {
     const { deviceFilters: filters } = draft;
     // One look at the fleet: versions are told apart here, of which there are few.
-    const inScope = await this.selection.countInScope(organizationId, filters);
+    const inScope = await this.selection.countDeviceGroups(organizationId, filters);
     const passing = inScope.filter(({ version }) => passesVersionFilter(version, filters));
     const notComparable = inScope.filter(({ version }) => isIncomparable(version, filters));
     const upToDate = passing.filter(({ version }) => isSameVersion(version, draft.targetVersion));
-    const groups = chosenGroups(inScope, filters, draft.skipUpToDate ? draft.targetVersion : null);
+    const groups = filterGroups(inScope, filters, draft.skipUpToDate ? draft.targetVersion : null);
     const total = sumOf(groups);
     return {
       matching_devices: total,
@@ -73,7 +73,7 @@ export class DeploymentCreation {
   async create(
     admin: AdminCaller,
     draft: DeploymentDraft,
-    repeatable: RepeatableRequest | null = null,
+    repeatable: IdempotentRequest | null = null,
   ): Promise<CreatedDeployment> {
     if (draft.scheduledAt) await this.jobs.assertAvailable();
     const { organizationId } = admin;
@@ -84,10 +84,10 @@ export class DeploymentCreation {
         const { tx } = transaction;
         if (repeatable) {
           const before = await this.keys.claim(tx, organizationId, repeatable);
-          if (before) return answerOf(before, repeatable);
+          if (before) return storedResponse(before, repeatable);
         }
-        const answer = await this.#createIn(transaction, id, admin, draft);
-        if (repeatable) await this.keys.keep(tx, organizationId, repeatable.key, answer);
+        const answer = await this.#createInTransaction(transaction, id, admin, draft);
+        if (repeatable) await this.keys.store(tx, organizationId, repeatable.key, answer);
         return answer;
       },
       LIMITS.creation,
@@ -99,7 +99,7 @@ export class DeploymentCreation {
     return created;
   }
 
-  async #createIn(
+  async #createInTransaction(
     transaction: DeploymentTransaction,
     id: string,
     admin: AdminCaller,
@@ -116,7 +116,7 @@ export class DeploymentCreation {
       organizationId,
       {
         filters: draft.deviceFilters,
-        leaveOut: draft.skipUpToDate ? draft.targetVersion : null,
+        excludedVersion: draft.skipUpToDate ? draft.targetVersion : null,
       },
       draft.strategy === 'canary',
     );
@@ -176,7 +176,10 @@ function requireFuture(scheduledAt: Date | null, now: Date): void {
 }
 
 /** The first answer again; throws when the key stood for another request. */
-function answerOf({ hash, answer }: KeptAnswer, repeatable: RepeatableRequest): CreatedDeployment {
+function storedResponse(
+  { hash, response: answer }: StoredResponse,
+  repeatable: IdempotentRequest,
+): CreatedDeployment {
   if (hash === repeatable.hash) return answer;
   throw new DomainError(
     'idempotency_key_reused',

@@ -4,7 +4,7 @@ import type { OverlappingDeployment } from '../../contract/admin-api.ts';
 import type { Deployment, DeviceGroup } from '../model/deployment.types.ts';
 import {
   matchingDevices,
-  type DeviceChoice,
+  type DeviceSelection,
   type SqlPart,
 } from '../../targeting/matching-devices.sql.ts';
 import { isRegistered } from '../../targeting/registered-device.sql.ts';
@@ -33,9 +33,9 @@ export class KnexFleetImpact implements FleetImpact {
     return countGroups(this.knex, TARGETS_OF, keysOf(deployment));
   }
 
-  async overlappingWithChoice(
+  async overlappingWithSelection(
     organizationId: string,
-    choice: DeviceChoice,
+    choice: DeviceSelection,
   ): Promise<OverlappingDeployment[]> {
     const matching = matchingDevices(organizationId, choice);
     return this.#overlapping({

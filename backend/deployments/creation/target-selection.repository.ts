@@ -4,9 +4,9 @@ import type { DeviceFilters } from '../../contract/admin-api.ts';
 import { asKnex } from '../../database/knex-unit-of-work.ts';
 import type { Transaction } from '../../kernel/unit-of-work.ts';
 import {
-  deviceScope,
+  devicesOfAnyVersion,
   matchingDevices,
-  type DeviceChoice,
+  type DeviceSelection,
   type SqlPart,
 } from '../../targeting/matching-devices.sql.ts';
 import type { TargetSelection } from '../model/target.ports.ts';
@@ -24,7 +24,7 @@ export class KnexTargetSelection implements TargetSelection {
     tx: Transaction,
     deploymentId: string,
     organizationId: string,
-    choice: DeviceChoice,
+    choice: DeviceSelection,
     onlineFirst: boolean,
   ): Promise<number> {
     const matching = matchingDevices(organizationId, choice);
@@ -50,8 +50,8 @@ export class KnexTargetSelection implements TargetSelection {
     await this.knex.raw('ANALYZE ota_deployment_devices');
   }
 
-  async countInScope(organizationId: string, filters: DeviceFilters): Promise<DeviceGroup[]> {
-    const scope = deviceScope(organizationId, filters);
+  async countDeviceGroups(organizationId: string, filters: DeviceFilters): Promise<DeviceGroup[]> {
+    const scope = devicesOfAnyVersion(organizationId, filters);
     return countGroups(this.knex, `edge_devices d WHERE ${scope.sql}`, scope.bindings);
   }
 }

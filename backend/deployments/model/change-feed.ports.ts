@@ -30,7 +30,7 @@ export interface ChangeFeed {
   /** Resolves when changes reach the listener; the returned function ends the subscription. */
   subscribe(listener: (message: FeedMessage) => void): Promise<() => void>;
   /** Whether it is known that changes still arrive; a connection can go deaf without an end. */
-  readonly isHearing: boolean;
+  readonly isReceiving: boolean;
   close(): Promise<void>;
 }
 export const ChangeFeed = token<ChangeFeed>('ChangeFeed');

@@ -26,7 +26,7 @@ export interface DeploymentRepository {
   /** As `tx` sees it, where it is given. */
   findState(organizationId: string, id: string, tx?: Transaction): Promise<DeploymentState | null>;
   /** Whatever its organization. */
-  findAnyState(id: string): Promise<DeploymentState | null>;
+  findStateUnscoped(id: string): Promise<DeploymentState | null>;
   list(organizationId: string, query: DeploymentListQuery): Promise<DeploymentListPage>;
   /** Locks in order of ids; unknown ids are left out. */
   lock(tx: Transaction, ids: string[]): Promise<Deployment[]>;
@@ -81,8 +81,8 @@ export interface CounterMove {
   /** Change of the number of targets rolled back because an admin asked: −1, 0 or 1. */
   onRequest: -1 | 0 | 1;
   /** When it had ended before, and when it has ended now; `null`: it had not, or has not. */
-  endedBefore: Date | null;
-  ended: Date | null;
+  finishedBefore: Date | null;
+  finishedAt: Date | null;
   /** How long the update took that this completes; `null`: it completes none. */
   seconds: number | null;
 }
@@ -95,15 +95,15 @@ export interface UnsettledDeployment {
 }
 
 /** A request that may be sent again, and must then be carried out once. */
-export interface RepeatableRequest {
+export interface IdempotentRequest {
   key: string;
   /** Of what it asks for. */
   hash: string;
 }
 
-export interface KeptAnswer {
+export interface StoredResponse {
   hash: string;
-  answer: CreatedDeployment;
+  response: CreatedDeployment;
 }
 
 /** Keys of an organization are its own, and are remembered for 24 hours. */
@@ -112,15 +112,15 @@ export interface IdempotencyKeys {
   claim(
     tx: Transaction,
     organizationId: string,
-    request: RepeatableRequest,
-  ): Promise<KeptAnswer | null>;
-  keep(
+    request: IdempotentRequest,
+  ): Promise<StoredResponse | null>;
+  store(
     tx: Transaction,
     organizationId: string,
     key: string,
     answer: CreatedDeployment,
   ): Promise<void>;
   /** Up to `limit` of those that are over. Answers how many. */
-  forgetOld(tx: Transaction, limit: number): Promise<number>;
+  deleteExpired(tx: Transaction, limit: number): Promise<number>;
 }
 export const IdempotencyKeys = token<IdempotencyKeys>('IdempotencyKeys');

@@ -97,7 +97,7 @@ export interface Target {
   rollbackRequestedBy: string | null;
   rolledBackOnRequest: boolean;
   /** When an update finished that was rolled back on request; else `completedAt` tells. */
-  updateEndedAt: Date | null;
+  updateFinishedAt: Date | null;
 }
 
 /** Why a target was skipped; decides whether a late real end is still taken. */

@@ -9,7 +9,7 @@ import type {
   GoneReason,
   SkipReason,
 } from './deployment.types.ts';
-import type { DeviceChoice } from '../../targeting/matching-devices.sql.ts';
+import type { DeviceSelection } from '../../targeting/matching-devices.sql.ts';
 import { token } from '../../kernel/token.ts';
 
 /** Which devices become targets of a deployment. */
@@ -19,13 +19,13 @@ export interface TargetSelection {
     tx: Transaction,
     deploymentId: string,
     organizationId: string,
-    choice: DeviceChoice,
+    choice: DeviceSelection,
     onlineFirst: boolean,
   ): Promise<number>;
   /** Lets the planner know of a table that has just grown; it would find out only minutes later. */
   refreshStatistics(): Promise<void>;
   /** Devices that pass every filter but that of the version, by type and version. */
-  countInScope(organizationId: string, filters: DeviceFilters): Promise<DeviceGroup[]>;
+  countDeviceGroups(organizationId: string, filters: DeviceFilters): Promise<DeviceGroup[]>;
 }
 export const TargetSelection = token<TargetSelection>('TargetSelection');
 
@@ -36,9 +36,9 @@ export interface FleetImpact {
   /** Devices of the deployment that have not finished, by type and by the version they run now. */
   unfinishedDevices(deployment: Deployment): Promise<DeviceGroup[]>;
   /** Deployments in progress that still hold devices which match. */
-  overlappingWithChoice(
+  overlappingWithSelection(
     organizationId: string,
-    choice: DeviceChoice,
+    choice: DeviceSelection,
   ): Promise<OverlappingDeployment[]>;
   /** Other deployments in progress that still hold devices which this one has not finished. */
   overlappingWith(deployment: Deployment): Promise<OverlappingDeployment[]>;
@@ -76,11 +76,11 @@ export interface TargetRepository {
     tx: Transaction,
     deploymentId: string,
     before: Date,
-    from: RetryPlace,
+    from: RetryCursor,
     limit: number,
-  ): Promise<{ retried: number; next: RetryPlace | null }>;
+  ): Promise<{ retried: number; next: RetryCursor | null }>;
   /** Adds the attempt that each of the targets is at to its earlier ones, before a retry clears its facts. */
-  keepAttempts(tx: Transaction, targets: TargetKey[]): Promise<void>;
+  archiveAttempts(tx: Transaction, targets: TargetKey[]): Promise<void>;
   /** Those of the devices that a retry by name takes up again. */
   findRetryable(tx: Transaction, deploymentId: string, deviceIds: string[]): Promise<string[]>;
   /** The newest deployment that the device completed after this one. */
@@ -89,32 +89,32 @@ export interface TargetRepository {
    * Working targets without a report since their deployment's time limit, with what became of the device
    * where it is none any more.
    */
-  findOverdue(limit: number): Promise<FoundTarget[]>;
+  findOverdue(limit: number): Promise<SweepTarget[]>;
   /** Released targets whose device never came within the deployment's limit. */
-  findNotPickedUp(limit: number): Promise<FoundTarget[]>;
+  findNotPickedUp(limit: number): Promise<SweepTarget[]>;
   /** Of the next `limit` open targets after `from`, in their order, those whose device is none any more. */
-  findGone(from: TargetKey | null, limit: number): Promise<WalkedTargets>;
+  findGone(from: TargetKey | null, limit: number): Promise<GoneTargetPage>;
   /** `null`: the device is there, and of the deployment's organization. */
-  whyGone(tx: Transaction, key: TargetKey): Promise<GoneReason | null>;
+  findGoneReason(tx: Transaction, key: TargetKey): Promise<GoneReason | null>;
 }
 export const TargetRepository = token<TargetRepository>('TargetRepository');
 
 /** A retry covers targets of one status after the other, each in the order of their positions. */
-export interface RetryPlace {
+export interface RetryCursor {
   status: 'failed' | 'rolled_back';
   /** Targets behind this position are still to be looked at. */
   after: number;
 }
 
-export const RETRY_START: RetryPlace = { status: 'failed', after: -1 };
+export const RETRY_START: RetryCursor = { status: 'failed', after: -1 };
 
-export interface FoundTarget {
+export interface SweepTarget {
   key: TargetKey;
-  gone: GoneReason | null;
+  goneReason: GoneReason | null;
 }
 
-export interface WalkedTargets {
-  found: (FoundTarget & { gone: GoneReason })[];
+export interface GoneTargetPage {
+  targets: (SweepTarget & { goneReason: GoneReason })[];
   /** Where the next walk goes on; `null`: from the beginning. */
   next: TargetKey | null;
 }

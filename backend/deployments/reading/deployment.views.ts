@@ -12,7 +12,7 @@ import { percent } from '../../kernel/percent.ts';
 import { sumBreakdowns, type Batch, type Deployment } from '../model/deployment.types.ts';
 import { unfinishedTargets } from '../rules/batch-gate.ts';
 import { allowedActions } from '../rules/deployment-states.ts';
-import { situationOf } from '../rules/figures.ts';
+import { actionContextOf } from '../rules/figures.ts';
 
 export function toProgress(deployment: Deployment, breakdown: StatusBreakdown): DeploymentProgress {
   return {
@@ -43,7 +43,7 @@ export function toSummary(deployment: Deployment, batches: Batch[]): DeploymentS
     failed_devices: breakdown.failed,
     rolled_back_devices: breakdown.rolled_back,
     progress_percentage: percent(breakdown.completed, deployment.totalDevices) ?? 0,
-    allowed_actions: allowedActions(situationOf(deployment, batches)),
+    allowed_actions: allowedActions(actionContextOf(deployment, batches)),
     scheduled_at: deployment.scheduledAt?.toISOString() ?? null,
     started_at: deployment.startedAt?.toISOString() ?? null,
     completed_at: deployment.completedAt?.toISOString() ?? null,
@@ -73,7 +73,7 @@ export function toDetail(
     status_breakdown: breakdown,
     batches: batches.map(toBatchView),
     released_devices: deployment.releasedDevices,
-    retryable_devices: situationOf(deployment, batches).failed,
+    retryable_devices: actionContextOf(deployment, batches).failed,
     devices,
   };
 }

@@ -1,7 +1,7 @@
 import type { Knex } from 'knex';
 import { likePattern, prefixPattern } from '../../database/like-pattern.ts';
 import type { Deployment } from '../model/deployment.types.ts';
-import { devicesBeginning, FEW_DEVICES } from '../../targeting/device-search.sql.ts';
+import { findDevicesByPrefix, FEW_DEVICES } from '../../targeting/device-search.sql.ts';
 import { targetsInOrder, withinRange, type TargetRange } from './target-range.sql.ts';
 import { JOIN_OWN_DEVICE } from '../storage/target.sql.ts';
 
@@ -27,8 +27,8 @@ export async function searchTargets(
   if (deployment.totalDevices <= FEW_TARGETS) {
     return { rows: withinRange(anywhere(knex, deployment, search), range) };
   }
-  const devices = await devicesBeginning(knex, deployment.organizationId, search);
-  if (devices.length > FEW_DEVICES) return amongTargets(knex, deployment, range, search);
+  const devices = await findDevicesByPrefix(knex, deployment.organizationId, search);
+  if (devices.length > FEW_DEVICES) return scanTargets(knex, deployment, range, search);
   const found = knex('ota_deployment_devices')
     .whereRaw('deployment_id = ? AND device_id = ANY(?::uuid[])', [deployment.id, devices])
     .union(errorsWith(knex, deployment, search));
@@ -51,7 +51,7 @@ function anywhere(knex: Knex, deployment: Deployment, search: string): Knex.Quer
 }
 
 /** Walks the targets in order; with so many to find, a page is full before long. */
-function amongTargets(
+function scanTargets(
   knex: Knex,
   deployment: Deployment,
   range: TargetRange,

@@ -10,18 +10,18 @@ import type { Deployment, Target, TargetKey, GoneReason } from '../model/deploym
 import { RolloutSteps } from '../transaction/rollout-steps.ts';
 import { nextStep } from '../rules/batch-gate.ts';
 import { figuresOf } from '../rules/figures.ts';
-import { gone, notPickedUp, timedOut, type TargetChange } from '../rules/target-changes.ts';
+import { deviceGone, notPickedUp, timedOut, type TargetChange } from '../rules/target-changes.ts';
 import { rolloutEvents } from '../rules/timeline-events.ts';
 import { TargetRecovery } from '../control/recovery.service.ts';
-import { TargetTransitions, type TargetRequest } from '../targets/target-transition.service.ts';
-import { type FoundTarget, TargetRepository } from '../model/target.ports.ts';
+import { TargetTransitions, type TargetRequest } from '../targets/target-transitions.service.ts';
+import { type SweepTarget, TargetRepository } from '../model/target.ports.ts';
 
 /** Targets handled by one transaction of a sweep. */
 const CHUNK = 1_000;
 const SKIP_CHUNK = 10_000;
 /** Open targets looked through at a time for devices that are gone, and how often in one sweep. */
-const WALK = 20_000;
-const WALK_STEPS = 5;
+const SCAN_SIZE = 20_000;
+const SCANS_PER_SWEEP = 5;
 
 /**
  * The jobs' side of a rollout. Every method may run twice, late, or beside itself in another process:
@@ -30,7 +30,7 @@ const WALK_STEPS = 5;
 @injectable()
 export class RolloutService {
   /** Where the walk over open targets stands; a new process begins anew. */
-  #walkedTo: TargetKey | null = null;
+  #scanPosition: TargetKey | null = null;
 
   constructor(
     @inject(UnitOfWork) private readonly work: UnitOfWork,
@@ -39,7 +39,7 @@ export class RolloutService {
     @inject(DeploymentTransactions) private readonly transactions: DeploymentTransactions,
     @inject(RolloutSteps) private readonly steps: RolloutSteps,
     @inject(TargetTransitions) private readonly transitions: TargetTransitions,
-    @inject(DeploymentControl) private readonly service: DeploymentControl,
+    @inject(DeploymentControl) private readonly control: DeploymentControl,
     @inject(TargetRecovery) private readonly recovery: TargetRecovery,
     @inject(Logger) private readonly logger: Logger,
     @inject(IdempotencyKeys) private readonly keys: IdempotencyKeys,
@@ -47,34 +47,46 @@ export class RolloutService {
 
   /** Releases the batch that is due, if one is; never one ahead of its gate. */
   async releaseBatch(deploymentId: string): Promise<void> {
-    await this.transactions.settle(deploymentId, async ({ tx, transaction, deployment }) => {
-      const batches = await this.deployments.batchesOf(tx, deploymentId);
-      const step = nextStep(figuresOf(deployment, batches));
-      const due = step.kind === 'release' && batches.find(({ number }) => number === step.batch);
-      if (due) {
-        await this.deployments.release(tx, deploymentId, due);
-        transaction.record(rolloutEvents.batchReleased(deployment, due));
-        transaction.changed(deployment, MANY_DEVICES);
-        transaction.batchReleased(due.size);
-      }
-      // Targets of the batch may have ended before it was released; then the next one is due.
-      await this.steps.advance(transaction, deployment);
-    });
+    await this.transactions.withLockedIfExists(
+      deploymentId,
+      async ({ tx, transaction, deployment }) => {
+        const batches = await this.deployments.batchesOf(tx, deploymentId);
+        const step = nextStep(figuresOf(deployment, batches));
+        const due = step.kind === 'release' && batches.find(({ number }) => number === step.batch);
+        if (due) {
+          await this.deployments.release(tx, deploymentId, due);
+          transaction.record(rolloutEvents.batchReleased(deployment, due));
+          transaction.changed(deployment, MANY_DEVICES);
+          transaction.batchReleased(due.size);
+        }
+        // Targets of the batch may have ended before it was released; then the next one is due.
+        await this.steps.advance(transaction, deployment);
+      },
+    );
   }
 
   startScheduled(deploymentId: string): Promise<void> {
-    return this.service.startScheduled(deploymentId);
+    return this.control.startScheduled(deploymentId);
   }
 
   /** Skips what a cancel left, in chunks that leave room for reports in between. */
   async skipPending(deploymentId: string): Promise<void> {
     for (let skipped = SKIP_CHUNK; skipped === SKIP_CHUNK;) {
       skipped = 0;
-      await this.transactions.settle(deploymentId, async ({ tx, transaction, deployment }) => {
-        if (deployment.status !== 'cancelled') return;
-        skipped = await this.targets.skipPending(tx, deploymentId, 'cancelled', tx.now, SKIP_CHUNK);
-        transaction.changed(deployment, MANY_DEVICES);
-      });
+      await this.transactions.withLockedIfExists(
+        deploymentId,
+        async ({ tx, transaction, deployment }) => {
+          if (deployment.status !== 'cancelled') return;
+          skipped = await this.targets.skipPending(
+            tx,
+            deploymentId,
+            'cancelled',
+            tx.now,
+            SKIP_CHUNK,
+          );
+          transaction.changed(deployment, MANY_DEVICES);
+        },
+      );
     }
   }
 
@@ -88,29 +100,29 @@ export class RolloutService {
    * came (there, Strategies). What became of a device is asked first: one that is gone has not failed.
    */
   async sweepTimeouts(): Promise<void> {
-    await this.#forgetKeys();
+    await this.#deleteExpiredKeys();
     await this.#sweepGone();
     await this.#sweep(() => this.targets.findOverdue(CHUNK), decideBy(timedOut));
     await this.#sweep(() => this.targets.findNotPickedUp(CHUNK), decideBy(notPickedUp));
   }
 
   /** Forgets the keys of creations that nobody may repeat any more. */
-  async #forgetKeys(): Promise<void> {
-    await this.work.run((tx) => this.keys.forgetOld(tx, CHUNK), LIMITS.jobs);
+  async #deleteExpiredKeys(): Promise<void> {
+    await this.work.run((tx) => this.keys.deleteExpired(tx, CHUNK), LIMITS.jobs);
   }
 
   /** A part of all open targets at each sweep: in the largest fleets a round takes some minutes. */
   async #sweepGone(): Promise<void> {
-    for (let steps = 0; steps < WALK_STEPS; steps += 1) {
-      const { found, next } = await this.targets.findGone(this.#walkedTo, WALK);
+    for (let steps = 0; steps < SCANS_PER_SWEEP; steps += 1) {
+      const { targets: found, next } = await this.targets.findGone(this.#scanPosition, SCAN_SIZE);
       for (let from = 0; from < found.length; from += CHUNK) {
-        const requests = found.slice(from, from + CHUNK).map(({ key, gone }) => ({
+        const requests = found.slice(from, from + CHUNK).map(({ key, goneReason }) => ({
           key,
-          decide: endGone(gone),
+          decide: skipGone(goneReason),
         }));
-        await this.#end(requests);
+        await this.#finish(requests);
       }
-      this.#walkedTo = next;
+      this.#scanPosition = next;
       if (next === null) return;
     }
   }
@@ -133,21 +145,21 @@ export class RolloutService {
   }
 
   /** @param late what becomes of a target whose device is there */
-  async #sweep(find: () => Promise<FoundTarget[]>, late: Decide): Promise<void> {
+  async #sweep(find: () => Promise<SweepTarget[]>, late: Decide): Promise<void> {
     for (let found = CHUNK; found === CHUNK;) {
       const targets = await find();
       found = targets.length;
-      const requests = targets.map(({ key, gone }) => ({
+      const requests = targets.map(({ key, goneReason }) => ({
         key,
-        decide: gone ? endGone(gone) : late,
+        decide: goneReason ? skipGone(goneReason) : late,
       }));
       // What is locked would be found again at once: it waits for the next sweep.
-      if (!(await this.#end(requests))) return;
+      if (!(await this.#finish(requests))) return;
     }
   }
 
   /** Deployment by deployment: one that is locked, or fails, holds no other up. Whether none did. */
-  async #end(all: TargetRequest<boolean>[]): Promise<boolean> {
+  async #finish(all: TargetRequest<boolean>[]): Promise<boolean> {
     let allEnded = true;
     for (const deploymentId of new Set(all.map(({ key }) => key.deploymentId))) {
       const requests = all.filter(({ key }) => key.deploymentId === deploymentId);
@@ -177,5 +189,5 @@ function decideBy(
   };
 }
 
-const endGone = (reason: GoneReason): Decide =>
-  decideBy((target, deployment, now) => gone(target, deployment, now, reason));
+const skipGone = (reason: GoneReason): Decide =>
+  decideBy((target, deployment, now) => deviceGone(target, deployment, now, reason));

@@ -20,7 +20,7 @@ const LEADS_TO: Record<DeploymentAction, (from: DeploymentStatus) => DeploymentS
 };
 
 /** What decides whether an action is possible. */
-export interface DeploymentSituation {
+export interface ActionContext {
   status: DeploymentStatus;
   strategy: RolloutStrategy;
   /** Targets of batches that are neither released nor asked for. */
@@ -30,13 +30,13 @@ export interface DeploymentSituation {
 }
 
 /** Actions possible now, in the order an admin meets them. */
-export function allowedActions(situation: DeploymentSituation): DeploymentAction[] {
+export function allowedActions(situation: ActionContext): DeploymentAction[] {
   return (Object.keys(POSSIBLE_IN) as DeploymentAction[]).filter((action) =>
     isAllowed(action, situation),
   );
 }
 
-export function isAllowed(action: DeploymentAction, situation: DeploymentSituation): boolean {
+export function isAllowed(action: DeploymentAction, situation: ActionContext): boolean {
   if (!POSSIBLE_IN[action].includes(situation.status)) return false;
   if (action === 'expand') return situation.strategy === 'canary' && situation.unreleased > 0;
   if (action === 'retry') return situation.failed > 0;
@@ -49,6 +49,6 @@ export function stateAfter(action: DeploymentAction, from: DeploymentStatus): De
 }
 
 /** States in which a deployment has ended for good, unless failed targets are retried. */
-export function hasEnded(status: DeploymentStatus): boolean {
+export function isFinishedDeployment(status: DeploymentStatus): boolean {
   return status === 'completed' || status === 'failed' || status === 'cancelled';
 }

@@ -5,7 +5,7 @@
 import type { NewEvent } from '../../audit/event.ports.ts';
 import type { StatusReport } from '../../contract/device-api.ts';
 import type { Deployment, Target, GoneReason } from '../model/deployment.types.ts';
-import { GONE_WORDS, isEnded, isWorking, type TargetSituation } from './target-reports.ts';
+import { GONE_DESCRIPTIONS, isFinished, isUpdating, type ReportContext } from './target-reports.ts';
 import { deviceEvents } from './timeline-events.ts';
 
 export interface TargetChange {
@@ -16,7 +16,7 @@ export interface TargetChange {
 }
 
 /** What the rules about reports look at. */
-export function situationOf(target: Target, deployment: Deployment): TargetSituation {
+export function reportContextOf(target: Target, deployment: Deployment): ReportContext {
   return {
     status: target.status,
     attempt: target.attempt,
@@ -37,10 +37,10 @@ export function reported(
   status: Exclude<Target['status'], 'pending'>,
   now: Date,
 ): TargetChange {
-  const ended = isEnded(status);
+  const ended = isFinished(status);
   const onRequest = status === 'rolled_back' && target.rollbackVersion !== null;
   // The update had finished before: it lasted until then, and why it failed is still what one wants to know.
-  const undone = onRequest && isEnded(target.status);
+  const undone = onRequest && isFinished(target.status);
   const next: Target = {
     ...target,
     status,
@@ -49,7 +49,7 @@ export function reported(
     completedAt: ended ? now : null,
     lastReportAt: now,
     errorMessage: report.error_message ?? (undone ? target.errorMessage : null),
-    updateEndedAt: undone ? target.completedAt : null,
+    updateFinishedAt: undone ? target.completedAt : null,
     timedOut: false,
     skipReason: status === 'skipped' ? 'aborted' : null,
     rolledBackOnRequest: onRequest,
@@ -84,7 +84,7 @@ export function heartbeat(target: Target, report: StatusReport, now: Date): Targ
 }
 
 /** Between why a rollback failed and what had been wrong before. */
-const BEFORE_THAT = '; before that: ';
+const EARLIER_ERROR = '; before that: ';
 
 /** The device could not roll back: the status stays, and it can be requested again. */
 export function rollbackFailed(
@@ -93,8 +93,8 @@ export function rollbackFailed(
   report: StatusReport,
 ): TargetChange {
   const reason = report.error_message ?? 'the device gave no reason';
-  const first = target.errorMessage?.split(BEFORE_THAT).at(-1);
-  const before = first === undefined ? '' : `${BEFORE_THAT}${first}`;
+  const first = target.errorMessage?.split(EARLIER_ERROR).at(-1);
+  const before = first === undefined ? '' : `${EARLIER_ERROR}${first}`;
   return {
     next: {
       ...target,
@@ -107,8 +107,8 @@ export function rollbackFailed(
 }
 
 /** A device that had begun an update asks for one; `null`: that changes nothing. */
-export function idle(target: Target, deployment: Deployment, now: Date): Target | null {
-  if (!isWorking(target.status)) return null;
+export function deviceIdle(target: Target, deployment: Deployment, now: Date): Target | null {
+  if (!isUpdating(target.status)) return null;
   switch (deployment.status) {
     case 'cancelled': // a real end may still follow
       return {
@@ -127,7 +127,7 @@ export function idle(target: Target, deployment: Deployment, now: Date): Target 
 
 /** A device that is updating has not reported for as long as the policy allows; `null`: it has. */
 export function timedOut(target: Target, deployment: Deployment, now: Date): TargetChange | null {
-  if (!isWorking(target.status)) return null;
+  if (!isUpdating(target.status)) return null;
   const minutes = deployment.policy.device_timeout_minutes;
   const limit = new Date(now.getTime() - minutes * 60_000);
   if (target.lastReportAt && target.lastReportAt > limit) return null;
@@ -168,13 +168,13 @@ export function notPickedUp(
  * The device is none of the organization's any more. Whatever it was doing: it is not a failure, and no rollback
  * can be requested of it. `null`: there is nothing to end.
  */
-export function gone(
+export function deviceGone(
   target: Target,
   deployment: Deployment,
   now: Date,
   reason: GoneReason,
 ): TargetChange | null {
-  const isUnfinished = !isEnded(target.status);
+  const isUnfinished = !isFinished(target.status);
   if (!isUnfinished && target.rollbackVersion === null) return null;
   return {
     next: {
@@ -186,7 +186,7 @@ export function gone(
         skipReason: reason,
         progress: null,
         completedAt: now,
-        errorMessage: `the device ${GONE_WORDS[reason]}`,
+        errorMessage: `the device ${GONE_DESCRIPTIONS[reason]}`,
       }),
     },
     events: [
@@ -221,7 +221,7 @@ export function retried(target: Target): Target {
     progress: null,
     startedAt: null,
     completedAt: null,
-    updateEndedAt: null,
+    updateFinishedAt: null,
     lastReportAt: null,
     errorMessage: null,
     timedOut: false,

@@ -4,9 +4,9 @@ import type { BatchPlanEntry } from '../../contract/admin-api.ts';
 import { TARGET_STATUSES } from '../../contract/states.ts';
 import { asKnex } from '../../database/knex-unit-of-work.ts';
 import { likePattern } from '../../database/like-pattern.ts';
-import { prepared } from '../../database/prepared.ts';
+import { runPrepared } from '../../database/prepared.ts';
 import type { Transaction } from '../../kernel/unit-of-work.ts';
-import { authorFor } from '../../database/author-column.ts';
+import { createdByFor } from '../../database/created-by-column.ts';
 import type {
   CounterMove,
   DeploymentChange,
@@ -25,7 +25,7 @@ import {
   type DeploymentRow,
   type StateRow,
 } from './deployment.row.ts';
-import { moveEnds } from './finished-over-time.sql.ts';
+import { updateFinishedOverTime } from './finished-over-time.sql.ts';
 import type {
   Batch,
   Deployment,
@@ -59,7 +59,7 @@ export class KnexDeploymentRepository implements DeploymentRepository {
       manifest: draft.manifest,
       signature: draft.signature,
       created_at: asKnex(tx).fn.now(),
-      created_by: await authorFor(asKnex(tx), createdBy),
+      created_by: await createdByFor(asKnex(tx), createdBy),
       author: createdBy,
       metadata: JSON.stringify({
         device_filters: draft.deviceFilters,
@@ -130,7 +130,7 @@ export class KnexDeploymentRepository implements DeploymentRepository {
     return row ? toState(row) : null;
   }
 
-  async findAnyState(id: string): Promise<DeploymentState | null> {
+  async findStateUnscoped(id: string): Promise<DeploymentState | null> {
     const row = await this.#states().where({ id }).first();
     return row ? toState(row) : null;
   }
@@ -168,7 +168,7 @@ export class KnexDeploymentRepository implements DeploymentRepository {
   }
 
   async lock(tx: Transaction, ids: string[]): Promise<Deployment[]> {
-    const rows = await prepared<DeploymentRow>(
+    const rows = await runPrepared<DeploymentRow>(
       asKnex(tx),
       'ota_lock_deployments',
       `SELECT ${DEPLOYMENT_COLUMNS.join(', ')} FROM ota_deployments
@@ -205,7 +205,7 @@ export class KnexDeploymentRepository implements DeploymentRepository {
   }
 
   async batchesOf(tx: Transaction, id: string): Promise<Batch[]> {
-    const rows = await prepared<BatchRow>(
+    const rows = await runPrepared<BatchRow>(
       asKnex(tx),
       'ota_batches',
       `SELECT ${BATCH_COLUMNS.join(', ')} FROM ota_deployment_batches
@@ -270,14 +270,14 @@ export class KnexDeploymentRepository implements DeploymentRepository {
     if (moves.length === 0) return;
     const delta = (status: string) =>
       `(count(*) FILTER (WHERE m.new_status = '${status}') - count(*) FILTER (WHERE m.old_status = '${status}'))`;
-    await prepared(
+    await runPrepared(
       asKnex(tx),
       'ota_move_counters',
       `WITH m AS (
          SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::int[],
              $6::timestamptz[], $7::timestamptz[], $8::double precision[])
            AS m (deployment_id, position, old_status, new_status, on_request, ended_before, ended, seconds)
-       ), over_time AS (${moveEnds(
+       ), over_time AS (${updateFinishedOverTime(
          `SELECT m.deployment_id, change.status, change.at, change.by
           FROM m CROSS JOIN LATERAL (VALUES
             (m.old_status, m.ended_before, -1), (m.new_status, m.ended, 1)) AS change (status, at, by)`,
@@ -306,8 +306,8 @@ export class KnexDeploymentRepository implements DeploymentRepository {
         moves.map((move) => move.from),
         moves.map((move) => move.to),
         moves.map((move) => move.onRequest),
-        moves.map((move) => move.endedBefore),
-        moves.map((move) => move.ended),
+        moves.map((move) => move.finishedBefore),
+        moves.map((move) => move.finishedAt),
         moves.map((move) => move.seconds),
       ],
     );

@@ -3,7 +3,7 @@
  *
  * @param changes selects `deployment_id`, `status`, `at` (when the target ended) and `by` (how many more, or fewer)
  */
-export const moveEnds = (changes: string): string => `
+export const updateFinishedOverTime = (changes: string): string => `
     INSERT INTO ota_deployment_ends AS counted (deployment_id, at, completed, failed, rolled_back)
     SELECT change.deployment_id, ota_end_span(coalesce(d.started_at, d.created_at), change.at),
            ${['completed', 'failed', 'rolled_back']

@@ -27,7 +27,7 @@ export const completedNewer = (deviceId: string, own: string) => `EXISTS (
       AND (newer.created_at, newer.id) > (${own}.created_at, ${own}.id))`;
 
 /** Whether a target's device has completed a deployment created after the target's. */
-const IS_OVERTAKEN = `EXISTS (
+const IS_SUPERSEDED = `EXISTS (
     SELECT 1 FROM ota_deployments own
     WHERE own.id = t.deployment_id AND ${completedNewer('t.device_id', 'own')})`;
 
@@ -49,7 +49,7 @@ const HAS_DEVICE = `EXISTS (
  * Whether a retry may take the target `t` up again, once it failed or rolled back: its device is there, has not
  * completed a newer deployment, and is not asked to roll back.
  */
-export const MAY_BE_RETRIED = `(t.rollback_version IS NULL AND NOT ${IS_OVERTAKEN} AND ${HAS_DEVICE})`;
+export const IS_RETRYABLE = `(t.rollback_version IS NULL AND NOT ${IS_SUPERSEDED} AND ${HAS_DEVICE})`;
 
 /** The device of the target `t` while it is the organization's; takes the organization's id. */
 export const JOIN_OWN_DEVICE =

@@ -13,8 +13,8 @@ export function counterMoves(before: Target, after: Target): CounterMove[] {
       from: before.status,
       to: after.status,
       onRequest,
-      endedBefore: before.completedAt,
-      ended: after.completedAt,
+      finishedBefore: before.completedAt,
+      finishedAt: after.completedAt,
       seconds: before.status === after.status ? null : updateSeconds(after),
     },
   ];

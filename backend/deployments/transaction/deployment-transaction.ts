@@ -21,7 +21,7 @@ export interface Effects {
   jobs: RolloutJob[];
   /** As they were when they completed, failed or paused without anybody's doing. */
   settled: Deployment[];
-  endedTargets: TargetStatus[];
+  finishedTargets: TargetStatus[];
   /** Sizes of released batches. */
   releasedBatches: number[];
 }
@@ -36,7 +36,7 @@ export class DeploymentTransaction {
     events: [],
     jobs: [],
     settled: [],
-    endedTargets: [],
+    finishedTargets: [],
     releasedBatches: [],
   };
   readonly #changes = new Map<string, DeploymentChanged>();
@@ -75,8 +75,8 @@ export class DeploymentTransaction {
     this.#effects.settled.push({ ...deployment });
   }
 
-  targetsEnded(statuses: TargetStatus[]): void {
-    this.#effects.endedTargets.push(...statuses);
+  targetsFinished(statuses: TargetStatus[]): void {
+    this.#effects.finishedTargets.push(...statuses);
   }
 
   batchReleased(size: number): void {

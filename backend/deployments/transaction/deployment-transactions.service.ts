@@ -14,8 +14,8 @@ import { DeploymentRepository } from '../model/deployment.ports.ts';
 import type { Batch, Deployment } from '../model/deployment.types.ts';
 import { RolloutJobs } from '../model/rollout-jobs.ports.ts';
 import { isAllowed } from '../rules/deployment-states.ts';
-import { situationOf } from '../rules/figures.ts';
-import { notPossible } from '../rules/not-possible.ts';
+import { actionContextOf } from '../rules/figures.ts';
+import { actionNotPossible } from '../rules/action-not-possible.ts';
 import { HostEvents } from '../../kernel/host-events.ts';
 
 /** A deployment that the transaction has locked, and what an action needs to know of it. */
@@ -26,7 +26,7 @@ export interface LockedDeployment {
   batches: Batch[];
 }
 
-interface HoldOptions {
+interface LockOptions {
   /** Newer deployments of the organization are locked, too. */
   withNewer?: boolean;
   limits?: TransactionLimits;
@@ -45,7 +45,7 @@ export class DeploymentTransactions {
     @inject(EventRepository) private readonly events: EventRepository,
     @inject(RolloutJobs) private readonly jobs: RolloutJobs,
     @inject(ChangeFeed) private readonly feed: ChangeFeed,
-    @inject(HostEvents) private readonly notices: HostContext['events'],
+    @inject(HostEvents) private readonly hostEvents: HostContext['events'],
     @inject(Telemetry) private readonly telemetry: Telemetry,
     @inject(Logger) private readonly logger: Logger,
   ) {}
@@ -67,21 +67,21 @@ export class DeploymentTransactions {
       if (collected.events.length > 0) await this.events.append(tx, collected.events);
       return { result: done, effects: collected };
     }, limits);
-    await this.#carryOut(effects, trace);
+    await this.#applyEffects(effects, trace);
     return result;
   }
 
   /** An action of an admin. Throws `not_found`, and `invalid_state` when the state does not allow it. */
-  act(
+  runAction(
     action: DeploymentAction,
     admin: AdminCaller,
     id: string,
     change: (locked: LockedDeployment) => Promise<void>,
   ): Promise<void> {
-    return this.hold(id, admin, async (locked) => {
+    return this.withLocked(id, admin, async (locked) => {
       const { deployment, batches } = locked;
-      if (!isAllowed(action, situationOf(deployment, batches))) {
-        throw notPossible(action, deployment, batches);
+      if (!isAllowed(action, actionContextOf(deployment, batches))) {
+        throw actionNotPossible(action, deployment, batches);
       }
       await change(locked);
     });
@@ -91,11 +91,11 @@ export class DeploymentTransactions {
    * Runs `change` on the locked deployment, whatever its state; it counts as changed. `caller` null: the system
    * itself. Throws `not_found`.
    */
-  hold<T>(
+  withLocked<T>(
     id: string,
     caller: AdminCaller | null,
     change: (locked: LockedDeployment) => Promise<T>,
-    { withNewer = false, limits }: HoldOptions = {},
+    { withNewer = false, limits }: LockOptions = {},
   ): Promise<T> {
     return this.run(
       async (transaction) => {
@@ -117,7 +117,7 @@ export class DeploymentTransactions {
   }
 
   /** A job's look at a deployment, which may be gone; it counts as changed only when `change` says so. */
-  settle(
+  withLockedIfExists(
     id: string,
     change: (locked: Omit<LockedDeployment, 'batches'>) => Promise<void>,
   ): Promise<void> {
@@ -128,9 +128,9 @@ export class DeploymentTransactions {
     }, LIMITS.jobs);
   }
 
-  async #carryOut(effects: Effects, trace: object): Promise<void> {
-    const { changes, jobs, settled, endedTargets, releasedBatches } = effects;
-    if (endedTargets.length > 0) this.telemetry.targetsEnded(endedTargets);
+  async #applyEffects(effects: Effects, trace: object): Promise<void> {
+    const { changes, jobs, settled, finishedTargets, releasedBatches } = effects;
+    if (finishedTargets.length > 0) this.telemetry.targetsFinished(finishedTargets);
     for (const size of releasedBatches) this.telemetry.batchReleased(size);
     if (changes.length > 0) this.feed.publish(changes);
     for (const deployment of settled) this.#notify(deployment);
@@ -162,7 +162,7 @@ export class DeploymentTransactions {
   /** Lets the rest of Ops-Center know what a deployment came to without anybody's doing. */
   #notify({ id, organizationId, name, status, pausedReason }: Deployment): void {
     this.telemetry.deploymentSettled(status);
-    this.notices.emit(`ota.deployment.${status}`, {
+    this.hostEvents.emit(`ota.deployment.${status}`, {
       deployment_id: id,
       organization_id: organizationId,
       deployment_name: name,

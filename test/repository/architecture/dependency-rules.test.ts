@@ -76,7 +76,7 @@ const PLANTED: Planted[] = [
   {
     rule: 'pure-rules',
     files: {
-      'backend/devices/update-offer.ts': `import Joi from 'joi'; export const o = Joi.any();`,
+      'backend/devices/poll-decision.ts': `import Joi from 'joi'; export const o = Joi.any();`,
     },
   },
   {

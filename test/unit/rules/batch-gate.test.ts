@@ -16,7 +16,7 @@ import {
 import type { StatusBreakdown } from '../../../backend/contract/admin-api.ts';
 import {
   DEPLOYMENT_STATUSES,
-  ENDED_TARGET_STATUSES,
+  FINISHED_TARGET_STATUSES,
   type TargetStatus,
 } from '../../../backend/contract/states.ts';
 
@@ -291,7 +291,10 @@ describe('next step of a deployment', () => {
   const happening = fc.oneof(
     {
       weight: 6,
-      arbitrary: fc.record({ device: fc.nat(), ends: fc.constantFrom(...ENDED_TARGET_STATUSES) }),
+      arbitrary: fc.record({
+        device: fc.nat(),
+        ends: fc.constantFrom(...FINISHED_TARGET_STATUSES),
+      }),
     },
     { weight: 4, arbitrary: fc.constant('look' as const) },
     {

@@ -9,10 +9,10 @@ import {
 } from '../../../backend/contract/states.ts';
 import {
   allowedActions,
-  hasEnded,
+  isFinishedDeployment,
   isAllowed,
   stateAfter,
-  type DeploymentSituation,
+  type ActionContext,
 } from '../../../backend/deployments/rules/deployment-states.ts';
 
 /** Where each action leads to; what is not named is not possible. */
@@ -31,7 +31,7 @@ const TABLE: Record<DeploymentStatus, Partial<Record<DeploymentAction, Deploymen
 };
 
 /** A situation in which only the state can stand in the way. */
-function situation(status: DeploymentStatus): DeploymentSituation {
+function situation(status: DeploymentStatus): ActionContext {
   return { status, strategy: 'canary', unreleased: 5, failed: 1 };
 }
 
@@ -68,7 +68,7 @@ describe('deployment states', () => {
   });
 
   it('tells which states are ends', () => {
-    const ended = DEPLOYMENT_STATUSES.filter(hasEnded);
+    const ended = DEPLOYMENT_STATUSES.filter(isFinishedDeployment);
     expect(ended).to.have.members(['completed', 'failed', 'cancelled']);
   });
 });

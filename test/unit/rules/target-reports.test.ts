@@ -3,22 +3,22 @@ import fc from 'fast-check';
 
 import {
   DEPLOYMENT_STATUSES,
-  ENDED_TARGET_STATUSES,
+  FINISHED_TARGET_STATUSES,
   REPORTED_STATUSES,
   TARGET_STATUSES,
   type ReportedStatus,
   type TargetStatus,
 } from '../../../backend/contract/states.ts';
 import {
-  isEnded,
-  isWorking,
+  isFinished,
+  isUpdating,
   judgeReport,
   shouldAbort,
-  type TargetSituation,
+  type ReportContext,
 } from '../../../backend/deployments/rules/target-reports.ts';
 import { SKIP_REASONS } from '../../../backend/deployments/model/deployment.types.ts';
 
-const RELEASED: TargetSituation = {
+const RELEASED: ReportContext = {
   status: 'pending',
   attempt: 1,
   timedOut: false,
@@ -31,7 +31,7 @@ const RELEASED: TargetSituation = {
 
 /** One row of the table: a target, and the verdict on each report in the order of the head. */
 interface Row {
-  target: Partial<TargetSituation>;
+  target: Partial<ReportContext>;
   verdicts: string;
 }
 
@@ -152,7 +152,7 @@ describe('reports of devices', () => {
     });
   }
 
-  const target: fc.Arbitrary<TargetSituation> = fc
+  const target: fc.Arbitrary<ReportContext> = fc
     .record({
       status: fc.constantFrom(...TARGET_STATUSES),
       attempt: fc.integer({ min: 1, max: 5 }),
@@ -163,7 +163,7 @@ describe('reports of devices', () => {
       errorMessage: fc.constantFrom(null, 'one reason', 'another reason'),
       deploymentStatus: fc.constantFrom(...DEPLOYMENT_STATUSES),
     })
-    .map((one) => ({ ...one, released: one.released || isWorking(one.status) }));
+    .map((one) => ({ ...one, released: one.released || isUpdating(one.status) }));
   const reported = fc.constantFrom(...REPORTED_STATUSES);
   const errorMessage = fc.constantFrom(undefined, null, 'one reason', 'another reason');
 
@@ -191,12 +191,12 @@ describe('reports of devices', () => {
     fc.assert(
       fc.property(
         target,
-        fc.constantFrom(...ENDED_TARGET_STATUSES),
+        fc.constantFrom(...FINISHED_TARGET_STATUSES),
         reported,
         errorMessage,
         (now, ended, status, message) => {
           const verdict = judgeReport({ ...now, status: ended }, { status, errorMessage: message });
-          if (verdict.kind === 'apply') expect(isEnded(verdict.status)).to.equal(true);
+          if (verdict.kind === 'apply') expect(isFinished(verdict.status)).to.equal(true);
         },
       ),
     );
@@ -222,7 +222,7 @@ describe('reports of devices', () => {
         fc.constantFrom('completed' as const, 'failed' as const, 'rolled_back' as const),
         fc.array(fc.constantFrom(...honest), { maxLength: 5 }),
         (before, end, late) => {
-          let now: TargetSituation = RELEASED;
+          let now: ReportContext = RELEASED;
           for (const status of [...before, end, ...late, end]) {
             const verdict = judgeReport(now, { status });
             if (verdict.kind === 'apply') now = afterwards(now, verdict.status, null);
@@ -235,10 +235,10 @@ describe('reports of devices', () => {
 
   /** The target once the verdict is written. */
   function afterwards(
-    now: TargetSituation,
+    now: ReportContext,
     status: TargetStatus,
     message: string | null | undefined,
-  ): TargetSituation {
+  ): ReportContext {
     return {
       ...now,
       status,
@@ -280,13 +280,13 @@ describe('F68 the order to stop after a cancel', () => {
 
 describe('target statuses', () => {
   it('are waiting, at work, or at an end', () => {
-    expect(TARGET_STATUSES.filter(isWorking)).to.deep.equal([
+    expect(TARGET_STATUSES.filter(isUpdating)).to.deep.equal([
       'downloading',
       'installing',
       'verifying',
     ]);
     expect(
-      TARGET_STATUSES.filter((status) => !isWorking(status) && !isEnded(status)),
+      TARGET_STATUSES.filter((status) => !isUpdating(status) && !isFinished(status)),
     ).to.deep.equal(['pending']);
   });
 });

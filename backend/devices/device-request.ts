@@ -1,7 +1,7 @@
 import type { DeviceIdentity } from '../host-contract.ts';
 
 /** A request of the device API with everything about it that was checked before its route is asked. */
-export interface DeviceCall {
+export interface DeviceRequest {
   device: DeviceIdentity;
   query: unknown;
   /** What stands for `:id` in the path. */
@@ -9,7 +9,7 @@ export interface DeviceCall {
   body: unknown;
 }
 
-export interface DeviceAnswer {
+export interface DeviceResponse {
   status: number;
   body: object;
 }

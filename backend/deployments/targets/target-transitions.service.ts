@@ -8,7 +8,7 @@ import { DeploymentRepository } from '../model/deployment.ports.ts';
 import type { Deployment, Target, TargetKey } from '../model/deployment.types.ts';
 import { RolloutSteps } from '../transaction/rollout-steps.ts';
 import { superseded } from '../rules/target-changes.ts';
-import { isEnded } from '../rules/target-reports.ts';
+import { isFinished } from '../rules/target-reports.ts';
 import { rolloutEvents } from '../rules/timeline-events.ts';
 import { type InstalledVersion, DeviceVersions, TargetRepository } from '../model/target.ports.ts';
 
@@ -76,7 +76,7 @@ export class TargetTransitions {
         limits,
       );
     } catch (error) {
-      if (!(error instanceof MoreToLock)) throw error;
+      if (!(error instanceof MoreTargetsToLock)) throw error;
       return this.#applyLocked(requests, error.keys, limits);
     }
   }
@@ -105,7 +105,7 @@ export class TargetTransitions {
     const known = new Set(candidates.map(keyOf));
     const appeared = await this.targets.findSuperseded(tx, completing);
     if (appeared.some((key) => !known.has(keyOf(key)))) {
-      throw new MoreToLock([...candidates, ...appeared]);
+      throw new MoreTargetsToLock([...candidates, ...appeared]);
     }
     const before = new Map(targets);
 
@@ -127,7 +127,7 @@ export class TargetTransitions {
       const was = before.get(id);
       return was && was !== after ? [{ before: was, after }] : [];
     });
-    await this.#rememberPreviousVersions(tx, changed);
+    await this.#setPreviousVersions(tx, changed);
     await this.targets.save(
       tx,
       changed.map((change) => change.after),
@@ -137,13 +137,13 @@ export class TargetTransitions {
       changed.flatMap(({ before, after }) => counterMoves(before, after)),
     );
     await this.versions.record(tx, lastVersions(versions));
-    tellChanges(transaction, changed, deployments);
-    const endedNow = changed.filter(hasEndedNow).map(({ after }) => after);
+    recordChanges(transaction, changed, deployments);
+    const endedNow = changed.filter(hasJustFinished).map(({ after }) => after);
     const ended = new Set(endedNow.map(({ deploymentId }) => deploymentId));
     for (const id of [...ended].sort()) {
       await this.steps.advance(transaction, deployments.get(id) as Deployment);
     }
-    transaction.targetsEnded(endedNow.map(({ status }) => status));
+    transaction.targetsFinished(endedNow.map(({ status }) => status));
     return results;
   }
 
@@ -154,7 +154,7 @@ export class TargetTransitions {
   }
 
   /** The version a device had when it began is what a later rollback goes back to. */
-  async #rememberPreviousVersions(tx: Transaction, changed: Changed[]): Promise<void> {
+  async #setPreviousVersions(tx: Transaction, changed: Changed[]): Promise<void> {
     const beginning = changed.filter(
       ({ before, after }) => before.status === 'pending' && after.status !== 'skipped',
     );
@@ -188,7 +188,7 @@ function skipSuperseded(
     for (const key of candidates) {
       const older = deployments.get(key.deploymentId);
       const target = targets.get(keyOf(key));
-      if (key.deviceId !== completed.deviceId || !older || !target || isEnded(target.status))
+      if (key.deviceId !== completed.deviceId || !older || !target || isFinished(target.status))
         continue;
       if (!isOlder(older, newer)) continue;
       targets.set(keyOf(key), superseded(target, newer, now));
@@ -203,7 +203,7 @@ function skipSuperseded(
 }
 
 /** Thrown to leave a transaction that would have to lock out of order. */
-class MoreToLock extends Error {
+class MoreTargetsToLock extends Error {
   readonly keys: TargetKey[];
 
   constructor(keys: TargetKey[]) {
@@ -225,8 +225,8 @@ function isOlder(a: Deployment, b: Deployment): boolean {
   return difference < 0 || (difference === 0 && a.id < b.id);
 }
 
-function hasEndedNow({ before, after }: Changed): boolean {
-  return before.status !== after.status && isEnded(after.status);
+function hasJustFinished({ before, after }: Changed): boolean {
+  return before.status !== after.status && isFinished(after.status);
 }
 
 /** When one device tells several versions at once, the last one holds. */
@@ -234,7 +234,7 @@ function lastVersions(versions: InstalledVersion[]): InstalledVersion[] {
   return [...new Map(versions.map((entry) => [entry.deviceId, entry])).values()];
 }
 
-function tellChanges(
+function recordChanges(
   transaction: DeploymentTransaction,
   changed: Changed[],
   deployments: Map<string, Deployment>,

@@ -14,7 +14,7 @@ export interface OpenTarget {
   createdAt: Date;
 }
 
-export type PollAnswer<T extends OpenTarget> =
+export type PollDecision<T extends OpenTarget> =
   | { kind: 'rollback'; target: T; version: string }
   | { kind: 'update'; target: T }
   /** The device asks instead of working: its update was cancelled, and ends here. */
@@ -29,7 +29,7 @@ export type PollAnswer<T extends OpenTarget> =
  * at work: an update that it had begun was lost on the way, in a power cut for instance. Under a paused
  * deployment that keeps others away until it is resumed; under a cancelled one it ends, and makes room.
  */
-export function choosePollAnswer<T extends OpenTarget>(targets: readonly T[]): PollAnswer<T> {
+export function decidePoll<T extends OpenTarget>(targets: readonly T[]): PollDecision<T> {
   const newestFirst = [...targets].sort(
     (a, b) =>
       b.createdAt.getTime() - a.createdAt.getTime() || (a.deploymentId < b.deploymentId ? 1 : -1),
@@ -39,7 +39,7 @@ export function choosePollAnswer<T extends OpenTarget>(targets: readonly T[]): P
       return { kind: 'rollback', target, version: target.rollbackVersion };
     }
   }
-  const begun = newestFirst.find((target) => isBegun(target.status));
+  const begun = newestFirst.find((target) => isUpdating(target.status));
   if (begun?.deploymentStatus === 'cancelled') return { kind: 'idle', target: begun };
   if (begun?.deploymentStatus === 'paused') return { kind: 'held', target: begun };
   if (begun) return isOffering(begun) ? { kind: 'update', target: begun } : { kind: 'nothing' };
@@ -47,7 +47,7 @@ export function choosePollAnswer<T extends OpenTarget>(targets: readonly T[]): P
   return released ? { kind: 'update', target: released } : { kind: 'nothing' };
 }
 
-function isBegun(status: TargetStatus): boolean {
+function isUpdating(status: TargetStatus): boolean {
   return status === 'downloading' || status === 'installing' || status === 'verifying';
 }
 
@@ -57,13 +57,15 @@ function isBegun(status: TargetStatus): boolean {
  *
  * @param recorded what the device was last known to run; `null`: not known
  */
-export function isChangedOutside(
-  told: string,
+export function isChangedExternally(
+  reported: string,
   recorded: string | null,
   open: readonly OpenTarget[],
 ): boolean {
-  if (isSameVersion(told, recorded)) return false;
-  return !open.some(({ status, rollbackVersion }) => isBegun(status) || rollbackVersion !== null);
+  if (isSameVersion(reported, recorded)) return false;
+  return !open.some(
+    ({ status, rollbackVersion }) => isUpdating(status) || rollbackVersion !== null,
+  );
 }
 
 function isOffering(target: OpenTarget): boolean {

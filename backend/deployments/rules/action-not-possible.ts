@@ -2,25 +2,25 @@ import type { DeploymentAction } from '../../contract/states.ts';
 import { DomainError } from '../../kernel/errors.ts';
 import type { Batch, Deployment } from '../model/deployment.types.ts';
 import { allowedActions } from './deployment-states.ts';
-import { situationOf } from './figures.ts';
+import { actionContextOf } from './figures.ts';
 
 /** 409, naming the state and what it allows. */
-export function notPossible(
+export function actionNotPossible(
   action: DeploymentAction,
   deployment: Deployment,
   batches: Batch[],
 ): DomainError {
-  const possible = allowedActions(situationOf(deployment, batches));
+  const possible = allowedActions(actionContextOf(deployment, batches));
   const list = possible.length > 0 ? ` Possible: ${possible.join(', ')}.` : '';
   return new DomainError(
     'invalid_state',
-    `The deployment is ${deployment.status}; ${action} is not possible now. ${insteadOf(action, deployment)}${list}`,
+    `The deployment is ${deployment.status}; ${action} is not possible now. ${hintFor(action, deployment)}${list}`,
     { current_status: deployment.status, allowed_actions: possible },
   );
 }
 
 /** What an admin who wanted that does instead. */
-function insteadOf(action: DeploymentAction, { status, strategy }: Deployment): string {
+function hintFor(action: DeploymentAction, { status, strategy }: Deployment): string {
   if (status === 'cancelled' || status === 'completed') {
     return action === 'retry' || action === 'expand' || action === 'start'
       ? `It stays ${status}: create a new deployment for the devices that are to get it (device_ids).`

@@ -1,5 +1,5 @@
 import type { Client } from 'pg';
-import { NoAnswerError, poisonsSession } from './database-errors.ts';
+import { DatabaseTimeoutError, breaksSession } from './database-errors.ts';
 
 /** What Knex's pools look at before they hand a connection out again: with this mark they close it. */
 type PooledConnection = Client & { __knex__disposed?: unknown };
@@ -9,7 +9,7 @@ type PooledConnection = Client & { __knex__disposed?: unknown };
  * otherwise be waited for until the operating system notices. A session that an error leaves unfit for
  * others (read-only after a failover, without its prepared statements) is closed instead of used again.
  */
-export async function guarded<T>(
+export async function withStatementTimeout<T>(
   connection: Client,
   limitMs: number,
   statement: () => Promise<T>,
@@ -17,9 +17,9 @@ export async function guarded<T>(
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
-      const error = new NoAnswerError(limitMs);
-      discard(connection, error);
-      disconnect(connection);
+      const error = new DatabaseTimeoutError(limitMs);
+      evictFromPool(connection, error);
+      destroySocket(connection);
       reject(error);
     }, limitMs);
   });
@@ -28,7 +28,7 @@ export async function guarded<T>(
     return await Promise.race([answer, limit]);
   } catch (error) {
     answer.catch(() => undefined);
-    if (poisonsSession(error)) discard(connection, error);
+    if (breaksSession(error)) evictFromPool(connection, error);
     throw error;
   } finally {
     clearTimeout(timer);
@@ -36,13 +36,13 @@ export async function guarded<T>(
 }
 
 /** At once, and without a word to the other side; frees whatever waits in line, too. */
-export function disconnect(connection: Client): void {
+export function destroySocket(connection: Client): void {
   (
     connection as unknown as { connection: { stream: { destroy(): void } } }
   ).connection.stream.destroy();
 }
 
 /** The pool closes it instead of handing it out again. */
-export function discard(connection: PooledConnection, reason: unknown): void {
+export function evictFromPool(connection: PooledConnection, reason: unknown): void {
   connection.__knex__disposed = reason;
 }

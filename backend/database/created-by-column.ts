@@ -1,7 +1,7 @@
 import type { Knex } from 'knex';
 import { isUuid } from '../kernel/uuid.ts';
 
-interface AuthorColumn {
+interface CreatedByColumn {
   type: string;
   /** What `varchar(n)` holds; `null`: any length. */
   length: number | null;
@@ -17,8 +17,8 @@ interface AuthorColumn {
  * itself, or nothing where the host would refuse it. The published Ops-Center has a foreign key to its
  * users there, and a token or an identity from elsewhere is none of them.
  */
-export async function authorFor(knex: Knex, userId: string): Promise<string | null> {
-  const { rows } = await knex.raw<{ rows: AuthorColumn[] }>(
+export async function createdByFor(knex: Knex, userId: string): Promise<string | null> {
+  const { rows } = await knex.raw<{ rows: CreatedByColumn[] }>(
     `SELECT format_type(a.atttypid, NULL) AS type,
        CASE WHEN a.atttypmod > 4 AND t.typname IN ('varchar', 'bpchar') THEN a.atttypmod - 4 END AS length,
        c.confrelid::regclass::text AS users, quote_ident(k.attname) AS key,
@@ -42,7 +42,7 @@ export async function authorFor(knex: Knex, userId: string): Promise<string | nu
   return found.rows.length > 0 ? userId : null;
 }
 
-function fits({ type, length }: AuthorColumn, userId: string): boolean {
+function fits({ type, length }: CreatedByColumn, userId: string): boolean {
   if (type === 'uuid') return isUuid(userId);
   const isText = type === 'text' || type === 'character varying' || type === 'character';
   return isText && (length === null || userId.length <= length);
