@@ -61,17 +61,17 @@ import { MetricsRepository } from './metrics/metrics.ports.ts';
 import { HostEvents } from './kernel/host-events.ts';
 import { UnitOfWork } from './kernel/unit-of-work.ts';
 
-/** What the container is given ready-made. */
+/** Objects that exist before the container. */
 export interface ContainerParts {
   host: HostContext;
-  /** The plugin's own, over the pool of the host's. */
+  /** The plugin's own Knex, which uses the host's connection pool. */
   knex: Knex;
   config: PluginConfig;
   jobs: RolloutJobs;
   telemetry: Telemetry;
 }
 
-/** The composition root: the only file that knows which class stands behind which interface. */
+/** The composition root: the only file that binds classes to interfaces. */
 export function createContainer(parts: ContainerParts): Container {
   const { host, knex, config, jobs, telemetry } = parts;
   const container = new Container({ defaultScope: 'Singleton' });

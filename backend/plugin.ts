@@ -44,12 +44,12 @@ import { ChangeFeed } from './deployments/model/change-feed.ports.ts';
 import { Telemetry } from './observability/telemetry.ports.ts';
 
 /**
- * What the host loads. Nothing is left behind when activation fails half-way, nor by `deactivate`.
- * Rejects with `invalid_request` when the configuration is not valid.
+ * The entry point that the host calls (`host-contract.ts`). If activation fails, everything is undone, as by
+ * `deactivate`. Rejects with `invalid_request` if the configuration is not valid.
  */
-export const activate: Activate = async (given) => {
+export const activate: Activate = async (context) => {
   const serializers = { err: serializeError };
-  const host = { ...given, logger: given.logger.child({}, { serializers }) };
+  const host = { ...context, logger: context.logger.child({}, { serializers }) };
   const teardown = new Teardown(host.logger);
   try {
     const gate = new ReadinessGate(host.logger);
@@ -91,14 +91,14 @@ export const activate: Activate = async (given) => {
   }
 };
 
-/** First on and last off: between the two the plugin's paths are answered, if only with 503. */
+/** Mounted first and removed last, so that requests in between get a 503 and never a 404. */
 function mountGate(host: HostContext, gate: ReadinessGate, teardown: Teardown): void {
   for (const area of ['admin', 'device'] as const) {
     teardown.add(`gate of the ${area} routes`, host.http.mount(area, Router().use(gate.handler)));
   }
 }
 
-/** Routes and page: roles `api` and `all`. */
+/** Mounts routes and page: roles `api` and `all`. */
 function serve(
   host: HostContext,
   config: PluginConfig,
@@ -139,7 +139,7 @@ function serveDevices(
   container: Container,
   teardown: Teardown,
 ): void {
-  const door = new DeviceGateway({
+  const gateway = new DeviceGateway({
     auth: host.auth,
     rateLimit: new DeviceRateLimit(config.device_requests_per_minute),
     loadLimit: new LoadLimit({
@@ -150,15 +150,15 @@ function serveDevices(
     logger: host.logger,
   });
   const routes = deviceRoutes(container.get(DeviceController));
-  const router = createDeviceRouter(routes, door, host.logger);
+  const router = createDeviceRouter(routes, gateway, host.logger);
   teardown.add('device routes', host.http.mount('device', router));
   if (host.http.listenAhead) {
-    const listener = createDevicePreRouter(routes, door);
-    teardown.add('device listener', host.http.listenAhead('device', listener));
+    const preRouter = createDevicePreRouter(routes, gateway);
+    teardown.add('device pre-router', host.http.listenAhead('device', preRouter));
   }
 }
 
-/** Queue processors: roles `worker` and `all`. */
+/** Starts queue processors and periodic work: roles `worker` and `all`. */
 async function work(
   host: HostContext,
   config: PluginConfig,

@@ -14,7 +14,7 @@ import { unknownRoute } from '../http/problem.ts';
 import { mountRoutes, rejectMethod, type RouteTable } from '../http/route-table.ts';
 import { requireSameOrigin } from '../http/same-origin.ts';
 
-/** Ten thousand device ids fit. */
+/** Bytes. A list of 10,000 device ids fits. */
 const BODY_LIMIT = 1024 * 1024;
 
 export interface AdminControllers {
@@ -63,7 +63,7 @@ export function createAdminRouter(
   return router;
 }
 
-/** Whatever the answer: it is about an organization, and the next one at this browser may be of another. */
+/** Responses contain one organization's data, and the next user of the browser may belong to another. */
 const noStore: RequestHandler = (_request, response, next) => {
   response.setHeader('Cache-Control', 'no-store');
   next();

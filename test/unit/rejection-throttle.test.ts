@@ -6,13 +6,13 @@ import { RejectionThrottle } from '../../backend/api/rejection-throttle.ts';
 import { waitFor } from '../../dev/wait-for.ts';
 
 describe('the pace of refusals', () => {
-  const pace = new RejectionThrottle({ perTurn: 3, turnMs: 5 });
+  const pace = new RejectionThrottle({ perInterval: 3, intervalMs: 5 });
 
   function takeTurns(count: number): { gone: number[]; all: Promise<unknown> } {
     const gone: number[] = [];
     const all = Promise.all(
       Array.from({ length: count }, async (_, index) => {
-        await pace.turn();
+        await pace.wait();
         gone.push(index);
       }),
     );
