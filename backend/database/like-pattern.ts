@@ -1,9 +1,9 @@
-/** A LIKE pattern that finds `text` anywhere, with its own wildcards taken literally. */
+/** A LIKE pattern that matches `text` anywhere; wildcards in `text` are escaped. */
 export function likePattern(text: string): string {
   return `%${escapeWildcards(text)}%`;
 }
 
-/** A LIKE pattern that finds what begins with `text`. */
+/** A LIKE pattern that matches what begins with `text`. */
 export function prefixPattern(text: string): string {
   return `${escapeWildcards(text)}%`;
 }

@@ -1,13 +1,15 @@
 import type { Client } from 'pg';
 import { DatabaseTimeoutError, breaksSession } from './database-errors.ts';
 
-/** What Knex's pools look at before they hand a connection out again: with this mark they close it. */
+/** Knex's pool closes a connection with this mark instead of using it again. */
 type PooledConnection = Client & { __knex__disposed?: unknown };
 
 /**
- * Runs a statement that is given up after `limitMs`, with its connection: one half-open connection would
- * otherwise be waited for until the operating system notices. A session that an error leaves unfit for
- * others (read-only after a failover, without its prepared statements) is closed instead of used again.
+ * Runs a statement and closes its connection if the database does not respond within `limitMs`; without this, a
+ * half-open connection would block until the operating system notices. A session that cannot be used after an error
+ * (read-only after a failover, prepared statements lost) is removed from the pool.
+ *
+ * @throws {DatabaseTimeoutError} after `limitMs`
  */
 export async function withStatementTimeout<T>(
   connection: Client,
@@ -23,11 +25,11 @@ export async function withStatementTimeout<T>(
       reject(error);
     }, limitMs);
   });
-  const answer = statement();
+  const result = statement();
   try {
-    return await Promise.race([answer, limit]);
+    return await Promise.race([result, limit]);
   } catch (error) {
-    answer.catch(() => undefined);
+    result.catch(() => undefined);
     if (breaksSession(error)) evictFromPool(connection, error);
     throw error;
   } finally {
@@ -35,14 +37,14 @@ export async function withStatementTimeout<T>(
   }
 }
 
-/** At once, and without a word to the other side; frees whatever waits in line, too. */
+/** Closes the socket at once, without a message to the server; all queued statements fail. */
 export function destroySocket(connection: Client): void {
   (
     connection as unknown as { connection: { stream: { destroy(): void } } }
   ).connection.stream.destroy();
 }
 
-/** The pool closes it instead of handing it out again. */
+/** Makes the pool close the connection instead of using it again. */
 export function evictFromPool(connection: PooledConnection, reason: unknown): void {
   connection.__knex__disposed = reason;
 }

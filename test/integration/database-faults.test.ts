@@ -62,7 +62,7 @@ describe('a database that does not do what it is asked', () => {
     await waitFor(
       async () => {
         ({ detail } = (await stage.plugin.health()).checks['database'] as { detail?: string });
-        return detail === 'The database is read-only at the moment.';
+        return detail === 'The database is read-only.';
       },
       { describe: () => `readiness says that the database is read-only: ${detail}` },
     );
@@ -80,7 +80,7 @@ describe('a database that does not do what it is asked', () => {
     for (let times = 0; times < 20; times += 1) {
       const answer = await fleet.report(fleet.device, id, 'downloading');
       if (answer.status === 200) break;
-      expect503(answer, /does not answer/);
+      expect503(answer, /does not respond/);
     }
     await fleet.reports(fleet.device, id, 'downloading', 'installing', 'completed');
     expect((await stage.plugin.health()).healthy).to.equal(true);
@@ -95,8 +95,8 @@ describe('a database that does not do what it is asked', () => {
         fleet.report(fleet.device, id, 'downloading'),
         fleet.post(`/deployments/${id}/pause`),
       ]);
-      expect503(report, /Others are working/);
-      expect503(pause, /Others are working/);
+      expect503(report, /Another request is changing/);
+      expect503(pause, /Another request is changing/);
     } finally {
       await blocker.rollback();
     }
@@ -115,7 +115,8 @@ describe('a database that does not do what it is asked', () => {
       );
       await other.all(other.devices, free, 'completed');
       expect((await other.detail(free)).status).to.equal('completed');
-      for (const answer of await Promise.all(stuck)) expect503(answer, /Others are working/);
+      for (const answer of await Promise.all(stuck))
+        expect503(answer, /Another request is changing/);
     } finally {
       await blocker.rollback();
     }
