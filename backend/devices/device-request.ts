@@ -1,10 +1,10 @@
 import type { DeviceIdentity } from '../host-contract.ts';
 
-/** A request of the device API with everything about it that was checked before its route is asked. */
+/** An authenticated request of the device API. */
 export interface DeviceRequest {
   device: DeviceIdentity;
   query: unknown;
-  /** What stands for `:id` in the path. */
+  /** The value of `:id` in the path; not validated. */
   id: unknown;
   body: unknown;
 }

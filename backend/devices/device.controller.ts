@@ -11,7 +11,7 @@ import {
 import { DeviceService } from './device.service.ts';
 import { InstallLogService } from './install-log.service.ts';
 
-/** What devices call; the routes stand in `http/device.router.ts`. */
+/** The device API. The routes are in `api/device.router.ts`. */
 @injectable()
 export class DeviceController {
   constructor(

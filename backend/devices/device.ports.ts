@@ -2,7 +2,7 @@ import type { Transaction } from '../kernel/unit-of-work.ts';
 import type { OpenTarget } from './poll-decision.ts';
 import { token } from '../kernel/token.ts';
 
-/** An open target with everything an offer carries: empty until the target is released. */
+/** An open target with the content of an offer, whose fields are empty until the target is released. */
 export interface OfferedTarget extends OpenTarget {
   deviceId: string;
   organizationId: string;
@@ -14,21 +14,21 @@ export interface OfferedTarget extends OpenTarget {
   signature: string | null;
 }
 
-/** A device that asks, and what it says it runs. */
+/** A device that polls, and the version that it reports. */
 export interface PollingDevice {
   deviceId: string;
   version: string | null;
 }
 
-/** What is known of a device that asks. */
+/** What is stored about a device that polls. */
 export interface DeviceRecord {
-  /** Unfinished targets, and those to be rolled back. */
+  /** Its unfinished targets, and those with a requested rollback. */
   open: OfferedTarget[];
-  /** Where the version that is recorded is written in another way than what the device says. */
+  /** The recorded version, if its text differs from the reported one. */
   recorded?: { version: string | null };
 }
 
-/** A device runs another version than recorded, and no update of ours made it so. */
+/** A device reports another version than the recorded one, and no update of ours changed it. */
 export interface VersionChange {
   organizationId: string;
   deviceId: string;
@@ -37,11 +37,14 @@ export interface VersionChange {
 }
 
 export interface DeviceRepository {
-  /** Each device once; by its id, in one statement. Devices of which there is nothing to say are left out. */
-  lookUp(asking: PollingDevice[]): Promise<Map<string, DeviceRecord>>;
   /**
-   * Writes what devices run, unless somebody else has written it meanwhile. Answers those that were written, with
-   * the newest deployment that they have been through, if any.
+   * Reads what is stored about devices, by id, in one statement. `polling` must not contain a device twice. Devices
+   * without open targets whose recorded version equals the reported one are left out.
+   */
+  lookUp(polling: PollingDevice[]): Promise<Map<string, DeviceRecord>>;
+  /**
+   * Records versions, unless they have been changed meanwhile. Resolves to the changes that were made, each with the
+   * newest deployment that finished on the device, if any.
    */
   recordVersions(
     tx: Transaction,

@@ -41,26 +41,26 @@ type PollRow = { device_id: string; differs: boolean; firmware_version: string |
 export class KnexDeviceRepository implements DeviceRepository {
   constructor(@inject(Database) private readonly knex: Knex) {}
 
-  async lookUp(asking: PollingDevice[]): Promise<Map<string, DeviceRecord>> {
+  async lookUp(polling: PollingDevice[]): Promise<Map<string, DeviceRecord>> {
     const rows = await runPrepared<PollRow>(
       this.knex,
-      'ota_asking_devices',
-      `SELECT asking.device_id, differs.id IS NOT NULL AS differs, differs.firmware_version,
+      'ota_polling_devices',
+      `SELECT polling.device_id, differs.id IS NOT NULL AS differs, differs.firmware_version,
               t.deployment_id, t.status, t.attempt, t.position, t.rollback_version,
               d.organization_id, d.status AS deployment_status, d.released_devices, d.created_at,
               d.target_version, offer.*
-       FROM unnest($1::uuid[], $2::text[]) AS asking (device_id, version)
-       -- One index lookup for each device: OFFSET 0 keeps the planner from reading the whole table
-       -- when it has just grown by a million rows that nobody has counted yet.
+       FROM unnest($1::uuid[], $2::text[]) AS polling (device_id, version)
+       -- OFFSET 0 forces one index lookup per device. Otherwise the planner may read the whole table when it
+       -- has just grown by a million rows and its statistics are out of date.
        LEFT JOIN LATERAL (
          SELECT * FROM ota_deployment_devices
-         WHERE device_id = asking.device_id
+         WHERE device_id = polling.device_id
            AND (status IN ('pending', 'downloading', 'installing', 'verifying')
                 OR rollback_version IS NOT NULL)
          OFFSET 0
        ) t ON true
        LEFT JOIN ota_deployments d ON d.id = t.deployment_id
-       -- Long texts only of what can be offered: most targets wait for their turn.
+       -- Read the long texts only for released targets; most targets are not released yet.
        LEFT JOIN LATERAL (
          SELECT d.metadata->>'update_package_url' AS update_package_url,
                 d.metadata->>'checksum' AS checksum, d.metadata->>'release_notes' AS release_notes,
@@ -69,21 +69,21 @@ export class KnexDeviceRepository implements DeviceRepository {
        ) offer ON true
        LEFT JOIN LATERAL (
          SELECT id, firmware_version FROM edge_devices
-         WHERE asking.version IS NOT NULL
-           AND id = asking.device_id AND firmware_version IS DISTINCT FROM asking.version OFFSET 0
+         WHERE polling.version IS NOT NULL
+           AND id = polling.device_id AND firmware_version IS DISTINCT FROM polling.version OFFSET 0
        ) differs ON true
        WHERE t.deployment_id IS NOT NULL OR differs.id IS NOT NULL`,
-      [asking.map((one) => one.deviceId), asking.map((one) => one.version)],
+      [polling.map((one) => one.deviceId), polling.map((one) => one.version)],
       SHORT_QUERY_MS,
     );
-    const known = new Map<string, DeviceRecord>();
+    const records = new Map<string, DeviceRecord>();
     for (const row of rows) {
-      const device = known.get(row.device_id) ?? { open: [] };
-      known.set(row.device_id, device);
+      const device = records.get(row.device_id) ?? { open: [] };
+      records.set(row.device_id, device);
       if (row.differs) device.recorded = { version: row.firmware_version };
       if (row.deployment_id !== null) device.open.push(toOfferedTarget(row));
     }
-    return known;
+    return records;
   }
 
   async recordVersions(

@@ -25,21 +25,21 @@ import { decidePoll, isChangedExternally, type PollDecision } from './poll-decis
 
 const MAX_POLLS_PER_STATEMENT = 1_000;
 const MAX_REPORTS_PER_TRANSACTION = 500;
-/** One that gets no answer must not hold up the others. */
+/** Two, so that a statement that gets no response does not hold up all polls. */
 const MAX_POLL_STATEMENTS = 2;
 /**
- * Deployments whose reports are written at the same time: a locked one holds up its own only, and all
- * together leave most of the pool to others.
+ * Deployments whose reports are written at the same time. A locked deployment holds up only its own reports, and most of
+ * the connection pool is left to others.
  */
 const MAX_REPORT_LANES = 3;
 
-/** What a poll brings about besides its answer: seldom, and not at the cost of other polls. */
+/** Writes caused by polls. They are rare, and must not slow down other polls. */
 const SIDE_WRITES = { maxBatchSize: 100, maxInFlight: 1 };
 
-/** What devices ask and tell. Calls that arrive together share one round trip to the database. */
+/** Handles polls and reports. Calls that arrive together share one database round trip (docs/decisions/coalescing.md). */
 @injectable()
 export class DeviceService {
-  readonly #lookUp: (asking: PollingDevice) => Promise<DeviceRecord>;
+  readonly #lookUp: (polling: PollingDevice) => Promise<DeviceRecord>;
   readonly #recordIdle: (target: OfferedTarget) => Promise<void>;
   readonly #recordVersion: (change: VersionChange) => Promise<void>;
   readonly #report: (call: ReportCall) => Promise<StatusResponse>;
@@ -53,7 +53,7 @@ export class DeviceService {
     @inject(EventRepository) private readonly events: EventRepository,
     @inject(Logger) private readonly logger: Logger,
   ) {
-    this.#lookUp = coalesce<PollingDevice, DeviceRecord>((asking) => this.#lookUpAll(asking), {
+    this.#lookUp = coalesce<PollingDevice, DeviceRecord>((polling) => this.#lookUpAll(polling), {
       maxBatchSize: MAX_POLLS_PER_STATEMENT,
       maxInFlight: MAX_POLL_STATEMENTS,
       onBatch: (size) => telemetry.coalesced('polls', size),
@@ -77,35 +77,42 @@ export class DeviceService {
     );
   }
 
-  /** @param version what the device says it runs; `null`: it does not say */
+  /**
+   * Answers a poll (docs/contract.md, Device API).
+   *
+   * @param version the version that the device reports; `null`: none
+   */
   async checkUpdate(device: DeviceIdentity, version: string | null): Promise<CheckUpdateResponse> {
     const { open, recorded } = await this.#lookUp({ deviceId: device.deviceId, version });
     const own = open.filter((target) => target.organizationId === device.organizationId);
     if (recorded && version !== null && isChangedExternally(version, recorded.version, own)) {
       const change = { ...device, recorded: recorded.version, reported: version };
-      // The answer does not hang on it, and the next poll tells it again.
+      // Not needed for the response, and the next poll reports it again.
       await this.#recordVersion(change).catch((err: unknown) => {
-        this.logger.warn({ err, deviceId: device.deviceId }, 'version of a device not recorded');
+        this.logger.warn(
+          { err, device_id: device.deviceId },
+          'reported version could not be recorded',
+        );
       });
     }
-    const answer = await this.#decide(own);
-    this.telemetry.polled(answer.kind);
+    const decision = await this.#decide(own);
+    this.telemetry.polled(decision.kind);
     const pollAfterSeconds = spreadPoll(this.config.poll_interval_seconds, Math.random());
-    switch (answer.kind) {
-      case 'nothing':
+    switch (decision.kind) {
+      case 'none':
         return { update_available: false, poll_after_seconds: pollAfterSeconds };
       case 'rollback':
         return {
           update_available: false,
           rollback: {
-            deployment_id: answer.target.deploymentId,
-            version: answer.version,
-            attempt: answer.target.attempt,
+            deployment_id: decision.target.deploymentId,
+            version: decision.version,
+            attempt: decision.target.attempt,
           },
           poll_after_seconds: pollAfterSeconds,
         };
       case 'update':
-        return toOffer(answer.target, pollAfterSeconds);
+        return toOffer(decision.target, pollAfterSeconds);
     }
   }
 
@@ -124,27 +131,30 @@ export class DeviceService {
     );
   }
 
-  async #lookUpAll(asking: readonly PollingDevice[]): Promise<DeviceRecord[]> {
-    const once = new Map(asking.map((one) => [one.deviceId, one]));
-    const known = await this.devices.lookUp([...once.values()]);
-    return asking.map(({ deviceId }) => known.get(deviceId) ?? { open: [] });
+  async #lookUpAll(polling: readonly PollingDevice[]): Promise<DeviceRecord[]> {
+    const once = new Map(polling.map((one) => [one.deviceId, one]));
+    const records = await this.devices.lookUp([...once.values()]);
+    return polling.map(({ deviceId }) => records.get(deviceId) ?? { open: [] });
   }
 
-  /** First what the poll tells of the update that the device had begun. */
+  /** Decides what the device gets, after recording that an update that it had started was interrupted. */
   async #decide(
     open: OfferedTarget[],
-  ): Promise<Extract<PollDecision<OfferedTarget>, { kind: 'nothing' | 'update' | 'rollback' }>> {
-    const answer = decidePoll(open);
-    if (answer.kind !== 'idle' && answer.kind !== 'held') return answer;
+  ): Promise<Extract<PollDecision<OfferedTarget>, { kind: 'none' | 'update' | 'rollback' }>> {
+    const decision = decidePoll(open);
+    if (decision.kind !== 'idle' && decision.kind !== 'held') return decision;
     try {
-      await this.#recordIdle(answer.target);
+      await this.#recordIdle(decision.target);
     } catch (err) {
-      const { deviceId, deploymentId } = answer.target;
-      this.logger.warn({ err, deviceId, deploymentId }, 'idle device not recorded');
-      return { kind: 'nothing' };
+      const { deviceId, deploymentId } = decision.target;
+      this.logger.warn(
+        { err, device_id: deviceId, deployment_id: deploymentId },
+        'idle device could not be recorded',
+      );
+      return { kind: 'none' };
     }
-    if (answer.kind === 'held') return { kind: 'nothing' };
-    return this.#decide(open.filter((target) => target !== answer.target));
+    if (decision.kind === 'held') return { kind: 'none' };
+    return this.#decide(open.filter((target) => target !== decision.target));
   }
 
   async #recordAllIdle(targets: readonly OfferedTarget[]): Promise<void[]> {
@@ -169,7 +179,7 @@ export class DeviceService {
     return changes.map(() => undefined);
   }
 
-  /** A report that PostgreSQL refuses is found by halves, so that it fails alone. */
+  /** If PostgreSQL rejects the data of a report, halves the batch until that report fails alone. */
   async #applyReports(calls: readonly ReportCall[]): Promise<ReportOutcome[]> {
     try {
       return await this.transitions.apply(
@@ -194,7 +204,7 @@ function distinct(changes: readonly VersionChange[]): VersionChange[] {
   return [...new Map(changes.map((one) => [one.deviceId, one])).values()];
 }
 
-/** That a version is known at last is no change, and without a deployment there is no timeline. */
+/** A device without an earlier recorded version, or without a deployment, gets no timeline entry. */
 function versionEvent(change: VersionChange & { deploymentId: string | null }): NewEvent[] {
   const { organizationId, deploymentId, deviceId, recorded, reported } = change;
   if (deploymentId === null || recorded === null) return [];

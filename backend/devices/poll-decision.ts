@@ -1,7 +1,7 @@
 import { isSameVersion } from '../contract/version.ts';
 import type { DeploymentStatus, TargetStatus } from '../contract/states.ts';
 
-/** A target of the polling device that is unfinished or to be rolled back, with its deployment. */
+/** A target of the polling device that is unfinished or has a requested rollback, with its deployment. */
 export interface OpenTarget {
   deploymentId: string;
   status: TargetStatus;
@@ -17,17 +17,17 @@ export interface OpenTarget {
 export type PollDecision<T extends OpenTarget> =
   | { kind: 'rollback'; target: T; version: string }
   | { kind: 'update'; target: T }
-  /** The device asks instead of working: its update was cancelled, and ends here. */
+  /** The device is not updating any more, and the deployment was cancelled: the target is skipped. */
   | { kind: 'idle'; target: T }
-  /** It asks for what is paused: it gets nothing until the deployment is resumed, and is waited for. */
+  /** The device is not updating any more, and the deployment is paused: it gets nothing until the resume. */
   | { kind: 'held'; target: T }
-  | { kind: 'nothing' };
+  | { kind: 'none' };
 
 /**
- * What a device gets when it asks (docs/contract.md, Device API): a rollback an admin asked for; else the
- * update it has begun, again; else the newest released one. A device has one update at a time. Whoever asks is not
- * at work: an update that it had begun was lost on the way, in a power cut for instance. Under a paused
- * deployment that keeps others away until it is resumed; under a cancelled one it ends, and makes room.
+ * What a device gets when it polls (docs/contract.md, Strategies and Device API): a requested rollback first, then its
+ * unfinished update, then the newest released one. A device that polls is not updating, so an update that it had started
+ * was interrupted, e.g. by a power cut. If that deployment is paused, the device waits for the resume. If it was
+ * cancelled, the target is skipped, and another update may be offered.
  */
 export function decidePoll<T extends OpenTarget>(targets: readonly T[]): PollDecision<T> {
   const newestFirst = [...targets].sort(
@@ -42,9 +42,9 @@ export function decidePoll<T extends OpenTarget>(targets: readonly T[]): PollDec
   const begun = newestFirst.find((target) => isUpdating(target.status));
   if (begun?.deploymentStatus === 'cancelled') return { kind: 'idle', target: begun };
   if (begun?.deploymentStatus === 'paused') return { kind: 'held', target: begun };
-  if (begun) return isOffering(begun) ? { kind: 'update', target: begun } : { kind: 'nothing' };
+  if (begun) return isOffering(begun) ? { kind: 'update', target: begun } : { kind: 'none' };
   const released = newestFirst.find((target) => target.status === 'pending' && isOffering(target));
-  return released ? { kind: 'update', target: released } : { kind: 'nothing' };
+  return released ? { kind: 'update', target: released } : { kind: 'none' };
 }
 
 function isUpdating(status: TargetStatus): boolean {
@@ -52,10 +52,10 @@ function isUpdating(status: TargetStatus): boolean {
 }
 
 /**
- * Whether what a device says it runs is news, and nobody of ours brought it about. While an update or a rollback
- * of it is open, its report will tell.
+ * Whether the version of a device was changed by something other than this product. While the device is updating or a
+ * rollback is requested, its report will bring the version, so this is false.
  *
- * @param recorded what the device was last known to run; `null`: not known
+ * @param recorded the recorded version; `null`: unknown
  */
 export function isChangedExternally(
   reported: string,

@@ -1,4 +1,4 @@
-/** What a report does, and how it is answered: the rules of docs/contract.md, States, on the locked rows. */
+/** Decides what a report changes and what the response is, by the rules of docs/contract.md, States. */
 import type { StatusResponse, StatusReport } from '../contract/device-api.ts';
 import type { Deployment, Target } from '../deployments/model/deployment.types.ts';
 import {
@@ -12,7 +12,7 @@ import type { TargetDecision } from '../deployments/targets/target-transitions.s
 import type { DeviceIdentity } from '../host-contract.ts';
 import { DomainError, invalidRequest, notFound } from '../kernel/errors.ts';
 
-/** A report that was refused does not fail the ones it shares a transaction with. */
+/** A rejected report is an `Error` value, so that it does not fail the other reports of the transaction. */
 export type ReportOutcome = StatusResponse | Error;
 
 export interface ReportCall {
@@ -36,7 +36,7 @@ export function decideReport(
     attempt: report.attempt,
     errorMessage: report.error_message,
   });
-  const answer: StatusResponse = {
+  const response: StatusResponse = {
     status: 'success',
     message: `Recorded: ${report.status}`,
     directive: shouldAbort(situation, report.status) ? 'abort' : 'continue',
@@ -44,19 +44,19 @@ export function decideReport(
   switch (verdict.kind) {
     case 'apply':
       return {
-        result: answer,
+        result: response,
         ...reported(target, deployment, report, verdict.status, now),
       };
     case 'repeat':
       return isUpdating(target.status)
-        ? { result: answer, next: heartbeat(target, report, now) }
-        : { result: answer };
+        ? { result: response, next: heartbeat(target, report, now) }
+        : { result: response };
     case 'rollback_failed':
-      return { result: answer, ...rollbackFailed(target, deployment, report) };
+      return { result: response, ...rollbackFailed(target, deployment, report) };
     case 'future_attempt':
       return {
         result: invalidRequest([
-          { path: 'attempt', message: `the device is at attempt ${target.attempt}` },
+          { path: 'attempt', message: `the current attempt is ${target.attempt}` },
         ]),
       };
     default:
@@ -73,13 +73,13 @@ function rejected(
     case 'stale_attempt':
       return new DomainError(
         'stale_attempt',
-        `The report is for attempt ${report.attempt}, and attempt ${target.attempt} has begun. ` +
-          'Ask for updates again.',
+        `The report is for attempt ${report.attempt}, but the current attempt is ${target.attempt}. ` +
+          'Check for updates again.',
       );
     case 'not_released':
       return new DomainError(
         'invalid_state',
-        'This update has not been released to the device. Ask for updates first.',
+        'This update has not been released to the device. Check for updates first.',
         { current_status: target.status, allowed_actions: [] },
       );
     case 'stale_status':
@@ -87,7 +87,7 @@ function rejected(
         'stale_status',
         `The device is recorded as ${target.status}` +
           `${target.errorMessage ? ` (${target.errorMessage})` : ''}; ` +
-          `${report.status} does not follow from that.`,
+          `${report.status} cannot follow.`,
         { current_status: target.status },
       );
   }

@@ -26,9 +26,9 @@ function target(day: number, some: Partial<OpenTarget> = {}): OpenTarget {
 describe('what a device gets when it asks', () => {
   const paused = { deploymentStatus: 'paused' } as const;
   const TABLE: [name: string, targets: OpenTarget[], kind: string, of?: number][] = [
-    ['nothing for it', [], 'nothing'],
+    ['nothing for it', [], 'none'],
     ['a released update', [target(1)], 'update', 1],
-    ['an update that is not released yet', [target(1, { position: 10 })], 'nothing'],
+    ['an update that is not released yet', [target(1, { position: 10 })], 'none'],
     [
       'the first target of a release',
       [target(1, { position: 0, releasedDevices: 1 })],
@@ -39,7 +39,7 @@ describe('what a device gets when it asks', () => {
     ['the newest is not released yet', [target(1), target(2, { position: 10 })], 'update', 1],
     ['an update it has begun, again', [target(1, { status: 'installing' })], 'update', 1],
     ['begun comes before newer', [target(1, { status: 'downloading' }), target(2)], 'update', 1],
-    ['paused: nothing new', [target(1, paused)], 'nothing'],
+    ['paused: nothing new', [target(1, paused)], 'none'],
     ['paused: nothing begun', [target(1, { ...paused, status: 'downloading' })], 'held', 1],
     [
       'begun and paused keeps a newer one away',
@@ -53,7 +53,7 @@ describe('what a device gets when it asks', () => {
       'idle',
       1,
     ],
-    ['not started', [target(1, { deploymentStatus: 'pending', releasedDevices: 0 })], 'nothing'],
+    ['not started', [target(1, { deploymentStatus: 'pending', releasedDevices: 0 })], 'none'],
     ['a rollback', [target(1, { status: 'completed', rollbackVersion: 'v1' })], 'rollback', 1],
     [
       'a rollback before any update',
@@ -85,7 +85,7 @@ describe('what a device gets when it asks', () => {
     it(name, () => {
       const answer = decidePoll(targets);
       expect(answer.kind).to.equal(kind);
-      if (answer.kind === 'nothing') return;
+      if (answer.kind === 'none') return;
       expect(answer.target.deploymentId).to.equal(target(of ?? 0).deploymentId);
       if (answer.kind === 'rollback') expect(answer.version).to.equal('v1');
     });
