@@ -19,10 +19,10 @@ import { figuresOf } from '../rules/figures.ts';
 import { actionEvents, actorOf } from '../rules/timeline-events.ts';
 import { TargetRepository } from '../model/target.ports.ts';
 
-/** Pending targets that a cancel skips before it answers; the rest is a job's work. */
+/** Pending targets that a cancel skips before it responds; a job skips the rest. */
 const SKIPPED_AT_ONCE = 10_000;
 
-/** Steering a deployment: the actions of the state table. */
+/** Carries out the actions on deployments (docs/contract.md, States), except `retry`. */
 @injectable()
 export class DeploymentControl {
   constructor(
@@ -40,7 +40,7 @@ export class DeploymentControl {
     );
   }
 
-  /** A scheduled start; does nothing when an admin started or cancelled it before. */
+  /** Starts a scheduled deployment when it is due. Does nothing if it is no longer pending. */
   async startScheduled(id: string): Promise<void> {
     await this.transactions.withLocked(
       id,
@@ -66,7 +66,7 @@ export class DeploymentControl {
     });
   }
 
-  /** Goes on where it stopped, and accepts the failures so far. */
+  /** Resumes a paused deployment and accepts the failures so far (docs/contract.md, Strategies). */
   async resume(admin: AdminCaller, id: string): Promise<void> {
     await this.jobs.assertAvailable();
     await this.transactions.runAction('resume', admin, id, async (locked) => {
@@ -107,8 +107,8 @@ export class DeploymentControl {
   }
 
   /**
-   * Releases more of a canary: up to `percentage` of all targets. Throws `percentage_too_low` when
-   * that adds no device.
+   * Releases more targets of a canary, up to `percentage` of all targets. Throws `percentage_too_low` if that adds no
+   * device.
    */
   async expand(admin: AdminCaller, id: string, percentage: number): Promise<void> {
     await this.jobs.assertAvailable();
@@ -117,8 +117,8 @@ export class DeploymentControl {
       const rest = batches.find((batch) => batch.releaseRequestedAt === null);
       const upTo = shareOf(deployment.totalDevices, percentage);
       if (!rest || upTo <= rest.firstPosition) {
-        const asked = rest?.firstPosition ?? deployment.totalDevices;
-        throw percentageTooLow(percentage, asked, deployment.totalDevices);
+        const released = rest?.firstPosition ?? deployment.totalDevices;
+        throw percentageTooLow(percentage, released, deployment.totalDevices);
       }
       const size = upTo - rest.firstPosition;
       if (size < rest.size) await this.deployments.splitBatch(tx, deployment.id, rest, size);
@@ -145,7 +145,7 @@ export class DeploymentControl {
 function percentageTooLow(percentage: number, released: number, total: number): DomainError {
   return new DomainError(
     'percentage_too_low',
-    `${percentage} % of ${total} devices are ${shareOf(total, percentage)}, and ${released} are ` +
-      'released already. Choose a higher percentage, up to 100.',
+    `${percentage} % of ${total} devices is ${shareOf(total, percentage)}, but ${released} are ` +
+      'already released. Choose a higher percentage, up to 100.',
   );
 }

@@ -9,7 +9,7 @@ import { createDeploymentSchema, previewDeploymentSchema, toDraft } from './crea
 import { idempotencyKey } from './idempotency-key.ts';
 import { ImpactService } from './impact.service.ts';
 
-/** Creating deployments, and what one would do. The routes are in `api/admin.router.ts`. */
+/** Creates and previews deployments. The routes are in `api/admin.router.ts`. */
 @injectable()
 export class CreationController {
   readonly #createSchema: ReturnType<typeof createDeploymentSchema>;
@@ -26,8 +26,8 @@ export class CreationController {
 
   create = async (request: Request, response: Response): Promise<void> => {
     const draft = toDraft(validate(this.#createSchema, request.body));
-    const repeatable = idempotencyKey(request);
-    const created = await this.creation.create(adminOf(request), draft, repeatable);
+    const idempotent = idempotencyKey(request);
+    const created = await this.creation.create(adminOf(request), draft, idempotent);
     response.locals['deploymentId'] = created.deployment_id;
     response.status(201).json(created);
   };

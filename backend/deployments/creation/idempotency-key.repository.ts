@@ -7,7 +7,7 @@ import type {
   IdempotentRequest,
 } from '../model/deployment.ports.ts';
 
-/** How long an answer is given again. */
+/** How long responses are stored (docs/contract.md, Admin API). */
 const RETENTION = `interval '24 hours'`;
 
 @injectable()
@@ -23,7 +23,7 @@ export class KnexIdempotencyKeys implements IdempotencyKeys {
       .where(own)
       .andWhereRaw(`created_at < now() - ${RETENTION}`)
       .delete();
-    // Of two that come at once the second waits here for what becomes of the first.
+    // If two requests with the key race, the second waits here until the first commits or rolls back.
     const claimed = await knex('ota_idempotency_keys')
       .insert({ ...own, request_hash: hash })
       .onConflict(['organization_id', 'key'])
@@ -43,11 +43,11 @@ export class KnexIdempotencyKeys implements IdempotencyKeys {
     tx: Transaction,
     organizationId: string,
     key: string,
-    answer: StoredResponse['response'],
+    response: StoredResponse['response'],
   ): Promise<void> {
     await asKnex(tx)('ota_idempotency_keys')
       .where({ organization_id: organizationId, key })
-      .update({ answer: JSON.stringify(answer) });
+      .update({ answer: JSON.stringify(response) });
   }
 
   async deleteExpired(tx: Transaction, limit: number): Promise<number> {

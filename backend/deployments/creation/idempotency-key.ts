@@ -6,8 +6,8 @@ import { invalidRequest } from '../../kernel/errors.ts';
 const WELL_FORMED = /^[\x21-\x7e]{1,255}$/;
 
 /**
- * The header `Idempotency-Key` with what it stands for: two bodies are the same when they say the same, in
- * whatever order. `null`: none was sent. Throws `invalid_request`.
+ * The `Idempotency-Key` header with a hash of the body, which does not depend on the order of keys; `null` if the header
+ * is absent. Throws `invalid_request`.
  */
 export function idempotencyKey(request: Request): IdempotentRequest | null {
   const key = request.get('idempotency-key');
@@ -22,6 +22,7 @@ export function idempotencyKey(request: Request): IdempotentRequest | null {
   return { key, hash };
 }
 
+/** A value whose JSON is the same for objects with the same content. */
 function canonical(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(canonical);
   if (typeof value !== 'object' || value === null) return value;

@@ -6,7 +6,7 @@ import { impactOf } from '../rules/impact.ts';
 import { FleetImpact, TargetSelection } from '../model/target.ports.ts';
 import { filterGroups } from '../../targeting/version-filter.ts';
 
-/** What is read before a deployment is created or started: what it would do to the fleet as it is now. */
+/** Computes what a deployment would do to the fleet in its current state (docs/contract.md, Admin API). */
 @injectable()
 export class ImpactService {
   constructor(
@@ -15,6 +15,7 @@ export class ImpactService {
     @inject(FleetImpact) private readonly fleet: FleetImpact,
   ) {}
 
+  /** The impact of a deployment that has not been created. */
   async forDraft(organizationId: string, draft: DeploymentDraft): Promise<DeploymentImpact> {
     const { deviceFilters: filters, targetVersion, strategy } = draft;
     const excludedVersion = draft.skipUpToDate ? targetVersion : null;
@@ -33,7 +34,7 @@ export class ImpactService {
     });
   }
 
-  /** Of the devices that have not finished. Throws `not_found`. */
+  /** The impact of an existing deployment on the devices that have not finished. Throws `not_found`. */
   async forDeployment(organizationId: string, id: string): Promise<DeploymentImpact> {
     const deployment = await this.queries.find(organizationId, id);
     const [groups, fleetDevices, overlapping] = await Promise.all([

@@ -13,7 +13,7 @@ import type { TargetSelection } from '../model/target.ports.ts';
 import type { DeviceGroup } from '../model/deployment.types.ts';
 import { Database } from '../../database/database.ts';
 
-/** Enough to bring a million devices in order without a detour over the disk; freed at the commit. */
+/** Enough to sort a million devices in memory; applies until the commit. */
 const SORTING_MEMORY = '128MB';
 
 @injectable()
@@ -24,14 +24,14 @@ export class KnexTargetSelection implements TargetSelection {
     tx: Transaction,
     deploymentId: string,
     organizationId: string,
-    choice: DeviceSelection,
+    selection: DeviceSelection,
     onlineFirst: boolean,
   ): Promise<number> {
-    const matching = matchingDevices(organizationId, choice);
+    const matching = matchingDevices(organizationId, selection);
     const knex = asKnex(tx);
     await knex.raw(`SET LOCAL work_mem = '${SORTING_MEMORY}'`);
-    // Written in the order of the devices, two of three indexes grow page by page; how the devices
-    // are ordered in the deployment only their positions tell.
+    // Inserting in the order of device ids keeps two of the three indexes growing page by page. The order of the rollout
+    // is in `position` only.
     const result = await knex.raw<{ rowCount: number }>(
       `INSERT INTO ota_deployment_devices (deployment_id, device_id, status, position, previous_version,
          device_name, device_type)
@@ -51,12 +51,16 @@ export class KnexTargetSelection implements TargetSelection {
   }
 
   async countDeviceGroups(organizationId: string, filters: DeviceFilters): Promise<DeviceGroup[]> {
-    const scope = devicesOfAnyVersion(organizationId, filters);
-    return countGroups(this.knex, `edge_devices d WHERE ${scope.sql}`, scope.bindings);
+    const devices = devicesOfAnyVersion(organizationId, filters);
+    return countGroups(this.knex, `edge_devices d WHERE ${devices.sql}`, devices.bindings);
   }
 }
 
-/** @param devices a FROM and WHERE of devices `d` */
+/**
+ * Counts devices by type and version.
+ *
+ * @param devices FROM and WHERE of the devices `d`
+ */
 export async function countGroups(
   knex: Knex,
   devices: string,

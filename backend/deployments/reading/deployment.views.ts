@@ -95,8 +95,8 @@ function batchState(batch: Batch): BatchState {
 }
 
 /**
- * A canary that has a rest runs until every target of what was released, or is about to be, has finished, and
- * then waits to be expanded (docs/contract.md, Strategies).
+ * A canary with unreleased devices is running until every target of the requested batches has finished; then it waits to
+ * be expanded (docs/contract.md, Strategies).
  */
 function phaseOf(deployment: Deployment, batches: Batch[]): DeploymentPhase {
   if (deployment.status === 'pending') return 'not_started';

@@ -16,20 +16,20 @@ import { TargetRecovery } from '../control/recovery.service.ts';
 import { TargetTransitions, type TargetRequest } from '../targets/target-transitions.service.ts';
 import { type SweepTarget, TargetRepository } from '../model/target.ports.ts';
 
-/** Targets handled by one transaction of a sweep. */
+/** Targets per transaction of a sweep. */
 const CHUNK = 1_000;
 const SKIP_CHUNK = 10_000;
-/** Open targets looked through at a time for devices that are gone, and how often in one sweep. */
+/** Open targets per scan for gone devices, and scans per sweep. */
 const SCAN_SIZE = 20_000;
 const SCANS_PER_SWEEP = 5;
 
 /**
- * The jobs' side of a rollout. Every method may run twice, late, or beside itself in another process:
- * it locks the deployment, reads what is so, and does what is due, or nothing.
+ * The work of jobs and periodic tasks. Every method may run twice, late, or in two processes at the same time: it locks
+ * the deployment, reads the current state, and does what is due.
  */
 @injectable()
 export class RolloutService {
-  /** Where the walk over open targets stands; a new process begins anew. */
+  /** Where the scan for gone devices continues; `null`: at the beginning. */
   #scanPosition: TargetKey | null = null;
 
   constructor(
@@ -45,7 +45,7 @@ export class RolloutService {
     @inject(IdempotencyKeys) private readonly keys: IdempotencyKeys,
   ) {}
 
-  /** Releases the batch that is due, if one is; never one ahead of its gate. */
+  /** Releases the batch that is due, if any, according to {@link nextStep}. */
   async releaseBatch(deploymentId: string): Promise<void> {
     await this.transactions.withLockedIfExists(
       deploymentId,
@@ -59,7 +59,7 @@ export class RolloutService {
           transaction.changed(deployment, MANY_DEVICES);
           transaction.batchReleased(due.size);
         }
-        // Targets of the batch may have ended before it was released; then the next one is due.
+        // All targets of the batch may have finished before its release; then the next batch is due.
         await this.steps.advance(transaction, deployment);
       },
     );
@@ -69,7 +69,7 @@ export class RolloutService {
     return this.control.startScheduled(deploymentId);
   }
 
-  /** Skips what a cancel left, in chunks that leave room for reports in between. */
+  /** Skips the remaining pending targets of a cancelled deployment, in chunks, so that reports are not blocked for long. */
   async skipPending(deploymentId: string): Promise<void> {
     for (let skipped = SKIP_CHUNK; skipped === SKIP_CHUNK;) {
       skipped = 0;
@@ -90,14 +90,14 @@ export class RolloutService {
     }
   }
 
-  /** Resumes a retry of many devices. */
+  /** Continues a retry of many targets. */
   retryFailed(deploymentId: string): Promise<void> {
     return this.recovery.resumeRetry(deploymentId);
   }
 
   /**
-   * Ends targets whose device is gone (docs/contract.md, States), went silent or never
-   * came (there, Strategies). What became of a device is asked first: one that is gone has not failed.
+   * Finishes targets whose device is gone (docs/contract.md, States), has stopped reporting, or has not polled (there,
+   * Strategies). A gone device is skipped, even if it has timed out as well.
    */
   async sweepTimeouts(): Promise<void> {
     await this.#deleteExpiredKeys();
@@ -106,12 +106,12 @@ export class RolloutService {
     await this.#sweep(() => this.targets.findNotPickedUp(CHUNK), decideBy(notPickedUp));
   }
 
-  /** Forgets the keys of creations that nobody may repeat any more. */
+  /** Deletes expired idempotency keys. */
   async #deleteExpiredKeys(): Promise<void> {
     await this.work.run((tx) => this.keys.deleteExpired(tx, CHUNK), LIMITS.jobs);
   }
 
-  /** A part of all open targets at each sweep: in the largest fleets a round takes some minutes. */
+  /** Each sweep scans a part of all open targets; in the largest fleets a full round takes some minutes. */
   async #sweepGone(): Promise<void> {
     for (let steps = 0; steps < SCANS_PER_SWEEP; steps += 1) {
       const { targets: found, next } = await this.targets.findGone(this.#scanPosition, SCAN_SIZE);
@@ -128,8 +128,8 @@ export class RolloutService {
   }
 
   /**
-   * Does for every unsettled deployment what is due, whatever became of the job that was to do it. Each
-   * stands alone: one that is locked, or fails, holds no other up and comes again.
+   * Does what is due in every unsettled deployment, in case a job was lost. A deployment that is locked or fails does not
+   * hold up the others; the next run tries it again.
    */
   async reconcile(): Promise<void> {
     for (const { id, status, isRetrying } of await this.deployments.findUnsettled()) {
@@ -139,12 +139,12 @@ export class RolloutService {
         else if (status === 'cancelled') await this.skipPending(id);
         else await this.releaseBatch(id);
       } catch (error) {
-        this.logger.warn({ err: error, deployment_id: id }, 'deployment could not be looked at');
+        this.logger.warn({ err: error, deployment_id: id }, 'deployment could not be reconciled');
       }
     }
   }
 
-  /** @param late what becomes of a target whose device is there */
+  /** @param late decides about targets whose device exists */
   async #sweep(find: () => Promise<SweepTarget[]>, late: Decide): Promise<void> {
     for (let found = CHUNK; found === CHUNK;) {
       const targets = await find();
@@ -153,33 +153,36 @@ export class RolloutService {
         key,
         decide: goneReason ? skipGone(goneReason) : late,
       }));
-      // What is locked would be found again at once: it waits for the next sweep.
+      // Targets of a locked deployment would be found again at once; leave them for the next sweep.
       if (!(await this.#finish(requests))) return;
     }
   }
 
-  /** Deployment by deployment: one that is locked, or fails, holds no other up. Whether none did. */
+  /**
+   * Applies requests, one transaction per deployment, so that one that is locked or fails does not hold up the others.
+   * Resolves to whether all succeeded.
+   */
   async #finish(all: TargetRequest<boolean>[]): Promise<boolean> {
-    let allEnded = true;
+    let allFinished = true;
     for (const deploymentId of new Set(all.map(({ key }) => key.deploymentId))) {
       const requests = all.filter(({ key }) => key.deploymentId === deploymentId);
       try {
         await this.transitions.apply(requests, LIMITS.jobs);
       } catch (error) {
-        allEnded = false;
+        allFinished = false;
         this.logger.warn(
           { err: error, deployment_id: deploymentId },
-          'targets could not be ended; they come again',
+          'targets could not be finished; retried at the next sweep',
         );
       }
     }
-    return allEnded;
+    return allFinished;
   }
 }
 
 type Decide = TargetRequest<boolean>['decide'];
 
-/** Makes a rule about a target that exists a decision; `null` from the rule: nothing changes. */
+/** Turns a rule into a decision. `null` from the rule, or no such target: nothing changes. */
 function decideBy(
   rule: (target: Target, deployment: Deployment, now: Date) => TargetChange | null,
 ): Decide {

@@ -4,7 +4,7 @@ import type { Batch, Deployment } from '../model/deployment.types.ts';
 import { allowedActions } from './deployment-states.ts';
 import { actionContextOf } from './figures.ts';
 
-/** 409, naming the state and what it allows. */
+/** 409 `invalid_state` with the current state and the allowed actions (docs/contract.md, States). */
 export function actionNotPossible(
   action: DeploymentAction,
   deployment: Deployment,
@@ -14,34 +14,34 @@ export function actionNotPossible(
   const list = possible.length > 0 ? ` Possible: ${possible.join(', ')}.` : '';
   return new DomainError(
     'invalid_state',
-    `The deployment is ${deployment.status}; ${action} is not possible now. ${hintFor(action, deployment)}${list}`,
+    `The deployment is ${deployment.status}; ${action} is not possible. ${hintFor(action, deployment)}${list}`,
     { current_status: deployment.status, allowed_actions: possible },
   );
 }
 
-/** What an admin who wanted that does instead. */
+/** Why the action is not possible, or what to do instead. */
 function hintFor(action: DeploymentAction, { status, strategy }: Deployment): string {
   if (status === 'cancelled' || status === 'completed') {
     return action === 'retry' || action === 'expand' || action === 'start'
-      ? `It stays ${status}: create a new deployment for the devices that are to get it (device_ids).`
-      : 'It has ended.';
+      ? `It stays ${status}. Create a new deployment for the devices that need it (device_ids).`
+      : 'It has finished.';
   }
   switch (action) {
     case 'start':
-      return 'It has been started already.';
+      return 'It was already started.';
     case 'pause':
-      if (status === 'pending') return 'Nothing has been sent yet: leave it, or cancel it.';
-      return status === 'failed' ? 'It has ended.' : 'Nothing new is offered.';
+      if (status === 'pending') return 'It has not started. Cancel it if it should not start.';
+      return status === 'failed' ? 'It has finished.' : 'It is already paused.';
     case 'resume':
-      return status === 'pending' ? 'Start it.' : 'It is not paused.';
+      return status === 'pending' ? 'Start it instead.' : 'It is not paused.';
     case 'cancel':
-      return 'It has ended.';
+      return 'It has finished.';
     case 'expand':
-      if (strategy !== 'canary') return 'Only canary deployments are expanded.';
+      if (strategy !== 'canary') return 'Only canary deployments can be expanded.';
       if (status === 'paused') return 'Resume it first.';
       if (status === 'pending') return 'Start it first.';
-      return 'Every device of it has been released.';
+      return 'All its devices are already released.';
     case 'retry':
-      return 'No device of it has failed.';
+      return 'None of its devices has failed.';
   }
 }

@@ -1,4 +1,4 @@
-/** What the rules of a rollout and of its actions decide on, from a deployment and its batches. */
+/** Computes the inputs of the rules from a deployment and its batches. */
 import { sumBreakdowns, type Batch, type Deployment } from '../model/deployment.types.ts';
 import { countFailures, type RolloutFigures } from './batch-gate.ts';
 import type { ActionContext } from './deployment-states.ts';
@@ -21,7 +21,7 @@ export function figuresOf(deployment: Deployment, batches: Batch[]): RolloutFigu
   };
 }
 
-/** A batch that was asked for counts as released: asking again would add nothing. */
+/** A batch with a requested release counts as released here, because another request would add nothing. */
 export function actionContextOf(deployment: Deployment, batches: Batch[]): ActionContext {
   return {
     status: deployment.status,

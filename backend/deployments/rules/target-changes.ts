@@ -1,6 +1,6 @@
 /**
- * What may become of a target, as pure functions: each takes the target as it is locked and answers the target
- * after it, with the entries of the timeline (docs/contract.md, States). Services lock, ask and save.
+ * Every change of a target, as pure functions: each takes the locked target and returns the changed one with the
+ * timeline entries (docs/contract.md, States). Services lock the rows, call these functions, and save.
  */
 import type { NewEvent } from '../../audit/event.ports.ts';
 import type { StatusReport } from '../../contract/device-api.ts';
@@ -10,12 +10,12 @@ import { deviceEvents } from './timeline-events.ts';
 
 export interface TargetChange {
   next: Target;
-  /** The version the device runs from now on, where that is known. */
+  /** The version that the device runs now, if the change tells it. */
   installedVersion?: string;
   events: NewEvent[];
 }
 
-/** What the rules about reports look at. */
+/** The input of the rules about reports. */
 export function reportContextOf(target: Target, deployment: Deployment): ReportContext {
   return {
     status: target.status,
@@ -29,7 +29,7 @@ export function reportContextOf(target: Target, deployment: Deployment): ReportC
   };
 }
 
-/** A report that was accepted as news. */
+/** Applies an accepted report that changes the status. */
 export function reported(
   target: Target,
   deployment: Deployment,
@@ -37,16 +37,16 @@ export function reported(
   status: Exclude<Target['status'], 'pending'>,
   now: Date,
 ): TargetChange {
-  const ended = isFinished(status);
+  const finished = isFinished(status);
   const onRequest = status === 'rolled_back' && target.rollbackVersion !== null;
-  // The update had finished before: it lasted until then, and why it failed is still what one wants to know.
+  // A rollback keeps the error and the duration of the update that it undoes (docs/contract.md, States).
   const undone = onRequest && isFinished(target.status);
   const next: Target = {
     ...target,
     status,
-    progress: ended ? null : (report.progress ?? null),
+    progress: finished ? null : (report.progress ?? null),
     startedAt: target.startedAt ?? now,
-    completedAt: ended ? now : null,
+    completedAt: finished ? now : null,
     lastReportAt: now,
     errorMessage: report.error_message ?? (undone ? target.errorMessage : null),
     updateFinishedAt: undone ? target.completedAt : null,
@@ -66,7 +66,7 @@ export function reported(
   };
 }
 
-/** What the device runs after this report, when the report tells. */
+/** The version that the device runs after this report; `null`: the report does not tell. */
 function versionAfter(
   target: Target,
   deployment: Deployment,
@@ -78,15 +78,15 @@ function versionAfter(
   return report.installed_version ?? target.rollbackVersion ?? target.previousVersion;
 }
 
-/** A report with nothing new in it: the device is still updating. */
+/** A repeated report: the device is still updating. */
 export function heartbeat(target: Target, report: StatusReport, now: Date): Target {
   return { ...target, lastReportAt: now, progress: report.progress ?? target.progress };
 }
 
-/** Between why a rollback failed and what had been wrong before. */
+/** Separates the error of a failed rollback from the earlier error of the target. */
 const EARLIER_ERROR = '; before that: ';
 
-/** The device could not roll back: the status stays, and it can be requested again. */
+/** The rollback failed on the device. The status stays, and a rollback can be requested again. */
 export function rollbackFailed(
   target: Target,
   deployment: Deployment,
@@ -106,11 +106,11 @@ export function rollbackFailed(
   };
 }
 
-/** A device that had begun an update asks for one; `null`: that changes nothing. */
+/** An updating device polls, so it is not updating any more. `null`: nothing changes. */
 export function deviceIdle(target: Target, deployment: Deployment, now: Date): Target | null {
   if (!isUpdating(target.status)) return null;
   switch (deployment.status) {
-    case 'cancelled': // a real end may still follow
+    case 'cancelled': // its result may still be reported
       return {
         ...target,
         status: 'skipped',
@@ -118,14 +118,14 @@ export function deviceIdle(target: Target, deployment: Deployment, now: Date): T
         completedAt: now,
         skipReason: 'aborted',
       };
-    case 'paused': // it must not time out while it is us who hold it up
+    case 'paused': // it waits for the resume, so it must not time out
       return { ...target, lastReportAt: now };
     default:
       return null;
   }
 }
 
-/** A device that is updating has not reported for as long as the policy allows; `null`: it has. */
+/** An updating device has exceeded the device timeout of the policy. `null`: it has not. */
 export function timedOut(target: Target, deployment: Deployment, now: Date): TargetChange | null {
   if (!isUpdating(target.status)) return null;
   const minutes = deployment.policy.device_timeout_minutes;
@@ -144,7 +144,7 @@ export function timedOut(target: Target, deployment: Deployment, now: Date): Tar
   };
 }
 
-/** A device did not come for its update; `null`: it did, or nothing is offered. */
+/** A device did not check in within the pickup timeout. `null`: it did, or the deployment offers nothing. */
 export function notPickedUp(
   target: Target,
   deployment: Deployment,
@@ -165,8 +165,8 @@ export function notPickedUp(
 }
 
 /**
- * The device is none of the organization's any more. Whatever it was doing: it is not a failure, and no rollback
- * can be requested of it. `null`: there is nothing to end.
+ * The device is gone. Its unfinished target is skipped, never failed, and a requested rollback is cancelled. `null`:
+ * nothing changes.
  */
 export function deviceGone(
   target: Target,
@@ -198,7 +198,7 @@ export function deviceGone(
   };
 }
 
-/** The device completed a newer deployment: finishing a new version must never be followed by an old one. */
+/** The device completed a newer deployment, and an older version is never installed over a newer one. */
 export function superseded(target: Target, newer: Deployment, now: Date): Target {
   return {
     ...target,
@@ -212,7 +212,7 @@ export function superseded(target: Target, newer: Deployment, now: Date): Target
   };
 }
 
-/** The next attempt, with a clean slate. How this one finished is kept beside it. */
+/** Starts the next attempt. The result of this one is archived separately (`archiveAttempts`). */
 export function retried(target: Target): Target {
   return {
     ...target,
@@ -230,7 +230,7 @@ export function retried(target: Target): Target {
   };
 }
 
-/** An admin requests a rollback, or cancels it with `null`. */
+/** An admin requests a rollback, or cancels the request (`null`). */
 export function rollbackRequested(
   target: Target,
   request: { version: string; by: string } | null,

@@ -7,18 +7,18 @@ import {
 } from '../../contract/states.ts';
 import type { GoneReason, SkipReason } from '../model/deployment.types.ts';
 
-/** What became of the device, after its name. */
+/** What happened to a gone device; follows "the device" in a sentence. */
 export const GONE_DESCRIPTIONS: Record<GoneReason, string> = {
   removed: 'was removed from Ops-Center',
   moved: 'was moved to another organization',
-  not_registered: 'was announced and has never registered',
+  not_registered: 'was announced but has never registered',
 };
 
-/** A target as the report rules see it. */
+/** What the rules about reports depend on, besides the report. */
 export interface ReportContext {
   status: TargetStatus;
   attempt: number;
-  /** The server gave up waiting for a report and wrote `failed`. */
+  /** The server failed the target because of a timeout. */
   timedOut: boolean;
   skipReason: SkipReason | null;
   /** The batch of the target has been released. */
@@ -30,17 +30,17 @@ export interface ReportContext {
 
 export interface ReportedState {
   status: ReportedStatus;
-  /** Agents of the earlier generation send none: taken as the current one. */
+  /** Older agents do not send it; then the current attempt is meant. */
   attempt?: number | undefined;
   errorMessage?: string | null | undefined;
 }
 
 export type ReportVerdict =
-  /** Write the new status. */
+  /** Set the new status. */
   | { kind: 'apply'; status: Exclude<TargetStatus, 'pending'> }
-  /** Seen before; an unfinished target only shows a sign of life. */
+  /** A repeated report; for an unfinished target it is a heartbeat. */
   | { kind: 'repeat' }
-  /** The device could not carry out the rollback an admin asked for; the state stays. */
+  /** The rollback that an admin requested failed on the device; the status stays. */
   | { kind: 'rollback_failed' }
   | { kind: 'stale_attempt' | 'future_attempt' | 'not_released' | 'stale_status' };
 
@@ -60,7 +60,7 @@ export function isFinished(status: TargetStatus): boolean {
   return (FINISHED_TARGET_STATUSES as readonly TargetStatus[]).includes(status);
 }
 
-/** What a device's report does to its target: the rules of docs/contract.md, States, in this order. */
+/** What a report does to its target: the rules of docs/contract.md, States, in order of precedence. */
 export function judgeReport(target: ReportContext, report: ReportedState): ReportVerdict {
   const attempt = report.attempt ?? target.attempt;
   if (attempt < target.attempt) return { kind: 'stale_attempt' };
@@ -69,19 +69,19 @@ export function judgeReport(target: ReportContext, report: ReportedState): Repor
   if (isRollbackFailure(target, report)) return { kind: 'rollback_failed' };
   if (report.status === target.status && !isTimedOut(target)) return { kind: 'repeat' };
   if (isStillUpdating(target, report.status)) return { kind: 'repeat' };
-  if (isLegal(target, report.status)) {
+  if (isAllowed(target, report.status)) {
     return { kind: 'apply', status: report.status };
   }
   return { kind: 'stale_status' };
 }
 
-function isLegal(target: ReportContext, reported: ReportedStatus): boolean {
+function isAllowed(target: ReportContext, reported: ReportedStatus): boolean {
   switch (target.status) {
     case 'pending':
     case 'downloading':
     case 'installing':
     case 'verifying':
-      return isLegalFromUnfinished(target, reported);
+      return isAllowedFromUnfinished(target, reported);
     case 'failed':
       return reported === 'rolled_back' || (target.timedOut && isResult(reported));
     case 'completed':
@@ -93,13 +93,13 @@ function isLegal(target: ReportContext, reported: ReportedStatus): boolean {
   }
 }
 
-function isLegalFromUnfinished(target: ReportContext, reported: ReportedStatus): boolean {
+function isAllowedFromUnfinished(target: ReportContext, reported: ReportedStatus): boolean {
   switch (reported) {
     case 'failed':
     case 'rolled_back':
     case 'downloading': // a restarted attempt
       return true;
-    case 'skipped': // the device obeyed `directive: abort`
+    case 'skipped': // the device stopped because of `directive: abort`
       return target.deploymentStatus === 'cancelled';
     case 'installing':
     case 'verifying':
@@ -108,17 +108,17 @@ function isLegalFromUnfinished(target: ReportContext, reported: ReportedStatus):
   }
 }
 
-/** What was never offered to a device cannot have been begun by it. */
+/** Whether the device started the update at some time; otherwise it must be released first. */
 function hasBegun(status: TargetStatus): boolean {
   return status !== 'pending' && status !== 'skipped';
 }
 
-/** The server wrote `failed` without knowing why; the device's own `failed` says it. */
+/** The server failed the target because of a timeout, so a reported `failed` adds the reason. */
 function isTimedOut(target: ReportContext): boolean {
   return target.status === 'failed' && target.timedOut;
 }
 
-/** Taken for idle when it asked for updates, it works on: it is told to stop, or its end is waited for. */
+/** The target was skipped because the device polled, but the device is still updating. */
 function isStillUpdating(target: ReportContext, reported: ReportedStatus): boolean {
   return target.status === 'skipped' && target.skipReason === 'aborted' && isUpdating(reported);
 }
@@ -128,8 +128,8 @@ function isResult(reported: ReportedStatus): boolean {
 }
 
 /**
- * Whether an accepted report is answered with `directive: abort`: after a cancel a device is stopped
- * where that is still safe, before it runs the script. `target` is the state before the report.
+ * Whether the response to an accepted report has `directive: abort`: after a cancel, a device stops if it has not
+ * reached `installing` (docs/contract.md, Strategies). `target` is the target before the report.
  */
 export function shouldAbort(target: ReportContext, reported: ReportedStatus): boolean {
   return (
@@ -144,8 +144,8 @@ export function shouldAbort(target: ReportContext, reported: ReportedStatus): bo
 function isRollbackFailure(target: ReportContext, report: ReportedState): boolean {
   if (!target.rollbackRequested || report.status !== 'failed') return false;
   if (target.status === 'completed') return true;
-  // On a failed target the message tells this apart from the first failure, repeated; and one that the
-  // server gave up has yet to tell its first.
+  // On a failed target, the same message means that the first failure is repeated. After a timeout, the report is the
+  // first failure itself.
   if (target.status !== 'failed' || target.timedOut) return false;
   return (report.errorMessage ?? null) !== target.errorMessage;
 }

@@ -78,8 +78,8 @@ export class KnexDeploymentRepository implements DeploymentRepository {
        FROM ota_deployments WHERE id = ?`,
       [id],
     );
-    // A statement of its own: it sees what was committed while this one waited. Milliseconds, since that is
-    // what a time has outside of the database.
+    // A separate statement, so that it sees what was committed while the first one waited. Rounded to milliseconds, which
+    // is the precision of times outside of the database.
     await knex.raw(
       `UPDATE ota_deployments d SET created_at = greatest(
          date_trunc('milliseconds', clock_timestamp()),
@@ -135,7 +135,7 @@ export class KnexDeploymentRepository implements DeploymentRepository {
     return row ? toState(row) : null;
   }
 
-  /** One statement for both: between two of them a report can end the deployment. */
+  /** Reads deployments with their batches in one statement; between two, a report could change both. */
   #states(knex = this.knex): Knex.QueryBuilder<DeploymentRow, StateRow[]> {
     return knex<DeploymentRow>('ota_deployments as d').select<StateRow[]>(
       'd.*',
@@ -223,7 +223,7 @@ export class KnexDeploymentRepository implements DeploymentRepository {
   }
 
   async release(tx: Transaction, id: string, batch: Batch): Promise<void> {
-    // Not when the transaction began: it may have waited for the reports that ended the batch before.
+    // Not the start of the transaction, which may have waited for the reports that finished the previous batch.
     const now = asKnex(tx).raw('clock_timestamp()');
     await asKnex(tx)('ota_deployment_batches')
       .where({ deployment_id: id, number: batch.number })
@@ -238,7 +238,7 @@ export class KnexDeploymentRepository implements DeploymentRepository {
 
   async splitBatch(tx: Transaction, id: string, batch: Batch, size: number): Promise<void> {
     const knex = asKnex(tx);
-    // Before its release nearly all of a batch waits: what does not is found by the index, and the rest waits.
+    // Before the release nearly all targets are pending. The index finds the others, and the rest is pending.
     const others = TARGET_STATUSES.filter((status) => status !== 'pending');
     await knex.raw(
       `INSERT INTO ota_deployment_batches (deployment_id, number, first_position, size, pending, ${others.join(', ')})
@@ -276,11 +276,11 @@ export class KnexDeploymentRepository implements DeploymentRepository {
       `WITH m AS (
          SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::int[],
              $6::timestamptz[], $7::timestamptz[], $8::double precision[])
-           AS m (deployment_id, position, old_status, new_status, on_request, ended_before, ended, seconds)
+           AS m (deployment_id, position, old_status, new_status, on_request, finished_before, finished_at, seconds)
        ), over_time AS (${updateFinishedOverTime(
          `SELECT m.deployment_id, change.status, change.at, change.by
           FROM m CROSS JOIN LATERAL (VALUES
-            (m.old_status, m.ended_before, -1), (m.new_status, m.ended, 1)) AS change (status, at, by)`,
+            (m.old_status, m.finished_before, -1), (m.new_status, m.finished_at, 1)) AS change (status, at, by)`,
        )})
        UPDATE ota_deployment_batches b SET
          ${TARGET_STATUSES.map((status) => `${status} = b.${status} + d.${status}`).join(', ')},

@@ -1,7 +1,8 @@
 /**
- * Moves what is counted of ended targets by when they ended.
+ * Updates the numbers of finished targets over time.
  *
- * @param changes selects `deployment_id`, `status`, `at` (when the target ended) and `by` (how many more, or fewer)
+ * @param changes selects `deployment_id`, `status`, `at` (when targets finished) and `by` (by how much their number
+ *   changes, may be negative)
  */
 export const updateFinishedOverTime = (changes: string): string => `
     INSERT INTO ota_deployment_ends AS counted (deployment_id, at, completed, failed, rolled_back)

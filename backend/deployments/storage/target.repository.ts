@@ -17,7 +17,7 @@ import { TARGET_COLUMNS, toRow, toTarget, type TargetRow } from './target.row.ts
 import { BATCH_OF_TARGET, IS_RETRYABLE, UNFINISHED, goneReason } from './target.sql.ts';
 import { Database } from '../../database/database.ts';
 
-/** Columns of a target, in the order of {@link KnexTargetRepository.save}'s parameters. */
+/** Types of the columns that {@link KnexTargetRepository.save} writes. */
 const SAVED_COLUMNS = {
   status: 'text',
   attempt: 'int',
@@ -35,21 +35,21 @@ const SAVED_COLUMNS = {
   update_ended_at: 'timestamptz',
 } as const;
 
-/** Has an end before it, or a rollback: the condition of an index. */
+/** The target `t` is unfinished or has a requested rollback; the same condition as that of an index. */
 const IS_OPEN = `(t.status IN ${UNFINISHED}
            OR t.rollback_version IS NOT NULL)`;
 
-/** Attempts of a target that are kept; a script may retry for ever. */
+/** Earlier attempts that are stored per target, whose number is otherwise unlimited. */
 const MAX_EARLIER_ATTEMPTS = 20;
 
-/** The earlier attempts of the target `t` with the one that has finished, whose facts a retry clears. */
+/** The earlier attempts of the target `t` with its current attempt added, which a retry clears. */
 const ARCHIVED_ATTEMPTS = `jsonb_path_query_array(
         coalesce(t.earlier_attempts, '[]') || jsonb_build_object(
           'attempt', t.attempt, 'status', t.status, 'error_message', t.error_message,
           'started_at', t.started_at, 'completed_at', coalesce(t.update_ended_at, t.completed_at)),
         '$[last - ${MAX_EARLIER_ATTEMPTS - 1} to last]')`;
 
-/** Which targets `t` a retry of all covers that was requested at `:before`. */
+/** Whether a retry of all failed targets, requested at `:before`, covers the target `t`. */
 const IS_IN_RETRY = `t.position > :after AND NOT t.rolled_back_on_request
            AND (t.completed_at <= :before OR t.completed_at IS NULL) AND ${IS_RETRYABLE}`;
 
@@ -211,8 +211,8 @@ export class KnexTargetRepository implements TargetRepository {
   }
 
   /**
-   * Moves up to `limit` targets of one deployment between two statuses, in the order of their positions, with
-   * what is counted of them. Answers how many, and the position of the last.
+   * Moves up to `limit` targets of one deployment from one status to another, in the order of their positions, and
+   * updates the counters. Resolves to their number and the position of the last.
    */
   async #moveMany(
     tx: Transaction,
@@ -226,17 +226,17 @@ export class KnexTargetRepository implements TargetRepository {
     },
   ): Promise<{ moved: number; last: number }> {
     const { rows } = await asKnex(tx).raw<{ rows: { moved: number; last: number | null }[] }>(
-      `WITH chosen AS (
+      `WITH selected AS (
          SELECT t.device_id, t.completed_at FROM ota_deployment_devices t
          WHERE t.deployment_id = :deployment_id AND t.status = :from AND ${change.onlyIf ?? 'true'}
          ORDER BY t.position LIMIT :limit
        ), moved AS (
          UPDATE ota_deployment_devices t SET status = :to, ${change.set}
-         FROM chosen
-         WHERE t.deployment_id = :deployment_id AND t.device_id = chosen.device_id
-         RETURNING t.deployment_id, t.position, chosen.completed_at AS ended_before
+         FROM selected
+         WHERE t.deployment_id = :deployment_id AND t.device_id = selected.device_id
+         RETURNING t.deployment_id, t.position, selected.completed_at AS finished_before
        ), over_time AS (${updateFinishedOverTime(
-         `SELECT deployment_id, '${from}' AS status, ended_before AS at, -1 AS by FROM moved`,
+         `SELECT deployment_id, '${from}' AS status, finished_before AS at, -1 AS by FROM moved`,
        )}
        ), per_batch AS (
          SELECT batch.number, count(*)::int AS targets

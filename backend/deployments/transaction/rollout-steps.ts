@@ -7,8 +7,8 @@ import { figuresOf } from '../rules/figures.ts';
 import { rolloutEvents } from '../rules/timeline-events.ts';
 
 /**
- * Carries out what {@link nextStep} says for a deployment whose row the transaction has locked.
- * Pausing and finishing happen right here; a release is a job's work after the commit.
+ * Carries out the {@link nextStep} of a locked deployment. Pausing and finishing are part of the transaction; a release
+ * is done by a job after the commit.
  */
 @injectable()
 export class RolloutSteps {
