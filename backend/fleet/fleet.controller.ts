@@ -10,7 +10,7 @@ import { FleetRepository } from './fleet.ports.ts';
 import { fleetQuerySchema } from './fleet.schema.ts';
 import { InstallLogService } from '../devices/install-log.service.ts';
 
-/** What admins read about devices: the fleet to pick from, and installation logs. */
+/** Lists devices to select from, and reads installation logs. The routes are in `api/admin.router.ts`. */
 @injectable()
 export class FleetController {
   readonly #logs: InstallLogService;

@@ -14,28 +14,28 @@ import {
 } from '../deployments/model/change-feed.ports.ts';
 import { ChangeLog, mergeChanges } from './change-log.ts';
 
-/** Changes that come within this time are shown together. */
+/** Changes within this time are sent together. */
 const BATCH_MS = 100;
-/** More changed devices than this at once: the page fetches anew instead. */
+/** With more changed devices, clients get a `reset` and fetch them again. */
 const MAX_DEVICES_PER_CHANGE = 200;
 
 const RESET_ALL: StreamEvent = { type: 'reset', deployment_id: null };
 
-/** An open event stream of an organization's admin. */
+/** An open event stream of an admin. */
 export interface StreamClient {
   organizationId: string;
-  /** Whether every deployment of the organization is watched, or only the detailed ones. */
+  /** Whether the client watches all deployments of the organization, or only those in `detailed`. */
   everything: boolean;
-  /** Deployments whose single devices are watched, too. */
+  /** Deployments whose devices the client watches, too. */
   detailed: ReadonlySet<string>;
   send(id: string, events: StreamEvent[]): void;
   end(): void;
 }
 
 /**
- * Turns "look again" into events with the current state. State is read once per change for all who
- * watch, and after a reconnect by the same code, so nothing that is shown can be older than a poll.
- * Reads take turns: each is sent before the next one begins, so an older state never follows a newer.
+ * Sends the current state to clients when it changes (docs/decisions/live-changes.md). The state is read once per change
+ * for all clients, and by the same code after a reconnect. Reads run one after the other, and each result is sent before
+ * the next read starts, so that an older state never follows a newer one.
  */
 @injectable()
 export class EventStreams {
@@ -44,10 +44,10 @@ export class EventStreams {
   #subscription: Promise<() => void> | undefined;
   #pending: DeploymentChanged[] = [];
   #flushTimer: NodeJS.Timeout | undefined;
-  /** Ends with the last read that was asked for; never rejects. */
+  /** Resolves when the last read has finished; never rejects. */
   #lastRead: Promise<void> = Promise.resolve();
 
-  /** Whether clients may believe that they are shown every change. */
+  /** Whether clients get every change; otherwise they get no heartbeats. */
   get isLive(): boolean {
     return this.feed.isReceiving;
   }
@@ -65,12 +65,12 @@ export class EventStreams {
   }
 
   /**
-   * Adds a client and brings it up to date: the state of its detailed deployments at once; after a
-   * reconnect what changed since `lastEventId`, or `reset` when that is not known. The returned
-   * function removes it. Rejects, with the client removed, when the state cannot be read.
+   * Adds a client and sends it the state of its detailed deployments. After a reconnect, also sends what changed since
+   * `lastEventId`, or `reset` if that is unknown. The returned function removes the client. Rejects if the state cannot
+   * be read; the client is then removed.
    */
   async add(client: StreamClient, lastEventId: string | null): Promise<() => void> {
-    // Listening comes before reading: a change in between would be shown to nobody.
+    // Subscribe before reading, so that no change in between is missed.
     await (this.#subscription ??= this.feed.subscribe((message) => this.#receive(message)));
     this.#clients.add(client);
     try {
@@ -103,8 +103,8 @@ export class EventStreams {
       })),
     ]);
     const events = (await Promise.all(changes.map((change) => this.#eventsFor(change)))).flat();
-    const shown = events.filter((event) => isVisibleTo(client, event));
-    client.send(id, missed === null ? [...shown, RESET_ALL] : shown);
+    const visible = events.filter((event) => isVisibleTo(client, event));
+    client.send(id, missed === null ? [...visible, RESET_ALL] : visible);
   }
 
   #afterLastRead(read: () => Promise<void>): Promise<void> {
@@ -143,7 +143,7 @@ export class EventStreams {
       } catch (error) {
         this.logger.warn(
           { err: error, deployment_id: change.deploymentId },
-          'change could not be shown; streams are told to fetch anew',
+          'live update failed; streams reset',
         );
         const { deploymentId } = change;
         for (const client of watching) {
@@ -155,7 +155,7 @@ export class EventStreams {
 
   async #eventsFor(change: DeploymentChanged): Promise<StreamEvent[]> {
     const state = await this.deployments.findStateUnscoped(change.deploymentId);
-    // A client may name any id; only its own organization's deployments are shown to it.
+    // A client may name any id, but only gets deployments of its own organization.
     if (state?.deployment.organizationId !== change.organizationId) return [];
     const { deployment, batches } = state;
     const breakdown = sumBreakdowns(batches);
@@ -169,13 +169,13 @@ export class EventStreams {
       },
     ];
     const { named, others } = change.devices;
-    const shown = named.length > MAX_DEVICES_PER_CHANGE ? [] : named;
-    if (shown.length > 0) {
-      for (const device of await this.targets.ofDevices(deployment, shown)) {
+    const sent = named.length > MAX_DEVICES_PER_CHANGE ? [] : named;
+    if (sent.length > 0) {
+      for (const device of await this.targets.ofDevices(deployment, sent)) {
         events.push({ type: 'device', deployment_id: deployment.id, device });
       }
     }
-    if (others || shown.length < named.length) {
+    if (others || sent.length < named.length) {
       events.push({ type: 'reset', deployment_id: deployment.id });
     }
     return events;
@@ -189,7 +189,7 @@ function isWatching(client: StreamClient, change: DeploymentChanged): boolean {
   );
 }
 
-/** Devices and their resets are shown where their deployment is watched in detail. */
+/** Devices, and resets of one deployment, are only sent to clients that watch its devices. */
 function isVisibleTo(client: StreamClient, event: StreamEvent): boolean {
   if (event.type === 'device') return client.detailed.has(event.deployment_id);
   if (event.type !== 'reset' || event.deployment_id === null) return true;

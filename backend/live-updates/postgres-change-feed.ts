@@ -16,25 +16,24 @@ import {
 import { Database } from '../database/database.ts';
 
 const CHANNEL = 'ota_changes';
-/** Changes that come within this time go out as one notification. */
+/** Changes within this time are sent as one notification. */
 const BATCH_MS = 40;
-/** PostgreSQL takes payloads up to 8,000 bytes; more ids than fit become `many`. */
+/** PostgreSQL limits payloads to 8,000 bytes. With more device ids, only `others` is sent. */
 const MAX_IDS_IN_PAYLOAD = 120;
 const MAX_DEPLOYMENTS_IN_PAYLOAD = 20;
 const RECONNECT_MS = 1_000;
-/** A notification to ourselves, so often; what does not come back in time was not heard. */
+/** Interval of the notifications by which a process checks its own connection, and their timeout. */
 const PROBE_INTERVAL_MS = 10_000;
 const PROBE_TIMEOUT_MS = 5_000;
-/** Says nothing of any deployment; servers of every release take it for what it is. */
+/** The payload of these notifications: no changes. Other processes ignore it. */
 const PROBE = '[]';
-/** One proof may be late. */
+/** One lost probe is tolerated. */
 const MAX_SILENCE_MS = 2 * (PROBE_INTERVAL_MS + PROBE_TIMEOUT_MS);
 const RESEND_MS = 1_000;
 
 /**
- * Change feed over LISTEN/NOTIFY. Notifications go out after the commit and gathered, since each one
- * takes a lock on the whole database. The listening connection is opened with the first subscriber,
- * outside of the host's pool.
+ * Change feed over LISTEN/NOTIFY. Notifications are sent after the commit and in batches, because each one takes a lock
+ * on the whole database. The first subscriber opens the listening connection, outside of the host's pool.
  */
 @injectable()
 export class PostgresChangeFeed implements ChangeFeed {
@@ -101,7 +100,7 @@ export class PostgresChangeFeed implements ChangeFeed {
     try {
       await this.knex.raw('SELECT pg_notify(?, ?)', [CHANNEL, JSON.stringify(payload)]);
     } catch (error) {
-      this.logger.warn({ err: error }, 'change notification could not be sent; trying again');
+      this.logger.warn({ err: error }, 'change notification could not be sent; retrying');
       if (this.#closed) return;
       this.#pending.unshift(...changes);
       this.#sendTimer ??= setTimeout(() => this.#send(), RESEND_MS);
@@ -113,14 +112,16 @@ export class PostgresChangeFeed implements ChangeFeed {
     try {
       const client = await dialect.acquireRawConnection();
       client.on('notification', (notification) => this.#receive(notification));
-      client.on('error', (error) => this.logger.warn({ err: error }, 'change feed disturbed'));
+      client.on('error', (error) =>
+        this.logger.warn({ err: error }, 'change feed connection error'),
+      );
       client.on('end', () => this.#reconnect());
       await withStatementTimeout(client, SHORT_QUERY_MS, () => client.query(`LISTEN ${CHANNEL}`));
       this.#receivedAt = performance.now();
       this.#scheduleProbe(client);
       return client;
     } catch (error) {
-      this.logger.warn({ err: error }, 'change feed cannot listen; trying again');
+      this.logger.warn({ err: error }, 'change feed could not connect; retrying');
       this.#reconnect();
       return null;
     }
@@ -145,26 +146,26 @@ export class PostgresChangeFeed implements ChangeFeed {
     this.#probeTimer = setTimeout(() => void this.#probe(client), PROBE_INTERVAL_MS);
   }
 
-  /** The connection may be cut without an end, or its session be handed to somebody else. */
+  /** Checks that notifications arrive. A broken connection, or one through a pooler, may fail without an error. */
   async #probe(client: Client): Promise<void> {
-    const asked = performance.now();
+    const sentAt = performance.now();
     try {
-      const proof = [CHANNEL, PROBE];
+      const values = [CHANNEL, PROBE];
       await runPrepared(
         this.knex,
-        'ota_prove_feed',
+        'ota_probe_feed',
         'SELECT pg_notify($1, $2)',
-        proof,
+        values,
         SHORT_QUERY_MS,
       );
     } catch (error) {
-      this.logger.debug({ err: error }, 'change feed not proved: nothing could be sent');
+      this.logger.debug({ err: error }, 'change feed check failed');
       this.#scheduleProbe(client);
       return;
     }
     this.#probeTimer = setTimeout(() => {
-      if (this.#receivedAt >= asked) return this.#scheduleProbe(client);
-      this.logger.warn('change feed hears nothing any more; listening anew');
+      if (this.#receivedAt >= sentAt) return this.#scheduleProbe(client);
+      this.logger.warn('change feed stopped receiving notifications; reconnecting');
       destroySocket(client);
     }, PROBE_TIMEOUT_MS);
   }

@@ -3,7 +3,7 @@ import { token } from '../kernel/token.ts';
 
 export interface MetricsFigures {
   breakdown: StatusBreakdown;
-  /** Of those rolled back: what admins asked for. */
+  /** The rolled back targets whose rollback an admin requested. */
   rolledBackOnRequest: number;
   totalTargets: number;
   averageDurationSeconds: number | null;
@@ -13,7 +13,7 @@ export interface MetricsFigures {
 }
 
 export interface MetricsRepository {
-  /** `deploymentId` null: the whole organization. */
+  /** `deploymentId`: `null` for the whole organization. */
   figures(organizationId: string, deploymentId: string | null): Promise<MetricsFigures>;
 }
 export const MetricsRepository = token<MetricsRepository>('MetricsRepository');

@@ -1,13 +1,13 @@
 /**
- * Whether devices would believe a deployment's manifest, found out before anything is created. The
- * server knows public keys at most; it cannot sign. Pure.
+ * Checks the manifest of a deployment as devices will check it, before the deployment is created. The server has public
+ * keys only, so it cannot sign.
  */
 import { DomainError } from '../kernel/errors.ts';
 import { type Expectation, checkManifest, verifyManifest } from '../contract/signing/manifest.ts';
 import type { TrustedKey } from '../contract/signing/trusted-keys.ts';
 import type { DeviceFilters } from '../contract/admin-api.ts';
 
-/** What a deployment promises about its package. */
+/** What a deployment states about its package. */
 interface PackageClaim {
   targetVersion: string;
   checksum: string;
@@ -17,8 +17,9 @@ interface PackageClaim {
 }
 
 /**
- * Without keys a manifest is optional, but one that is given has to fit.
- * @throws {DomainError} `signature_refused`, naming the reason and what to do
+ * Requires a valid signature by one of the keys. Without keys, a manifest is optional, but its content must match.
+ *
+ * @throws {DomainError} `signature_refused` with the reason and what to do
  */
 export function requireSignedPackage(
   claim: PackageClaim,
@@ -30,8 +31,8 @@ export function requireSignedPackage(
   if (manifest === null || signature === null) {
     if (keys.length === 0) return;
     throw rejected(
-      'the package is not signed, and signature_keys of the plugin ask for it',
-      'Give manifest and signature, as ota pack and ota sign make them.',
+      'the package is not signed, but the plugin has signature_keys',
+      'Send the manifest and signature that ota pack and ota sign create.',
     );
   }
   const expected: Expectation = {
@@ -50,7 +51,7 @@ export function requireSignedPackage(
     const signWith = trusted.length > 0 ? ` with the key ${trusted.join(' or ')}` : '';
     throw rejected(
       verdict.refused,
-      `Devices would refuse it as well: make a manifest that fits with ota pack, and sign it${signWith} with ota sign.`,
+      `Devices would reject it, too. Create a matching manifest with ota pack, and sign it${signWith} with ota sign.`,
     );
   }
 }

@@ -7,16 +7,15 @@ export interface SqlPart {
   bindings: Record<string, string | string[] | null>;
 }
 
-/** Which devices a deployment is for. */
+/** The devices that a deployment selects. */
 export interface DeviceSelection {
   filters: DeviceFilters;
-  /** Devices that run this version are left out. */
+  /** Devices that run this version are left out; `null`: none are. */
   excludedVersion: string | null;
 }
 
 /**
- * Conditions on `edge_devices d` that do not look at the version. All given filters must hold, and rows
- * that are no devices yet never match.
+ * Conditions on `edge_devices d`: all filters except the version filter. Devices that never registered do not match.
  */
 export function devicesOfAnyVersion(organizationId: string, filters: DeviceFilters): SqlPart {
   const conditions = ['d.organization_id = :organization_id', isRegistered('d')];
@@ -36,7 +35,7 @@ export function devicesOfAnyVersion(organizationId: string, filters: DeviceFilte
   return { sql: conditions.join(' AND '), bindings };
 }
 
-/** Materialized, or the planner would call the version rule before it removes duplicates. */
+/** Materialized, because otherwise the planner compares versions before it removes duplicates. */
 const DISTINCT_VERSIONS = `
         WITH versions AS MATERIALIZED (
           SELECT DISTINCT firmware_version FROM edge_devices
@@ -45,9 +44,8 @@ const DISTINCT_VERSIONS = `
         SELECT versions.firmware_version FROM versions`;
 
 /**
- * Conditions on `edge_devices d` for a target of a deployment: the filters of docs/contract.md, Filters, and
- * where asked for that the device does not run the target version already. The version rule runs once
- * per distinct version of the organization, not once per device.
+ * Conditions on `edge_devices d` for the targets of a deployment: the filters of docs/contract.md, Filters, and
+ * `excludedVersion`. Versions are compared once per distinct version of the organization, not once per device.
  */
 export function matchingDevices(
   organizationId: string,

@@ -11,7 +11,7 @@ export function passesVersionFilter(version: string | null, filters: DeviceFilte
   return versionMatches(version, operator, filters.current_version);
 }
 
-/** Of the groups in scope those that the version filter and `excludedVersion`, a version, let pass. */
+/** The groups that match the version filter and do not run `excludedVersion`. */
 export function filterGroups<Group extends { version: string | null }>(
   groups: Group[],
   filters: DeviceFilters,
@@ -24,7 +24,7 @@ export function filterGroups<Group extends { version: string | null }>(
   );
 }
 
-/** Whether an ordering leaves a device out because its version cannot be ordered. */
+/** Whether the version filter leaves a device out because its version cannot be ordered. */
 export function isIncomparable(version: string | null, filters: DeviceFilters): boolean {
   const operator = filters.version_operator ?? DEFAULT_VERSION_OPERATOR;
   if (filters.current_version === undefined || operator === '=' || operator === '!=') return false;
