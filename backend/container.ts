@@ -16,6 +16,8 @@ import { DeploymentControl } from './deployments/control/control.service.ts';
 import { RolloutJobs } from './deployments/model/rollout-jobs.ports.ts';
 import { RolloutSteps } from './deployments/transaction/rollout-steps.ts';
 import { RolloutService } from './deployments/rollout/rollout.service.ts';
+import { KnexSweepTargets } from './deployments/rollout/sweep-targets.repository.ts';
+import { TimeoutSweep } from './deployments/rollout/timeout-sweep.service.ts';
 import { TargetRecovery } from './deployments/control/recovery.service.ts';
 import { TargetTransitions } from './deployments/targets/target-transitions.service.ts';
 import { KnexDeviceVersions } from './deployments/storage/device-versions.repository.ts';
@@ -48,6 +50,7 @@ import { DeviceRepository } from './devices/device.ports.ts';
 import {
   DeviceVersions,
   FleetImpact,
+  SweepTargets,
   TargetRepository,
   TargetSelection,
   TargetViews,
@@ -89,6 +92,7 @@ export function createContainer(parts: ContainerParts): Container {
   container.bind(TargetSelection).to(KnexTargetSelection);
   container.bind(TargetRepository).to(KnexTargetRepository);
   container.bind(TargetViews).to(KnexTargetViews);
+  container.bind(SweepTargets).to(KnexSweepTargets);
   container.bind(DeviceVersions).to(KnexDeviceVersions);
   container.bind(DeviceRepository).to(KnexDeviceRepository);
   container.bind(FleetRepository).to(KnexFleetRepository);
@@ -107,6 +111,7 @@ export function createContainer(parts: ContainerParts): Container {
     TargetRecovery,
     RolloutSteps,
     RolloutService,
+    TimeoutSweep,
     TargetTransitions,
     DeviceService,
     InstallLogService,

@@ -12,6 +12,7 @@ import { ControlController } from './deployments/control/control.controller.ts';
 import { CreationController } from './deployments/creation/creation.controller.ts';
 import { ReadingController } from './deployments/reading/reading.controller.ts';
 import { RolloutService } from './deployments/rollout/rollout.service.ts';
+import { TimeoutSweep } from './deployments/rollout/timeout-sweep.service.ts';
 import { requireWritableTables } from './database/write-probe.ts';
 import { KnexLeases } from './database/leases.ts';
 import { createPluginKnex } from './database/plugin-knex.ts';
@@ -186,7 +187,7 @@ async function work(
       {
         name: 'sweep-timeouts',
         everySeconds: config.timeout_sweep_seconds,
-        run: () => rollout.sweepTimeouts(),
+        run: () => container.get(TimeoutSweep).run(),
       },
     ].map((task) => observedTask(task, container.get(Telemetry))),
     leases,

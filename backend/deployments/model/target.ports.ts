@@ -89,15 +89,6 @@ export interface TargetRepository {
   findRetryable(tx: Transaction, deploymentId: string, deviceIds: string[]): Promise<string[]>;
   /** The newest deployment after this one that the device completed. */
   findNewer(tx: Transaction, key: TargetKey): Promise<NewerDeployment | null>;
-  /**
-   * Updating targets without a report within the device timeout of their deployment; `goneReason` if the device is
-   * gone.
-   */
-  findOverdue(limit: number): Promise<SweepTarget[]>;
-  /** Released targets whose device did not poll within the pickup timeout of the deployment. */
-  findNotPickedUp(limit: number): Promise<SweepTarget[]>;
-  /** Scans the next `limit` open targets after `from`, and finds those whose device is gone. */
-  findGone(from: TargetKey | null, limit: number): Promise<GoneTargetPage>;
   /** Why the device is gone; `null`: it exists in the deployment's organization. */
   findGoneReason(tx: Transaction, key: TargetKey): Promise<GoneReason | null>;
 }
@@ -112,6 +103,27 @@ export interface RetryCursor {
 
 export const RETRY_START: RetryCursor = { status: 'failed', after: -1 };
 
+/** A newer deployment that a device completed. */
+export interface NewerDeployment {
+  id: string;
+  name: string;
+  targetVersion: string;
+}
+
+/** Finds targets that the timeout sweep has to finish. */
+export interface SweepTargets {
+  /**
+   * Updating targets without a report within the device timeout of their deployment; `goneReason` if the device is
+   * gone.
+   */
+  findOverdue(limit: number): Promise<SweepTarget[]>;
+  /** Released targets whose device did not poll within the pickup timeout of the deployment. */
+  findNotPickedUp(limit: number): Promise<SweepTarget[]>;
+  /** Scans the next `limit` open targets after `from`, and finds those whose device is gone. */
+  findGone(from: TargetKey | null, limit: number): Promise<GoneTargetPage>;
+}
+export const SweepTargets = token<SweepTargets>('SweepTargets');
+
 /** A target that the timeout sweep has found. */
 export interface SweepTarget {
   key: TargetKey;
@@ -122,13 +134,6 @@ export interface GoneTargetPage {
   targets: (SweepTarget & { goneReason: GoneReason })[];
   /** Where the next scan continues; `null`: at the beginning. */
   next: TargetKey | null;
-}
-
-/** A newer deployment that a device completed. */
-export interface NewerDeployment {
-  id: string;
-  name: string;
-  targetVersion: string;
 }
 
 /** The version each device runs, in the host's device table. */
