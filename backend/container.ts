@@ -10,6 +10,7 @@ import { CreationController } from './deployments/creation/creation.controller.t
 import { ReadingController } from './deployments/reading/reading.controller.ts';
 import { DeploymentTransactions } from './deployments/transaction/deployment-transactions.service.ts';
 import { DeploymentQueries } from './deployments/reading/deployment-queries.service.ts';
+import { KnexBatchRepository } from './deployments/storage/batch.repository.ts';
 import { KnexDeploymentRepository } from './deployments/storage/deployment.repository.ts';
 import { KnexIdempotencyKeys } from './deployments/creation/idempotency-key.repository.ts';
 import { DeploymentControl } from './deployments/control/control.service.ts';
@@ -45,7 +46,11 @@ import { PostgresChangeFeed } from './live-updates/postgres-change-feed.ts';
 import { StreamController } from './live-updates/stream.controller.ts';
 import { CensusRepository } from './fleet/census.ports.ts';
 import { ChangeFeed } from './deployments/model/change-feed.ports.ts';
-import { DeploymentRepository, IdempotencyKeys } from './deployments/model/deployment.ports.ts';
+import {
+  BatchRepository,
+  DeploymentRepository,
+  IdempotencyKeys,
+} from './deployments/model/deployment.ports.ts';
 import { DeviceRepository } from './devices/device.ports.ts';
 import {
   DeviceVersions,
@@ -87,6 +92,7 @@ export function createContainer(parts: ContainerParts): Container {
 
   container.bind(UnitOfWork).to(KnexUnitOfWork);
   container.bind(DeploymentRepository).to(KnexDeploymentRepository);
+  container.bind(BatchRepository).to(KnexBatchRepository);
   container.bind(IdempotencyKeys).to(KnexIdempotencyKeys);
   container.bind(FleetImpact).to(KnexFleetImpact);
   container.bind(TargetSelection).to(KnexTargetSelection);

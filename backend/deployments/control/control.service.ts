@@ -7,7 +7,7 @@ import {
   DeploymentTransactions,
   type LockedDeployment,
 } from '../transaction/deployment-transactions.service.ts';
-import { DeploymentRepository } from '../model/deployment.ports.ts';
+import { BatchRepository, DeploymentRepository } from '../model/deployment.ports.ts';
 import { sumBreakdowns } from '../model/deployment.types.ts';
 import { SYSTEM, type Actor } from '../../audit/actor.ts';
 import { RolloutJobs } from '../model/rollout-jobs.ports.ts';
@@ -28,6 +28,7 @@ export class DeploymentControl {
   constructor(
     @inject(DeploymentTransactions) private readonly transactions: DeploymentTransactions,
     @inject(DeploymentRepository) private readonly deployments: DeploymentRepository,
+    @inject(BatchRepository) private readonly batches: BatchRepository,
     @inject(TargetRepository) private readonly targets: TargetRepository,
     @inject(RolloutJobs) private readonly jobs: RolloutJobs,
     @inject(RolloutSteps) private readonly steps: RolloutSteps,
@@ -121,8 +122,8 @@ export class DeploymentControl {
         throw percentageTooLow(percentage, released, deployment.totalDevices);
       }
       const size = upTo - rest.firstPosition;
-      if (size < rest.size) await this.deployments.splitBatch(tx, deployment.id, rest, size);
-      await this.deployments.requestRelease(tx, deployment.id, rest.number, tx.now);
+      if (size < rest.size) await this.batches.split(tx, deployment.id, rest, size);
+      await this.batches.requestRelease(tx, deployment.id, rest.number, tx.now);
       const added = Math.min(size, rest.size);
       transaction.record(actionEvents.expanded(deployment, actorOf(admin), percentage, added));
       await this.steps.advance(transaction, deployment);
@@ -136,7 +137,7 @@ export class DeploymentControl {
       status: deployment.status,
       startedAt: tx.now,
     });
-    await this.deployments.requestRelease(tx, deployment.id, 1, tx.now);
+    await this.batches.requestRelease(tx, deployment.id, 1, tx.now);
     transaction.record(actionEvents.started(deployment, actor));
     await this.steps.advance(transaction, deployment);
   }

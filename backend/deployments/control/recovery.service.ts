@@ -9,7 +9,11 @@ import {
   DeploymentTransactions,
   type LockedDeployment,
 } from '../transaction/deployment-transactions.service.ts';
-import { type DeploymentChange, DeploymentRepository } from '../model/deployment.ports.ts';
+import {
+  type DeploymentChange,
+  BatchRepository,
+  DeploymentRepository,
+} from '../model/deployment.ports.ts';
 import {
   sumBreakdowns,
   type Deployment,
@@ -41,6 +45,7 @@ export class TargetRecovery {
   constructor(
     @inject(DeploymentTransactions) private readonly transactions: DeploymentTransactions,
     @inject(DeploymentRepository) private readonly deployments: DeploymentRepository,
+    @inject(BatchRepository) private readonly batches: BatchRepository,
     @inject(TargetRepository) private readonly targets: TargetRepository,
     @inject(RolloutJobs) private readonly jobs: RolloutJobs,
     @inject(RolloutSteps) private readonly steps: RolloutSteps,
@@ -162,7 +167,7 @@ export class TargetRecovery {
   }
 
   async #countFailures(tx: Transaction, deployment: Deployment): Promise<number> {
-    const batches = await this.deployments.batchesOf(tx, deployment.id);
+    const batches = await this.batches.list(tx, deployment.id);
     return countFailures(figuresOf(deployment, batches));
   }
 
@@ -234,7 +239,7 @@ export class TargetRecovery {
     const toRetry = targets.filter((target) => retryable.has(target.deviceId));
     await this.targets.archiveAttempts(tx, toRetry);
     await this.targets.save(tx, toRetry.map(retried));
-    await this.deployments.moveCounters(
+    await this.batches.moveCounters(
       tx,
       toRetry.flatMap((target) => counterMoves(target, retried(target))),
     );

@@ -12,6 +12,7 @@ import { DeploymentTransactions } from '../transaction/deployment-transactions.s
 import {
   type StoredResponse,
   type IdempotentRequest,
+  BatchRepository,
   DeploymentRepository,
   IdempotencyKeys,
 } from '../model/deployment.ports.ts';
@@ -38,6 +39,7 @@ export class DeploymentCreation {
   constructor(
     @inject(DeploymentTransactions) private readonly transactions: DeploymentTransactions,
     @inject(DeploymentRepository) private readonly deployments: DeploymentRepository,
+    @inject(BatchRepository) private readonly batches: BatchRepository,
     @inject(TargetSelection) private readonly selection: TargetSelection,
     @inject(RolloutJobs) private readonly jobs: RolloutJobs,
     @inject(PluginConfig) private readonly config: PluginConfig,
@@ -126,7 +128,7 @@ export class DeploymentCreation {
       draft.strategy === 'canary',
     );
     if (total === 0) throw noMatchingDevices(draft);
-    await this.deployments.insertPlan(tx, id, total, this.#plan(draft, total));
+    await this.batches.insertPlan(tx, id, total, this.#plan(draft, total));
     const owner = { id, organizationId };
     transaction.record(actionEvents.created(owner, actorOf(admin), total, draft.targetVersion));
     transaction.changed(owner);

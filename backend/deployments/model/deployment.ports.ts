@@ -5,7 +5,7 @@ import type { Batch, Deployment, DeploymentDraft, DeploymentState } from './depl
 import { token } from '../../kernel/token.ts';
 
 /**
- * Reads and writes deployments and their batches. Every transaction locks in the same order: deployments by id, then
+ * Reads and writes deployments. Every transaction locks in the same order: deployments by id, then
  * targets by (deployment, device), then batches. A transaction that changes a target holds the lock of its deployment,
  * so that counters and states agree after every commit.
  */
@@ -23,8 +23,6 @@ export interface DeploymentRepository {
    * wait for the commit.
    */
   stampCreated(tx: Transaction, id: string): Promise<void>;
-  /** Inserts the batches and sets the total number of targets. */
-  insertPlan(tx: Transaction, id: string, total: number, plan: BatchPlanEntry[]): Promise<void>;
   find(organizationId: string, id: string): Promise<Deployment | null>;
   /** Reads within `tx`, if given. */
   findState(organizationId: string, id: string, tx?: Transaction): Promise<DeploymentState | null>;
@@ -39,16 +37,6 @@ export interface DeploymentRepository {
    */
   lockWithNewer(tx: Transaction, id: string, organizationId: string | null): Promise<void>;
   update(tx: Transaction, id: string, change: DeploymentChange): Promise<void>;
-  /** The batches of a locked deployment, in order. */
-  batchesOf(tx: Transaction, id: string): Promise<Batch[]>;
-  /** Records that a batch is due. A job releases it. */
-  requestRelease(tx: Transaction, id: string, batch: number, at: Date): Promise<void>;
-  /** Marks a batch as released and extends the deployment's released range to its end. */
-  release(tx: Transaction, id: string, batch: Batch): Promise<void>;
-  /** Splits a batch after `size` targets; the rest becomes the next batch. */
-  splitBatch(tx: Transaction, id: string, batch: Batch, size: number): Promise<void>;
-  /** Updates the counters of batches, and of targets finished over time. */
-  moveCounters(tx: Transaction, moves: CounterMove[]): Promise<void>;
   /** Deployments that the reconciler has to check, because work may be due. */
   findUnsettled(): Promise<UnsettledDeployment[]>;
 }
@@ -75,6 +63,23 @@ export interface DeploymentChange {
   retryFailedBefore?: Date | null;
   completedAt?: Date | null;
 }
+
+/** Reads and writes the batches of deployments, with their counters. */
+export interface BatchRepository {
+  /** Inserts the batches and sets the total number of targets. */
+  insertPlan(tx: Transaction, id: string, total: number, plan: BatchPlanEntry[]): Promise<void>;
+  /** The batches of a locked deployment, in order. */
+  list(tx: Transaction, id: string): Promise<Batch[]>;
+  /** Records that a batch is due. A job releases it. */
+  requestRelease(tx: Transaction, id: string, batch: number, at: Date): Promise<void>;
+  /** Marks a batch as released and extends the deployment's released range to its end. */
+  release(tx: Transaction, id: string, batch: Batch): Promise<void>;
+  /** Splits a batch after `size` targets; the rest becomes the next batch. */
+  split(tx: Transaction, id: string, batch: Batch, size: number): Promise<void>;
+  /** Updates the counters of batches, and of targets finished over time. */
+  moveCounters(tx: Transaction, moves: CounterMove[]): Promise<void>;
+}
+export const BatchRepository = token<BatchRepository>('BatchRepository');
 
 /** A status change of one target, for the counters. */
 export interface CounterMove {

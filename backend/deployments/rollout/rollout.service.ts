@@ -2,7 +2,7 @@ import { inject, injectable } from 'inversify';
 import { Logger } from '../../kernel/logger.ts';
 import { MANY_DEVICES } from '../model/change-feed.ports.ts';
 import { DeploymentTransactions } from '../transaction/deployment-transactions.service.ts';
-import { DeploymentRepository } from '../model/deployment.ports.ts';
+import { BatchRepository, DeploymentRepository } from '../model/deployment.ports.ts';
 import { DeploymentControl } from '../control/control.service.ts';
 import { RolloutSteps } from '../transaction/rollout-steps.ts';
 import { nextStep } from '../rules/batch-gate.ts';
@@ -22,6 +22,7 @@ const SKIP_CHUNK = 10_000;
 export class RolloutService {
   constructor(
     @inject(DeploymentRepository) private readonly deployments: DeploymentRepository,
+    @inject(BatchRepository) private readonly batches: BatchRepository,
     @inject(TargetRepository) private readonly targets: TargetRepository,
     @inject(DeploymentTransactions) private readonly transactions: DeploymentTransactions,
     @inject(RolloutSteps) private readonly steps: RolloutSteps,
@@ -35,11 +36,11 @@ export class RolloutService {
     await this.transactions.withLockedIfExists(
       deploymentId,
       async ({ tx, transaction, deployment }) => {
-        const batches = await this.deployments.batchesOf(tx, deploymentId);
+        const batches = await this.batches.list(tx, deploymentId);
         const step = nextStep(figuresOf(deployment, batches));
         const due = step.kind === 'release' && batches.find(({ number }) => number === step.batch);
         if (due) {
-          await this.deployments.release(tx, deploymentId, due);
+          await this.batches.release(tx, deploymentId, due);
           transaction.record(rolloutEvents.batchReleased(deployment, due));
           transaction.changed(deployment, MANY_DEVICES);
           transaction.batchReleased(due.size);

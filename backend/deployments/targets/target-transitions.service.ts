@@ -4,7 +4,7 @@ import type { Transaction, TransactionLimits } from '../../kernel/unit-of-work.t
 import { counterMoves } from './counter-moves.ts';
 import type { DeploymentTransaction } from '../transaction/deployment-transaction.ts';
 import { DeploymentTransactions } from '../transaction/deployment-transactions.service.ts';
-import { DeploymentRepository } from '../model/deployment.ports.ts';
+import { BatchRepository, DeploymentRepository } from '../model/deployment.ports.ts';
 import type { Deployment, Target, TargetKey } from '../model/deployment.types.ts';
 import { RolloutSteps } from '../transaction/rollout-steps.ts';
 import { superseded } from '../rules/target-changes.ts';
@@ -50,6 +50,7 @@ export class TargetTransitions {
   constructor(
     @inject(DeploymentTransactions) private readonly transactions: DeploymentTransactions,
     @inject(DeploymentRepository) private readonly deployments: DeploymentRepository,
+    @inject(BatchRepository) private readonly batches: BatchRepository,
     @inject(TargetRepository) private readonly targets: TargetRepository,
     @inject(DeviceVersions) private readonly versions: DeviceVersions,
     @inject(RolloutSteps) private readonly steps: RolloutSteps,
@@ -132,7 +133,7 @@ export class TargetTransitions {
       tx,
       changed.map((change) => change.after),
     );
-    await this.deployments.moveCounters(
+    await this.batches.moveCounters(
       tx,
       changed.flatMap(({ before, after }) => counterMoves(before, after)),
     );

@@ -10,7 +10,7 @@ import { type Transaction, type TransactionLimits, UnitOfWork } from '../../kern
 import { Telemetry } from '../../observability/telemetry.ports.ts';
 import { ChangeFeed } from '../model/change-feed.ports.ts';
 import { DeploymentTransaction, type Effects, type RolloutJob } from './deployment-transaction.ts';
-import { DeploymentRepository } from '../model/deployment.ports.ts';
+import { BatchRepository, DeploymentRepository } from '../model/deployment.ports.ts';
 import type { Batch, Deployment } from '../model/deployment.types.ts';
 import { RolloutJobs } from '../model/rollout-jobs.ports.ts';
 import { isAllowed } from '../rules/deployment-states.ts';
@@ -41,6 +41,7 @@ export class DeploymentTransactions {
   constructor(
     @inject(UnitOfWork) private readonly unitOfWork: UnitOfWork,
     @inject(DeploymentRepository) private readonly deployments: DeploymentRepository,
+    @inject(BatchRepository) private readonly batches: BatchRepository,
     @inject(EventRepository) private readonly events: EventRepository,
     @inject(RolloutJobs) private readonly jobs: RolloutJobs,
     @inject(ChangeFeed) private readonly feed: ChangeFeed,
@@ -108,7 +109,7 @@ export class DeploymentTransactions {
         const [deployment] = await this.deployments.lock(tx, [id]);
         const isForeign = caller !== null && deployment?.organizationId !== caller.organizationId;
         if (!deployment || isForeign) throw notFound('This deployment');
-        const batches = await this.deployments.batchesOf(tx, id);
+        const batches = await this.batches.list(tx, id);
         const result = await work({ tx, transaction, deployment, batches });
         transaction.changed(deployment);
         return result;
