@@ -35,7 +35,7 @@ const transactionTimeouts = new WeakMap<Client, number>();
 /**
  * BEGIN takes no time but that of the network. COMMIT may take as long as a statement, because it waits for the disk.
  */
-const BRIEF = /^BEGIN/;
+const BEGIN = /^BEGIN/;
 
 /**
  * The plugin's own Knex, which uses the connection pool of the host's Knex. It sets up each session before the first
@@ -82,7 +82,7 @@ export function createPluginKnex(host: Knex): Knex {
     }
 
     override async _query(connection: Client, statement: { sql?: string }): Promise<unknown> {
-      const limit = BRIEF.test(statement.sql ?? '')
+      const limit = BEGIN.test(statement.sql ?? '')
         ? SHORT_QUERY_MS
         : statementTimeoutOf(connection);
       try {

@@ -29,7 +29,7 @@ export interface DeviceRecord {
 }
 
 /** A device reports another version than the recorded one, and no update of ours changed it. */
-export interface VersionChange {
+export interface ExternalVersionChange {
   organizationId: string;
   deviceId: string;
   recorded: string | null;
@@ -48,7 +48,7 @@ export interface DeviceRepository {
    */
   recordVersions(
     tx: Transaction,
-    changes: VersionChange[],
-  ): Promise<(VersionChange & { deploymentId: string | null })[]>;
+    changes: ExternalVersionChange[],
+  ): Promise<(ExternalVersionChange & { deploymentId: string | null })[]>;
 }
 export const DeviceRepository = token<DeviceRepository>('DeviceRepository');

@@ -10,7 +10,7 @@ import type {
   DeviceRepository,
   DeviceRecord,
   OfferedTarget,
-  VersionChange,
+  ExternalVersionChange,
 } from './device.ports.ts';
 import { Database } from '../database/database.ts';
 
@@ -88,10 +88,10 @@ export class KnexDeviceRepository implements DeviceRepository {
 
   async recordVersions(
     tx: Transaction,
-    changes: VersionChange[],
-  ): Promise<(VersionChange & { deploymentId: string | null })[]> {
+    changes: ExternalVersionChange[],
+  ): Promise<(ExternalVersionChange & { deploymentId: string | null })[]> {
     const { rows } = await asKnex(tx).raw<{
-      rows: (VersionChange & { deploymentId: string | null })[];
+      rows: (ExternalVersionChange & { deploymentId: string | null })[];
     }>(
       `UPDATE edge_devices device SET firmware_version = change.reported
        FROM unnest(CAST(:devices AS uuid[]), CAST(:organizations AS uuid[]), CAST(:recorded AS text[]),

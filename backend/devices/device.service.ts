@@ -16,7 +16,7 @@ import {
   type PollingDevice,
   type DeviceRecord,
   type OfferedTarget,
-  type VersionChange,
+  type ExternalVersionChange,
   DeviceRepository,
 } from './device.ports.ts';
 import { spreadPoll } from './poll-interval.ts';
@@ -41,7 +41,7 @@ const SIDE_WRITES = { maxBatchSize: 100, maxInFlight: 1 };
 export class DeviceService {
   readonly #lookUp: (polling: PollingDevice) => Promise<DeviceRecord>;
   readonly #recordIdle: (target: OfferedTarget) => Promise<void>;
-  readonly #recordVersion: (change: VersionChange) => Promise<void>;
+  readonly #recordVersion: (change: ExternalVersionChange) => Promise<void>;
   readonly #report: (call: ReportCall) => Promise<StatusResponse>;
 
   constructor(
@@ -62,7 +62,7 @@ export class DeviceService {
       (targets) => this.#recordAllIdle(targets),
       SIDE_WRITES,
     );
-    this.#recordVersion = coalesce<VersionChange, void>(
+    this.#recordVersion = coalesce<ExternalVersionChange, void>(
       (changes) => this.#recordVersions(changes),
       SIDE_WRITES,
     );
@@ -170,8 +170,8 @@ export class DeviceService {
     );
   }
 
-  /** Tells each on the timeline of the newest deployment that the device has been through. */
-  async #recordVersions(changes: readonly VersionChange[]): Promise<void[]> {
+  /** Also adds each change to the timeline of the newest deployment that finished on the device. */
+  async #recordVersions(changes: readonly ExternalVersionChange[]): Promise<void[]> {
     await this.work.run(async (tx) => {
       const recorded = await this.devices.recordVersions(tx, distinct(changes));
       await this.events.append(tx, recorded.flatMap(versionEvent));
@@ -200,12 +200,12 @@ export class DeviceService {
   }
 }
 
-function distinct(changes: readonly VersionChange[]): VersionChange[] {
+function distinct(changes: readonly ExternalVersionChange[]): ExternalVersionChange[] {
   return [...new Map(changes.map((one) => [one.deviceId, one])).values()];
 }
 
 /** A device without an earlier recorded version, or without a deployment, gets no timeline entry. */
-function versionEvent(change: VersionChange & { deploymentId: string | null }): NewEvent[] {
+function versionEvent(change: ExternalVersionChange & { deploymentId: string | null }): NewEvent[] {
   const { organizationId, deploymentId, deviceId, recorded, reported } = change;
   if (deploymentId === null || recorded === null) return [];
   const owner = { id: deploymentId, organizationId };

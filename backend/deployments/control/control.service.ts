@@ -34,6 +34,7 @@ export class DeploymentControl {
     @inject(RolloutSteps) private readonly steps: RolloutSteps,
   ) {}
 
+  /** Starts a pending deployment. */
   async start(admin: AdminCaller, id: string): Promise<void> {
     await this.jobs.assertAvailable();
     await this.transactions.runAction('start', admin, id, (locked) =>
@@ -56,6 +57,7 @@ export class DeploymentControl {
     );
   }
 
+  /** Pauses a deployment; devices that are updating finish. */
   async pause(admin: AdminCaller, id: string): Promise<void> {
     await this.transactions.runAction('pause', admin, id, async (locked) => {
       const { tx, transaction, deployment } = locked;
@@ -88,6 +90,7 @@ export class DeploymentControl {
     });
   }
 
+  /** Cancels a deployment: skips pending targets, and stops devices that have not reached `installing`. */
   async cancel(admin: AdminCaller, id: string): Promise<void> {
     await this.transactions.runAction('cancel', admin, id, async (locked) => {
       const { tx, transaction, deployment, batches } = locked;

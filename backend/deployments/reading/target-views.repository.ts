@@ -86,7 +86,7 @@ export class KnexTargetViews implements TargetViews {
   }
 }
 
-/** The last version of a gone device that the deployment knows of. */
+/** The version of a gone device after this deployment. */
 function lastVersion({ status, previous_version }: TargetRow, deployment: Deployment) {
   return status === 'completed' ? deployment.targetVersion : previous_version;
 }

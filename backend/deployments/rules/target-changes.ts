@@ -10,7 +10,7 @@ import { deviceEvents } from './timeline-events.ts';
 
 export interface TargetChange {
   next: Target;
-  /** The version that the device runs now, if the change tells it. */
+  /** The version that the device runs now, if it is known. */
   installedVersion?: string;
   events: NewEvent[];
 }
@@ -66,7 +66,7 @@ export function reported(
   };
 }
 
-/** The version that the device runs after this report; `null`: the report does not tell. */
+/** The version that the device runs after this report; `null`: unknown. */
 function versionAfter(
   target: Target,
   deployment: Deployment,

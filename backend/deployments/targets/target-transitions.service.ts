@@ -40,9 +40,9 @@ interface Changed {
 }
 
 /**
- * Changes single targets; nothing else does. Requests that arrive together share one transaction. It locks the rows,
+ * Applies reports, idle polls and timeouts to single targets. Requests share one transaction, which locks the rows,
  * lets the rules decide, writes targets, counters, versions and timeline, skips superseded targets, and advances the
- * deployments: a deployment pauses at once at the failure threshold, and finishes with its last target
+ * deployments: a deployment pauses as soon as its failure threshold is exceeded, and finishes with its last target
  * (docs/decisions/gate-in-the-report.md).
  */
 @injectable()
@@ -103,10 +103,10 @@ export class TargetTransitions {
         target,
       ]),
     );
-    const known = new Set(candidates.map(keyOf));
-    const appeared = await this.targets.findSuperseded(tx, completing);
-    if (appeared.some((key) => !known.has(keyOf(key)))) {
-      throw new MoreTargetsToLock([...candidates, ...appeared]);
+    const locked = new Set(candidates.map(keyOf));
+    const current = await this.targets.findSuperseded(tx, completing);
+    if (current.some((key) => !locked.has(keyOf(key)))) {
+      throw new MoreTargetsToLock([...candidates, ...current]);
     }
     const before = new Map(targets);
 
@@ -125,8 +125,8 @@ export class TargetTransitions {
     transaction.record(...skipSuperseded(tx.now, targets, before, candidates, deployments));
 
     const changed = [...targets.entries()].flatMap(([id, after]) => {
-      const was = before.get(id);
-      return was && was !== after ? [{ before: was, after }] : [];
+      const previous = before.get(id);
+      return previous && previous !== after ? [{ before: previous, after }] : [];
     });
     await this.#setPreviousVersions(tx, changed);
     await this.targets.save(
