@@ -47,7 +47,7 @@ const RETRY_AFTER_SECONDS = 5;
 export class DatabaseTimeoutError extends Error {
   constructor(limitMs: number) {
     super(`the database did not respond within ${limitMs} ms`);
-    this.name = 'NoAnswerError';
+    this.name = 'DatabaseTimeoutError';
   }
 }
 
