@@ -2,7 +2,7 @@
 
 /** The product's rules: pure functions. */
 const PURE =
-  '^backend/(deployments/rules/.*|targeting/version-filter|devices/update-offer|contract/version)\\.ts$';
+  '^backend/(deployments/rules/.*|targeting/version-filter|devices/poll-decision|contract/version)\\.ts$';
 /** Types that the rules use. */
 const RULE_TYPES =
   '^backend/(deployments/model/deployment\\.types|audit/(actor|event\\.ports)|kernel/admin-caller)\\.ts$';

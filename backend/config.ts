@@ -4,34 +4,32 @@ import { type TrustedKey, trustedKeysSchema } from './contract/signing/trusted-k
 import { invalidRequest } from './kernel/errors.ts';
 import { token } from './kernel/token.ts';
 
-/** What an operator can set; the same keys stand in `plugin.json` for the host's settings page. */
+/** The configuration of the plugin (docs/operating.md, Configure). `plugin.json` declares the same keys. */
 export interface PluginConfig {
   /** Bring the database schema up to date when the plugin is activated. */
   readonly migrate: boolean;
   /** Accept `http://` package addresses on loopback; for development only. */
   readonly allow_insecure_loopback_packages: boolean;
-  /** How often a device is asked to poll, before the spread of ± 10 %. */
+  /** Seconds between the polls of a device, before they are spread by ± 10 %. */
   readonly poll_interval_seconds: number;
-  /** Requests a device may make to one server process; more are answered with 429. */
+  /** Requests per minute that a device may send to one server process; more get a 429. */
   readonly device_requests_per_minute: number;
-  /**
-   * Polls that one server process answers at the same time, and as many reports; more get 503 at once.
-   */
+  /** Polls that one server process handles at the same time, and as many reports; more get a 503 at once. */
   readonly device_requests_at_once: number;
-  /** How often targets are looked at whose device went silent or never came. */
+  /** Seconds between searches for targets whose device stopped reporting or never polled. */
   readonly timeout_sweep_seconds: number;
-  /** How often the reconciler checks every unsettled deployment. */
+  /** Seconds between checks of every unsettled deployment by the reconciler. */
   readonly reconcile_seconds: number;
-  /** Hash-tagged prefix of all keys in Redis, and name of the queue's schema in PostgreSQL. */
+  /** Prefix of the queue's keys in Redis, or name of its schema in PostgreSQL. */
   readonly queue_prefix: string;
-  /** Jobs a worker process runs at the same time. */
+  /** Jobs that a worker process runs at the same time. */
   readonly worker_concurrency: number;
-  /** Public keys of which one has to have signed each package; none: packages need no signature. */
+  /** Public keys, one of which must have signed each package; empty: packages need no signature. */
   readonly signature_keys: TrustedKey[];
 }
 export const PluginConfig = token<PluginConfig>('PluginConfig');
 
-/** `plugin.json` says the same as JSON Schema, with a sentence for each key; a test compares. */
+/** `plugin.json` contains the same as JSON Schema; a test compares the two. */
 export const configSchema = Joi.object<PluginConfig, true>({
   migrate: Joi.boolean().default(true),
   allow_insecure_loopback_packages: Joi.boolean().default(false),
@@ -47,7 +45,7 @@ export const configSchema = Joi.object<PluginConfig, true>({
   signature_keys: trustedKeysSchema().default([]),
 }).required();
 
-/** Validates the host's `config` section. Throws `invalid_request` naming every fault at once. */
+/** Validates the `config` section of the host. Throws `invalid_request` with every error at once. */
 export function readConfig(input: unknown): PluginConfig {
   const { error, value } = configSchema.validate(input ?? {}, { abortEarly: false });
   if (error) {

@@ -10,17 +10,20 @@ import { CreationController } from './deployments/creation/creation.controller.t
 import { ReadingController } from './deployments/reading/reading.controller.ts';
 import { DeploymentTransactions } from './deployments/transaction/deployment-transactions.service.ts';
 import { DeploymentQueries } from './deployments/reading/deployment-queries.service.ts';
+import { KnexBatchRepository } from './deployments/storage/batch.repository.ts';
 import { KnexDeploymentRepository } from './deployments/storage/deployment.repository.ts';
 import { KnexIdempotencyKeys } from './deployments/creation/idempotency-key.repository.ts';
 import { DeploymentControl } from './deployments/control/control.service.ts';
 import { RolloutJobs } from './deployments/model/rollout-jobs.ports.ts';
 import { RolloutSteps } from './deployments/transaction/rollout-steps.ts';
 import { RolloutService } from './deployments/rollout/rollout.service.ts';
+import { KnexSweepTargets } from './deployments/rollout/sweep-targets.repository.ts';
+import { TimeoutSweep } from './deployments/rollout/timeout-sweep.service.ts';
 import { TargetRecovery } from './deployments/control/recovery.service.ts';
-import { TargetTransitions } from './deployments/targets/target-transition.service.ts';
+import { TargetTransitions } from './deployments/targets/target-transitions.service.ts';
 import { KnexDeviceVersions } from './deployments/storage/device-versions.repository.ts';
 import { KnexFleetImpact } from './deployments/creation/fleet-impact.repository.ts';
-import { DeploymentImpacts } from './deployments/creation/impact.service.ts';
+import { ImpactService } from './deployments/creation/impact.service.ts';
 import { KnexTargetSelection } from './deployments/creation/target-selection.repository.ts';
 import { KnexTargetViews } from './deployments/reading/target-views.repository.ts';
 import { KnexTargetRepository } from './deployments/storage/target.repository.ts';
@@ -43,11 +46,16 @@ import { PostgresChangeFeed } from './live-updates/postgres-change-feed.ts';
 import { StreamController } from './live-updates/stream.controller.ts';
 import { CensusRepository } from './fleet/census.ports.ts';
 import { ChangeFeed } from './deployments/model/change-feed.ports.ts';
-import { DeploymentRepository, IdempotencyKeys } from './deployments/model/deployment.ports.ts';
+import {
+  BatchRepository,
+  DeploymentRepository,
+  IdempotencyKeys,
+} from './deployments/model/deployment.ports.ts';
 import { DeviceRepository } from './devices/device.ports.ts';
 import {
   DeviceVersions,
   FleetImpact,
+  SweepTargets,
   TargetRepository,
   TargetSelection,
   TargetViews,
@@ -61,17 +69,17 @@ import { MetricsRepository } from './metrics/metrics.ports.ts';
 import { HostEvents } from './kernel/host-events.ts';
 import { UnitOfWork } from './kernel/unit-of-work.ts';
 
-/** What the container is given ready-made. */
+/** Objects that exist before the container. */
 export interface ContainerParts {
   host: HostContext;
-  /** The plugin's own, over the pool of the host's. */
+  /** The plugin's own Knex, which uses the host's connection pool. */
   knex: Knex;
   config: PluginConfig;
   jobs: RolloutJobs;
   telemetry: Telemetry;
 }
 
-/** The composition root: the only file that knows which class stands behind which interface. */
+/** The composition root: the only file that binds classes to interfaces. */
 export function createContainer(parts: ContainerParts): Container {
   const { host, knex, config, jobs, telemetry } = parts;
   const container = new Container({ defaultScope: 'Singleton' });
@@ -84,11 +92,13 @@ export function createContainer(parts: ContainerParts): Container {
 
   container.bind(UnitOfWork).to(KnexUnitOfWork);
   container.bind(DeploymentRepository).to(KnexDeploymentRepository);
+  container.bind(BatchRepository).to(KnexBatchRepository);
   container.bind(IdempotencyKeys).to(KnexIdempotencyKeys);
   container.bind(FleetImpact).to(KnexFleetImpact);
   container.bind(TargetSelection).to(KnexTargetSelection);
   container.bind(TargetRepository).to(KnexTargetRepository);
   container.bind(TargetViews).to(KnexTargetViews);
+  container.bind(SweepTargets).to(KnexSweepTargets);
   container.bind(DeviceVersions).to(KnexDeviceVersions);
   container.bind(DeviceRepository).to(KnexDeviceRepository);
   container.bind(FleetRepository).to(KnexFleetRepository);
@@ -100,13 +110,14 @@ export function createContainer(parts: ContainerParts): Container {
 
   for (const service of [
     DeploymentCreation,
-    DeploymentImpacts,
+    ImpactService,
     DeploymentQueries,
     DeploymentTransactions,
     DeploymentControl,
     TargetRecovery,
     RolloutSteps,
     RolloutService,
+    TimeoutSweep,
     TargetTransitions,
     DeviceService,
     InstallLogService,

@@ -1,5 +1,5 @@
 import type { Knex } from 'knex';
-import { obstacle } from './database/database-errors.ts';
+import { describeOutage } from './database/database-errors.ts';
 import { KnexUnitOfWork, asKnex } from './database/knex-unit-of-work.ts';
 import { KnexLeases } from './database/leases.ts';
 import { LIMITS } from './kernel/time-limits.ts';
@@ -7,11 +7,11 @@ import { pendingMigrations } from '../migrations/migrator.ts';
 import type { RolloutJobs } from './deployments/model/rollout-jobs.ports.ts';
 import type { PluginHealth } from './host-contract.ts';
 
-/** Whether the plugin can do its work now: what `health()` tells the host. */
+/** The result of `health()` (docs/monitoring.md, Health). */
 export async function checkHealth(knex: Knex, jobs: RolloutJobs): Promise<PluginHealth> {
   const [database, queue, migrations] = await Promise.all([
     databaseHealth(knex),
-    attempt(jobs.assertAvailable(), 'The job queue does not answer.'),
+    toCheck(jobs.assertAvailable(), 'The job queue does not respond.'),
     migrationHealth(knex),
   ]);
   return {
@@ -22,21 +22,21 @@ export async function checkHealth(knex: Knex, jobs: RolloutJobs): Promise<Plugin
 
 type Check = PluginHealth['checks'][string];
 
-/** Proves a write: a database that is read-only, full or locked answers questions all the same. */
+/** Tests a write, because a database that is read-only, full or locked still answers queries. */
 async function databaseHealth(knex: Knex): Promise<Check> {
   try {
     await new KnexUnitOfWork(knex).run(
-      (tx) => new KnexLeases(asKnex(tx)).proveWrite(),
+      (tx) => new KnexLeases(asKnex(tx)).probeWrite(),
       LIMITS.health,
     );
     return { healthy: true };
   } catch (error) {
-    return { healthy: false, detail: obstacle(error) };
+    return { healthy: false, detail: describeOutage(error) };
   }
 }
 
-/** Anybody may ask a host how it is, so what the error says of addresses and names stays here. */
-async function attempt(check: PromiseLike<unknown>, detail: string): Promise<Check> {
+/** The health check may be public, so it does not contain the error, which may name addresses. */
+async function toCheck(check: PromiseLike<unknown>, detail: string): Promise<Check> {
   try {
     await check;
     return { healthy: true };
@@ -52,6 +52,9 @@ async function migrationHealth(knex: Knex): Promise<Check> {
     const detail = `Not applied: ${pending.join(', ')}. Activate the plugin once with migrate: true.`;
     return { healthy: false, detail };
   } catch {
-    return { healthy: false, detail: 'The database does not tell which migrations it has.' };
+    return {
+      healthy: false,
+      detail: 'The applied migrations could not be read from the database.',
+    };
   }
 }

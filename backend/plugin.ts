@@ -12,16 +12,17 @@ import { ControlController } from './deployments/control/control.controller.ts';
 import { CreationController } from './deployments/creation/creation.controller.ts';
 import { ReadingController } from './deployments/reading/reading.controller.ts';
 import { RolloutService } from './deployments/rollout/rollout.service.ts';
-import { requireUsableTables } from './database/write-probe.ts';
+import { TimeoutSweep } from './deployments/rollout/timeout-sweep.service.ts';
+import { requireWritableTables } from './database/write-probe.ts';
 import { KnexLeases } from './database/leases.ts';
-import { pluginKnex } from './database/plugin-knex.ts';
+import { createPluginKnex } from './database/plugin-knex.ts';
 import { poolFigures } from './database/pool-figures.ts';
 import { DeviceController } from './devices/device.controller.ts';
 import { FleetController } from './fleet/fleet.controller.ts';
 import { checkHealth } from './health.ts';
 import type { Activate, HostContext } from './host-contract.ts';
 import { createAdminRouter } from './api/admin.router.ts';
-import { DeviceDoor } from './api/device-gateway.ts';
+import { DeviceGateway } from './api/device-gateway.ts';
 import { DeviceRateLimit } from './api/device-rate-limit.ts';
 import { createDevicePreRouter } from './api/device-pre-router.ts';
 import { createDeviceRouter, deviceRoutes } from './api/device.router.ts';
@@ -44,21 +45,21 @@ import { ChangeFeed } from './deployments/model/change-feed.ports.ts';
 import { Telemetry } from './observability/telemetry.ports.ts';
 
 /**
- * What the host loads. Nothing is left behind when activation fails half-way, nor by `deactivate`.
- * Rejects with `invalid_request` when the configuration is not valid.
+ * The entry point that the host calls (`host-contract.ts`). If activation fails, everything is undone, as by
+ * `deactivate`. Rejects with `invalid_request` if the configuration is not valid.
  */
-export const activate: Activate = async (given) => {
+export const activate: Activate = async (context) => {
   const serializers = { err: serializeError };
-  const host = { ...given, logger: given.logger.child({}, { serializers }) };
+  const host = { ...context, logger: context.logger.child({}, { serializers }) };
   const teardown = new Teardown(host.logger);
   try {
     const gate = new ReadinessGate(host.logger);
     if (host.role !== 'worker') mountGate(host, gate, teardown);
     const config = readConfig(host.config);
     await requireNotifications(host.database.knex);
-    const knex = pluginKnex(host.database.knex);
+    const knex = createPluginKnex(host.database.knex);
     if (config.migrate) await migrateUp(host.database.knex);
-    await requireUsableTables(knex, host.logger);
+    await requireWritableTables(knex, host.logger);
     const location = await locateQueue(host.redis, host.database.knex, config.queue_prefix);
     const queue = new RolloutQueue(location, host.logger);
     teardown.add('queue', () => queue.close());
@@ -91,14 +92,14 @@ export const activate: Activate = async (given) => {
   }
 };
 
-/** First on and last off: between the two the plugin's paths are answered, if only with 503. */
+/** Mounted first and removed last, so that requests in between get a 503 and never a 404. */
 function mountGate(host: HostContext, gate: ReadinessGate, teardown: Teardown): void {
   for (const area of ['admin', 'device'] as const) {
     teardown.add(`gate of the ${area} routes`, host.http.mount(area, Router().use(gate.handler)));
   }
 }
 
-/** Routes and page: roles `api` and `all`. */
+/** Mounts routes and page: roles `api` and `all`. */
 function serve(
   host: HostContext,
   config: PluginConfig,
@@ -139,7 +140,7 @@ function serveDevices(
   container: Container,
   teardown: Teardown,
 ): void {
-  const door = new DeviceDoor({
+  const gateway = new DeviceGateway({
     auth: host.auth,
     rateLimit: new DeviceRateLimit(config.device_requests_per_minute),
     loadLimit: new LoadLimit({
@@ -150,15 +151,15 @@ function serveDevices(
     logger: host.logger,
   });
   const routes = deviceRoutes(container.get(DeviceController));
-  const router = createDeviceRouter(routes, door, host.logger);
+  const router = createDeviceRouter(routes, gateway, host.logger);
   teardown.add('device routes', host.http.mount('device', router));
   if (host.http.preRouter) {
-    const handler = createDevicePreRouter(routes, door);
+    const handler = createDevicePreRouter(routes, gateway);
     teardown.add('device pre-router', host.http.preRouter('device', handler));
   }
 }
 
-/** Queue processors: roles `worker` and `all`. */
+/** Starts queue processors and periodic work: roles `worker` and `all`. */
 async function work(
   host: HostContext,
   config: PluginConfig,
@@ -186,7 +187,7 @@ async function work(
       {
         name: 'sweep-timeouts',
         everySeconds: config.timeout_sweep_seconds,
-        run: () => rollout.sweepTimeouts(),
+        run: () => container.get(TimeoutSweep).run(),
       },
     ].map((task) => instrumentTask(task, container.get(Telemetry))),
     leases,

@@ -49,7 +49,7 @@ async function recorded(
     await work();
     outcome = 'done';
   } finally {
-    telemetry.jobEnded(name, outcome, (performance.now() - startedAt) / 1_000);
+    telemetry.jobFinished(name, outcome, (performance.now() - startedAt) / 1_000);
   }
 }
 

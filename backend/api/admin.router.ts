@@ -11,10 +11,10 @@ import { requireAdmin } from '../http/guards.ts';
 import { jsonBody } from '../http/json-body.ts';
 import { openApiDocument } from './openapi-document.ts';
 import { unknownRoute } from '../http/problem.ts';
-import { mountRoutes, refuseMethod, type RouteTable } from '../http/route-table.ts';
+import { mountRoutes, rejectMethod, type RouteTable } from '../http/route-table.ts';
 import { requireSameOrigin } from '../http/same-origin.ts';
 
-/** Ten thousand device ids fit. */
+/** Bytes. A list of 10,000 device ids fits. */
 const BODY_LIMIT = 1024 * 1024;
 
 export interface AdminControllers {
@@ -32,18 +32,18 @@ export function createAdminRouter(
   { creation, reading, control, fleet, metrics, stream }: AdminControllers,
 ): Router {
   const router = Router();
-  router.use(neverStored, helmet(), requireAdmin(auth), requireSameOrigin, jsonBody(BODY_LIMIT));
+  router.use(noStore, helmet(), requireAdmin(auth), requireSameOrigin, jsonBody(BODY_LIMIT));
   const routes: RouteTable = {
     '/deployments': { get: reading.list, post: creation.create },
     '/deployments/preview': { post: creation.preview },
-    '/deployments/impact': { post: creation.impactOfDraft },
+    '/deployments/impact': { post: creation.draftImpact },
     '/deployments/:id': { get: reading.detail },
     '/deployments/:id/devices': { get: reading.devices },
     '/deployments/:id/impact': { get: creation.impact },
-    '/deployments/:id/start': { post: control.act('start') },
-    '/deployments/:id/pause': { post: control.act('pause') },
-    '/deployments/:id/resume': { post: control.act('resume') },
-    '/deployments/:id/cancel': { post: control.act('cancel') },
+    '/deployments/:id/start': { post: control.action('start') },
+    '/deployments/:id/pause': { post: control.action('pause') },
+    '/deployments/:id/resume': { post: control.action('resume') },
+    '/deployments/:id/cancel': { post: control.action('cancel') },
     '/deployments/:id/expand': { post: control.expand },
     '/deployments/:id/retry': { post: control.retry },
     '/deployments/:id/devices/:device_id/rollback': {
@@ -58,13 +58,13 @@ export function createAdminRouter(
     '/metrics': { get: metrics.read },
     '/openapi.json': { get: openApiDocument },
   };
-  mountRoutes(router, routes, refuseMethod);
+  mountRoutes(router, routes, rejectMethod);
   router.use(unknownRoute);
   return router;
 }
 
-/** Whatever the answer: it is about an organization, and the next one at this browser may be of another. */
-const neverStored: RequestHandler = (_request, response, next) => {
+/** Responses contain one organization's data, and the next user of the browser may belong to another. */
+const noStore: RequestHandler = (_request, response, next) => {
   response.setHeader('Cache-Control', 'no-store');
   next();
 };

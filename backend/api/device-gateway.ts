@@ -6,43 +6,42 @@ import { DomainError, notFound } from '../kernel/errors.ts';
 import type { Telemetry } from '../observability/telemetry.ports.ts';
 import type { DeviceRateLimit } from './device-rate-limit.ts';
 import { sendJson } from '../http/json-response.ts';
-import type { ReadJson } from '../http/json-body.ts';
+import type { JsonReader } from '../http/json-body.ts';
 import type { LoadLimit } from './load-limit.ts';
-import { answerProblem } from '../http/problem.ts';
-import { RefusalPace } from './rejection-throttle.ts';
-import { giveRequestId } from '../http/request-id.ts';
-import { tellOfRequest } from '../http/request-telemetry.ts';
-import type { DeviceAnswer, DeviceCall } from '../devices/device-call.ts';
+import { sendProblem } from '../http/problem.ts';
+import { RejectionThrottle } from './rejection-throttle.ts';
+import { assignRequestId } from '../http/request-id.ts';
+import { recordRequest } from '../http/request-telemetry.ts';
+import type { DeviceResponse, DeviceRequest } from '../devices/device-request.ts';
 import { methodNotAllowed } from '../http/route-table.ts';
 
-/** Nothing here is for a browser; should one come, it finds nothing to guess, to keep or to frame. */
-const BARE_ANSWERS = [
+/** The device API is not for browsers. These headers keep a browser from sniffing or framing a response. */
+const SECURITY_HEADERS = [
   ['X-Content-Type-Options', 'nosniff'],
   ['Content-Security-Policy', "default-src 'none'; frame-ancestors 'none'"],
 ] as const;
 
-/** 4,000 a second, which leaves most of the time for what was taken on. */
-const REFUSALS = { perTurn: 40, turnMs: 10 };
+/** 4,000 rejections a second, which leaves most of the CPU time for admitted requests. */
+const REJECTION_RATE = { perInterval: 40, intervalMs: 10 };
 
 export interface DeviceRoute {
   method: 'GET' | 'POST';
   /** Below `/api/v1/ota`. */
   path: '/check-update' | `/deployments/:id/${string}`;
   kind: 'poll' | 'report';
-  readBody: ReadJson | null;
-  answer(call: DeviceCall): Promise<DeviceAnswer>;
+  readBody: JsonReader | null;
+  handle(request: DeviceRequest): Promise<DeviceResponse>;
 }
 
 /**
- * What every request of a device goes through, whether Express brought it or the listener ahead of
- * Express: is there room, whose token is it, does the device ask too often, and only then its body
- * and its route.
+ * Handles every device request, whether it arrives through Express or the pre-router: checks the load limit, the
+ * token and the rate limit, then reads the body and calls the route (docs/contract.md, Device API).
  */
-export class DeviceDoor {
+export class DeviceGateway {
   readonly #auth: HostContext['auth'];
   readonly #rateLimit: DeviceRateLimit;
   readonly #loadLimit: LoadLimit;
-  readonly #refusals = new RefusalPace(REFUSALS);
+  readonly #rejections = new RejectionThrottle(REJECTION_RATE);
   readonly #telemetry: Telemetry;
   readonly #logger: Logger;
 
@@ -60,38 +59,39 @@ export class DeviceDoor {
     this.#logger = parts.logger;
   }
 
-  /** Answers the request; never rejects. */
+  /** Sends the response; never rejects. */
   async serve(
     route: DeviceRoute,
     id: unknown,
     request: IncomingMessage,
     response: ServerResponse,
   ): Promise<void> {
-    await this.#answering(route.path, request, response, async () => {
-      this.#loadLimit.enter(route.kind);
+    await this.#respond(route.path, request, response, async () => {
+      this.#loadLimit.acquire(route.kind);
       try {
         const query = queryOf(request);
         const device = await this.#identify(request, query);
         const body = route.readBody === null ? null : await route.readBody(request, response);
-        const answer = await route.answer({ device, query, id, body });
-        sendJson(response, answer.status, answer.body);
+        const result = await route.handle({ device, query, id, body });
+        sendJson(response, result.status, result.body);
       } finally {
-        this.#loadLimit.leave(route.kind);
+        this.#loadLimit.release(route.kind);
       }
     });
   }
 
   /**
-   * Answers what no route takes: strangers do not learn which routes there are. Never rejects.
+   * Responds 405 or 404 to a request that matches no route, and 401 to callers without a valid token, so that they
+   * cannot find out which routes exist. Never rejects.
    *
-   * @param allowed the methods that the path does have; none: there is no such path
+   * @param allowed the methods of the path; none: the path does not exist
    */
-  async refuse(
+  async reject(
     request: IncomingMessage,
     response: ServerResponse,
     allowed: readonly string[] = [],
   ): Promise<void> {
-    await this.#answering('none', request, response, async () => {
+    await this.#respond('none', request, response, async () => {
       await this.#identify(request, queryOf(request));
       throw allowed.length > 0
         ? methodNotAllowed(request.method ?? '', allowed)
@@ -99,46 +99,47 @@ export class DeviceDoor {
     });
   }
 
-  async #answering(
+  async #respond(
     route: string,
     request: IncomingMessage,
     response: ServerResponse,
-    answer: () => Promise<void>,
+    respond: () => Promise<void>,
   ): Promise<void> {
     const since = performance.now();
-    giveRequestId(request, response);
-    for (const [name, value] of BARE_ANSWERS) response.setHeader(name, value);
+    assignRequestId(request, response);
+    for (const [name, value] of SECURITY_HEADERS) response.setHeader(name, value);
     try {
-      await answer();
+      await respond();
     } catch (error) {
-      if (error instanceof DomainError && error.code === 'overloaded') await this.#refusals.turn();
-      answerProblem(error, { request, response, logger: this.#logger, route });
+      if (error instanceof DomainError && error.code === 'overloaded')
+        await this.#rejections.wait();
+      sendProblem(error, { request, response, logger: this.#logger, route });
     }
-    tellOfRequest({ area: 'device', route, since }, request, response, {
+    recordRequest({ area: 'device', route, since }, request, response, {
       telemetry: this.#telemetry,
       logger: this.#logger,
     });
   }
 
-  /** The device that asks. Throws `unauthenticated`, `forbidden` and `too_many_requests`. */
+  /** The device that the token belongs to. Throws `unauthenticated`, `forbidden` and `too_many_requests`. */
   async #identify(
     request: IncomingMessage,
     query: Record<string, unknown>,
   ): Promise<DeviceIdentity> {
     const identity = await this.#auth.device(request);
     if (!identity) {
-      throw new DomainError('unauthenticated', 'Send the bearer token the device was given.');
+      throw new DomainError('unauthenticated', 'Send the bearer token of the device.');
     }
     const claimed = query['device_id'];
     if (claimed !== undefined && claimed !== identity.deviceId) {
-      throw new DomainError('forbidden', 'device_id is not the device this token belongs to.');
+      throw new DomainError('forbidden', 'The token belongs to another device than device_id.');
     }
-    this.#rateLimit.take(identity.deviceId);
+    this.#rateLimit.consume(identity.deviceId);
     return identity;
   }
 }
 
-/** As it was sent: Express takes the prefix of its mounts off `url`. */
+/** The path as sent: Express removes the mount prefix from `url`. */
 function pathOf(request: IncomingMessage & { originalUrl?: string }): string {
   return (request.originalUrl ?? request.url ?? '').split('?')[0] ?? '';
 }

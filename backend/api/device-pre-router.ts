@@ -1,31 +1,31 @@
 import type { PreRouterHandler } from '../host-contract.ts';
-import type { DeviceDoor, DeviceRoute } from './device-gateway.ts';
+import type { DeviceGateway, DeviceRoute } from './device-gateway.ts';
 
 interface Matcher {
   route: DeviceRoute;
-  /** Path before and after the id; `after: null`: no id in it. */
-  before: string;
-  after: string | null;
+  /** The path before and after the id; `suffix: null`: the path has no id. */
+  prefix: string;
+  suffix: string | null;
 }
 
 const ID_LENGTH = 36;
 
 /**
- * The same routes for a host that asks before Express does: for polls and reports, Express costs more
- * than everything else together. Takes only addresses written exactly as agents write them; every
- * other one goes on to Express, which knows all ways to write a path, and gets the same answers there.
+ * Routes device requests before Express does, for hosts that support it: for polls and reports, Express costs more
+ * than everything else together (docs/decisions/devices-ahead-of-express.md). Matches only paths written exactly as
+ * agents write them. All others are left to Express, which handles every spelling of a path and responds the same.
  */
 export function createDevicePreRouter(
   routes: readonly DeviceRoute[],
-  door: DeviceDoor,
+  gateway: DeviceGateway,
 ): PreRouterHandler {
   const matchers = routes.map(matcherOf);
   return (path, request, response) => {
-    for (const { route, before, after } of matchers) {
+    for (const { route, prefix, suffix } of matchers) {
       if (request.method !== route.method) continue;
-      const id = after === null ? isExactly(path, before) : idBetween(path, before, after);
+      const id = suffix === null ? matchExactly(path, prefix) : matchId(path, prefix, suffix);
       if (id === null) continue;
-      void door.serve(route, id, request, response);
+      void gateway.serve(route, id, request, response);
       return true;
     }
     return false;
@@ -33,23 +33,24 @@ export function createDevicePreRouter(
 }
 
 function matcherOf(route: DeviceRoute): Matcher {
-  const [before = '', after] = route.path.split(':id');
-  return { route, before, after: after ?? null };
+  const [prefix = '', suffix] = route.path.split(':id');
+  return { route, prefix, suffix: suffix ?? null };
 }
 
-function isExactly(path: string, before: string): '' | null {
-  return path.startsWith(before) && endsAt(path, before.length) ? '' : null;
+function matchExactly(path: string, expected: string): '' | null {
+  return path.startsWith(expected) && endsAt(path, expected.length) ? '' : null;
 }
 
-function idBetween(path: string, before: string, after: string): string | null {
-  const from = before.length;
+function matchId(path: string, prefix: string, suffix: string): string | null {
+  const from = prefix.length;
   const to = from + ID_LENGTH;
-  if (!path.startsWith(before) || !path.startsWith(after, to)) return null;
-  if (!endsAt(path, to + after.length)) return null;
+  if (!path.startsWith(prefix) || !path.startsWith(suffix, to)) return null;
+  if (!endsAt(path, to + suffix.length)) return null;
   const id = path.slice(from, to);
   return /^[\w-]+$/.test(id) ? id : null;
 }
 
+/** Whether the path ends at this length; a query may follow. */
 function endsAt(path: string, length: number): boolean {
   return path.length === length || path[length] === '?';
 }

@@ -1,13 +1,13 @@
 import { DomainError } from '../kernel/errors.ts';
 
 const WINDOW_MS = 60_000;
-/** Devices that were refused come back at different moments of the next minute. */
+/** Spreads the retries of rejected devices over the start of the next minute. */
 const SPREAD_SECONDS = 10;
 
 /**
- * So many requests a minute for each device and server process. A device is who its token says it
- * is; neither addresses nor forwarded headers count. Minutes are the same for all devices, so that a
- * fleet of a million costs one map that is dropped as a whole.
+ * Limits the requests per minute of each device to this process. Devices are identified by their token, never by
+ * address or forwarded headers. All devices share the same one-minute windows, so even a million devices need only
+ * one map, which is dropped when the window ends.
  */
 export class DeviceRateLimit {
   #counts = new Map<string, number>();
@@ -15,8 +15,12 @@ export class DeviceRateLimit {
 
   constructor(private readonly requestsPerMinute: number) {}
 
-  /** Counts one request. Throws `too_many_requests` saying when to come again. */
-  take(deviceId: string, now: number = performance.now()): void {
+  /**
+   * Counts one request. Throws `too_many_requests` with `Retry-After`.
+   *
+   * @param now milliseconds on the clock of `performance.now()`
+   */
+  consume(deviceId: string, now: number = performance.now()): void {
     if (now >= this.#windowEnd) {
       this.#counts = new Map();
       this.#windowEnd = now + WINDOW_MS;
@@ -30,8 +34,8 @@ export class DeviceRateLimit {
     const seconds = (this.#windowEnd - now) / 1_000 + Math.random() * SPREAD_SECONDS;
     return new DomainError(
       'too_many_requests',
-      `The device made more than ${this.requestsPerMinute} requests within a minute. Nothing was ` +
-        'changed; send this one again after the time that Retry-After says.',
+      `The device sent more than ${this.requestsPerMinute} requests within a minute. ` +
+        'Nothing was changed; retry after Retry-After.',
       {},
       { retryAfterSeconds: Math.max(1, Math.ceil(seconds)) },
     );

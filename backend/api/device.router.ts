@@ -1,16 +1,17 @@
 import { Router } from 'express';
 import type { Logger } from 'pino';
 import type { DeviceController } from '../devices/device.controller.ts';
-import type { DeviceDoor, DeviceRoute } from './device-gateway.ts';
+import type { DeviceGateway, DeviceRoute } from './device-gateway.ts';
 import { jsonReader } from '../http/json-body.ts';
 import { problemHandler } from '../http/problem.ts';
 import { mountRoutes, type RouteTable } from '../http/route-table.ts';
 
+/** Bytes of a request body. */
 const REPORT_LIMIT = 64 * 1024;
-/** A full log whose every byte is escaped in JSON. */
+/** Fits a full installation log in which JSON escapes every byte. */
 const LOG_LIMIT = 2 * 1024 * 1024;
 
-/** The device API (docs/contract.md, Device API). */
+/** The routes of the device API (docs/contract.md, Device API). */
 export function deviceRoutes(devices: DeviceController): DeviceRoute[] {
   return [
     {
@@ -18,29 +19,29 @@ export function deviceRoutes(devices: DeviceController): DeviceRoute[] {
       path: '/check-update',
       kind: 'poll',
       readBody: null,
-      answer: devices.checkUpdate,
+      handle: devices.checkUpdate,
     },
     {
       method: 'POST',
       path: '/deployments/:id/status',
       kind: 'report',
       readBody: jsonReader(REPORT_LIMIT),
-      answer: devices.report,
+      handle: devices.report,
     },
     {
       method: 'POST',
       path: '/deployments/:id/logs',
       kind: 'report',
       readBody: jsonReader(LOG_LIMIT),
-      answer: devices.uploadLog,
+      handle: devices.uploadLog,
     },
   ];
 }
 
-/** The routes as Express mounts them under `/api/v1/ota`. */
+/** An Express router with the routes, to be mounted at `/api/v1/ota`. */
 export function createDeviceRouter(
   routes: readonly DeviceRoute[],
-  door: DeviceDoor,
+  gateway: DeviceGateway,
   logger: Logger,
 ): Router {
   const router = Router();
@@ -48,14 +49,14 @@ export function createDeviceRouter(
   for (const route of routes) {
     const method = route.method === 'GET' ? 'get' : 'post';
     (table[route.path] ??= {})[method] = (request, response) =>
-      door.serve(route, (request.params as { id?: string }).id, request, response);
+      gateway.serve(route, (request.params as { id?: string }).id, request, response);
   }
   mountRoutes(
     router,
     table,
-    (allowed) => (request, response) => door.refuse(request, response, allowed),
+    (allowed) => (request, response) => gateway.reject(request, response, allowed),
   );
-  router.use((request, response) => door.refuse(request, response));
+  router.use((request, response) => gateway.reject(request, response));
   router.use(problemHandler(logger));
   return router;
 }

@@ -1,35 +1,34 @@
 import { DomainError } from '../kernel/errors.ts';
 
-/** Reports carry what cannot be had again: they have as much room again, and take none from polls. */
-/** A refused report comes again within this; its device is in the middle of an update. */
+/** A rejected report is retried soon, because its device is in the middle of an update. */
 const REPORT_RETRY_SECONDS = { from: 5, to: 30 };
 const EARLIEST_POLL_RETRY_SECONDS = 10;
 
 /**
- * How much one server process takes on at the same time. What is beyond is refused at once, before it
- * costs a query, so that what was taken on is answered in bounded time. Refused polls are spread over
- * a whole poll interval: a fleet that comes at once after an outage is back in its usual rhythm one
- * interval later.
+ * Limits how many device requests one server process handles at the same time. Requests above the limit are rejected
+ * before they cost a query, so that admitted ones are answered in bounded time. Polls and reports have separate
+ * limits of the same size, because a report must not wait for polls. The retries of rejected polls are spread over a
+ * whole poll interval: after an outage, a fleet that polls all at once is evenly spread one interval later.
  */
 export class LoadLimit {
-  /** Of polls, and of reports. */
+  /** The maximum for polls, and also for reports. */
   readonly #max: number;
   readonly #pollIntervalSeconds: number;
-  readonly #underWay = { poll: 0, report: 0 };
+  readonly #active = { poll: 0, report: 0 };
 
   constructor(options: { maxPolls: number; pollIntervalSeconds: number }) {
     this.#max = options.maxPolls;
     this.#pollIntervalSeconds = options.pollIntervalSeconds;
   }
 
-  /** Takes a request on until {@link leave}. Throws `overloaded` saying when to come again. */
-  enter(kind: 'poll' | 'report'): void {
-    if (this.#underWay[kind] >= this.#max) throw overloaded(this.#retrySeconds(kind));
-    this.#underWay[kind] += 1;
+  /** Admits a request until {@link release}. Throws `overloaded` with `Retry-After`. */
+  acquire(kind: 'poll' | 'report'): void {
+    if (this.#active[kind] >= this.#max) throw overloaded(this.#retrySeconds(kind));
+    this.#active[kind] += 1;
   }
 
-  leave(kind: 'poll' | 'report'): void {
-    this.#underWay[kind] -= 1;
+  release(kind: 'poll' | 'report'): void {
+    this.#active[kind] -= 1;
   }
 
   #retrySeconds(kind: 'poll' | 'report'): number {
@@ -47,8 +46,7 @@ export class LoadLimit {
 function overloaded(retryAfterSeconds: number): DomainError {
   return new DomainError(
     'overloaded',
-    'More devices ask at once than this server answers in good time. Nothing was changed; send this ' +
-      'again after the time that Retry-After says.',
+    'The server is handling its maximum number of device requests. Nothing was changed; retry after Retry-After.',
     {},
     { retryAfterSeconds },
   );

@@ -1,42 +1,42 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 /**
- * How fast refusals go out. A refusal is cheap, and yet clients that come again at once, whatever
- * `Retry-After` says, can keep a process busy with nothing else. Up to the pace each one is answered
- * at once; what is beyond waits for its turn, and so do the clients that would not.
+ * Limits how fast rejections are sent. A rejection is cheap, but clients that ignore `Retry-After` and retry at once
+ * can keep a process fully busy with rejections. Up to the limit, rejections are sent immediately; the rest wait for
+ * a later interval, which slows such clients down.
  */
-export class RefusalPace {
-  readonly #perTurn: number;
-  readonly #turnMs: number;
+export class RejectionThrottle {
+  readonly #perInterval: number;
+  readonly #intervalMs: number;
   readonly #waiting: (() => void)[] = [];
-  #left: number;
+  #remaining: number;
   #isRunning = false;
 
-  constructor({ perTurn, turnMs }: { perTurn: number; turnMs: number }) {
-    this.#perTurn = perTurn;
-    this.#turnMs = turnMs;
-    this.#left = perTurn;
+  constructor({ perInterval, intervalMs }: { perInterval: number; intervalMs: number }) {
+    this.#perInterval = perInterval;
+    this.#intervalMs = intervalMs;
+    this.#remaining = perInterval;
   }
 
-  /** Resolves when the refusal may go out; they go in the order they came. */
-  async turn(): Promise<void> {
+  /** Resolves when the rejection may be sent, in the order of the calls. */
+  async wait(): Promise<void> {
     if (!this.#isRunning) void this.#run();
-    if (this.#left > 0) {
-      this.#left -= 1;
+    if (this.#remaining > 0) {
+      this.#remaining -= 1;
       return;
     }
     await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
 
-  /** Until a whole turn has passed with room to spare. */
+  /** Runs until an interval passes without a rejection. */
   async #run(): Promise<void> {
     this.#isRunning = true;
     do {
-      await delay(this.#turnMs, undefined, { ref: false });
-      const going = this.#waiting.splice(0, this.#perTurn);
-      this.#left = this.#perTurn - going.length;
-      for (const go of going) go();
-    } while (this.#left < this.#perTurn);
+      await delay(this.#intervalMs, undefined, { ref: false });
+      const released = this.#waiting.splice(0, this.#perInterval);
+      this.#remaining = this.#perInterval - released.length;
+      for (const release of released) release();
+    } while (this.#remaining < this.#perInterval);
     this.#isRunning = false;
   }
 }

@@ -1,9 +1,9 @@
-/** Who did what the timeline records. */
+/** Who caused an event of the timeline. */
 export interface Actor {
   type: 'admin' | 'device' | 'system';
   id: string | null;
   name: string | null;
-  /** Where an admin's request came from. */
+  /** Admins only: the IP address of the request. */
   address?: string | null;
 }
 

@@ -9,14 +9,14 @@ export interface NewEvent {
   type: EventType;
   actor: Actor;
   deviceId?: string;
-  /** Facts for the timeline; shown to admins, so nothing secret. */
+  /** Details of the event. Admins see them, so they must not contain secrets. */
   data?: Record<string, unknown>;
 }
 
 export interface EventRepository {
-  /** In the transaction of what happened: the timeline never tells of what was rolled back. */
+  /** Appends events in the transaction of the change itself, so that both are committed or neither. */
   append(tx: Transaction, events: NewEvent[]): Promise<void>;
-  /** Newest first, from before `beforeId` on. */
+  /** Up to `limit` events, newest first; only those older than the event `beforeId`, if given. */
   page(deploymentId: string, beforeId: string | null, limit: number): Promise<DeploymentEvent[]>;
 }
 export const EventRepository = token<EventRepository>('EventRepository');

@@ -1,4 +1,4 @@
-/** Wire types of the admin API, `/api/v1/admin/ota`. Times are ISO 8601 in UTC, sizes bytes. */
+/** Request and response types of the admin API, `/api/v1/admin/ota` (docs/contract.md, Admin API). */
 import type { Count, Ordinal, Percent, Timestamp, Uuid } from './scalars.ts';
 import type {
   DeploymentAction,
@@ -21,13 +21,13 @@ export interface DeviceFilters {
 }
 
 export interface RolloutPolicy {
-  /** Percent of ended targets; `null` turns the failure threshold off. Default 25. */
+  /** Percent of the finished targets that may fail; `null` turns the failure threshold off. Default 25. */
   failure_threshold_percent: Percent | null;
-  /** The threshold is looked at from so many ended targets on. Default 5. */
+  /** The failure threshold applies once this many targets have finished. Default 5. */
   failure_min_devices: Ordinal;
-  /** An unfinished target without a report for so long fails. Default 60. */
+  /** An updating target fails after this long without a report. Default 60. */
   device_timeout_minutes: Ordinal;
-  /** A released target whose device never came is skipped. Default 24 for rolling, else `null`. */
+  /** A released target is skipped if its device does not poll for this long. `null`: no limit. Default 24 for rolling, else `null`. */
   pickup_timeout_hours: number | null;
 }
 
@@ -41,9 +41,9 @@ export interface CreateDeploymentRequest {
   /** Rolling only, instead of a percentage. */
   batch_size?: Ordinal;
   device_filters?: DeviceFilters;
-  /** Hand-picked devices; the same as `device_filters.device_ids`. */
+  /** Devices picked by id; the same as `device_filters.device_ids`. */
   device_ids?: Uuid[];
-  /** Leaves out devices that run the target version already; default false. */
+  /** Leaves out devices that already run the target version. Default false. */
   skip_up_to_date?: boolean;
   update_package_url: string;
   /** `sha256:<64 hex>` or `<64 hex>`. */
@@ -58,7 +58,7 @@ export interface CreateDeploymentRequest {
 export interface BatchPlanEntry {
   number: Ordinal;
   size: Count;
-  /** How the batch is released: with the start, by itself after the one before, or by `expand`. */
+  /** When the batch is released: at the start, automatically after the previous batch, or by `expand`. */
   release: 'start' | 'automatic' | 'expand';
 }
 
@@ -66,18 +66,18 @@ export interface DeploymentPreview {
   /** Devices that would get the update. */
   matching_devices: Count;
   /**
-   * Devices that pass the filters and run the target version already. With `skip_up_to_date` they are left
-   * out, otherwise they are among the matching ones. `null`: no target version was given.
+   * Devices that match the filters and already run the target version. With `skip_up_to_date` they are left out,
+   * otherwise they are included in `matching_devices`. `null`: no target version was given.
    */
   up_to_date: Count | null;
   by_type: { device_type: string | null; count: Count }[];
   by_version: { version: string | null; count: Count }[];
-  /** Devices left out because their version cannot be ordered. */
+  /** Devices that are left out because their version cannot be ordered. */
   not_comparable: { version: string | null; count: Count }[];
   batches: BatchPlanEntry[];
 }
 
-/** What an update changes, in devices. `unknown`: their version is not known, or cannot be compared. */
+/** Numbers of devices by what the update does to their version. `unknown`: the version is unknown or cannot be compared. */
 export interface VersionChanges {
   upgrade: Count;
   downgrade: Count;
@@ -85,32 +85,32 @@ export interface VersionChanges {
   unknown: Count;
 }
 
-/** A deployment in progress that holds devices of another one. */
+/** A deployment in progress that has some of the same devices. */
 export interface OverlappingDeployment {
   deployment_id: Uuid;
   deployment_name: string;
   target_version: string;
   status: DeploymentStatus;
-  /** Devices that both hold and that have not finished in this one. */
+  /** Devices of both deployments that have not finished in this one. */
   devices: Count;
 }
 
 /**
  * `POST /deployments/impact` (body as for a preview) and `GET /deployments/:id/impact`: what the rollout would do to
- * the fleet as it is now.
+ * the fleet in its current state.
  */
 export interface DeploymentImpact {
-  /** Devices that would get the update; of an existing deployment those that have not finished. */
+  /** Devices that would get the update; for an existing deployment, those that have not finished. */
   devices: Count;
   /** Registered devices of the organization. */
   fleet_devices: Count;
   changes: VersionChanges;
   by_type: { device_type: string | null; count: Count }[];
-  /** The ten that share the most devices. */
+  /** The ten deployments with the most common devices. */
   overlapping: OverlappingDeployment[];
   /**
-   * Why an operator should confirm the number of devices: some would get an older version, they are of several types,
-   * or more than a fifth of the fleet would get the update at once (`immediate`, and `manual` by filters).
+   * Why an operator should confirm the number of devices: some devices would be downgraded, one package goes to several
+   * device types, or more than a fifth of the fleet gets the update at once (`immediate`, or `manual` by filters).
    */
   confirm_because: ImpactReason[];
 }
@@ -130,7 +130,7 @@ export interface DeploymentProgress {
 
 export type StatusBreakdown = Record<TargetStatus, Count>;
 
-/** What stands in a list, and the head of every single-deployment answer. */
+/** A deployment in a list; also included in every response about a single deployment. */
 export interface DeploymentSummary {
   deployment_id: Uuid;
   deployment_name: string;
@@ -153,7 +153,7 @@ export interface DeploymentSummary {
   created_by: string | null;
 }
 
-/** 201 answer of `POST /deployments`. */
+/** `POST /deployments` → 201 */
 export interface CreatedDeployment extends DeploymentSummary {
   target_devices: Count;
 }
@@ -182,13 +182,13 @@ export interface BatchView {
 }
 
 /**
- * Where a deployment stands: `not_started`, `rolling_out`, `canary_running` (a canary whose released devices have
- * not all finished), `awaiting_expansion` (they have, and the rest waits for `expand`), `ended`.
+ * The phase of a deployment: `not_started`, `rolling_out`, `canary_running` (a canary whose released devices have not
+ * all finished), `awaiting_expansion` (all have finished; the others wait for `expand`), or `ended`.
  */
 export type DeploymentPhase =
   'not_started' | 'rolling_out' | 'canary_running' | 'awaiting_expansion' | 'ended';
 
-/** `GET /deployments/:id` and the answer of every action on a deployment. */
+/** `GET /deployments/:id`, and the response to every action on a deployment. */
 export interface DeploymentDetail extends DeploymentSummary {
   metadata: {
     update_package_url: string;
@@ -196,7 +196,7 @@ export interface DeploymentDetail extends DeploymentSummary {
     release_notes: string;
     device_filters: DeviceFilters;
   };
-  /** Devices that ran the target version when the deployment was created were left out. */
+  /** Whether devices that already ran the target version at the creation were left out. */
   skip_up_to_date: boolean;
   policy: RolloutPolicy;
   phase: DeploymentPhase;
@@ -204,42 +204,42 @@ export interface DeploymentDetail extends DeploymentSummary {
   status_breakdown: StatusBreakdown;
   batches: BatchView[];
   released_devices: Count;
-  /** Devices that `retry` takes up again: failed ones, and those that went back by themselves. */
+  /** Devices that `retry` would retry: those that failed, or rolled back without a request by an admin. */
   retryable_devices: Count;
-  /** The first 100 targets; page through `GET /deployments/:id/devices` for the rest. */
+  /** The first 100 targets; `GET /deployments/:id/devices` has all of them. */
   devices: TargetView[];
 }
 
 export interface TargetView {
-  /** Uuid of the device in Ops-Center. */
+  /** The UUID of the device in Ops-Center. */
   device_id: Uuid;
   device_name: string | null;
   device_type: string | null;
-  /** Version the device runs now, as Ops-Center knows it. */
+  /** The version that the device runs now, as recorded in Ops-Center. */
   current_version: string | null;
-  /** Version before this deployment. */
+  /** The version before this deployment. */
   previous_version: string | null;
   batch: Ordinal;
   released: boolean;
   attempt: Ordinal;
   status: TargetStatus;
-  /** Percent of the current step, when the agent tells. */
+  /** Percent of the current step, if the agent reports it. */
   progress: Percent | null;
   started_at: Timestamp | null;
   completed_at: Timestamp | null;
   last_report_at: Timestamp | null;
-  /** From the start of the attempt to its end; rolling back later does not make it longer. */
+  /** From the start of the attempt until it finished. A later rollback does not extend it. */
   duration_seconds: number | null;
   error_message: string | null;
-  /** The device did not report within the time limit, so what it runs is not certain. */
+  /** The target failed because of a timeout, so the version of the device is uncertain. */
   timed_out: boolean;
-  /** What retries followed, oldest first; the last 20 at most. */
+  /** The attempts before the latest retry, oldest first; at most the last 20. */
   earlier_attempts: EarlierAttempt[];
-  /** The version an admin asked the device to go back to, until it did. */
+  /** The version of a requested rollback, until the device has answered the request. */
   rollback_requested: string | null;
 }
 
-/** An attempt that was followed by a retry, as it finished. */
+/** The result of an attempt that was followed by a retry. */
 export interface EarlierAttempt {
   attempt: Ordinal;
   status: TargetStatus;
@@ -272,7 +272,7 @@ export interface RetryResponse {
 /** `POST /deployments/:id/devices/:device_id/rollback` → 202 */
 export interface RollbackRequest {
   previous_version?: string;
-  /** Also where the device has completed a newer deployment since, which is then undone. */
+  /** Roll back even if the device has completed a newer deployment, which this undoes. */
   force?: boolean;
 }
 
@@ -316,11 +316,11 @@ export interface DeploymentEvent {
     type: 'admin' | 'device' | 'system';
     id: string | null;
     name: string | null;
-    /** Of admins: the address they came from, as the host saw it. */
+    /** Admins only: the IP address of the request, as the host determined it. */
     address: string | null;
   };
   device_id: Uuid | null;
-  /** Facts of the event: e.g. `{batch: 2, devices: 36}` or `{reason: "failure_threshold"}`. */
+  /** Details of the event, e.g. `{batch: 2, devices: 36}` or `{reason: "failure_threshold"}`. */
   data: Record<string, unknown>;
 }
 
@@ -338,7 +338,7 @@ export interface DevicePage {
     types: { device_type: string | null; count: Count }[];
     versions: { version: string | null; count: Count }[];
   };
-  /** Of the facets. */
+  /** When the facets were counted. */
   facets_as_of: CountedAt;
 }
 
@@ -353,12 +353,12 @@ export interface DeviceView {
 }
 
 /**
- * When devices were counted. Up to 5,000 are counted for each answer; more of them in the background, and
- * `null` says that this has not happened yet: lists are empty then, and ask again in a moment.
+ * When devices were counted. Up to 5,000 devices are counted for each response, more in the background. `null`: the
+ * first count has not finished, so the lists are empty; repeat the request in a moment.
  */
 export type CountedAt = Timestamp | null;
 
-/** `GET /metrics?deployment_id`; `null` where there is nothing to divide by. */
+/** `GET /metrics?deployment_id`. A figure is `null` if there is nothing to divide by. */
 export interface OtaMetrics {
   /** Percent, one decimal. */
   success_rate: Percent | null;
@@ -368,22 +368,21 @@ export interface OtaMetrics {
   total_deployments: Count;
   active_deployments: Count;
   total_targets: Count;
-  /** Versions in the fleet (or among the deployment's devices), by device type. */
+  /** Versions in the fleet, or on the deployment's devices, by device type. */
   versions: { device_type: string | null; version: string | null; count: Count }[];
   /**
-   * Ended targets over time, oldest first; empty buckets are left out. Over a whole organization: of the last
-   * 90 days.
+   * Finished targets over time, oldest first, without empty buckets. For a whole organization: the last 90 days.
    */
   ended_over_time: { at: Timestamp; completed: Count; failed: Count; rolled_back: Count }[];
-  /** Of `versions` and `compliance`; the other figures are always those of now. */
+  /** When `versions` and `compliance` were counted; the other figures are current. */
   as_of: CountedAt;
 }
 
 /**
- * Server-sent events of `GET /stream` and `GET /deployments/:id/stream`. The SSE `event` field is
- * `type`; `data` is the JSON of the rest. `reset` tells that events were missed and the client should
- * fetch anew: one deployment, or everything it shows (`null`). `heartbeat` comes every 15 seconds: a
- * client that has heard nothing for twice as long should doubt the connection.
+ * Server-sent events of `GET /stream` and `GET /deployments/:id/stream`. The SSE `event` field is `type`, and `data` is
+ * the JSON of the other fields. `reset` means that events may have been missed: the client should fetch the deployment
+ * again, or everything it shows (`null`). A `heartbeat` is sent every 15 seconds; after twice that time without any
+ * event, a client should assume that the connection is broken.
  */
 export type StreamEvent =
   | ({ type: 'deployment' } & DeploymentSummary)

@@ -1,13 +1,13 @@
 /**
- * Wire types of the device API, `/api/v1/ota`. Fields marked ● are all that agents of the earlier
- * generation know; everything else is optional for them.
+ * Request and response types of the device API, `/api/v1/ota` (docs/contract.md, Device API). Older agents only use the
+ * fields marked ●; for them, all other fields are optional.
  */
 import type { Count, Ordinal, Percent, Uuid } from './scalars.ts';
 import type { ReportedStatus } from './states.ts';
 
-/** Installation log, all chunks of one attempt together. */
+/** The installation log of one attempt, all chunks together. */
 export const MAX_INSTALL_LOG_BYTES = 256 * 1024;
-/** Limits an agent applies to `poll_after_seconds`. */
+/** Agents keep `poll_after_seconds` within these limits. */
 export const MIN_POLL_SECONDS = 10;
 export const MAX_POLL_SECONDS = 24 * 60 * 60;
 export const DEFAULT_POLL_SECONDS = 5 * 60;
@@ -18,14 +18,14 @@ export type CheckUpdateResponse = NoUpdate | UpdateOffer;
 export interface NoUpdate {
   /** ● */
   update_available: false;
-  /** A rollback an admin asked for; to be carried out before any update. */
+  /** A rollback that an admin requested; it comes before any update. */
   rollback?: RollbackOrder;
   poll_after_seconds: Count;
 }
 
 export interface RollbackOrder {
   deployment_id: Uuid;
-  /** The version to go back to. */
+  /** The version to roll back to. */
   version: string;
   attempt: Ordinal;
 }
@@ -43,9 +43,9 @@ export interface UpdateOffer {
   checksum: string;
   /** ● */
   release_notes: string;
-  /** Counts from 1; to be sent back in every report. */
+  /** Starts at 1; agents send it back in every report. */
   attempt: Ordinal;
-  /** Signed manifest, exact text, when the deployment carries one. */
+  /** The exact text of the signed manifest, if the deployment has one. */
   manifest?: string;
   signature?: string;
   poll_after_seconds: Count;
@@ -55,21 +55,21 @@ export interface UpdateOffer {
 export interface StatusReport {
   /** ● */
   status: ReportedStatus;
-  /** ● Why, for `failed` and `rolled_back`. At most 4,000 characters are kept. */
+  /** ● The reason for `failed` or `rolled_back`. Text after 4,000 characters is dropped. */
   error_message?: string | null;
   attempt?: Ordinal;
   /** Percent of the current step, 0–100. */
   progress?: Percent;
-  /** What runs on the device now; with `rolled_back` the version it went back to. */
+  /** The version that the device runs now; with `rolled_back`, the version it rolled back to. */
   installed_version?: string;
 }
 
-export interface StatusAnswer {
+export interface StatusResponse {
   /** ● */
   status: 'success';
   /** ● */
   message: string;
-  /** `abort`: stop now if nothing was installed yet, and report `skipped`. */
+  /** `abort`: the agent stops if `install.sh` has not started, and reports `skipped`. */
   directive: 'continue' | 'abort';
 }
 
@@ -78,13 +78,13 @@ export interface LogUpload {
   attempt: Ordinal;
   chunk: string;
   /**
-   * Bytes (UTF-8) of this attempt's log that were sent before this chunk. A chunk whose offset is
-   * already stored is acknowledged and dropped, so uploads may be repeated.
+   * UTF-8 bytes of this attempt's log before this chunk. A chunk whose offset is already stored is acknowledged and
+   * dropped, so an upload can be repeated.
    */
   offset?: Count;
 }
 
-/** Answer of `POST /deployments/:id/logs`. */
+/** Response to `POST /deployments/:id/logs`. */
 export interface LogAccepted {
   status: 'accepted';
 }

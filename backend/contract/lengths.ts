@@ -1,4 +1,4 @@
-/** Characters that fit into what admins and devices send; the host's columns are as short as this. */
+/** Characters in names. The host's columns are no longer than this. */
 export const MAX_NAME_LENGTH = 200;
-/** Host tables often hold versions in short columns; longer ones would fail there. */
+/** Characters in versions. Hosts often have short columns for versions, and longer ones would fail there. */
 export const MAX_VERSION_LENGTH = 50;

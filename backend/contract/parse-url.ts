@@ -1,6 +1,6 @@
 /**
- * The address a text stands for; `null`: for none. Not `URL.canParse`: on Node.js 20, once its callers
- * have run often enough to be optimized, it refuses addresses with letters like ü.
+ * Parses a URL; `null` if it is not valid. `URL.canParse` cannot be used before: on Node.js 20 it rejects URLs with
+ * letters like ü once its callers have been optimized.
  */
 export function parseUrl(text: string, base?: URL | string): URL | null {
   try {

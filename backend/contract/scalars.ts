@@ -1,6 +1,6 @@
 /**
- * Kinds of values on the wire. To the compiler they are strings and numbers; the annotations become
- * part of the OpenAPI document, and the tests hold every answer to them.
+ * Types of values in requests and responses. For the compiler they are strings and numbers. Their annotations become
+ * part of the OpenAPI document, and tests check every response against it.
  */
 
 /** @format uuid */
@@ -20,7 +20,7 @@ export type Timestamp = string;
 export type Count = number;
 
 /**
- * Counts from 1.
+ * Starts at 1.
  *
  * @asType integer
  * @minimum 1

@@ -1,6 +1,6 @@
 /**
- * The vocabulary of the product: every status, strategy and action that appears on the wire, in the
- * database, in the page and in the agent. No runtime dependencies; safe to import anywhere.
+ * Every status, strategy and action of the API, the database, the page and the agent (docs/contract.md, States and
+ * Strategies). No dependencies, so it can be imported anywhere.
  */
 
 export const DEPLOYMENT_STATUSES = [
@@ -26,7 +26,7 @@ export type DeploymentAction = (typeof DEPLOYMENT_ACTIONS)[number];
 export const PAUSED_REASONS = ['admin', 'failure_threshold'] as const;
 export type PausedReason = (typeof PAUSED_REASONS)[number];
 
-/** Why the page asks for the number of devices to be typed before a rollout. */
+/** Why a rollout is risky: the page starts it only after the number of devices has been typed. */
 export const IMPACT_REASONS = ['downgrade', 'several_types', 'large_share'] as const;
 export type ImpactReason = (typeof IMPACT_REASONS)[number];
 
@@ -42,14 +42,14 @@ export const TARGET_STATUSES = [
 ] as const;
 export type TargetStatus = (typeof TARGET_STATUSES)[number];
 
-/** Statuses of a device that has begun an update and not ended it. */
-export const WORKING_TARGET_STATUSES = ['downloading', 'installing', 'verifying'] as const;
-/** Statuses after which nothing more happens unless an admin retries or rolls back. */
-export const ENDED_TARGET_STATUSES = ['completed', 'failed', 'skipped', 'rolled_back'] as const;
+/** A target with one of these statuses is updating. */
+export const UPDATING_TARGET_STATUSES = ['downloading', 'installing', 'verifying'] as const;
+/** A target with one of these statuses has finished (docs/contract.md, Words). */
+export const FINISHED_TARGET_STATUSES = ['completed', 'failed', 'skipped', 'rolled_back'] as const;
 
 /**
- * What a device may report. `skipped` means "stopped untouched, because the server answered
- * `directive: abort`"; it is accepted for a cancelled deployment only.
+ * The statuses that a device may report. `skipped` means that it stopped without changes because of
+ * `directive: abort`; it is accepted only for a cancelled deployment.
  */
 export const REPORTED_STATUSES = [
   'downloading',

@@ -1,22 +1,21 @@
 import type { VersionOperator } from './states.ts';
 
 /**
- * Version order of docs/contract.md, Filters: numbers compare as numbers, a missing part counts as 0, a
- * leading `v` does not matter, a pre-release comes before its release (identifiers as in Semantic
- * Versioning), build metadata is ignored. The SQL function `ota_compare_versions` is the same rule
- * for the database; a test holds the two together.
+ * The version order of docs/contract.md, Filters: parts are compared as numbers, a missing part counts as 0, a leading
+ * `v` is ignored, a pre-release is less than its release (identifiers as in Semantic Versioning), and build metadata is
+ * ignored. The SQL function `ota_compare_versions` implements the same order; tests compare the two.
  */
-const READABLE =
+const PATTERN =
   /^[vV]?(\d+(?:\.\d+)*)(?:-([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?(?:\+[0-9A-Za-z.-]+)?$/;
 const NUMBER = /^\d+$/;
 
-interface ReadVersion {
+interface ParsedVersion {
   numbers: bigint[];
   prerelease: string[] | null;
 }
 
-function readVersion(text: string): ReadVersion | null {
-  const match = READABLE.exec(text);
+function parseVersion(text: string): ParsedVersion | null {
+  const match = PATTERN.exec(text);
   if (!match?.[1]) return null;
   return {
     numbers: match[1].split('.').map(BigInt),
@@ -24,10 +23,10 @@ function readVersion(text: string): ReadVersion | null {
   };
 }
 
-/** −1, 0 or 1; `null` when either version cannot be read as numbers. */
+/** −1, 0 or 1; `null` if either version cannot be parsed. */
 export function compareVersions(left: string, right: string): -1 | 0 | 1 | null {
-  const a = readVersion(left);
-  const b = readVersion(right);
+  const a = parseVersion(left);
+  const b = parseVersion(right);
   if (!a || !b) return null;
   return compareNumbers(a.numbers, b.numbers) || comparePrereleases(a.prerelease, b.prerelease);
 }
@@ -53,7 +52,7 @@ function comparePrereleases(a: string[] | null, b: string[] | null): -1 | 0 | 1 
   return 0;
 }
 
-/** Numeric identifiers come before others; others compare by their bytes. */
+/** Numeric identifiers are less than others; others are compared by bytes. */
 function compareIdentifiers(a: string, b: string): -1 | 0 | 1 {
   const numericA = NUMBER.test(a);
   const numericB = NUMBER.test(b);
@@ -66,14 +65,14 @@ function sign<T extends bigint | string>(a: T, b: T): -1 | 0 | 1 {
   return a < b ? -1 : a > b ? 1 : 0;
 }
 
-/** Whether two names stand for one version: `v2.1.0` and `2.1` do. */
+/** Whether two texts name the same version, like `v2.1.0` and `2.1`; `null` equals only `null`. */
 export function isSameVersion(one: string | null, other: string | null): boolean {
   return other === null ? one === null : versionMatches(one, '=', other);
 }
 
 /**
- * Whether a device's version passes a filter. A version that cannot be read matches `=` and `!=` as
- * text and never an ordering; an unknown version is `!=` to everything.
+ * Whether a device's version matches a filter (docs/contract.md, Filters). A version that cannot be parsed is compared
+ * as text by `=` and `!=` and never matches an ordering. An unknown version (`null`) is `!=` to every version.
  */
 export function versionMatches(
   version: string | null,

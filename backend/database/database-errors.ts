@@ -1,15 +1,15 @@
 import { DomainError } from '../kernel/errors.ts';
 
-/** SQLSTATE classes and codes, see the PostgreSQL manual, appendix A. */
+/** SQLSTATE codes; see the PostgreSQL manual, appendix A. */
 const DEADLOCK_DETECTED = '40P01';
 const SERIALIZATION_FAILURE = '40001';
 /**
- * What may pass without anybody changing a statement: the connection or the server is away (08, 57P0),
- * room or connections are used up (53), the database is read-only (25006), a limit of time or silence was
- * reached (57014, 55P03, 25P0x), others were in the way again and again (40), or the session lost what it
- * had prepared, as behind a pooler or after a migration (26000, 42P05, 0A000).
+ * Conditions under which a later retry of the same statement may succeed: connection or server unavailable (08, 57P0),
+ * out of disk space or connections (53), read-only database (25006), statement, lock or idle timeout (57014, 55P03,
+ * 25P0x), repeated conflicts (40), or lost prepared statements behind a pooler or after a migration (26000, 42P05,
+ * 0A000).
  */
-const MAY_PASS = [
+const TEMPORARY = [
   /^08/,
   /^57P0/,
   /^53/,
@@ -22,12 +22,12 @@ const MAY_PASS = [
   /^42P05/,
 ];
 const CACHED_PLAN = '0A000';
-/** After these a session is of no more use to anybody. */
-const POISONED = [/^08/, /^57P0/, /^25006/, /^25P0/, /^26000/, /^42P05/];
-/** The statement's own data: length, encoding, constraint, complexity. */
-const DATA_REFUSED = [/^22/, /^23/, /^54/];
+/** After these errors a session cannot be used again. */
+const SESSION_LOST = [/^08/, /^57P0/, /^25006/, /^25P0/, /^26000/, /^42P05/];
+/** The data of the statement is at fault: length, encoding, constraint, complexity. */
+const DATA_REJECTED = [/^22/, /^23/, /^54/];
 
-/** What node-postgres, Knex's pool and Node itself say when the server cannot be reached. */
+/** Messages of node-postgres, Knex's pool and PostgreSQL for errors without a code. */
 const CONNECTION_MESSAGES =
   /Connection terminated|Connection ended|connection timeout|timeout exceeded when trying to connect|acquiring a connection|Client has encountered a connection error|not queryable|pool is (?:draining|destroyed)|the database system is/i;
 const NETWORK_CODES = new Set([
@@ -43,11 +43,11 @@ const NETWORK_CODES = new Set([
 
 const RETRY_AFTER_SECONDS = 5;
 
-/** No answer came in time: the network, the server or a pooler in between does not move. */
-export class NoAnswerError extends Error {
+/** The database did not respond in time: the network, the server or a pooler is stuck. */
+export class DatabaseTimeoutError extends Error {
   constructor(limitMs: number) {
-    super(`the database gave no answer within ${limitMs} ms`);
-    this.name = 'NoAnswerError';
+    super(`the database did not respond within ${limitMs} ms`);
+    this.name = 'DatabaseTimeoutError';
   }
 }
 
@@ -56,71 +56,71 @@ export function isTransactionConflict(error: unknown): boolean {
   return code === DEADLOCK_DETECTED || code === SERIALIZATION_FAILURE;
 }
 
-/** Whether trying again later may help, as opposed to a fault in a statement or its data. */
+/** Whether a later retry may succeed, in contrast to an error in a statement or its data. */
 export function isDatabaseUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if (error instanceof AggregateError) return error.errors.some(isDatabaseUnavailable);
-  if (error instanceof NoAnswerError) return true;
+  if (error instanceof DatabaseTimeoutError) return true;
   const code = codeOf(error);
   if (code !== undefined) {
     if (NETWORK_CODES.has(code)) return true;
-    if (MAY_PASS.some((pattern) => pattern.test(code)) || isCachedPlan(error)) return true;
+    if (TEMPORARY.some((pattern) => pattern.test(code)) || isCachedPlan(error)) return true;
   }
   return CONNECTION_MESSAGES.test(error.message);
 }
 
-/** Whether the session that the error came from is to be closed instead of used again. */
-export function poisonsSession(error: unknown): boolean {
+/** Whether the session must be closed after this error instead of being used again. */
+export function breaksSession(error: unknown): boolean {
   const code = codeOf(error);
   if (code === undefined) return false;
-  return POISONED.some((pattern) => pattern.test(code)) || isCachedPlan(error);
+  return SESSION_LOST.some((pattern) => pattern.test(code)) || isCachedPlan(error);
 }
 
-/** Whether PostgreSQL refused the data, and would refuse them again. */
-export function isDataRefused(error: unknown): boolean {
+/** Whether PostgreSQL rejected the data and would reject it again. */
+export function isDataRejected(error: unknown): boolean {
   const code = codeOf(error);
-  return code !== undefined && DATA_REFUSED.some((pattern) => pattern.test(code));
+  return code !== undefined && DATA_REJECTED.some((pattern) => pattern.test(code));
 }
 
-/** Named statements whose table has changed; the same code stands for features that do not exist. */
+/** Whether the table of a prepared statement changed. The code alone also means "feature not supported". */
 function isCachedPlan(error: unknown): boolean {
   const routine = (error as { routine?: unknown }).routine;
   return codeOf(error) === CACHED_PLAN && routine === 'RevalidateCachedQuery';
 }
 
-/** 503: says what stands in the way, and that nothing came of the request. */
+/** 503 with the reason; the request changed nothing. */
 export function databaseUnavailable(cause: unknown): DomainError {
   return new DomainError(
     'database_unavailable',
-    `${obstacle(cause)} Nothing was changed; try again shortly.`,
+    `${describeOutage(cause)} Nothing was changed; retry after Retry-After.`,
     {},
     { cause, retryAfterSeconds: RETRY_AFTER_SECONDS },
   );
 }
 
 /**
- * 503: the connection broke while a transaction was being committed, so that nobody knows whether it
- * was, and it must not be carried out again blindly.
+ * 503: the connection broke during a commit, so it is unknown whether the transaction was committed. The caller must not
+ * simply repeat the request.
  */
 export function outcomeUnknown(cause: unknown): DomainError {
   return new DomainError(
     'database_unavailable',
-    'The connection to the database broke while the change was being stored. It is not known whether it ' +
-      'was: look before you try again.',
+    'The connection to the database broke during the commit. Check whether the change was made before you ' +
+      'try again.',
     {},
     { cause, retryAfterSeconds: RETRY_AFTER_SECONDS },
   );
 }
 
-/** What stands in the way, in a sentence that names no address. */
-export function obstacle(cause: unknown): string {
+/** Why the database is unavailable, as a sentence without addresses or names. */
+export function describeOutage(cause: unknown): string {
   const code = codeOf(cause) ?? '';
-  if (code === '25006') return 'The database is read-only at the moment.';
-  if (code.startsWith('53')) return 'The database has no room or no connection left.';
+  if (code === '25006') return 'The database is read-only.';
+  if (code.startsWith('53')) return 'The database is out of space or connections.';
   if (code === '55P03' || code.startsWith('40'))
-    return 'Others are working on the same deployment.';
-  if (code === '57014') return 'The database did not get this done in time.';
-  return 'The database does not answer.';
+    return 'Another request is changing the same deployment.';
+  if (code === '57014') return 'The database took too long.';
+  return 'The database does not respond.';
 }
 
 function codeOf(error: unknown): string | undefined {

@@ -5,24 +5,24 @@ import type { Client } from 'pg';
 import { LIMITS } from '../kernel/time-limits.ts';
 import type { Transaction, TransactionLimits, UnitOfWork } from '../kernel/unit-of-work.ts';
 import { isDatabaseUnavailable, isTransactionConflict, outcomeUnknown } from './database-errors.ts';
-import { setLimit } from './plugin-knex.ts';
+import { setStatementTimeout } from './plugin-knex.ts';
 import { Database } from './database.ts';
 
 const MAX_TRIES = 5;
 /**
- * A process that stands still in the middle of a transaction (a paused machine, a cut network) holds
- * its locks; after this time of silence PostgreSQL ends its session, and the others go on.
+ * If a process stops in the middle of a transaction (paused machine, cut network), its locks block others. After this
+ * time PostgreSQL ends its session (docs/decisions/silent-transactions.md).
  */
-const MAX_SILENCE_MS = 10_000;
-/** A transaction without a limit of its own. */
+const MAX_IDLE_MS = 10_000;
+/** Timeout of the connection if the transaction has no limit of its own. */
 const NO_LIMIT_MS = 600_000;
-/** How long a database that went away in a commit is asked what became of it. */
+/** How often the result of a commit is queried after the connection broke during it. */
 const STATUS_TRIES = 6;
 const STATUS_RETRY_MS = 500;
 
-/** Limits for this transaction only, and the time, in one round trip; 0 is PostgreSQL's "no limit". */
+/** Sets the limits of this transaction and reads the time, in one round trip. 0 means no limit. */
 const BEGIN = `
-  SELECT set_config('idle_in_transaction_session_timeout', '${MAX_SILENCE_MS}', true),
+  SELECT set_config('idle_in_transaction_session_timeout', '${MAX_IDLE_MS}', true),
          set_config('lock_timeout', ?, true),
          set_config('statement_timeout', ?, true),
          CASE WHEN NOT pg_is_in_recovery() THEN pg_current_xact_id()::text END AS id,
@@ -49,21 +49,21 @@ export class KnexUnitOfWork implements UnitOfWork {
     let done: { result: T; id: string | null } | undefined;
     try {
       return await this.knex.transaction(async (trx) => {
-        setLimit(await connectionOf(trx), limits.statementMs ?? NO_LIMIT_MS);
+        setStatementTimeout(await connectionOf(trx), limits.statementMs ?? NO_LIMIT_MS);
         const { tx, id } = await begin(trx, limits);
         const result = await work(tx);
         done = { result, id };
         return result;
       });
     } catch (error) {
-      // Nothing is left to do but the commit: whether it was carried out only the database can tell.
+      // The commit itself failed, so only the database knows whether it took effect.
       if (done === undefined || !isDatabaseUnavailable(error)) throw error;
       if (await this.#wasCommitted(done.id, error)) return done.result;
       throw error;
     }
   }
 
-  /** Throws what says that nobody knows. */
+  /** Whether the transaction was committed. Throws {@link outcomeUnknown} if that cannot be found out. */
   async #wasCommitted(id: string | null, cause: unknown): Promise<boolean> {
     for (let tries = 0; id !== null && tries < STATUS_TRIES; tries += 1) {
       try {
@@ -75,7 +75,7 @@ export class KnexUnitOfWork implements UnitOfWork {
         if (rows[0].status === 'aborted') return false;
         if (rows[0].status === null) break;
       } catch {
-        // Still away, or another server that knows nothing of it.
+        // The database is still unavailable, or another server took over that does not have the transaction.
       }
       await delay(STATUS_RETRY_MS);
     }
@@ -104,12 +104,12 @@ async function begin(
   return { tx: new KnexTransaction(trx, new Date(rows[0].now)), id: rows[0].id };
 }
 
-/** A transaction has one, and gets it again whenever it asks. */
+/** The connection of the transaction; acquiring it again returns the same one. */
 async function connectionOf(trx: Knex.Transaction): Promise<Client> {
   return (trx.client as { acquireConnection(): Promise<Client> }).acquireConnection();
 }
 
-/** The Knex transaction behind what services pass around. */
+/** The Knex transaction of a `Transaction`. */
 export function asKnex(tx: Transaction): Knex.Transaction {
   return (tx as KnexTransaction).knex;
 }

@@ -1,16 +1,16 @@
 import type { Knex } from 'knex';
 
-/** The row that is written to see whether the database takes anything; nobody's turn. */
-const PROOF = 'health';
+/** The row of {@link KnexLeases.probeWrite}; not a lease. */
+const PROBE = 'health';
 
 /**
- * Turns that processes take at what has to be done once, judged by the database's clock. No transaction
- * stays open meanwhile: a process that dies in its turn is followed by another when the turn is over.
+ * Leases for periodic work that only one process at a time should do. They expire by the database's clock. No
+ * transaction stays open during the work: if a process dies, another takes the lease when it has expired.
  */
 export class KnexLeases {
   constructor(private readonly knex: Knex) {}
 
-  /** Whether the turn is ours for so many seconds; not before the last one is over. */
+  /** Takes the lease for `seconds`. Resolves to false while another lease of this name has not expired. */
   async take(name: string, seconds: number): Promise<boolean> {
     const { rows } = await this.knex.raw<{ rows: unknown[] }>(
       `INSERT INTO ota_leases (name, expires_at)
@@ -23,26 +23,26 @@ export class KnexLeases {
     return rows.length > 0;
   }
 
-  /** What the turn was for has been done to its end. */
+  /** Records that the work was completed. */
   async done(name: string): Promise<void> {
     await this.knex('ota_leases').where({ name }).update({ done_at: this.knex.fn.now() });
   }
 
-  /** Writes, and changes nothing. Rejects while the database takes no writes. */
-  async proveWrite(): Promise<void> {
+  /** Tests a write. Rejects if the database does not accept writes. */
+  async probeWrite(): Promise<void> {
     await this.knex.raw(
       `INSERT INTO ota_leases (name, expires_at) VALUES (?, now())
        ON CONFLICT (name) DO UPDATE SET expires_at = excluded.expires_at`,
-      [PROOF],
+      [PROBE],
     );
   }
 
-  /** Seconds since each was last done to its end; `NaN`: never. */
+  /** Seconds since the work of each lease was last completed; `NaN`: never. */
   async ages(): Promise<Map<string, number>> {
     const { rows } = await this.knex.raw<{ rows: { name: string; age: number | null }[] }>(
       `SELECT name, extract(epoch FROM now() - done_at)::double precision AS age
        FROM ota_leases WHERE name <> ?`,
-      [PROOF],
+      [PROBE],
     );
     return new Map(rows.map(({ name, age }) => [name, age ?? NaN]));
   }

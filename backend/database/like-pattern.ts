@@ -1,13 +1,13 @@
-/** A LIKE pattern that finds `text` anywhere, with its own wildcards taken literally. */
+/** A LIKE pattern that matches `text` anywhere; wildcards in `text` are escaped. */
 export function likePattern(text: string): string {
-  return `%${literally(text)}%`;
+  return `%${escapeWildcards(text)}%`;
 }
 
-/** A LIKE pattern that finds what begins with `text`. */
+/** A LIKE pattern that matches what begins with `text`. */
 export function prefixPattern(text: string): string {
-  return `${literally(text)}%`;
+  return `${escapeWildcards(text)}%`;
 }
 
-function literally(text: string): string {
+function escapeWildcards(text: string): string {
   return text.replaceAll(/[\\%_]/g, String.raw`\$&`);
 }

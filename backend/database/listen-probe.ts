@@ -2,14 +2,13 @@ import { randomUUID } from 'node:crypto';
 import type { Knex } from 'knex';
 import type { Client } from 'pg';
 
-const PATIENCE_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 
 /**
- * Whether notifications of PostgreSQL arrive. Behind a pooler that hands sessions out by the transaction
- * they do not, prepared statements vanish, and nobody would be told: pages would show a live view that
- * never moves, and reports would fail now and then.
+ * Checks that PostgreSQL notifications arrive. Behind a pooler in transaction mode they do not, and prepared statements
+ * get lost: live updates would silently stop, and reports would fail now and then (docs/operating.md, Infrastructure).
  *
- * @throws {Error} with what to do
+ * @throws {Error} with what to change
  */
 export async function requireNotifications(knex: Knex): Promise<void> {
   const client = knex.client as {
@@ -20,18 +19,18 @@ export async function requireNotifications(knex: Knex): Promise<void> {
   const listener = await client.acquireRawConnection();
   let timer: NodeJS.Timeout | undefined;
   try {
-    const heard = new Promise<boolean>((resolve) => {
+    const received = new Promise<boolean>((resolve) => {
       listener.on('notification', (message) => {
         if (message.channel === channel) resolve(true);
       });
-      timer = setTimeout(() => resolve(false), PATIENCE_MS);
+      timer = setTimeout(() => resolve(false), TIMEOUT_MS);
     });
     await listener.query(`LISTEN ${channel}`);
     await knex.raw('SELECT pg_notify(?, ?)', [channel, '']);
-    if (await heard) return;
+    if (await received) return;
     throw new Error(
-      'Notifications of PostgreSQL do not arrive. Between the plugin and the database stands a pooler that hands out ' +
-        'sessions by the transaction; connect to the database directly, or by a pooler in session mode (docs/operating.md).',
+      'PostgreSQL notifications do not arrive, probably because of a connection pooler in transaction mode. Connect ' +
+        'to the database directly, or through a pooler in session mode (docs/operating.md).',
     );
   } finally {
     clearTimeout(timer);

@@ -1,10 +1,10 @@
 import knexFactory, { type Knex } from 'knex';
 import type { Client } from 'pg';
-import { BRIEF_MS, GRACE_MS, READ_MS } from '../kernel/time-limits.ts';
-import { NoAnswerError } from './database-errors.ts';
-import { discard, guarded } from './guarded-connection.ts';
+import { SHORT_QUERY_MS, GRACE_MS, QUERY_MS } from '../kernel/time-limits.ts';
+import { DatabaseTimeoutError } from './database-errors.ts';
+import { evictFromPool, withStatementTimeout } from './statement-timeout.ts';
 
-/** As far as the plugin knows Knex's client of PostgreSQL. */
+/** The parts of Knex's PostgreSQL client that are used here; Knex has no types for them. */
 interface PostgresClient {
   acquireConnection(): Promise<Client>;
   releaseConnection(connection: Client): Promise<void>;
@@ -19,9 +19,9 @@ interface PostgresClient {
 type PostgresClientClass = new (config: object) => PostgresClient;
 
 /**
- * What results depend on, and an operator may have set otherwise for the database: how times, intervals,
- * bytes and numbers are written, how strings are read, and what a transaction sees of others. Whether
- * the database may be written is left as it is, and time limits stand in each transaction.
+ * Session settings that affect results and may have other defaults in this database: formats of times, intervals, bytes
+ * and numbers, parsing of strings, and isolation of transactions. Read-only mode is not changed, and each transaction
+ * sets its own time limits.
  */
 const SESSION = `
   SELECT set_config('datestyle', 'ISO, MDY', false), set_config('intervalstyle', 'postgres', false),
@@ -30,36 +30,35 @@ const SESSION = `
          set_config('default_transaction_isolation', 'read committed', false),
          set_config('default_transaction_deferrable', 'off', false)`;
 
-/** Milliseconds that the statements of a transaction may take, by its connection. */
-const limits = new WeakMap<Client, number>();
+/** The timeout of a transaction's statements in milliseconds, by connection. */
+const transactionTimeouts = new WeakMap<Client, number>();
 /**
- * Opening a transaction takes no time but that of the network. Ending one may take as long as its
- * statements: COMMIT waits until all that was written is on disk.
+ * BEGIN takes no time but that of the network. COMMIT may take as long as a statement, because it waits for the disk.
  */
-const BRIEF = /^BEGIN/;
+const BEGIN = /^BEGIN/;
 
 /**
- * A Knex of the plugin's own over the pool of the host's: no connection more, but sessions are set up for
- * the plugin when it first gets one, every statement is given up some time, and sessions that an error
- * has spoiled leave the pool.
+ * The plugin's own Knex, which uses the connection pool of the host's Knex. It sets up each session before the first
+ * use, applies a timeout to every statement, and removes broken sessions from the pool.
  */
-export function pluginKnex(host: Knex): Knex {
+export function createPluginKnex(host: Knex): Knex {
   const hostClient = host.client as PostgresClient;
-  /** Sessions that are set up, and those of them that somebody is using. */
-  const known = new Set<Client>();
+  /** Sessions that have been set up, and those in use. */
+  const initialized = new Set<Client>();
   const inUse = new Set<Client>();
 
-  async function setUp(connection: Client): Promise<void> {
-    if (known.has(connection)) return;
-    await guarded(connection, BRIEF_MS, () => connection.query(SESSION));
-    known.add(connection);
-    connection.once('end', () => known.delete(connection));
+  async function initialize(connection: Client): Promise<void> {
+    if (initialized.has(connection)) return;
+    await withStatementTimeout(connection, SHORT_QUERY_MS, () => connection.query(SESSION));
+    initialized.add(connection);
+    connection.once('end', () => initialized.delete(connection));
   }
 
-  /** Where one connection gets no answer, those that lie idle will get none either. */
-  function giveUpIdle(error: unknown): void {
-    if (!(error instanceof NoAnswerError)) return;
-    for (const connection of known) if (!inUse.has(connection)) discard(connection, error);
+  /** If one connection times out, the idle ones are probably dead, too. */
+  function evictIdle(error: unknown): void {
+    if (!(error instanceof DatabaseTimeoutError)) return;
+    for (const connection of initialized)
+      if (!inUse.has(connection)) evictFromPool(connection, error);
   }
 
   class PluginClient extends (hostClient.constructor as PostgresClientClass) {
@@ -67,27 +66,31 @@ export function pluginKnex(host: Knex): Knex {
       const connection = await super.acquireConnection();
       inUse.add(connection);
       try {
-        await setUp(connection);
+        await initialize(connection);
         return connection;
       } catch (error) {
         await this.releaseConnection(connection);
-        giveUpIdle(error);
+        evictIdle(error);
         throw error;
       }
     }
 
     override releaseConnection(connection: Client): Promise<void> {
       inUse.delete(connection);
-      limits.delete(connection);
+      transactionTimeouts.delete(connection);
       return super.releaseConnection(connection);
     }
 
     override async _query(connection: Client, statement: { sql?: string }): Promise<unknown> {
-      const limit = BRIEF.test(statement.sql ?? '') ? BRIEF_MS : limitOf(connection);
+      const limit = BEGIN.test(statement.sql ?? '')
+        ? SHORT_QUERY_MS
+        : statementTimeoutOf(connection);
       try {
-        return await guarded(connection, limit, () => super._query(connection, statement));
+        return await withStatementTimeout(connection, limit, () =>
+          super._query(connection, statement),
+        );
       } catch (error) {
-        giveUpIdle(error);
+        evictIdle(error);
         throw error;
       }
     }
@@ -103,12 +106,12 @@ export function pluginKnex(host: Knex): Knex {
   return own;
 }
 
-/** How long an answer on this connection is waited for. */
-export function limitOf(connection: Client): number {
-  return limits.get(connection) ?? READ_MS;
+/** The timeout of statements on this connection, in milliseconds. */
+export function statementTimeoutOf(connection: Client): number {
+  return transactionTimeouts.get(connection) ?? QUERY_MS;
 }
 
-/** Until it goes back to the pool, statements on it may take as long as PostgreSQL lets them. */
-export function setLimit(connection: Client, statementMs: number): void {
-  limits.set(connection, statementMs + GRACE_MS);
+/** Sets the timeout until the connection returns to the pool: PostgreSQL's own limit and a grace period. */
+export function setStatementTimeout(connection: Client, statementMs: number): void {
+  transactionTimeouts.set(connection, statementMs + GRACE_MS);
 }

@@ -1,7 +1,7 @@
 import type { Knex } from 'knex';
 import type { PoolFigures } from '../observability/gauges.ts';
 
-/** What Knex's pool (tarn) tells of itself; Knex has no types for it. */
+/** Knex's connection pool (tarn); Knex has no types for it. */
 interface Pool {
   max: number;
   numUsed(): number;

@@ -1,18 +1,17 @@
 import type { Knex } from 'knex';
 import type { Client, QueryResultRow } from 'pg';
-import { guarded } from './guarded-connection.ts';
-import { limitOf } from './plugin-knex.ts';
+import { withStatementTimeout } from './statement-timeout.ts';
+import { statementTimeoutOf } from './plugin-knex.ts';
 
 /**
- * Runs a named prepared statement, parsed and planned once per connection: Knex itself has none, and
- * polls and reports are the statements that run thousands of times a second. Inside of a transaction
- * it takes the transaction's connection.
+ * Runs a named prepared statement, which is parsed and planned once per connection. Knex does not support them, and the
+ * statements of polls and reports run thousands of times a second. In a transaction, uses its connection.
  *
- * @param text names every column that it returns: with `*`, PostgreSQL refuses the statement from the
- *   moment a newer release adds a column until the connection ends
- * @param limitMs after so long without an answer the connection is given up; default that of its transaction
+ * @param text must list its result columns: with `*`, PostgreSQL would reject the statement when a newer release has
+ *   added a column, until the connection is closed
+ * @param limitMs timeout in milliseconds, after which the connection is closed; default: the transaction's
  */
-export async function prepared<Row extends QueryResultRow>(
+export async function runPrepared<Row extends QueryResultRow>(
   knex: Knex,
   name: string,
   text: string,
@@ -25,8 +24,10 @@ export async function prepared<Row extends QueryResultRow>(
   };
   const connection = await client.acquireConnection();
   try {
-    const result = await guarded(connection, limitMs ?? limitOf(connection), () =>
-      connection.query<Row>({ name, text, values }),
+    const result = await withStatementTimeout(
+      connection,
+      limitMs ?? statementTimeoutOf(connection),
+      () => connection.query<Row>({ name, text, values }),
     );
     return result.rows;
   } finally {

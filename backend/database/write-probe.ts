@@ -3,56 +3,56 @@ import type { Knex } from 'knex';
 import type { Logger } from 'pino';
 import { MAX_NAME_LENGTH, MAX_VERSION_LENGTH } from '../contract/lengths.ts';
 import { DEPLOYMENT_STATUSES, ROLLOUT_STRATEGIES, TARGET_STATUSES } from '../contract/states.ts';
-import { isDataRefused } from './database-errors.ts';
+import { isDataRejected } from './database-errors.ts';
 import { KnexUnitOfWork, asKnex } from './knex-unit-of-work.ts';
 
-/** Without an organization yet there is none that a deployment could belong to. */
-const NO_SUCH_ORGANIZATION = '23503';
-const TRIAL_LIMITS = { lockMs: 2_000 };
+/** No organization exists yet, so a deployment cannot reference one. */
+const FOREIGN_KEY_VIOLATION = '23503';
+const PROBE_LIMITS = { lockMs: 2_000 };
 
 /**
- * Tables that were there before the plugin may have columns, lengths and checks of their own. Writes
- * every state there is, as long as it may be, and takes it back: what the host's tables would refuse in
- * the middle of a rollout is said at the start, with the constraint's name. A database that cannot be
- * written to at the moment refuses nothing for good: readiness tells of that.
+ * Checks that the deployment tables accept everything that the plugin writes. Tables that existed before the plugin may
+ * have columns, lengths and constraints of their own. The probe writes every state with values of the maximum length
+ * and rolls back, so that a problem is found at the start and not in the middle of a rollout. If the database does not
+ * accept writes at the moment, only a warning is logged; `health()` reports that.
  *
- * @throws {Error} with what the tables refuse
+ * @throws {Error} with the constraint that rejected the probe
  */
-export async function requireUsableTables(knex: Knex, logger: Logger): Promise<void> {
+export async function requireWritableTables(knex: Knex, logger: Logger): Promise<void> {
   try {
     await new KnexUnitOfWork(knex).run(async (tx) => {
-      const trial = asKnex(tx);
-      await writeEverything(trial, await someOrganization(trial));
-      throw new TakenBack();
-    }, TRIAL_LIMITS);
+      const probe = asKnex(tx);
+      await writeEveryState(probe, await anyOrganizationId(probe));
+      throw new ProbeRollback();
+    }, PROBE_LIMITS);
   } catch (error) {
-    if (error instanceof TakenBack) return;
+    if (error instanceof ProbeRollback) return;
     const { code, message, detail } = error as { code?: string; message: string; detail?: string };
-    if (code === NO_SUCH_ORGANIZATION) return;
-    if (!isDataRefused(error)) {
-      logger.warn({ err: error }, 'it could not be tried what the tables of deployments take');
+    if (code === FOREIGN_KEY_VIOLATION) return;
+    if (!isDataRejected(error)) {
+      logger.warn({ err: error }, 'write test of the deployment tables failed');
       return;
     }
     throw new Error(
-      'The tables ota_deployments and ota_deployment_devices of this database do not take what the plugin ' +
-        // Knex puts the statement before it.
-        `writes: ${message.split(' - ').at(-1)}${detail ? ` (${detail})` : ''}. Change or drop what refuses it, and start again.`,
+      'The tables ota_deployments and ota_deployment_devices of this database reject what the plugin ' +
+        // Knex puts the statement in front of PostgreSQL's message.
+        `writes: ${message.split(' - ').at(-1)}${detail ? ` (${detail})` : ''}. Change or drop the constraint, and start again.`,
       { cause: error },
     );
   }
 }
 
-/** Ends the trial: what it wrote was taken, and is not kept. */
-class TakenBack extends Error {}
+/** Thrown after a successful probe to roll it back. */
+class ProbeRollback extends Error {}
 
-/** NOT NULL and checks are looked at before foreign keys: any id tells of them. */
-async function someOrganization(trial: Knex): Promise<string> {
-  const rows = await trial<{ id: string }>('organizations').select('id').limit(1);
+/** Without an organization, any id will do: PostgreSQL checks NOT NULL and CHECK before foreign keys. */
+async function anyOrganizationId(probe: Knex): Promise<string> {
+  const rows = await probe<{ id: string }>('organizations').select('id').limit(1);
   return rows[0]?.id ?? randomUUID();
 }
 
-async function writeEverything(trial: Knex, organizationId: string): Promise<void> {
-  const { rows } = await trial.raw<{ rows: { id: string }[] }>(
+async function writeEveryState(probe: Knex, organizationId: string): Promise<void> {
+  const { rows } = await probe.raw<{ rows: { id: string }[] }>(
     `INSERT INTO ota_deployments (organization_id, deployment_name, target_version, rollout_strategy,
        rollout_percentage, status, metadata)
      SELECT CAST(:organization_id AS uuid), :name, :version, strategy, percentage, status, '{}'
@@ -67,7 +67,7 @@ async function writeEverything(trial: Knex, organizationId: string): Promise<voi
       statuses: [...DEPLOYMENT_STATUSES],
     },
   );
-  await trial.raw(
+  await probe.raw(
     `INSERT INTO ota_deployment_devices (deployment_id, device_id, status, position, started_at,
        completed_at, error_message)
      SELECT CAST(:deployment_id AS uuid), gen_random_uuid(), status, 0, now(), now(), repeat('e', 4000)

@@ -1,5 +1,5 @@
 import { inject, injectable } from 'inversify';
-import type { DeviceAnswer, DeviceCall } from './device-call.ts';
+import type { DeviceResponse, DeviceRequest } from './device-request.ts';
 import { pathId } from '../http/path-id.ts';
 import { validate } from '../http/validate.ts';
 import {
@@ -11,7 +11,7 @@ import {
 import { DeviceService } from './device.service.ts';
 import { InstallLogService } from './install-log.service.ts';
 
-/** What devices call; the routes stand in `http/device.router.ts`. */
+/** The device API. The routes are in `api/device.router.ts`. */
 @injectable()
 export class DeviceController {
   constructor(
@@ -19,19 +19,19 @@ export class DeviceController {
     @inject(InstallLogService) private readonly logs: InstallLogService,
   ) {}
 
-  checkUpdate = async ({ device, query }: DeviceCall): Promise<DeviceAnswer> => {
+  checkUpdate = async ({ device, query }: DeviceRequest): Promise<DeviceResponse> => {
     const { current_version: version } = validate(checkUpdateQuerySchema, query);
     return { status: 200, body: await this.devices.checkUpdate(device, version || null) };
   };
 
-  report = async ({ device, query, id, body }: DeviceCall): Promise<DeviceAnswer> => {
+  report = async ({ device, query, id, body }: DeviceRequest): Promise<DeviceResponse> => {
     validate(deviceQuerySchema, query);
     const deploymentId = pathId(id, 'This deployment');
     const report = validate(statusReportSchema, body);
     return { status: 200, body: await this.devices.report(device, deploymentId, report) };
   };
 
-  uploadLog = async ({ device, query, id, body }: DeviceCall): Promise<DeviceAnswer> => {
+  uploadLog = async ({ device, query, id, body }: DeviceRequest): Promise<DeviceResponse> => {
     validate(deviceQuerySchema, query);
     const deploymentId = pathId(id, 'This deployment');
     const upload = validate(logUploadSchema, body);

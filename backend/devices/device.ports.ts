@@ -1,8 +1,8 @@
 import type { Transaction } from '../kernel/unit-of-work.ts';
-import type { OpenTarget } from './update-offer.ts';
+import type { OpenTarget } from './poll-decision.ts';
 import { token } from '../kernel/token.ts';
 
-/** An open target with everything an offer carries: empty until the target is released. */
+/** An open target with the content of an offer, whose fields are empty until the target is released. */
 export interface OfferedTarget extends OpenTarget {
   deviceId: string;
   organizationId: string;
@@ -14,38 +14,41 @@ export interface OfferedTarget extends OpenTarget {
   signature: string | null;
 }
 
-/** A device that asks, and what it says it runs. */
-export interface AskingDevice {
+/** A device that polls, and the version that it reports. */
+export interface PollingDevice {
   deviceId: string;
   version: string | null;
 }
 
-/** What is known of a device that asks. */
-export interface KnownDevice {
-  /** Unfinished targets, and those to be rolled back. */
+/** What is stored about a device that polls. */
+export interface DeviceRecord {
+  /** Its unfinished targets, and those with a requested rollback. */
   open: OfferedTarget[];
-  /** Where the version that is recorded is written in another way than what the device says. */
+  /** The recorded version, if its text differs from the reported one. */
   recorded?: { version: string | null };
 }
 
-/** A device runs another version than recorded, and no update of ours made it so. */
-export interface VersionNews {
+/** A device reports another version than the recorded one, and no update of ours changed it. */
+export interface ExternalVersionChange {
   organizationId: string;
   deviceId: string;
   recorded: string | null;
-  told: string;
+  reported: string;
 }
 
 export interface DeviceRepository {
-  /** Each device once; by its id, in one statement. Devices of which there is nothing to say are left out. */
-  lookUp(asking: AskingDevice[]): Promise<Map<string, KnownDevice>>;
   /**
-   * Writes what devices run, unless somebody else has written it meanwhile. Answers those that were written, with
-   * the newest deployment that they have been through, if any.
+   * Reads what is stored about devices, by id, in one statement. `polling` must not contain a device twice. Devices
+   * without open targets whose recorded version equals the reported one are left out.
+   */
+  lookUp(polling: PollingDevice[]): Promise<Map<string, DeviceRecord>>;
+  /**
+   * Records versions, unless they have been changed meanwhile. Resolves to the changes that were made, each with the
+   * newest deployment that finished on the device, if any.
    */
   recordVersions(
     tx: Transaction,
-    news: VersionNews[],
-  ): Promise<(VersionNews & { deploymentId: string | null })[]>;
+    changes: ExternalVersionChange[],
+  ): Promise<(ExternalVersionChange & { deploymentId: string | null })[]>;
 }
 export const DeviceRepository = token<DeviceRepository>('DeviceRepository');

@@ -2,15 +2,15 @@ import { inject, injectable } from 'inversify';
 import type { Knex } from 'knex';
 import type { DeploymentStatus, TargetStatus } from '../contract/states.ts';
 import { asKnex } from '../database/knex-unit-of-work.ts';
-import { prepared } from '../database/prepared.ts';
-import { BRIEF_MS } from '../kernel/time-limits.ts';
+import { runPrepared } from '../database/prepared.ts';
+import { SHORT_QUERY_MS } from '../kernel/time-limits.ts';
 import type { Transaction } from '../kernel/unit-of-work.ts';
 import type {
-  AskingDevice,
+  PollingDevice,
   DeviceRepository,
-  KnownDevice,
+  DeviceRecord,
   OfferedTarget,
-  VersionNews,
+  ExternalVersionChange,
 } from './device.ports.ts';
 import { Database } from '../database/database.ts';
 
@@ -33,7 +33,7 @@ interface OpenTargetRow {
   signature: string | null;
 }
 
-type AskedRow = { device_id: string; differs: boolean; firmware_version: string | null } & (
+type PollRow = { device_id: string; differs: boolean; firmware_version: string | null } & (
   OpenTargetRow | { deployment_id: null }
 );
 
@@ -41,26 +41,26 @@ type AskedRow = { device_id: string; differs: boolean; firmware_version: string 
 export class KnexDeviceRepository implements DeviceRepository {
   constructor(@inject(Database) private readonly knex: Knex) {}
 
-  async lookUp(asking: AskingDevice[]): Promise<Map<string, KnownDevice>> {
-    const rows = await prepared<AskedRow>(
+  async lookUp(polling: PollingDevice[]): Promise<Map<string, DeviceRecord>> {
+    const rows = await runPrepared<PollRow>(
       this.knex,
-      'ota_asking_devices',
-      `SELECT asking.device_id, differs.id IS NOT NULL AS differs, differs.firmware_version,
+      'ota_polling_devices',
+      `SELECT polling.device_id, differs.id IS NOT NULL AS differs, differs.firmware_version,
               t.deployment_id, t.status, t.attempt, t.position, t.rollback_version,
               d.organization_id, d.status AS deployment_status, d.released_devices, d.created_at,
               d.target_version, offer.*
-       FROM unnest($1::uuid[], $2::text[]) AS asking (device_id, version)
-       -- One index lookup for each device: OFFSET 0 keeps the planner from reading the whole table
-       -- when it has just grown by a million rows that nobody has counted yet.
+       FROM unnest($1::uuid[], $2::text[]) AS polling (device_id, version)
+       -- OFFSET 0 forces one index lookup per device. Otherwise the planner may read the whole table when it
+       -- has just grown by a million rows and its statistics are out of date.
        LEFT JOIN LATERAL (
          SELECT * FROM ota_deployment_devices
-         WHERE device_id = asking.device_id
+         WHERE device_id = polling.device_id
            AND (status IN ('pending', 'downloading', 'installing', 'verifying')
                 OR rollback_version IS NOT NULL)
          OFFSET 0
        ) t ON true
        LEFT JOIN ota_deployments d ON d.id = t.deployment_id
-       -- Long texts only of what can be offered: most targets wait for their turn.
+       -- Read the long texts only for released targets; most targets are not released yet.
        LEFT JOIN LATERAL (
          SELECT d.metadata->>'update_package_url' AS update_package_url,
                 d.metadata->>'checksum' AS checksum, d.metadata->>'release_notes' AS release_notes,
@@ -69,49 +69,49 @@ export class KnexDeviceRepository implements DeviceRepository {
        ) offer ON true
        LEFT JOIN LATERAL (
          SELECT id, firmware_version FROM edge_devices
-         WHERE asking.version IS NOT NULL
-           AND id = asking.device_id AND firmware_version IS DISTINCT FROM asking.version OFFSET 0
+         WHERE polling.version IS NOT NULL
+           AND id = polling.device_id AND firmware_version IS DISTINCT FROM polling.version OFFSET 0
        ) differs ON true
        WHERE t.deployment_id IS NOT NULL OR differs.id IS NOT NULL`,
-      [asking.map((one) => one.deviceId), asking.map((one) => one.version)],
-      BRIEF_MS,
+      [polling.map((one) => one.deviceId), polling.map((one) => one.version)],
+      SHORT_QUERY_MS,
     );
-    const known = new Map<string, KnownDevice>();
+    const records = new Map<string, DeviceRecord>();
     for (const row of rows) {
-      const device = known.get(row.device_id) ?? { open: [] };
-      known.set(row.device_id, device);
+      const device = records.get(row.device_id) ?? { open: [] };
+      records.set(row.device_id, device);
       if (row.differs) device.recorded = { version: row.firmware_version };
       if (row.deployment_id !== null) device.open.push(toOfferedTarget(row));
     }
-    return known;
+    return records;
   }
 
   async recordVersions(
     tx: Transaction,
-    news: VersionNews[],
-  ): Promise<(VersionNews & { deploymentId: string | null })[]> {
+    changes: ExternalVersionChange[],
+  ): Promise<(ExternalVersionChange & { deploymentId: string | null })[]> {
     const { rows } = await asKnex(tx).raw<{
-      rows: (VersionNews & { deploymentId: string | null })[];
+      rows: (ExternalVersionChange & { deploymentId: string | null })[];
     }>(
-      `UPDATE edge_devices device SET firmware_version = news.told
+      `UPDATE edge_devices device SET firmware_version = change.reported
        FROM unnest(CAST(:devices AS uuid[]), CAST(:organizations AS uuid[]), CAST(:recorded AS text[]),
-                   CAST(:told AS text[])) AS news (device_id, organization_id, recorded, told)
-       WHERE device.id = news.device_id AND device.organization_id = news.organization_id
-         AND device.firmware_version IS NOT DISTINCT FROM news.recorded
-       RETURNING device.id AS "deviceId", news.organization_id AS "organizationId", news.recorded, news.told,
+                   CAST(:reported AS text[])) AS change (device_id, organization_id, recorded, reported)
+       WHERE device.id = change.device_id AND device.organization_id = change.organization_id
+         AND device.firmware_version IS NOT DISTINCT FROM change.recorded
+       RETURNING device.id AS "deviceId", change.organization_id AS "organizationId", change.recorded, change.reported,
          (SELECT d.id FROM ota_deployments d
           CROSS JOIN LATERAL (
             SELECT status FROM ota_deployment_devices t
             WHERE t.deployment_id = d.id AND t.device_id = device.id OFFSET 0
           ) target
-          WHERE d.organization_id = news.organization_id
+          WHERE d.organization_id = change.organization_id
             AND target.status IN ('completed', 'failed', 'rolled_back')
           ORDER BY d.created_at DESC, d.id DESC LIMIT 1) AS "deploymentId"`,
       {
-        devices: news.map((one) => one.deviceId),
-        organizations: news.map((one) => one.organizationId),
-        recorded: news.map((one) => one.recorded),
-        told: news.map((one) => one.told),
+        devices: changes.map((one) => one.deviceId),
+        organizations: changes.map((one) => one.organizationId),
+        recorded: changes.map((one) => one.recorded),
+        reported: changes.map((one) => one.reported),
       },
     );
     return rows;

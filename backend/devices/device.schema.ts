@@ -9,7 +9,7 @@ const MAX_ERROR_LENGTH = 4_000;
 
 export const checkUpdateQuerySchema = Joi.object<{ device_id: string; current_version?: string }>({
   device_id: Joi.string().required(),
-  // A poll is answered, whatever the device runs; what cannot be stored is as if it had not been said.
+  // A poll must not fail because of its version, so one that cannot be stored counts as absent.
   current_version: Joi.string()
     .max(200)
     .allow('')
@@ -23,8 +23,8 @@ export const deviceQuerySchema = Joi.object<{ device_id: string }>({
 const attempt = () => Joi.number().integer().min(1).max(1_000_000);
 
 /**
- * Unknown keys are ignored, and a number may come as text: agents in the field may send more, and
- * otherwise, than this server knows, and no report is lost for its form.
+ * Lenient, so that no report is lost because of its form: unknown keys of newer agents are ignored, and numbers may be
+ * sent as text.
  */
 export const statusReportSchema = Joi.object<StatusReport>({
   status: Joi.string()

@@ -1,48 +1,48 @@
 import { inject, injectable } from 'inversify';
 import { Logger } from '../kernel/logger.ts';
 import { PluginConfig } from '../config.ts';
-import { isDataRefused } from '../database/database-errors.ts';
-import type { CheckUpdateResponse, StatusAnswer, StatusReport } from '../contract/device-api.ts';
+import { isDataRejected } from '../database/database-errors.ts';
+import type { CheckUpdateResponse, StatusResponse, StatusReport } from '../contract/device-api.ts';
 import { type NewEvent, EventRepository } from '../audit/event.ports.ts';
-import { idle } from '../deployments/rules/target-changes.ts';
+import { deviceIdle } from '../deployments/rules/target-changes.ts';
 import { deviceEvents } from '../deployments/rules/timeline-events.ts';
-import { TargetTransitions } from '../deployments/targets/target-transition.service.ts';
+import { TargetTransitions } from '../deployments/targets/target-transitions.service.ts';
 import type { DeviceIdentity } from '../host-contract.ts';
 import { coalesce, coalesceInLanes } from '../kernel/coalesce.ts';
 import { LIMITS } from '../kernel/time-limits.ts';
 import { UnitOfWork } from '../kernel/unit-of-work.ts';
 import { Telemetry } from '../observability/telemetry.ports.ts';
 import {
-  type AskingDevice,
-  type KnownDevice,
+  type PollingDevice,
+  type DeviceRecord,
   type OfferedTarget,
-  type VersionNews,
+  type ExternalVersionChange,
   DeviceRepository,
 } from './device.ports.ts';
 import { spreadPoll } from './poll-interval.ts';
 import { decideReport, type ReportCall, type ReportOutcome } from './report-decision.ts';
-import { choosePollAnswer, isChangedOutside, type PollAnswer } from './update-offer.ts';
+import { decidePoll, isChangedExternally, type PollDecision } from './poll-decision.ts';
 
 const MAX_POLLS_PER_STATEMENT = 1_000;
 const MAX_REPORTS_PER_TRANSACTION = 500;
-/** One that gets no answer must not hold up the others. */
-const POLL_STATEMENTS = 2;
+/** Two, so that a statement that gets no response does not hold up all polls. */
+const MAX_POLL_STATEMENTS = 2;
 /**
- * Deployments whose reports are written at the same time: a locked one holds up its own only, and all
- * together leave most of the pool to others.
+ * Deployments whose reports are written at the same time. A locked deployment holds up only its own reports, and most of
+ * the connection pool is left to others.
  */
-const REPORT_LANES = 3;
+const MAX_REPORT_LANES = 3;
 
-/** What a poll brings about besides its answer: seldom, and not at the cost of other polls. */
-const ASIDE = { maxBatchSize: 100, maxInFlight: 1 };
+/** Writes caused by polls. They are rare, and must not slow down other polls. */
+const SIDE_WRITES = { maxBatchSize: 100, maxInFlight: 1 };
 
-/** What devices ask and tell. Calls that arrive together share one round trip to the database. */
+/** Handles polls and reports. Calls that arrive together share one database round trip (docs/decisions/coalescing.md). */
 @injectable()
 export class DeviceService {
-  readonly #lookUp: (asking: AskingDevice) => Promise<KnownDevice>;
-  readonly #noteIdle: (target: OfferedTarget) => Promise<void>;
-  readonly #takeVersion: (news: VersionNews) => Promise<void>;
-  readonly #report: (call: ReportCall) => Promise<StatusAnswer>;
+  readonly #lookUp: (polling: PollingDevice) => Promise<DeviceRecord>;
+  readonly #recordIdle: (target: OfferedTarget) => Promise<void>;
+  readonly #recordVersion: (change: ExternalVersionChange) => Promise<void>;
+  readonly #report: (call: ReportCall) => Promise<StatusResponse>;
 
   constructor(
     @inject(DeviceRepository) private readonly devices: DeviceRepository,
@@ -53,50 +53,66 @@ export class DeviceService {
     @inject(EventRepository) private readonly events: EventRepository,
     @inject(Logger) private readonly logger: Logger,
   ) {
-    this.#lookUp = coalesce<AskingDevice, KnownDevice>((asking) => this.#lookUpAll(asking), {
+    this.#lookUp = coalesce<PollingDevice, DeviceRecord>((polling) => this.#lookUpAll(polling), {
       maxBatchSize: MAX_POLLS_PER_STATEMENT,
-      maxInFlight: POLL_STATEMENTS,
+      maxInFlight: MAX_POLL_STATEMENTS,
       onBatch: (size) => telemetry.coalesced('polls', size),
     });
-    this.#noteIdle = coalesce<OfferedTarget, void>((targets) => this.#noteAllIdle(targets), ASIDE);
-    this.#takeVersion = coalesce<VersionNews, void>((news) => this.#takeVersions(news), ASIDE);
-    this.#report = coalesceInLanes<ReportCall, StatusAnswer>((calls) => this.#applyReports(calls), {
-      laneOf: (call) => call.deploymentId,
-      maxLanes: REPORT_LANES,
-      maxBatchSize: MAX_REPORTS_PER_TRANSACTION,
-      onBatch: (size) => telemetry.coalesced('reports', size),
-    });
+    this.#recordIdle = coalesce<OfferedTarget, void>(
+      (targets) => this.#recordAllIdle(targets),
+      SIDE_WRITES,
+    );
+    this.#recordVersion = coalesce<ExternalVersionChange, void>(
+      (changes) => this.#recordVersions(changes),
+      SIDE_WRITES,
+    );
+    this.#report = coalesceInLanes<ReportCall, StatusResponse>(
+      (calls) => this.#applyReports(calls),
+      {
+        laneOf: (call) => call.deploymentId,
+        maxLanes: MAX_REPORT_LANES,
+        maxBatchSize: MAX_REPORTS_PER_TRANSACTION,
+        onBatch: (size) => telemetry.coalesced('reports', size),
+      },
+    );
   }
 
-  /** @param version what the device says it runs; `null`: it does not say */
+  /**
+   * Answers a poll (docs/contract.md, Device API).
+   *
+   * @param version the version that the device reports; `null`: none
+   */
   async checkUpdate(device: DeviceIdentity, version: string | null): Promise<CheckUpdateResponse> {
     const { open, recorded } = await this.#lookUp({ deviceId: device.deviceId, version });
     const own = open.filter((target) => target.organizationId === device.organizationId);
-    if (recorded && version !== null && isChangedOutside(version, recorded.version, own)) {
-      const news = { ...device, recorded: recorded.version, told: version };
-      // The answer does not hang on it, and the next poll tells it again.
-      await this.#takeVersion(news).catch((err: unknown) => {
-        this.logger.warn({ err, deviceId: device.deviceId }, 'version of a device not recorded');
+    if (recorded && version !== null && isChangedExternally(version, recorded.version, own)) {
+      const change = { ...device, recorded: recorded.version, reported: version };
+      // Not needed for the response, and the next poll reports it again.
+      await this.#recordVersion(change).catch((err: unknown) => {
+        this.logger.warn(
+          { err, device_id: device.deviceId },
+          'reported version could not be recorded',
+        );
       });
     }
-    const answer = await this.#answerTo(own);
-    this.telemetry.polled(answer.kind);
+    const decision = await this.#decide(own);
+    this.telemetry.polled(decision.kind);
     const pollAfterSeconds = spreadPoll(this.config.poll_interval_seconds, Math.random());
-    switch (answer.kind) {
-      case 'nothing':
+    switch (decision.kind) {
+      case 'none':
         return { update_available: false, poll_after_seconds: pollAfterSeconds };
       case 'rollback':
         return {
           update_available: false,
           rollback: {
-            deployment_id: answer.target.deploymentId,
-            version: answer.version,
-            attempt: answer.target.attempt,
+            deployment_id: decision.target.deploymentId,
+            version: decision.version,
+            attempt: decision.target.attempt,
           },
           poll_after_seconds: pollAfterSeconds,
         };
       case 'update':
-        return toOffer(answer.target, pollAfterSeconds);
+        return toOffer(decision.target, pollAfterSeconds);
     }
   }
 
@@ -108,39 +124,45 @@ export class DeviceService {
     device: DeviceIdentity,
     deploymentId: string,
     report: StatusReport,
-  ): Promise<StatusAnswer> {
-    return this.telemetry.reporting(report.status, this.#report({ device, deploymentId, report }));
+  ): Promise<StatusResponse> {
+    return this.telemetry.trackReport(
+      report.status,
+      this.#report({ device, deploymentId, report }),
+    );
   }
 
-  async #lookUpAll(asking: readonly AskingDevice[]): Promise<KnownDevice[]> {
-    const once = new Map(asking.map((one) => [one.deviceId, one]));
-    const known = await this.devices.lookUp([...once.values()]);
-    return asking.map(({ deviceId }) => known.get(deviceId) ?? { open: [] });
+  async #lookUpAll(polling: readonly PollingDevice[]): Promise<DeviceRecord[]> {
+    const once = new Map(polling.map((one) => [one.deviceId, one]));
+    const records = await this.devices.lookUp([...once.values()]);
+    return polling.map(({ deviceId }) => records.get(deviceId) ?? { open: [] });
   }
 
-  /** First what the poll tells of the update that the device had begun. */
-  async #answerTo(
+  /** Decides what the device gets, after recording that an update that it had started was interrupted. */
+  async #decide(
     open: OfferedTarget[],
-  ): Promise<Extract<PollAnswer<OfferedTarget>, { kind: 'nothing' | 'update' | 'rollback' }>> {
-    const answer = choosePollAnswer(open);
-    if (answer.kind !== 'idle' && answer.kind !== 'held') return answer;
+  ): Promise<Extract<PollDecision<OfferedTarget>, { kind: 'none' | 'update' | 'rollback' }>> {
+    const decision = decidePoll(open);
+    if (decision.kind !== 'idle' && decision.kind !== 'held') return decision;
     try {
-      await this.#noteIdle(answer.target);
+      await this.#recordIdle(decision.target);
     } catch (err) {
-      const { deviceId, deploymentId } = answer.target;
-      this.logger.warn({ err, deviceId, deploymentId }, 'idle device not recorded');
-      return { kind: 'nothing' };
+      const { deviceId, deploymentId } = decision.target;
+      this.logger.warn(
+        { err, device_id: deviceId, deployment_id: deploymentId },
+        'idle device could not be recorded',
+      );
+      return { kind: 'none' };
     }
-    if (answer.kind === 'held') return { kind: 'nothing' };
-    return this.#answerTo(open.filter((target) => target !== answer.target));
+    if (decision.kind === 'held') return { kind: 'none' };
+    return this.#decide(open.filter((target) => target !== decision.target));
   }
 
-  async #noteAllIdle(targets: readonly OfferedTarget[]): Promise<void[]> {
+  async #recordAllIdle(targets: readonly OfferedTarget[]): Promise<void[]> {
     return this.transitions.apply<void>(
       targets.map((key) => ({
         key,
         decide: (target, deployment, now) => {
-          const next = target && deployment && idle(target, deployment, now);
+          const next = target && deployment && deviceIdle(target, deployment, now);
           return { ...(next && { next }), result: undefined };
         },
       })),
@@ -148,16 +170,16 @@ export class DeviceService {
     );
   }
 
-  /** Tells each on the timeline of the newest deployment that the device has been through. */
-  async #takeVersions(news: readonly VersionNews[]): Promise<void[]> {
+  /** Also adds each change to the timeline of the newest deployment that finished on the device. */
+  async #recordVersions(changes: readonly ExternalVersionChange[]): Promise<void[]> {
     await this.work.run(async (tx) => {
-      const taken = await this.devices.recordVersions(tx, distinct(news));
-      await this.events.append(tx, taken.flatMap(versionEvent));
+      const recorded = await this.devices.recordVersions(tx, distinct(changes));
+      await this.events.append(tx, recorded.flatMap(versionEvent));
     }, LIMITS.reports);
-    return news.map(() => undefined);
+    return changes.map(() => undefined);
   }
 
-  /** A report that PostgreSQL refuses is found by halves, so that it fails alone. */
+  /** If PostgreSQL rejects the data of a report, halves the batch until that report fails alone. */
   async #applyReports(calls: readonly ReportCall[]): Promise<ReportOutcome[]> {
     try {
       return await this.transitions.apply(
@@ -169,7 +191,7 @@ export class DeviceService {
         LIMITS.reports,
       );
     } catch (error) {
-      if (!isDataRefused(error)) throw error;
+      if (!isDataRejected(error)) throw error;
       if (calls.length === 1) return [error as Error];
       const middle = Math.ceil(calls.length / 2);
       const first = await this.#applyReports(calls.slice(0, middle));
@@ -178,16 +200,16 @@ export class DeviceService {
   }
 }
 
-function distinct(news: readonly VersionNews[]): VersionNews[] {
-  return [...new Map(news.map((one) => [one.deviceId, one])).values()];
+function distinct(changes: readonly ExternalVersionChange[]): ExternalVersionChange[] {
+  return [...new Map(changes.map((one) => [one.deviceId, one])).values()];
 }
 
-/** That a version is known at last is no change, and without a deployment there is no timeline. */
-function versionEvent(news: VersionNews & { deploymentId: string | null }): NewEvent[] {
-  const { organizationId, deploymentId, deviceId, recorded, told } = news;
+/** A device without an earlier recorded version, or without a deployment, gets no timeline entry. */
+function versionEvent(change: ExternalVersionChange & { deploymentId: string | null }): NewEvent[] {
+  const { organizationId, deploymentId, deviceId, recorded, reported } = change;
   if (deploymentId === null || recorded === null) return [];
   const owner = { id: deploymentId, organizationId };
-  return [deviceEvents.versionChangedOutside(owner, deviceId, told, recorded)];
+  return [deviceEvents.versionChangedOutside(owner, deviceId, reported, recorded)];
 }
 
 function toOffer(target: OfferedTarget, pollAfterSeconds: number): CheckUpdateResponse {

@@ -8,7 +8,7 @@ import { DomainError, invalidRequest, notFound } from '../kernel/errors.ts';
 import { UnitOfWork } from '../kernel/unit-of-work.ts';
 import { InstallLogRepository } from './install-log.ports.ts';
 
-/** Installation logs: devices append, admins read. */
+/** Stores and reads installation logs. */
 @injectable()
 export class InstallLogService {
   constructor(
@@ -19,8 +19,8 @@ export class InstallLogService {
   ) {}
 
   /**
-   * Appends a chunk. One that starts before the stored end was sent before and is dropped; logs of
-   * an earlier attempt may still arrive. Throws `not_found` and `log_limit_reached`.
+   * Appends a chunk. A chunk that starts before the end of the stored log was sent before, and is dropped. Logs of
+   * earlier attempts are accepted, too. Throws `not_found`, `invalid_request` and `log_limit_reached`.
    */
   async append(device: DeviceIdentity, deploymentId: string, upload: LogUpload): Promise<void> {
     const deployment = await this.deployments.find(device.organizationId, deploymentId);
@@ -31,7 +31,7 @@ export class InstallLogService {
       if (!target) throw notFound('This device in this deployment');
       if (upload.attempt > target.attempt) {
         throw invalidRequest([
-          { path: 'attempt', message: `the device is at attempt ${target.attempt}` },
+          { path: 'attempt', message: `the current attempt is ${target.attempt}` },
         ]);
       }
       const stored = await this.logs.size(tx, key);
@@ -44,6 +44,7 @@ export class InstallLogService {
     });
   }
 
+  /** The logs of all attempts of a target. Throws `not_found`. */
   async read(organizationId: string, deploymentId: string, deviceId: string): Promise<InstallLogs> {
     const deployment = await this.deployments.find(organizationId, deploymentId);
     const target = deployment && (await this.targets.find(deploymentId, deviceId));
@@ -56,6 +57,6 @@ function logLimitReached(stored: number): DomainError {
   return new DomainError(
     'log_limit_reached',
     `${stored} of at most ${MAX_INSTALL_LOG_BYTES} bytes are stored for this attempt, and the ` +
-      'chunk does not fit. Send a shorter one, or none.',
+      'chunk does not fit. Send a shorter chunk, or none.',
   );
 }

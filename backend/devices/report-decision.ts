@@ -1,19 +1,19 @@
-/** What a report does, and how it is answered: the rules of docs/contract.md, States, on the locked rows. */
-import type { StatusAnswer, StatusReport } from '../contract/device-api.ts';
+/** Decides what a report changes and what the response is, by the rules of docs/contract.md, States. */
+import type { StatusResponse, StatusReport } from '../contract/device-api.ts';
 import type { Deployment, Target } from '../deployments/model/deployment.types.ts';
 import {
   heartbeat,
   reported,
   rollbackFailed,
-  situationOf,
+  reportContextOf,
 } from '../deployments/rules/target-changes.ts';
-import { isWorking, judgeReport, shouldAbort } from '../deployments/rules/target-reports.ts';
-import type { TargetDecision } from '../deployments/targets/target-transition.service.ts';
+import { isUpdating, judgeReport, shouldAbort } from '../deployments/rules/target-reports.ts';
+import type { TargetDecision } from '../deployments/targets/target-transitions.service.ts';
 import type { DeviceIdentity } from '../host-contract.ts';
 import { DomainError, invalidRequest, notFound } from '../kernel/errors.ts';
 
-/** A report that was refused does not fail the ones it shares a transaction with. */
-export type ReportOutcome = StatusAnswer | Error;
+/** A rejected report is an `Error` value, so that it does not fail the other reports of the transaction. */
+export type ReportOutcome = StatusResponse | Error;
 
 export interface ReportCall {
   device: DeviceIdentity;
@@ -30,13 +30,13 @@ export function decideReport(
   if (!target || deployment?.organizationId !== device.organizationId) {
     return { result: notFound('This device in this deployment') };
   }
-  const situation = situationOf(target, deployment);
+  const situation = reportContextOf(target, deployment);
   const verdict = judgeReport(situation, {
     status: report.status,
     attempt: report.attempt,
     errorMessage: report.error_message,
   });
-  const answer: StatusAnswer = {
+  const response: StatusResponse = {
     status: 'success',
     message: `Recorded: ${report.status}`,
     directive: shouldAbort(situation, report.status) ? 'abort' : 'continue',
@@ -44,19 +44,19 @@ export function decideReport(
   switch (verdict.kind) {
     case 'apply':
       return {
-        result: answer,
+        result: response,
         ...reported(target, deployment, report, verdict.status, now),
       };
     case 'repeat':
-      return isWorking(target.status)
-        ? { result: answer, next: heartbeat(target, report, now) }
-        : { result: answer };
+      return isUpdating(target.status)
+        ? { result: response, next: heartbeat(target, report, now) }
+        : { result: response };
     case 'rollback_failed':
-      return { result: answer, ...rollbackFailed(target, deployment, report) };
+      return { result: response, ...rollbackFailed(target, deployment, report) };
     case 'future_attempt':
       return {
         result: invalidRequest([
-          { path: 'attempt', message: `the device is at attempt ${target.attempt}` },
+          { path: 'attempt', message: `the current attempt is ${target.attempt}` },
         ]),
       };
     default:
@@ -73,13 +73,13 @@ function rejected(
     case 'stale_attempt':
       return new DomainError(
         'stale_attempt',
-        `The report is for attempt ${report.attempt}, and attempt ${target.attempt} has begun. ` +
-          'Ask for updates again.',
+        `The report is for attempt ${report.attempt}, but the current attempt is ${target.attempt}. ` +
+          'Check for updates again.',
       );
     case 'not_released':
       return new DomainError(
         'invalid_state',
-        'This update has not been released to the device. Ask for updates first.',
+        'This update has not been released to the device. Check for updates first.',
         { current_status: target.status, allowed_actions: [] },
       );
     case 'stale_status':
@@ -87,7 +87,7 @@ function rejected(
         'stale_status',
         `The device is recorded as ${target.status}` +
           `${target.errorMessage ? ` (${target.errorMessage})` : ''}; ` +
-          `${report.status} does not follow from that.`,
+          `${report.status} cannot follow.`,
         { current_status: target.status },
       );
   }

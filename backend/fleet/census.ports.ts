@@ -1,23 +1,24 @@
 import { token } from '../kernel/token.ts';
 
-/** Whose devices are counted: all of an organization, or those of one deployment. */
+/** The devices to count: all of an organization, or those of one deployment. */
 export interface CensusScope {
   organizationId: string;
   deployment: { id: string; targetVersion: string } | null;
 }
 
-/** Devices that have all of this in common. */
+/** The number of devices with the same type, version and wanted version. */
 export interface CensusGroup {
   deviceType: string | null;
   version: string | null;
   /**
-   * The version that the newest completed, running or paused deployment of the device wants for it; `null`: there
-   * is none. Within one deployment: its version.
+   * The target version of the newest deployment of the device that is completed, in progress or paused; `null`: there is
+   * none. In the scope of one deployment: its target version.
    */
   wanted: string | null;
   devices: number;
 }
 
+/** A count of devices. */
 export interface Census {
   /** By the database's clock. */
   countedAt: Date;
@@ -25,14 +26,17 @@ export interface Census {
 }
 
 export interface CensusRepository {
-  /** `null`: there are more devices than that. */
+  /** Counts up to `limit` devices; `null`: there are more. */
   countUpTo(scope: CensusScope, limit: number): Promise<Census | null>;
-  /** Takes seconds over a million devices; rejects when `signal` is aborted. */
+  /** Counts all devices, which takes seconds for a million. Rejects if `signal` is aborted. */
   countAll(scope: CensusScope, signal: AbortSignal): Promise<Census>;
-  /** The last one that came to its end. */
-  kept(scope: CensusScope): Promise<Census | null>;
-  /** Whether a count is due and ours to make: nobody else is at it, and the last one is old for what it cost. */
-  begin(scope: CensusScope): Promise<boolean>;
-  keep(scope: CensusScope, census: Census): Promise<void>;
+  /** The latest census that was saved. */
+  findLatest(scope: CensusScope): Promise<Census | null>;
+  /**
+   * Claims the next census. Resolves to false if another process is counting, or the latest census is still recent
+   * compared with its duration.
+   */
+  claim(scope: CensusScope): Promise<boolean>;
+  save(scope: CensusScope, census: Census): Promise<void>;
 }
 export const CensusRepository = token<CensusRepository>('CensusRepository');

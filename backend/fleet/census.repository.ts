@@ -7,20 +7,20 @@ import { UnitOfWork } from '../kernel/unit-of-work.ts';
 import type { Census, CensusGroup, CensusRepository, CensusScope } from './census.ports.ts';
 import { Database } from '../database/database.ts';
 
-/** Counting takes a share of the time at the most: one part in so many. */
-const REST = 10;
-const SHORTEST_REST = `interval '10 seconds'`;
+/** After a census, the next one waits for this many times its duration. */
+const REST_FACTOR = 10;
+const MIN_REST = `interval '10 seconds'`;
 
 interface CensusSql {
   /** Devices of the scope, as `device`. */
   devices: string;
-  /** The version that is wanted for each `part`, as `wanted.version`. */
+  /** A join that adds the wanted version of each `part`, as `wanted.version`. */
   wanted: string;
 }
 
 /**
- * Asks the deployments of a device one after the other, the newest first: most devices are found with the first
- * look. OFFSET 0 keeps it at that, and an array comes in its order.
+ * Searches the deployments of the organization for each device, newest first; most devices are found in the first one.
+ * OFFSET 0 forces single lookups, and the array keeps the order.
  */
 const OF_ORGANIZATION: CensusSql = {
   devices: 'edge_devices device WHERE device.organization_id = :organization_id',
@@ -59,7 +59,7 @@ export class KnexCensusRepository implements CensusRepository {
   async countAll(scope: CensusScope, signal: AbortSignal): Promise<Census> {
     return this.work.run(async (tx) => {
       const knex = asKnex(tx);
-      // What devices and admins wait for needs the other processors.
+      // One processor is enough: the others are needed for requests.
       const { rows } = await knex.raw<{ rows: { pid: number }[] }>(
         `SELECT pg_backend_pid() AS pid, set_config('max_parallel_workers_per_gather', '0', true)`,
       );
@@ -76,21 +76,21 @@ export class KnexCensusRepository implements CensusRepository {
     }, LIMITS.census);
   }
 
-  async kept(scope: CensusScope): Promise<Census | null> {
+  async findLatest(scope: CensusScope): Promise<Census | null> {
     const row = await this.#rowOf(scope)
       .whereNotNull('counted_at')
       .first<{ counted_at: Date; counts: CensusGroup[] } | undefined>('counted_at', 'counts');
     return row ? { countedAt: row.counted_at, groups: row.counts } : null;
   }
 
-  async begin(scope: CensusScope): Promise<boolean> {
+  async claim(scope: CensusScope): Promise<boolean> {
     const { rows } = await this.knex.raw<{ rows: unknown[] }>(
       `INSERT INTO ota_censuses AS c (organization_id, deployment_id, started_at)
        VALUES (:organization_id, :deployment_id, now())
        ON CONFLICT (organization_id, coalesce(deployment_id, organization_id)) DO UPDATE
        SET started_at = now()
        WHERE now() > CASE WHEN c.counted_at >= c.started_at
-         THEN c.counted_at + greatest(${SHORTEST_REST}, ${REST} * (c.counted_at - c.started_at))
+         THEN c.counted_at + greatest(${MIN_REST}, ${REST_FACTOR} * (c.counted_at - c.started_at))
          ELSE c.started_at + make_interval(secs => ${LIMITS.census.statementMs / 1_000}) END
        RETURNING 1`,
       keyOf(scope),
@@ -98,7 +98,7 @@ export class KnexCensusRepository implements CensusRepository {
     return rows.length > 0;
   }
 
-  async keep(scope: CensusScope, census: Census): Promise<void> {
+  async save(scope: CensusScope, census: Census): Promise<void> {
     await this.#rowOf(scope).update({
       counted_at: this.knex.fn.now(),
       counts: JSON.stringify(census.groups),
@@ -114,7 +114,7 @@ export class KnexCensusRepository implements CensusRepository {
   }
 }
 
-/** @param limit devices at the most; `null`: all */
+/** @param limit maximum number of devices; `null`: all */
 async function count(knex: Knex, scope: CensusScope, limit: number | null): Promise<Census> {
   const sql = scope.deployment ? OF_DEPLOYMENT : OF_ORGANIZATION;
   const { rows } = await knex.raw<{ rows: (CensusGroup & { at: Date })[] }>(

@@ -4,16 +4,16 @@ import { Logger } from '../kernel/logger.ts';
 import { devicesOf } from './census.ts';
 import { type Census, type CensusScope, CensusRepository } from './census.ports.ts';
 
-/** Up to so many devices are counted while the answer is waited for, and the figures are of this moment. */
-const COUNTED_AT_ONCE = 5_000;
-/** How long the very first answer waits for the first count. */
+/** Up to this number of devices are counted within the request. */
+const MAX_COUNTED_INLINE = 5_000;
+/** How long a request waits for the first background count. */
 const FIRST_WAIT_MS = 3_000;
-const LOOK_AGAIN_MS = 100;
+const CHECK_MS = 100;
 
 /**
- * Which devices run what, and what is wanted for them. The host writes devices whenever it likes, so nothing
- * can be kept up with it: a small fleet is counted when asked, a large one in the background by one process,
- * and the last count is the answer until the next one ends.
+ * Counts devices by type, version and wanted version. The host may change devices at any time, so running totals are not
+ * possible. A small fleet is counted in each request. A large one is counted in the background by one process, and
+ * requests get the latest count.
  */
 @injectable()
 export class CensusService {
@@ -25,32 +25,32 @@ export class CensusService {
     @inject(Logger) private readonly logger: Logger,
   ) {}
 
-  /** `null`: the fleet is large, and being counted for the first time. */
-  async of(scope: CensusScope): Promise<Census | null> {
-    const kept = await this.censuses.kept(scope);
-    if (kept && devicesOf(kept.groups) > COUNTED_AT_ONCE) {
+  /** The census of a scope; `null`: the fleet is large, and its first count has not finished. */
+  async get(scope: CensusScope): Promise<Census | null> {
+    const latest = await this.censuses.findLatest(scope);
+    if (latest && devicesOf(latest.groups) > MAX_COUNTED_INLINE) {
       this.#countInBackground(scope);
-      return kept;
+      return latest;
     }
-    const census = await this.censuses.countUpTo(scope, COUNTED_AT_ONCE);
+    const census = await this.censuses.countUpTo(scope, MAX_COUNTED_INLINE);
     if (census) return census;
     this.#countInBackground(scope);
     return this.#awaitFirst(scope);
   }
 
-  /** Gives up what is being counted. */
+  /** Cancels running counts. */
   async close(): Promise<void> {
     this.#closing.abort();
     await Promise.all(this.#counting.values());
   }
 
-  /** Whoever counts, this process or another one. */
+  /** Waits for the first count, which this or another process makes. */
   async #awaitFirst(scope: CensusScope): Promise<Census | null> {
     const until = performance.now() + FIRST_WAIT_MS;
     while (performance.now() < until && !this.#closing.signal.aborted) {
-      const kept = await this.censuses.kept(scope);
-      if (kept && devicesOf(kept.groups) > COUNTED_AT_ONCE) return kept;
-      await delay(LOOK_AGAIN_MS);
+      const latest = await this.censuses.findLatest(scope);
+      if (latest && devicesOf(latest.groups) > MAX_COUNTED_INLINE) return latest;
+      await delay(CHECK_MS);
     }
     return null;
   }
@@ -62,8 +62,8 @@ export class CensusService {
       .catch((err: unknown) => {
         if (this.#closing.signal.aborted) return;
         this.logger.warn(
-          { err, organizationId: scope.organizationId, deploymentId: scope.deployment?.id },
-          'devices could not be counted: figures stay as they were',
+          { err, organization_id: scope.organizationId, deployment_id: scope.deployment?.id },
+          'device census failed; keeping the previous figures',
         );
       })
       .finally(() => this.#counting.delete(key));
@@ -71,8 +71,8 @@ export class CensusService {
   }
 
   async #count(scope: CensusScope): Promise<void> {
-    if (!(await this.censuses.begin(scope))) return;
+    if (!(await this.censuses.claim(scope))) return;
     const { signal } = this.#closing;
-    await this.censuses.keep(scope, await this.censuses.countAll(scope, signal));
+    await this.censuses.save(scope, await this.censuses.countAll(scope, signal));
   }
 }

@@ -2,14 +2,14 @@ import type { DevicePage, OtaMetrics } from '../contract/admin-api.ts';
 import { isSameVersion } from '../contract/version.ts';
 import type { CensusGroup } from './census.ports.ts';
 
-/** Types or versions that are told apart in a choice; a list of more helps nobody. */
-const MAX_CHOICES = 1_000;
+/** Maximum number of types or versions in the facets. */
+const MAX_FACETS = 1_000;
 
 export function devicesOf(groups: readonly CensusGroup[]): number {
   return groups.reduce((sum, group) => sum + group.devices, 0);
 }
 
-/** Devices for which a version is wanted, and those of them that run it. */
+/** The number of devices with a wanted version, and how many of them run it. */
 export function complianceOf(groups: readonly CensusGroup[]): {
   wanted: number;
   compliant: number;
@@ -24,16 +24,16 @@ export function complianceOf(groups: readonly CensusGroup[]): {
   return { wanted, compliant };
 }
 
-/** Most devices first. */
+/** Versions by device type, those with the most devices first. */
 export function versionsOf(groups: readonly CensusGroup[]): OtaMetrics['versions'] {
   return sumBy(groups, ({ deviceType, version }) => ({ device_type: deviceType, version }));
 }
 
-/** What there is to choose from, most devices first. */
-export function choicesOf(groups: readonly CensusGroup[]): DevicePage['facets'] {
+/** Device types and versions to filter by, those with the most devices first. */
+export function facetsOf(groups: readonly CensusGroup[]): DevicePage['facets'] {
   return {
-    types: sumBy(groups, ({ deviceType }) => ({ device_type: deviceType })).slice(0, MAX_CHOICES),
-    versions: sumBy(groups, ({ version }) => ({ version })).slice(0, MAX_CHOICES),
+    types: sumBy(groups, ({ deviceType }) => ({ device_type: deviceType })).slice(0, MAX_FACETS),
+    versions: sumBy(groups, ({ version }) => ({ version })).slice(0, MAX_FACETS),
   };
 }
 

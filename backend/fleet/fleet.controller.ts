@@ -5,12 +5,12 @@ import { adminOf } from '../http/guards.ts';
 import { pathId } from '../http/path-id.ts';
 import { validate } from '../http/validate.ts';
 import { CensusService } from './census.service.ts';
-import { choicesOf } from './census.ts';
+import { facetsOf } from './census.ts';
 import { FleetRepository } from './fleet.ports.ts';
 import { fleetQuerySchema } from './fleet.schema.ts';
 import { InstallLogService } from '../devices/install-log.service.ts';
 
-/** What admins read about devices: the fleet to pick from, and installation logs. */
+/** Lists devices to select from, and reads installation logs. The routes are in `api/admin.router.ts`. */
 @injectable()
 export class FleetController {
   readonly #logs: InstallLogService;
@@ -34,11 +34,11 @@ export class FleetController {
         afterId: query.cursor,
         limit: query.limit,
       }),
-      this.census.of({ organizationId, deployment: null }),
+      this.census.get({ organizationId, deployment: null }),
     ]);
     response.json({
       ...page,
-      facets: choicesOf(census?.groups ?? []),
+      facets: facetsOf(census?.groups ?? []),
       facets_as_of: census?.countedAt.toISOString() ?? null,
     } satisfies DevicePage);
   };

@@ -9,11 +9,12 @@ export interface FleetQuery {
   limit: number;
 }
 
-/** A page of devices, without what is counted over all of them. */
-export type FoundDevices = Pick<DevicePage, 'devices' | 'next_cursor'>;
+/** A page of devices, without the facets. */
+export type DeviceListPage = Pick<DevicePage, 'devices' | 'next_cursor'>;
 
-/** The organization's devices, to pick targets from. */
+/** Reads the registered devices of an organization. */
 export interface FleetRepository {
-  page(organizationId: string, query: FleetQuery): Promise<FoundDevices>;
+  /** A page of devices in the order of their ids. */
+  page(organizationId: string, query: FleetQuery): Promise<DeviceListPage>;
 }
 export const FleetRepository = token<FleetRepository>('FleetRepository');

@@ -1,12 +1,12 @@
 import { inject, injectable } from 'inversify';
 import type { Knex } from 'knex';
 import { likePattern, prefixPattern } from '../database/like-pattern.ts';
-import { devicesBeginning, FEW_DEVICES } from '../targeting/device-search.sql.ts';
+import { findDevicesByPrefix, FEW_DEVICES } from '../targeting/device-search.sql.ts';
 import { isRegistered } from '../targeting/registered-device.sql.ts';
-import type { FleetQuery, FleetRepository, FoundDevices } from './fleet.ports.ts';
+import type { FleetQuery, FleetRepository, DeviceListPage } from './fleet.ports.ts';
 import { Database } from '../database/database.ts';
 
-/** Up to here every device is looked at, and text is found anywhere in a name. */
+/** Up to this number of devices, all of them are searched, and text matches anywhere in a name. */
 const SMALL_FLEET = 20_000;
 
 interface DeviceRow {
@@ -23,7 +23,7 @@ interface DeviceRow {
 export class KnexFleetRepository implements FleetRepository {
   constructor(@inject(Database) private readonly knex: Knex) {}
 
-  async page(organizationId: string, query: FleetQuery): Promise<FoundDevices> {
+  async page(organizationId: string, query: FleetQuery): Promise<DeviceListPage> {
     const devices = await this.#devices(organizationId, query);
     const last = devices.at(-1);
     return {
@@ -58,12 +58,12 @@ export class KnexFleetRepository implements FleetRepository {
     if (query.afterId !== undefined) void devices.andWhere('id', '>', query.afterId);
     if (query.deviceType !== undefined) void devices.andWhere('device_type', query.deviceType);
     if (query.status) void devices.andWhere('status', query.status);
-    if (query.search) void devices.andWhere(await this.#found(organizationId, query.search));
+    if (query.search) void devices.andWhere(await this.#matching(organizationId, query.search));
     return devices;
   }
 
-  /** In a small fleet text stands anywhere; in a large one the host's indexes are asked, as for targets. */
-  async #found(
+  /** In a small fleet text matches anywhere; in a large one the host's indexes are used, as for targets. */
+  async #matching(
     organizationId: string,
     search: string,
   ): Promise<(devices: Knex.QueryBuilder) => void> {
@@ -76,7 +76,7 @@ export class KnexFleetRepository implements FleetRepository {
           .orWhereILike('firmware_version', pattern);
       };
     }
-    const ids = await devicesBeginning(this.knex, organizationId, search);
+    const ids = await findDevicesByPrefix(this.knex, organizationId, search);
     return (devices) => {
       if (ids.length <= FEW_DEVICES) void devices.whereRaw('id = ANY(?::uuid[])', [ids]);
       else void devices.whereLike('device_name', prefixPattern(search));

@@ -6,7 +6,7 @@ import { requestIdOf } from './request-id.ts';
 
 const admins = new WeakMap<Request, AdminCaller>();
 
-/** 401 without a valid session or token, 403 for users who are no admins. */
+/** Rejects requests without a valid session or token with 401, and users who are not admins with 403. */
 export function requireAdmin(auth: HostContext['auth']): RequestHandler {
   return async (request, response, next) => {
     const identity = await auth.admin(request);
@@ -25,9 +25,9 @@ export function requireAdmin(auth: HostContext['auth']): RequestHandler {
   };
 }
 
-/** The admin that {@link requireAdmin} let in. */
+/** The admin that {@link requireAdmin} authenticated. Throws if the route is not behind it. */
 export function adminOf(request: Request): AdminCaller {
   const identity = admins.get(request);
-  if (!identity) throw new Error('route is not behind its guard');
+  if (!identity) throw new Error('the route is not behind requireAdmin');
   return identity;
 }

@@ -4,22 +4,22 @@ import typeIs from 'type-is';
 import { DomainError } from '../kernel/errors.ts';
 
 /**
- * Parses a JSON body of at most `limit` bytes. A body of another type is refused with 415 instead of
- * being taken for an empty one; no body at all is an empty object.
+ * Parses a JSON body of at most `limit` bytes; a missing body becomes `{}`. A body of another type is a 415, because
+ * `express.json` alone would treat it as missing.
  */
 export function jsonBody(limit: number): RequestHandler[] {
-  return [refuseOtherTypes, express.json({ limit, strict: true }), emptyBody];
+  return [rejectOtherTypes, express.json({ limit, strict: true }), emptyBody];
 }
 
-export type ReadJson = (request: IncomingMessage, response: ServerResponse) => Promise<unknown>;
+export type JsonReader = (request: IncomingMessage, response: ServerResponse) => Promise<unknown>;
 
-/** The same for requests that do not come through Express. */
-export function jsonReader(limit: number): ReadJson {
+/** Like {@link jsonBody}, for requests that do not pass through Express. */
+export function jsonReader(limit: number): JsonReader {
   const parse = express.json({ limit, strict: true });
   return async (request, response) => {
     requireJson(request);
     await new Promise<void>((resolve, reject) => {
-      // The parser needs nothing that Express adds to Node's own messages.
+      // The parser uses nothing that Express adds to Node's request and response.
       parse(request as Request, response as Response, (error?: unknown) => {
         if (error) reject(error as Error);
         else resolve();
@@ -29,7 +29,7 @@ export function jsonReader(limit: number): ReadJson {
   };
 }
 
-const refuseOtherTypes: RequestHandler = (request, _response, next) => {
+const rejectOtherTypes: RequestHandler = (request, _response, next) => {
   requireJson(request);
   next();
 };

@@ -1,8 +1,8 @@
 import type { ServerResponse } from 'node:http';
 
 /**
- * Sends an answer in one piece, over Express or without it. No ETag: nobody asks for the same answer
- * twice, and hashing each one would cost a fifth of a poll.
+ * Sends a JSON response, with or without Express. It has no ETag: responses may not be stored, and computing the hash
+ * would take a fifth of the time of a poll.
  */
 export function sendJson(
   response: ServerResponse,

@@ -1,7 +1,6 @@
 /**
- * For `.meta()`: what a rule means that Joi cannot tell in JSON Schema by itself (custom validators,
- * keys that depend on each other). It is laid over Joi's own conversion in the OpenAPI document, and
- * property tests hold the two to the same judgement.
+ * For `.meta()`: the JSON Schema of a rule that Joi cannot convert (custom validators, keys that depend on each other).
+ * The OpenAPI document merges it over Joi's own conversion. Property tests check that both accept the same values.
  */
 export function asJsonSchema(jsonSchema: Record<string, unknown>): { jsonSchema: object } {
   return { jsonSchema };

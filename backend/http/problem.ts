@@ -9,8 +9,8 @@ import { requestIdOf } from './request-id.ts';
 import { routeOf, traceOf } from './request-telemetry.ts';
 
 /**
- * The one place where an error becomes an HTTP answer (RFC 9457). What is not a domain error is
- * logged with its stack and answered without it: no stack, SQL or path leaves the server.
+ * Turns every error into an HTTP response (RFC 9457; docs/contract.md, Errors). Errors that are not domain errors are
+ * logged with their stack, but the response never contains a stack, SQL or a path.
  */
 export function problemHandler(logger: Logger): ErrorRequestHandler {
   return (error: unknown, request, response, next) => {
@@ -19,29 +19,29 @@ export function problemHandler(logger: Logger): ErrorRequestHandler {
       return;
     }
     const route = routeOf(request);
-    answerProblem(error, { request, response, logger, route });
+    sendProblem(error, { request, response, logger, route });
   };
 }
 
-/** Answers an error; one that is not the client's is logged, and its answer says as what. */
-export function answerProblem(
+/** Sends an error as a problem. Server errors (5xx) are logged, and the response contains their request id. */
+export function sendProblem(
   error: unknown,
   where: { request: IncomingMessage; response: ServerResponse; logger: Logger; route: string },
 ): void {
   const { request, response, logger, route } = where;
   const problem = toDomainError(error);
-  const isOurs = PROBLEMS[problem.code].status >= 500;
-  // Being at the limit is no fault, and a line for each refusal would be the next overload.
-  if (isOurs && problem.code !== 'overloaded') {
+  const isServerError = PROBLEMS[problem.code].status >= 500;
+  // A full server is not a fault, and a log line for each rejection would add to the overload.
+  if (isServerError && problem.code !== 'overloaded') {
     logger.error(
       { err: error, method: request.method, route, ...traceOf(request, response) },
       problem.message,
     );
   }
-  sendProblem(response, problem, isOurs ? { request_id: requestIdOf(response) } : {});
+  writeProblem(response, problem, isServerError ? { request_id: requestIdOf(response) } : {});
 }
 
-function sendProblem(
+function writeProblem(
   response: ServerResponse,
   error: DomainError,
   trace: Pick<Problem, 'request_id'>,
@@ -63,7 +63,7 @@ function sendProblem(
   sendJson(response, status, body, 'application/problem+json; charset=utf-8');
 }
 
-/** Answers every path below the router that no route took. */
+/** Responds 404 to every path that no route of the router matched. */
 export const unknownRoute: RequestHandler = (request) => {
   throw notFound(`${request.method} ${request.baseUrl}${request.path}`);
 };
@@ -73,7 +73,10 @@ function toDomainError(error: unknown): DomainError {
   if (isDatabaseUnavailable(error)) return databaseUnavailable(error);
   return (
     fromBodyParser(error) ??
-    new DomainError('internal_error', 'Something went wrong on the server; it has been logged.')
+    new DomainError(
+      'internal_error',
+      'The server failed to handle the request. The error has been logged.',
+    )
   );
 }
 
@@ -83,20 +86,16 @@ function fromBodyParser(error: unknown): DomainError | null {
   if (type === 'entity.too.large') {
     return new DomainError(
       'payload_too_large',
-      'The request body is larger than this route takes.',
+      'The request body is larger than this route allows.',
     );
   }
   if (type === 'encoding.unsupported' || type === 'charset.unsupported') {
     return new DomainError('unsupported_media_type', 'Send the body as JSON in UTF-8.');
   }
   if (status === 400) {
-    return new DomainError(
-      'invalid_request',
-      'The request cannot be read: malformed JSON or URL.',
-      {
-        errors: [{ path: '', message: 'malformed' }],
-      },
-    );
+    return new DomainError('invalid_request', 'The JSON or the URL of the request is malformed.', {
+      errors: [{ path: '', message: 'malformed' }],
+    });
   }
   return null;
 }

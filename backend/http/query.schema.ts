@@ -1,8 +1,8 @@
 import Joi from 'joi';
 
 /**
- * A whole number in a query, where everything is text: digits only, so that `1e2`, `0x10` or ` 5 `
- * are refused. Empty is as good as absent, as for every parameter of a query.
+ * An integer in a query string. Only digits are allowed: `1e2`, `0x10` and ` 5 ` are errors. An empty value counts as
+ * absent, as for every query parameter.
  */
 export function queryInteger(min: number, max: number): Joi.NumberSchema {
   return Joi.number()
@@ -19,7 +19,7 @@ export function queryInteger(min: number, max: number): Joi.NumberSchema {
     });
 }
 
-/** A row's number to us, and to clients what the page before answered as `next_cursor`. */
+/** The `next_cursor` of an earlier page. Clients must not interpret it; it is a row's number. */
 export function queryCursor(digits: number): Joi.StringSchema {
   return Joi.string()
     .pattern(new RegExp(`^\\d{1,${digits}}$`), 'the next_cursor of an earlier page')

@@ -1,14 +1,14 @@
 import type { RequestHandler } from 'express';
 import type { Logger } from 'pino';
 import { DomainError } from '../kernel/errors.ts';
-import { answerProblem } from './problem.ts';
-import { giveRequestId } from './request-id.ts';
+import { sendProblem } from './problem.ts';
+import { assignRequestId } from './request-id.ts';
 
 const RETRY_AFTER_SECONDS = 5;
 
 /**
- * Stands before everything else of the plugin for as long as it lives: while it starts and stops nobody is
- * told that a path does not exist, which a device would take for an answer (docs/contract.md, Errors).
+ * Responds 503 while the plugin starts and stops. Without it, these requests would get a 404, which devices accept as
+ * an answer (docs/contract.md, Errors).
  */
 export class ReadinessGate {
   #isOpen = false;
@@ -30,11 +30,11 @@ export class ReadinessGate {
     }
     const error = new DomainError(
       'not_ready',
-      'The OTA plugin is starting or stopping. Nothing was changed; come again shortly.',
+      'The OTA plugin is starting or stopping. Nothing was changed; retry after Retry-After.',
       {},
       { retryAfterSeconds: RETRY_AFTER_SECONDS },
     );
-    giveRequestId(request, response);
-    answerProblem(error, { request, response, logger: this.logger, route: 'none' });
+    assignRequestId(request, response);
+    sendProblem(error, { request, response, logger: this.logger, route: 'none' });
   };
 }

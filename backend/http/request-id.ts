@@ -6,23 +6,23 @@ const HEADER = 'X-Request-Id';
 const WELL_FORMED = /^[\w.:-]{1,128}$/;
 
 /**
- * Gives a request an id that its answer and its log lines carry: the one the host has set on the
- * answer, else the client's own when it is well formed, else a new one.
+ * Sets the request id on the response, from where log lines take it: the id that the host has already set, otherwise
+ * the client's own if it is well formed, otherwise a new one.
  */
-export function giveRequestId(request: IncomingMessage, response: ServerResponse): void {
+export function assignRequestId(request: IncomingMessage, response: ServerResponse): void {
   if (response.hasHeader(HEADER)) return;
   const given = request.headers['x-request-id'];
   const isUsable = typeof given === 'string' && WELL_FORMED.test(given);
   response.setHeader(HEADER, isUsable ? given : randomUUID());
 }
 
-/** {@link giveRequestId} for what comes through Express. */
+/** {@link assignRequestId} as Express middleware. */
 export const requestIds: RequestHandler = (request, response, next) => {
-  giveRequestId(request, response);
+  assignRequestId(request, response);
   next();
 };
 
-/** Of a request that was given one. */
+/** The id that {@link assignRequestId} set; empty if it has not run. */
 export function requestIdOf(response: ServerResponse): string {
   const id = response.getHeader(HEADER);
   return typeof id === 'string' ? id : '';

@@ -3,13 +3,13 @@ import { DomainError } from '../kernel/errors.ts';
 
 type Method = 'get' | 'post' | 'delete';
 
-/** What answers, by path and method. Paths without parameters stand before those they would match. */
+/** Handlers by path and method. List a path without parameters before a path with parameters that also matches it. */
 export type RouteTable = Record<string, Partial<Record<Method, RequestHandler>>>;
 
 /**
- * Mounts every route, and for every path what answers the methods it does not have.
+ * Mounts all routes, and a handler for the other methods of each path.
  *
- * @param otherMethods told the methods of the path, as `Allow` names them
+ * @param otherMethods creates that handler from the methods of the path, as listed in `Allow`
  */
 export function mountRoutes(
   router: Router,
@@ -23,8 +23,8 @@ export function mountRoutes(
   }
 }
 
-/** `OPTIONS` asks what is allowed, and is told; every other method gets a 405 that says the same. */
-export function refuseMethod(allowed: readonly string[]): RequestHandler {
+/** Responds to `OPTIONS` with `Allow`, and to every other method with a 405 that lists the allowed methods. */
+export function rejectMethod(allowed: readonly string[]): RequestHandler {
   return (request, response) => {
     if (request.method !== 'OPTIONS') throw methodNotAllowed(request.method, allowed);
     response.setHeader('Allow', allowed.join(', '));
@@ -36,7 +36,7 @@ export function methodNotAllowed(method: string, allowed: readonly string[]): Do
   const list = allowed.join(', ');
   return new DomainError(
     'method_not_allowed',
-    `${method} is not possible here; use ${list}.`,
+    `This path does not support ${method}; use ${list}.`,
     {},
     {
       allowedMethods: allowed,
@@ -44,7 +44,7 @@ export function methodNotAllowed(method: string, allowed: readonly string[]): Do
   );
 }
 
-/** Express answers `HEAD` where it has a `GET`. */
+/** Express also responds to `HEAD` if there is a `GET`. */
 function allowedBy(handlers: RouteTable[string]): string[] {
   const methods = Object.keys(handlers).map((method) => method.toUpperCase());
   return methods.includes('GET') ? ['HEAD', ...methods].sort() : methods.sort();

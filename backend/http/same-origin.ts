@@ -4,36 +4,40 @@ import { DomainError } from '../kernel/errors.ts';
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
- * Refuses what another site's page makes a signed-in browser send. What a browser adds by itself (a
- * cookie, a password of HTTP authentication) proves nothing about who asks, so a change that comes with
- * it needs evidence that the page is ours. A bearer token is evidence enough: no browser adds one.
+ * Rejects cross-site requests (CSRF). Browsers add cookies and HTTP authentication to requests of any page, so a change
+ * that is authenticated by them must prove that it comes from our page. A bearer token is proof enough, because
+ * browsers never add one.
  */
 export const requireSameOrigin: RequestHandler = (request, _response, next) => {
-  if (!SAFE_METHODS.has(request.method) && ridesAlong(request) && !isFromOurPage(request)) {
+  if (
+    !SAFE_METHODS.has(request.method) &&
+    hasAmbientCredentials(request) &&
+    !isSameOrigin(request)
+  ) {
     throw new DomainError(
       'forbidden',
-      'With a session, only pages of this host may change something. A proxy in front of it must pass on Host and Origin.',
+      'With a session, only pages of this host may make changes. A proxy must pass on Host and Origin.',
     );
   }
   next();
 };
 
-/** Whether a browser may have added what the caller was let in by. */
-function ridesAlong(request: Request): boolean {
+/** Whether a browser may have added the credentials by itself. */
+function hasAmbientCredentials(request: Request): boolean {
   const { authorization, cookie } = request.headers;
   if (authorization !== undefined) return !/^bearer /i.test(authorization);
-  return cookie !== undefined || isFromPage(request);
+  return cookie !== undefined || isFromBrowser(request);
 }
 
-function isFromPage({ headers }: Request): boolean {
+function isFromBrowser({ headers }: Request): boolean {
   return ['sec-fetch-site', 'origin', 'referer'].some((name) => headers[name] !== undefined);
 }
 
 /**
- * Browsers say `Sec-Fetch-Site` over HTTPS and to localhost, and `Origin` with every request that may
- * change something; old ones at least `Referer`. A site next door (`same-site`) is another site.
+ * Browsers send `Sec-Fetch-Site` over HTTPS and to localhost, and `Origin` with every request that may change
+ * something; old browsers send at least `Referer`. `same-site` is still another origin.
  */
-function isFromOurPage(request: Request): boolean {
+function isSameOrigin(request: Request): boolean {
   const site = request.get('sec-fetch-site');
   if (site !== undefined) return site === 'same-origin' || site === 'none';
   const page = request.get('origin') ?? request.get('referer') ?? '';

@@ -7,17 +7,17 @@ const HOUR = String.raw`(?:[01]\d|2[0-3])`;
 const OFFSET = String.raw`(?:Z|[+-]${HOUR}:[0-5]\d)`;
 const SECONDS = String.raw`:[0-5]\d(?:\.\d{1,9})?`;
 
-/** Seconds may be left out; week dates, 24:00, leap seconds and lower case letters are refused. */
-const WRITTEN = new RegExp(`^${DAY}T${HOUR}:[0-5]\\d(?:${SECONDS})?${OFFSET}$`);
+/** Seconds are optional. Week dates, 24:00, leap seconds and lower-case letters are errors. */
+const FORMAT = new RegExp(`^${DAY}T${HOUR}:[0-5]\\d(?:${SECONDS})?${OFFSET}$`);
 
 /**
- * A moment as docs/contract.md, Admin API has it: ISO 8601 with an offset or `Z`, on a day that exists, from
- * the year 2000 to 8999. Validates to a `Date`, whose fraction ends at milliseconds.
+ * A time of docs/contract.md, Admin API: ISO 8601 with an offset or `Z`, on a day that exists, in the years 2000 to
+ * 8999. The validated value is a `Date`; digits below a millisecond are dropped.
  */
 export function timestamp(): Joi.StringSchema {
   return Joi.string()
     .custom((value: string, helpers) => {
-      if (!WRITTEN.test(value)) return helpers.error('timestamp.form');
+      if (!FORMAT.test(value)) return helpers.error('timestamp.form');
       const time = DateTime.fromISO(value, { setZone: true });
       return time.isValid ? time.toJSDate() : helpers.error('timestamp.day');
     })

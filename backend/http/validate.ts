@@ -1,23 +1,23 @@
 import type Joi from 'joi';
-import type { FieldFault } from '../contract/problem.ts';
+import type { FieldError } from '../contract/problem.ts';
 import { invalidRequest } from '../kernel/errors.ts';
 
-/** Nothing is converted: JSON has types of its own, and what a query means its schema says. */
+/** No conversion by default: JSON has its own types. Schemas of queries enable it where they need it. */
 const OPTIONS: Joi.ValidationOptions = {
   abortEarly: false,
   convert: false,
   errors: { wrap: { label: false }, label: 'path' },
-  // Joi's own sentence would be: fails to match the <name> pattern.
+  // Joi's default is: fails to match the <name> pattern.
   messages: { 'string.pattern.name': '{{#label}} must be {{#name}}' },
 };
 
-/** Validates input and fills in defaults. Throws `invalid_request` naming every fault at once. */
+/** Validates input and fills in defaults. Throws `invalid_request` with every error at once. */
 export function validate<T>(schema: Joi.ObjectSchema<T>, input: unknown): T {
   const { error, value } = schema.validate(input, OPTIONS);
-  if (error) throw invalidRequest(error.details.map(toFault));
+  if (error) throw invalidRequest(error.details.map(toFieldError));
   return value;
 }
 
-function toFault({ path, message }: Joi.ValidationErrorItem): FieldFault {
+function toFieldError({ path, message }: Joi.ValidationErrorItem): FieldError {
   return { path: path.join('.'), message };
 }

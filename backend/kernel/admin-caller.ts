@@ -1,8 +1,8 @@
 import type { AdminIdentity } from '../host-contract.ts';
 
-/** An admin in the act: who, from where, in which request. */
+/** The admin who makes a request. */
 export interface AdminCaller extends AdminIdentity {
-  /** The client's address as the host sees it: behind a proxy, what the host trusts the proxy to say. */
+  /** The client's IP address as the host determined it; behind a proxy, the one from a trusted proxy. */
   address: string | null;
   requestId: string;
 }

@@ -2,25 +2,23 @@ import DataLoader from 'dataloader';
 
 export interface CoalesceOptions {
   maxBatchSize: number;
-  /** Batches that may run at the same time; what arrives meanwhile waits for the next one. */
+  /** Batches that may run at the same time; calls that arrive meanwhile wait for the next batch. */
   maxInFlight: number;
-  /** Told the size of every batch. */
+  /** Called with the size of every batch. */
   onBatch?: (size: number) => void;
 }
 
 /**
- * Turns single calls that arrive together into one call with all of them: a round trip to the
- * database costs more than the rows it carries. Nothing is remembered between batches, so nothing
- * goes stale. `handle` answers in the order of its inputs, an `Error` for an input that failed alone;
- * when it rejects, every call of the batch rejects.
+ * Combines calls that arrive together into one batch, because a database round trip costs more than the rows in it
+ * (docs/decisions/coalescing.md). Nothing is cached between batches. `handle` returns one output per input, in the
+ * same order: an `Error` rejects only that call. If `handle` rejects, every call of the batch rejects.
  */
 export function coalesce<Input, Output>(
   handle: (inputs: readonly Input[]) => Promise<readonly (Output | Error)[]>,
   options: CoalesceOptions,
 ): (input: Input) => Promise<Output> {
   const waiting: (() => void)[] = [];
-  // Counted from when a batch is given its turn, not from when it starts: more calls than one batch
-  // holds may arrive at once.
+  // Counted when a batch is scheduled, not when it starts: calls for more than one batch may arrive at once.
   let inFlight = 0;
   const loader = new DataLoader<Input, Output>(
     async (inputs) => {
@@ -50,9 +48,9 @@ export function coalesce<Input, Output>(
 }
 
 export interface LaneOptions<Input> {
-  /** Calls of one lane share a batch, and its batches run one after the other. */
+  /** Calls of one lane share batches, which run one after the other. */
   laneOf: (input: Input) => string;
-  /** Lanes whose batches may run at the same time; the others wait, and gather what arrives meanwhile. */
+  /** Lanes whose batches may run at the same time; the others wait and collect calls meanwhile. */
   maxLanes: number;
   maxBatchSize: number;
   onBatch?: (size: number) => void;
@@ -65,38 +63,38 @@ interface Call<Input, Output> {
 }
 
 /**
- * Like {@link coalesce}, with calls that hold each other up kept apart from those that do not. Lanes get
- * their turn in the order in which they began to wait.
+ * Like {@link coalesce}, but a batch contains calls of one lane only, so a slow lane does not delay the others. Lanes
+ * run in the order in which they started to wait.
  */
 export function coalesceInLanes<Input, Output>(
   handle: (inputs: readonly Input[]) => Promise<readonly (Output | Error)[]>,
   options: LaneOptions<Input>,
 ): (input: Input) => Promise<Output> {
-  /** In the order of their turns; a lane at work is in it again only when calls wait for it. */
+  /** Waiting calls by lane, in the order in which the lanes run. */
   const waiting = new Map<string, Call<Input, Output>[]>();
-  const atWork = new Set<string>();
+  const running = new Set<string>();
   let isScheduled = false;
 
   function schedule(): void {
     if (isScheduled) return;
     isScheduled = true;
-    // What arrives in the same turn of the event loop goes together.
+    // Calls of the same event loop turn go into the same batch.
     setImmediate(() => {
       isScheduled = false;
       for (const lane of [...waiting.keys()]) {
-        if (atWork.size >= options.maxLanes) return;
-        if (!atWork.has(lane)) void work(lane);
+        if (running.size >= options.maxLanes) return;
+        if (!running.has(lane)) void run(lane);
       }
     });
   }
 
-  async function work(lane: string): Promise<void> {
+  async function run(lane: string): Promise<void> {
     const calls = waiting.get(lane) ?? [];
     const batch = calls.splice(0, options.maxBatchSize);
     waiting.delete(lane);
-    // What is left goes to the end of the line.
+    // Calls that did not fit go to the end of the queue.
     if (calls.length > 0) waiting.set(lane, calls);
-    atWork.add(lane);
+    running.add(lane);
     options.onBatch?.(batch.length);
     try {
       const outputs = await handle(batch.map(({ input }) => input));
@@ -108,7 +106,7 @@ export function coalesceInLanes<Input, Output>(
     } catch (error) {
       for (const { reject } of batch) reject(error);
     } finally {
-      atWork.delete(lane);
+      running.delete(lane);
       if (waiting.size > 0) schedule();
     }
   }

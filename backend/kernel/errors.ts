@@ -1,22 +1,22 @@
-import type { FieldFault, ProblemCode } from '../contract/problem.ts';
+import type { FieldError, ProblemCode } from '../contract/problem.ts';
 
-/** Facts that belong to an error and are safe to show to the caller. */
+/** Additional fields of the problem; safe to show to the caller. */
 export interface ProblemExtras {
-  errors?: FieldFault[];
+  errors?: FieldError[];
   current_status?: string;
   allowed_actions?: string[];
 }
 
 /**
- * An error of the business: thrown once, where it is known, and turned into an HTTP answer in one
- * place (`http/problem.ts`). `message` is shown to the caller: it says what is wrong and what to do.
+ * An error that the API defines (docs/contract.md, Errors). Throw it where the problem is detected; `http/problem.ts`
+ * turns it into a response. The caller sees `message`, which states what is wrong and what to do.
  */
 export class DomainError extends Error {
   readonly code: ProblemCode;
   readonly extras: ProblemExtras;
-  /** Seconds after which trying again makes sense; sent as `Retry-After`. */
+  /** Seconds until a retry makes sense; sent as `Retry-After`. */
   readonly retryAfterSeconds: number | undefined;
-  /** The methods that the path has; sent as `Allow`. */
+  /** The methods of the path; sent as `Allow`. */
   readonly allowedMethods: readonly string[] | undefined;
 
   constructor(
@@ -38,13 +38,13 @@ export class DomainError extends Error {
   }
 }
 
-/** 400: every fault of the input at once. */
-export function invalidRequest(faults: FieldFault[]): DomainError {
-  const list = faults.map((fault) => fault.message).join('; ');
-  return new DomainError('invalid_request', list, { errors: faults });
+/** 400 with every error of the input. */
+export function invalidRequest(errors: FieldError[]): DomainError {
+  const list = errors.map((error) => error.message).join('; ');
+  return new DomainError('invalid_request', list, { errors });
 }
 
-/** 404: unknown, or of another organization; the two are not told apart. */
+/** 404: the object does not exist or belongs to another organization; the caller cannot tell which. */
 export function notFound(what: string): DomainError {
   return new DomainError('not_found', `${what} does not exist.`);
 }

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 
-/** Where `plugin.json` lies, and what is shipped beside it. */
+/** The folder of `plugin.json`, the root of the package. */
 export const PACKAGE_ROOT = folderOf('plugin.json', import.meta.dirname);
 
-/** Compiled and source files lie at different depths below it. */
+/** Searches upwards, because compiled and source files lie at different depths. */
 function folderOf(file: string, folder: string): string {
   if (existsSync(path.join(folder, file))) return folder;
   const parent = path.dirname(folder);

@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
 
 /**
- * What has to be undone, collected as it is done and undone in reverse. One step that fails keeps no
- * other from running; a second run does nothing.
+ * Collects the steps that undo an activation and runs them in reverse order. A step that fails is logged and does not
+ * stop the others. Each step runs once.
  */
 export class Teardown {
   readonly #steps: { name: string; undo: () => unknown }[] = [];
@@ -14,7 +14,7 @@ export class Teardown {
     this.#steps.push({ name, undo });
   }
 
-  /** Asked again while it runs, it resolves with the first run, not before. */
+  /** A call during a run resolves when that run is done. */
   run(): Promise<void> {
     this.#running ??= this.#undoAll().finally(() => {
       this.#running = undefined;

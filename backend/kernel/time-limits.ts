@@ -1,28 +1,28 @@
 /**
- * How long what the plugin does may wait and take, by who waits for it. PostgreSQL ends what takes longer;
- * where not even PostgreSQL answers, the connection is given up a moment later.
+ * Time limits of database work, by who waits for it. PostgreSQL cancels statements that exceed them. If PostgreSQL
+ * itself does not respond, the connection is closed shortly afterwards.
  */
 import type { TransactionLimits } from './unit-of-work.ts';
 
 /** Milliseconds. */
 export const LIMITS = {
-  /** Devices ask again: rather soon refused than late answered. */
+  /** Devices retry, so failing fast is better than responding late. */
   reports: { lockMs: 2_000, statementMs: 5_000 },
-  /** A person waits, and tries again; many targets may have to be written. */
+  /** A person waits; an action may write many targets. */
   admin: { lockMs: 5_000, statementMs: 30_000 },
-  /** A job that meets a locked deployment gives its place back, and comes again. */
+  /** A job that finds a deployment locked fails fast and is retried. */
   jobs: { lockMs: 1_000, statementMs: 60_000 },
-  /** Whoever asks how the plugin is has a limit of his own. */
+  /** Health checks have timeouts of their own. */
   health: { lockMs: 1_000, statementMs: 2_000 },
-  /** Nobody waits for it. */
+  /** Runs in the background. */
   census: { lockMs: 1_000, statementMs: 120_000 },
-  /** A million targets in one statement. */
+  /** Inserts up to a million targets in one statement. */
   creation: { lockMs: 5_000, statementMs: 600_000 },
 } as const satisfies Record<string, TransactionLimits>;
 
-/** A statement outside of a transaction: polls, lists, figures. */
-export const READ_MS = 15_000;
-/** A statement that takes no time by itself, and those of polls, of which others are waiting for room. */
-export const BRIEF_MS = 5_000;
-/** How much longer than PostgreSQL's own limit an answer is waited for. */
+/** A statement outside of a transaction. */
+export const QUERY_MS = 15_000;
+/** A statement that does little work, and the query of polls, which other polls wait for. */
+export const SHORT_QUERY_MS = 5_000;
+/** Added to PostgreSQL's own limit before the connection is closed. */
 export const GRACE_MS = 2_000;

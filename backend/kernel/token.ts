@@ -1,8 +1,8 @@
 import type { ServiceIdentifier } from 'inversify';
 
 /**
- * What an interface is injected by, since types do not exist at run time. It is declared beside the interface
- * and under the same name, so that one import brings both: `@inject(UnitOfWork) work: UnitOfWork`.
+ * The injection token of an interface, because types do not exist at run time. Declare it next to the interface under
+ * the same name, so that one import brings both: `@inject(UnitOfWork) work: UnitOfWork`.
  */
 export function token<T>(name: string): ServiceIdentifier<T> {
   return Symbol.for(`ota.${name}`);

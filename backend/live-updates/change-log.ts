@@ -9,8 +9,8 @@ interface Entry {
 }
 
 /**
- * The latest changes of this process, so that a stream that was cut off can go on where it stopped.
- * Ids are `<epoch>-<sequence>`; an id of another process or of long ago is answered with `null`.
+ * The latest changes that this process received, so that an interrupted stream can continue where it stopped. Ids are
+ * `<epoch>-<sequence>`; `epoch` identifies the process.
  */
 export class ChangeLog {
   readonly #entries: Entry[] = [];
@@ -29,7 +29,7 @@ export class ChangeLog {
     return `${this.epoch}-${this.#sequence}`;
   }
 
-  /** Changes after the one with this id; `null` when it is not known whether all are remembered. */
+  /** The changes after this id; `null`: the id is too old or of another process, so changes may be missing. */
   since(id: string): DeploymentChanged[] | null {
     const [, epoch, digits] = ID.exec(id) ?? [];
     if (epoch !== this.epoch) return null;
@@ -40,17 +40,17 @@ export class ChangeLog {
   }
 }
 
-/** One change per deployment, naming all the devices of the single ones. */
+/** Merges changes into one per deployment, with all their devices. */
 export function mergeChanges(changes: DeploymentChanged[]): DeploymentChanged[] {
   const merged = new Map<string, DeploymentChanged>();
   for (const change of changes) {
     const known = merged.get(change.deploymentId);
-    merged.set(change.deploymentId, known ? mergeTwo(known, change) : change);
+    merged.set(change.deploymentId, known ? mergePair(known, change) : change);
   }
   return [...merged.values()];
 }
 
-function mergeTwo(a: DeploymentChanged, b: DeploymentChanged): DeploymentChanged {
+function mergePair(a: DeploymentChanged, b: DeploymentChanged): DeploymentChanged {
   return {
     ...a,
     devices: {

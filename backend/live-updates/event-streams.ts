@@ -14,42 +14,42 @@ import {
 } from '../deployments/model/change-feed.ports.ts';
 import { ChangeLog, mergeChanges } from './change-log.ts';
 
-/** Changes that come within this time are shown together. */
-const GATHER_MS = 100;
-/** More changed devices than this at once: the page fetches anew instead. */
-const MAX_DEVICES_AT_ONCE = 200;
+/** Changes within this time are sent together. */
+const BATCH_MS = 100;
+/** With more changed devices, clients get a `reset` and fetch them again. */
+const MAX_DEVICES_PER_CHANGE = 200;
 
 const RESET_ALL: StreamEvent = { type: 'reset', deployment_id: null };
 
-/** An open event stream of an organization's admin. */
+/** An open event stream of an admin. */
 export interface StreamClient {
   organizationId: string;
-  /** Whether every deployment of the organization is watched, or only the detailed ones. */
+  /** Whether the client watches all deployments of the organization, or only those in `detailed`. */
   everything: boolean;
-  /** Deployments whose single devices are watched, too. */
+  /** Deployments whose devices the client watches, too. */
   detailed: ReadonlySet<string>;
   send(id: string, events: StreamEvent[]): void;
   end(): void;
 }
 
 /**
- * Turns "look again" into events with the current state. State is read once per change for all who
- * watch, and after a reconnect by the same code, so nothing that is shown can be older than a poll.
- * Reads take turns: each is sent before the next one begins, so an older state never follows a newer.
+ * Sends the current state to clients when it changes (docs/decisions/live-changes.md). The state is read once per change
+ * for all clients, and by the same code after a reconnect. Reads run one after the other, and each result is sent before
+ * the next read starts, so that an older state never follows a newer one.
  */
 @injectable()
 export class EventStreams {
   readonly #log = new ChangeLog(randomUUID().slice(0, 8));
   readonly #clients = new Set<StreamClient>();
   #subscription: Promise<() => void> | undefined;
-  #gathered: DeploymentChanged[] = [];
-  #gathering: NodeJS.Timeout | undefined;
-  /** Ends with the last read that was asked for; never rejects. */
-  #turns: Promise<void> = Promise.resolve();
+  #pending: DeploymentChanged[] = [];
+  #flushTimer: NodeJS.Timeout | undefined;
+  /** Resolves when the last read has finished; never rejects. */
+  #lastRead: Promise<void> = Promise.resolve();
 
-  /** Whether clients may believe that they are shown every change. */
+  /** Whether clients get every change; otherwise they get no heartbeats. */
   get isLive(): boolean {
-    return this.feed.isHearing;
+    return this.feed.isReceiving;
   }
 
   constructor(
@@ -65,16 +65,16 @@ export class EventStreams {
   }
 
   /**
-   * Adds a client and brings it up to date: the state of its detailed deployments at once; after a
-   * reconnect what changed since `lastEventId`, or `reset` when that is not known. The returned
-   * function removes it. Rejects, with the client removed, when the state cannot be read.
+   * Adds a client and sends it the state of its detailed deployments. After a reconnect, also sends what changed since
+   * `lastEventId`, or `reset` if that is unknown. The returned function removes the client. Rejects if the state cannot
+   * be read; the client is then removed.
    */
   async add(client: StreamClient, lastEventId: string | null): Promise<() => void> {
-    // Listening comes before reading: a change in between would be shown to nobody.
+    // Subscribe before reading, so that no change in between is missed.
     await (this.#subscription ??= this.feed.subscribe((message) => this.#receive(message)));
     this.#clients.add(client);
     try {
-      await this.#inTurn(() => this.#bringUpToDate(client, lastEventId));
+      await this.#afterLastRead(() => this.#bringUpToDate(client, lastEventId));
     } catch (error) {
       this.#clients.delete(client);
       throw error;
@@ -84,10 +84,10 @@ export class EventStreams {
 
   async close(): Promise<void> {
     (await this.#subscription)?.();
-    clearTimeout(this.#gathering);
+    clearTimeout(this.#flushTimer);
     for (const client of this.#clients) client.end();
     this.#clients.clear();
-    await this.#turns;
+    await this.#lastRead;
   }
 
   async #bringUpToDate(client: StreamClient, lastEventId: string | null): Promise<void> {
@@ -95,21 +95,21 @@ export class EventStreams {
     const id = this.#log.lastId;
     const { organizationId } = client;
     const changes = mergeChanges([
-      ...(missed ?? []).filter((change) => concerns(client, change)),
+      ...(missed ?? []).filter((change) => isWatching(client, change)),
       ...[...client.detailed].map((deploymentId) => ({
         deploymentId,
         organizationId,
         devices: NO_DEVICES,
       })),
     ]);
-    const events = (await Promise.all(changes.map((change) => this.#describe(change)))).flat();
-    const shown = events.filter((event) => isFor(client, event));
-    client.send(id, missed === null ? [...shown, RESET_ALL] : shown);
+    const events = (await Promise.all(changes.map((change) => this.#eventsFor(change)))).flat();
+    const visible = events.filter((event) => isVisibleTo(client, event));
+    client.send(id, missed === null ? [...visible, RESET_ALL] : visible);
   }
 
-  #inTurn(read: () => Promise<void>): Promise<void> {
-    const turn = this.#turns.then(read);
-    this.#turns = turn.catch(() => undefined);
+  #afterLastRead(read: () => Promise<void>): Promise<void> {
+    const turn = this.#lastRead.then(read);
+    this.#lastRead = turn.catch(() => undefined);
     return turn;
   }
 
@@ -119,31 +119,31 @@ export class EventStreams {
       return;
     }
     this.#log.append(message.change);
-    this.#gathered.push(message.change);
-    this.#gathering ??= setTimeout(() => {
-      this.#gathering = undefined;
-      void this.#inTurn(() => this.#show());
-    }, GATHER_MS);
+    this.#pending.push(message.change);
+    this.#flushTimer ??= setTimeout(() => {
+      this.#flushTimer = undefined;
+      void this.#afterLastRead(() => this.#flush());
+    }, BATCH_MS);
   }
 
-  async #show(): Promise<void> {
-    const changes = mergeChanges(this.#gathered);
-    this.#gathered = [];
+  async #flush(): Promise<void> {
+    const changes = mergeChanges(this.#pending);
+    this.#pending = [];
     const id = this.#log.lastId;
     for (const change of changes) {
-      const watching = [...this.#clients].filter((client) => concerns(client, change));
+      const watching = [...this.#clients].filter((client) => isWatching(client, change));
       if (watching.length === 0) continue;
       try {
-        const events = await this.#describe(change);
+        const events = await this.#eventsFor(change);
         for (const client of watching)
           client.send(
             id,
-            events.filter((event) => isFor(client, event)),
+            events.filter((event) => isVisibleTo(client, event)),
           );
       } catch (error) {
         this.logger.warn(
           { err: error, deployment_id: change.deploymentId },
-          'change could not be shown; streams are told to fetch anew',
+          'live update failed; streams reset',
         );
         const { deploymentId } = change;
         for (const client of watching) {
@@ -153,9 +153,9 @@ export class EventStreams {
     }
   }
 
-  async #describe(change: DeploymentChanged): Promise<StreamEvent[]> {
-    const state = await this.deployments.findAnyState(change.deploymentId);
-    // A client may name any id; only its own organization's deployments are shown to it.
+  async #eventsFor(change: DeploymentChanged): Promise<StreamEvent[]> {
+    const state = await this.deployments.findStateUnscoped(change.deploymentId);
+    // A client may name any id, but only gets deployments of its own organization.
     if (state?.deployment.organizationId !== change.organizationId) return [];
     const { deployment, batches } = state;
     const breakdown = sumBreakdowns(batches);
@@ -169,28 +169,28 @@ export class EventStreams {
       },
     ];
     const { named, others } = change.devices;
-    const shown = named.length > MAX_DEVICES_AT_ONCE ? [] : named;
-    if (shown.length > 0) {
-      for (const device of await this.targets.ofDevices(deployment, shown)) {
+    const sent = named.length > MAX_DEVICES_PER_CHANGE ? [] : named;
+    if (sent.length > 0) {
+      for (const device of await this.targets.ofDevices(deployment, sent)) {
         events.push({ type: 'device', deployment_id: deployment.id, device });
       }
     }
-    if (others || shown.length < named.length) {
+    if (others || sent.length < named.length) {
       events.push({ type: 'reset', deployment_id: deployment.id });
     }
     return events;
   }
 }
 
-function concerns(client: StreamClient, change: DeploymentChanged): boolean {
+function isWatching(client: StreamClient, change: DeploymentChanged): boolean {
   return (
     client.organizationId === change.organizationId &&
     (client.everything || client.detailed.has(change.deploymentId))
   );
 }
 
-/** Devices and their resets are shown where their deployment is watched in detail. */
-function isFor(client: StreamClient, event: StreamEvent): boolean {
+/** Devices, and resets of one deployment, are only sent to clients that watch its devices. */
+function isVisibleTo(client: StreamClient, event: StreamEvent): boolean {
   if (event.type === 'device') return client.detailed.has(event.deployment_id);
   if (event.type !== 'reset' || event.deployment_id === null) return true;
   return client.detailed.has(event.deployment_id);

@@ -3,9 +3,9 @@ import { inject, injectable } from 'inversify';
 import type { Knex } from 'knex';
 import type { Client, Notification } from 'pg';
 import { Logger } from '../kernel/logger.ts';
-import { disconnect, guarded } from '../database/guarded-connection.ts';
-import { prepared } from '../database/prepared.ts';
-import { BRIEF_MS } from '../kernel/time-limits.ts';
+import { destroySocket, withStatementTimeout } from '../database/statement-timeout.ts';
+import { runPrepared } from '../database/prepared.ts';
+import { SHORT_QUERY_MS } from '../kernel/time-limits.ts';
 import { mergeChanges } from './change-log.ts';
 import {
   MANY_DEVICES,
@@ -16,36 +16,35 @@ import {
 import { Database } from '../database/database.ts';
 
 const CHANNEL = 'ota_changes';
-/** Changes that come within this time go out as one notification. */
-const GATHER_MS = 40;
-/** PostgreSQL takes payloads up to 8,000 bytes; more ids than fit become `many`. */
+/** Changes within this time are sent as one notification. */
+const BATCH_MS = 40;
+/** PostgreSQL limits payloads to 8,000 bytes. With more device ids, only `others` is sent. */
 const MAX_IDS_IN_PAYLOAD = 120;
 const MAX_DEPLOYMENTS_IN_PAYLOAD = 20;
 const RECONNECT_MS = 1_000;
-/** A notification to ourselves, so often; what does not come back in time was not heard. */
-const PROVE_MS = 10_000;
-const PROOF_LIMIT_MS = 5_000;
-/** Says nothing of any deployment; servers of every release take it for what it is. */
-const PROOF = '[]';
-/** One proof may be late. */
-const HEARING_MS = 2 * (PROVE_MS + PROOF_LIMIT_MS);
+/** Interval of the notifications by which a process checks its own connection, and their timeout. */
+const PROBE_INTERVAL_MS = 10_000;
+const PROBE_TIMEOUT_MS = 5_000;
+/** The payload of these notifications: no changes. Other processes ignore it. */
+const PROBE = '[]';
+/** One lost probe is tolerated. */
+const MAX_SILENCE_MS = 2 * (PROBE_INTERVAL_MS + PROBE_TIMEOUT_MS);
 const RESEND_MS = 1_000;
 
 /**
- * Change feed over LISTEN/NOTIFY. Notifications go out after the commit and gathered, since each one
- * takes a lock on the whole database. The listening connection is opened with the first subscriber,
- * outside of the host's pool.
+ * Change feed over LISTEN/NOTIFY. Notifications are sent after the commit and in batches, because each one takes a lock
+ * on the whole database. The first subscriber opens the listening connection, outside of the host's pool.
  */
 @injectable()
 export class PostgresChangeFeed implements ChangeFeed {
   readonly #emitter = new EventEmitter().setMaxListeners(0);
-  #gathered: DeploymentChanged[] = [];
-  #gathering: NodeJS.Timeout | undefined;
+  #pending: DeploymentChanged[] = [];
+  #sendTimer: NodeJS.Timeout | undefined;
   #sending: Promise<void> = Promise.resolve();
   #listening: Promise<Client | null> | undefined;
-  #reconnecting: NodeJS.Timeout | undefined;
-  #proving: NodeJS.Timeout | undefined;
-  #heardAt = -Infinity;
+  #reconnectTimer: NodeJS.Timeout | undefined;
+  #probeTimer: NodeJS.Timeout | undefined;
+  #receivedAt = -Infinity;
   #closed = false;
 
   constructor(
@@ -55,8 +54,8 @@ export class PostgresChangeFeed implements ChangeFeed {
 
   publish(changes: DeploymentChanged[]): void {
     if (this.#closed) return;
-    this.#gathered.push(...changes);
-    if (this.#gathered.length > 0) this.#gathering ??= setTimeout(() => this.#send(), GATHER_MS);
+    this.#pending.push(...changes);
+    if (this.#pending.length > 0) this.#sendTimer ??= setTimeout(() => this.#send(), BATCH_MS);
   }
 
   async subscribe(listener: (message: FeedMessage) => void): Promise<() => void> {
@@ -65,15 +64,15 @@ export class PostgresChangeFeed implements ChangeFeed {
     return () => this.#emitter.off('message', listener);
   }
 
-  get isHearing(): boolean {
-    return performance.now() - this.#heardAt < HEARING_MS;
+  get isReceiving(): boolean {
+    return performance.now() - this.#receivedAt < MAX_SILENCE_MS;
   }
 
   async close(): Promise<void> {
     this.#closed = true;
-    clearTimeout(this.#proving);
-    clearTimeout(this.#gathering);
-    clearTimeout(this.#reconnecting);
+    clearTimeout(this.#probeTimer);
+    clearTimeout(this.#sendTimer);
+    clearTimeout(this.#reconnectTimer);
     this.#send();
     await this.#sending;
     const client = await this.#listening;
@@ -83,9 +82,9 @@ export class PostgresChangeFeed implements ChangeFeed {
   }
 
   #send(): void {
-    this.#gathering = undefined;
-    const changes = mergeChanges(this.#gathered);
-    this.#gathered = [];
+    this.#sendTimer = undefined;
+    const changes = mergeChanges(this.#pending);
+    this.#pending = [];
     for (let first = 0; first < changes.length; first += MAX_DEPLOYMENTS_IN_PAYLOAD) {
       const part = changes.slice(first, first + MAX_DEPLOYMENTS_IN_PAYLOAD);
       this.#sending = this.#sending.then(() => this.#notify(part));
@@ -101,10 +100,10 @@ export class PostgresChangeFeed implements ChangeFeed {
     try {
       await this.knex.raw('SELECT pg_notify(?, ?)', [CHANNEL, JSON.stringify(payload)]);
     } catch (error) {
-      this.logger.warn({ err: error }, 'change notification could not be sent; trying again');
+      this.logger.warn({ err: error }, 'change notification could not be sent; retrying');
       if (this.#closed) return;
-      this.#gathered.unshift(...changes);
-      this.#gathering ??= setTimeout(() => this.#send(), RESEND_MS);
+      this.#pending.unshift(...changes);
+      this.#sendTimer ??= setTimeout(() => this.#send(), RESEND_MS);
     }
   }
 
@@ -113,14 +112,16 @@ export class PostgresChangeFeed implements ChangeFeed {
     try {
       const client = await dialect.acquireRawConnection();
       client.on('notification', (notification) => this.#receive(notification));
-      client.on('error', (error) => this.logger.warn({ err: error }, 'change feed disturbed'));
+      client.on('error', (error) =>
+        this.logger.warn({ err: error }, 'change feed connection error'),
+      );
       client.on('end', () => this.#reconnect());
-      await guarded(client, BRIEF_MS, () => client.query(`LISTEN ${CHANNEL}`));
-      this.#heardAt = performance.now();
-      this.#proveLater(client);
+      await withStatementTimeout(client, SHORT_QUERY_MS, () => client.query(`LISTEN ${CHANNEL}`));
+      this.#receivedAt = performance.now();
+      this.#scheduleProbe(client);
       return client;
     } catch (error) {
-      this.logger.warn({ err: error }, 'change feed cannot listen; trying again');
+      this.logger.warn({ err: error }, 'change feed could not connect; retrying');
       this.#reconnect();
       return null;
     }
@@ -128,10 +129,10 @@ export class PostgresChangeFeed implements ChangeFeed {
 
   #reconnect(): void {
     if (this.#closed) return;
-    clearTimeout(this.#proving);
+    clearTimeout(this.#probeTimer);
     this.#listening = undefined;
-    clearTimeout(this.#reconnecting);
-    this.#reconnecting = setTimeout(() => {
+    clearTimeout(this.#reconnectTimer);
+    this.#reconnectTimer = setTimeout(() => {
       this.#listening = this.#listen();
       void this.#listening.then((client) => {
         if (client) this.#emitter.emit('message', { kind: 'gap' } satisfies FeedMessage);
@@ -139,32 +140,38 @@ export class PostgresChangeFeed implements ChangeFeed {
     }, RECONNECT_MS);
   }
 
-  #proveLater(client: Client): void {
+  #scheduleProbe(client: Client): void {
     if (this.#closed) return;
-    clearTimeout(this.#proving);
-    this.#proving = setTimeout(() => void this.#prove(client), PROVE_MS);
+    clearTimeout(this.#probeTimer);
+    this.#probeTimer = setTimeout(() => void this.#probe(client), PROBE_INTERVAL_MS);
   }
 
-  /** The connection may be cut without an end, or its session be handed to somebody else. */
-  async #prove(client: Client): Promise<void> {
-    const asked = performance.now();
+  /** Checks that notifications arrive. A broken connection, or one through a pooler, may fail without an error. */
+  async #probe(client: Client): Promise<void> {
+    const sentAt = performance.now();
     try {
-      const proof = [CHANNEL, PROOF];
-      await prepared(this.knex, 'ota_prove_feed', 'SELECT pg_notify($1, $2)', proof, BRIEF_MS);
+      const values = [CHANNEL, PROBE];
+      await runPrepared(
+        this.knex,
+        'ota_probe_feed',
+        'SELECT pg_notify($1, $2)',
+        values,
+        SHORT_QUERY_MS,
+      );
     } catch (error) {
-      this.logger.debug({ err: error }, 'change feed not proved: nothing could be sent');
-      this.#proveLater(client);
+      this.logger.debug({ err: error }, 'change feed check failed');
+      this.#scheduleProbe(client);
       return;
     }
-    this.#proving = setTimeout(() => {
-      if (this.#heardAt >= asked) return this.#proveLater(client);
-      this.logger.warn('change feed hears nothing any more; listening anew');
-      disconnect(client);
-    }, PROOF_LIMIT_MS);
+    this.#probeTimer = setTimeout(() => {
+      if (this.#receivedAt >= sentAt) return this.#scheduleProbe(client);
+      this.logger.warn('change feed stopped receiving notifications; reconnecting');
+      destroySocket(client);
+    }, PROBE_TIMEOUT_MS);
   }
 
   #receive({ payload }: Notification): void {
-    this.#heardAt = performance.now();
+    this.#receivedAt = performance.now();
     for (const change of JSON.parse(payload ?? '[]') as DeploymentChanged[]) {
       this.#emitter.emit('message', { kind: 'changed', change } satisfies FeedMessage);
     }

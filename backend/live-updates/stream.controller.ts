@@ -9,11 +9,11 @@ import { EventStreams, type StreamClient } from './event-streams.ts';
 import { streamQuerySchema } from './stream.schema.ts';
 
 const RECONNECT_MS = 2_000;
-/** Clients doubt a stream that has been silent for longer than two of these. */
+/** Clients reconnect after two intervals without an event. */
 const HEARTBEAT_MS = 15_000;
-/** A stream ends after this time; the browser comes back and is authenticated anew. */
+/** A stream ends after this time; the browser reconnects and is authenticated again. */
 const LIFETIME_MS = 10 * 60_000;
-/** A client that does not read is cut off before it fills the memory. */
+/** A client that does not read its stream is disconnected at this limit. */
 const MAX_BUFFERED_BYTES = 1024 * 1024;
 
 /** Server-sent events (WHATWG HTML, section 9.2). */
@@ -41,7 +41,7 @@ export class StreamController {
     response: Response,
     watched: Pick<StreamClient, 'everything' | 'detailed'>,
   ): Promise<void> {
-    // A client that went while it was looked up: its end has been told, and would not be told again.
+    // The client disconnected during the lookup, and `close` is not emitted again.
     if (response.closed) return;
     response.writeHead(200, {
       'Content-Type': 'text/event-stream; charset=utf-8',
@@ -53,7 +53,7 @@ export class StreamController {
       return;
     }
     response.write(`retry: ${RECONNECT_MS}\n\n`);
-    // Whoever hears none looks for himself: better than to be told that nothing happens.
+    // Without heartbeats, clients poll instead. That is better than a stream that misses changes.
     const heartbeat = setInterval(() => {
       if (this.streams.isLive) sendHeartbeat(response);
     }, HEARTBEAT_MS);
@@ -89,7 +89,7 @@ function send(response: Response, id: string, events: StreamEvent[]): void {
   if (response.writableLength > MAX_BUFFERED_BYTES) response.destroy();
 }
 
-/** Without an id: a client that reconnects goes on from the last change it was shown. */
+/** Has no id, so that a reconnecting client continues after the last change. */
 function sendHeartbeat(response: Response): void {
   const data = JSON.stringify({ at: new Date().toISOString() });
   response.write(`event: heartbeat\ndata: ${data}\n\n`);

@@ -1,7 +1,7 @@
 import Joi from 'joi';
 
 const ID = '[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}';
-/** Enough for every tab of a busy screen; an address of this length passes every proxy. */
+/** Enough for many tabs, and short enough for the URL limits of proxies. */
 const MAX_DETAILED = 50;
 
 export const streamQuerySchema = Joi.object<{ detail?: string }>({

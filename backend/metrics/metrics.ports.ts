@@ -3,17 +3,17 @@ import { token } from '../kernel/token.ts';
 
 export interface MetricsFigures {
   breakdown: StatusBreakdown;
-  /** Of those rolled back: what admins asked for. */
+  /** The rolled back targets whose rollback an admin requested. */
   rolledBackOnRequest: number;
   totalTargets: number;
   averageDurationSeconds: number | null;
   totalDeployments: number;
   activeDeployments: number;
-  endedOverTime: OtaMetrics['ended_over_time'];
+  finishedOverTime: OtaMetrics['ended_over_time'];
 }
 
 export interface MetricsRepository {
-  /** `deploymentId` null: the whole organization. */
+  /** `deploymentId`: `null` for the whole organization. */
   figures(organizationId: string, deploymentId: string | null): Promise<MetricsFigures>;
 }
 export const MetricsRepository = token<MetricsRepository>('MetricsRepository');

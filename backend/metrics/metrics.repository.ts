@@ -6,11 +6,11 @@ import { emptyBreakdown } from '../deployments/model/deployment.types.ts';
 import type { MetricsFigures, MetricsRepository } from './metrics.ports.ts';
 import { Database } from '../database/database.ts';
 
-/** Points of the chart over time; buckets grow with the time that is shown. */
+/** Maximum number of buckets over time; their length depends on the whole time. */
 const BUCKETS = 60;
 
-/** What a chart over all deployments shows; older ones would only grow in number. */
-const RECENTLY = `AND e.at > now() - interval '90 days'`;
+/** Limits figures over all deployments to the last 90 days, so that their cost does not grow with the history. */
+const RECENT = `AND e.at > now() - interval '90 days'`;
 
 type Scope = { organizationId: string; deploymentId: string | null };
 
@@ -22,9 +22,9 @@ export class KnexMetricsRepository implements MetricsRepository {
     const scope = { organizationId, deploymentId };
     const [counters, endedOverTime] = await Promise.all([
       this.#counters(scope),
-      this.#endedOverTime(scope),
+      this.#finishedOverTime(scope),
     ]);
-    return { ...counters, endedOverTime };
+    return { ...counters, finishedOverTime: endedOverTime };
   }
 
   async #counters(scope: Scope) {
@@ -53,20 +53,20 @@ export class KnexMetricsRepository implements MetricsRepository {
     };
   }
 
-  async #endedOverTime(scope: Scope): Promise<OtaMetrics['ended_over_time']> {
+  async #finishedOverTime(scope: Scope): Promise<OtaMetrics['ended_over_time']> {
     const { rows } = await this.knex.raw<{
       rows: { at: Date; completed: string; failed: string; rolled_back: string }[];
     }>(
-      `WITH ended AS (
+      `WITH finished AS (
          SELECT e.* FROM ota_deployments d JOIN ota_deployment_ends e ON e.deployment_id = d.id
-         WHERE ${deploymentScope(scope)} ${scope.deploymentId === null ? RECENTLY : ''}
+         WHERE ${deploymentScope(scope)} ${scope.deploymentId === null ? RECENT : ''}
        ), span AS (
          SELECT min(at) AS first, greatest(extract(epoch FROM max(at) - min(at)) / ${BUCKETS}, 1) AS seconds
-         FROM ended
+         FROM finished
        ), placed AS (
          SELECT date_bin(make_interval(secs => span.seconds::double precision), at, span.first) AS at,
                 sum(completed) AS completed, sum(failed) AS failed, sum(rolled_back) AS rolled_back
-         FROM ended, span GROUP BY 1
+         FROM finished, span GROUP BY 1
        )
        SELECT * FROM placed WHERE completed > 0 OR failed > 0 OR rolled_back > 0 ORDER BY at`,
       bindings(scope),

@@ -1,9 +1,8 @@
 import { stdSerializers } from 'pino';
 
 /**
- * How the plugin's errors are logged: what went wrong and where. Everything else that libraries hang
- * onto their errors stays out; the Redis client, for one, names the command that failed with its
- * arguments, and AUTH has a password for one.
+ * Serializes errors for the log: type, message, stack and code only. Libraries add other properties that may contain
+ * secrets; the Redis client, for example, adds the failed command with its arguments, which for AUTH is a password.
  */
 export function serializeError(error: unknown): unknown {
   if (!(error instanceof Error)) return { message: String(error) };

@@ -1,22 +1,22 @@
-/** Figures that are so now, read when somebody asks for metrics. */
+/** Gauges, which are read at each scrape (docs/monitoring.md, Metrics). */
 import type { PrometheusTelemetry } from './prometheus-telemetry.ts';
 
-/** Jobs of the queue by state, in all processes together. */
+/** The jobs in the queue by state, the same for all processes. */
 export interface QueueFigures {
   waiting: number;
   active: number;
   delayed: number;
   failed: number;
-  /** Seconds since the oldest job that nobody has taken was due; 0: none is overdue. */
+  /** Seconds by which the oldest waiting job is overdue; 0: none is. */
   lagSeconds: number;
 }
 
-/** The host's connection pool, as the plugin's queries meet it. */
+/** The connections of the host's pool. */
 export interface PoolFigures {
   used: number;
   free: number;
   max: number;
-  /** Queries that wait for a connection. */
+  /** Queries waiting for a connection. */
   waiting: number;
 }
 
@@ -25,20 +25,21 @@ export interface GaugeSources {
   pool(): PoolFigures;
   /** Open event streams of this process. */
   streams(): number;
-  /** Seconds since each periodic work was last done to its end, by whichever process. */
+  /** Seconds since any process last completed each periodic work. */
   periodicWork(): Promise<Map<string, number>>;
 }
 
+/** Registers the gauges. */
 export function addGauges(telemetry: PrometheusTelemetry, sources: GaugeSources): void {
   const jobs = telemetry.gauge('ota_queue_jobs', 'Jobs in the queue, by state', ['state']);
   const lag = telemetry.gauge(
     'ota_queue_lag_seconds',
-    'How long the oldest job that nobody has taken is overdue',
+    'How long the oldest waiting job is overdue',
   );
   telemetry.onScrape({
     name: 'queue',
     async read() {
-      // An old figure of a queue that is away would say that all is well.
+      // Reset first: if the queue is unavailable, old values would look healthy.
       jobs.reset();
       lag.set(NaN);
       const { lagSeconds, ...states } = await sources.queue();
@@ -49,17 +50,14 @@ export function addGauges(telemetry: PrometheusTelemetry, sources: GaugeSources)
 
   const connections = telemetry.gauge(
     'ota_database_pool_connections',
-    'Open connections of the pool, by state',
+    'Connections of the pool, by state',
     ['state'],
   );
   const limit = telemetry.gauge(
     'ota_database_pool_max_connections',
-    'Connections the pool may open',
+    'Maximum number of connections in the pool',
   );
-  const waiting = telemetry.gauge(
-    'ota_database_pool_waiting',
-    'Queries that wait for a connection of the pool',
-  );
+  const waiting = telemetry.gauge('ota_database_pool_waiting', 'Queries waiting for a connection');
   telemetry.onScrape({
     name: 'pool',
     read() {
@@ -73,7 +71,7 @@ export function addGauges(telemetry: PrometheusTelemetry, sources: GaugeSources)
 
   const ages = telemetry.gauge(
     'ota_periodic_work_age_seconds',
-    'How long ago what comes again by itself was last done to its end',
+    'Seconds since periodic work last completed',
     ['work'],
   );
   telemetry.onScrape({

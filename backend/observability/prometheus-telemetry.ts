@@ -1,23 +1,23 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { DeploymentStatus, TargetStatus } from '../contract/states.ts';
 import { DomainError } from '../kernel/errors.ts';
-import type { AnsweredRequest, Telemetry } from './telemetry.ports.ts';
+import type { CompletedRequest, Telemetry } from './telemetry.ports.ts';
 
-/** Seconds: from one statement on a quiet machine to what a client gives up on. */
+/** Buckets in seconds: from one statement on an idle machine to the timeout of a client. */
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
-const ENDS: TargetStatus[] = ['completed', 'failed', 'rolled_back', 'skipped'];
-const SETTLEMENTS: DeploymentStatus[] = ['completed', 'failed', 'paused'];
+const FINISHED_STATUSES: TargetStatus[] = ['completed', 'failed', 'rolled_back', 'skipped'];
+const SETTLED_STATUSES: DeploymentStatus[] = ['completed', 'failed', 'paused'];
 const BATCH_SIZES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000];
 
-/** What is read when somebody asks. A reader that fails is counted, and keeps the others from nothing. */
+/** Sets gauges at each scrape. A failure is counted and does not affect other readers. */
 export interface ScrapeReader {
   name: string;
   read(): Promise<void> | void;
 }
 
 /**
- * The metrics of one activation of the plugin, in a registry of their own: nothing of them is global,
- * so an activation that ends takes them along. Names and meanings: docs/monitoring.md.
+ * The metrics of one activation of the plugin, in a registry of their own, so that nothing remains after `deactivate`.
+ * Names and meanings: docs/monitoring.md, Metrics.
  */
 export class PrometheusTelemetry implements Telemetry {
   readonly #registry = new Registry();
@@ -31,19 +31,19 @@ export class PrometheusTelemetry implements Telemetry {
   ]);
   readonly #reportSeconds = this.#histogram(
     'ota_report_commit_seconds',
-    'From the arrival of a report to the commit that moves its counters',
+    'Time from the arrival of a report to its commit',
     [],
     SECONDS,
   );
   readonly #batchSizes = this.#histogram(
     'ota_coalesced_batch_size',
-    'Calls that shared one round trip to the database',
-    ['what'],
+    'Calls that shared one database round trip',
+    ['kind'],
     BATCH_SIZES,
   );
-  readonly #targetsEnded = this.#counter(
-    'ota_targets_ended_total',
-    'Targets that came to an end one by one',
+  readonly #targetsFinished = this.#counter(
+    'ota_targets_finished_total',
+    'Targets finished by a report, a timeout or a newer deployment',
     ['status'],
   );
   readonly #batchesReleased = this.#counter('ota_batches_released_total', 'Batches released', []);
@@ -54,7 +54,7 @@ export class PrometheusTelemetry implements Telemetry {
   );
   readonly #deploymentsSettled = this.#counter(
     'ota_deployments_settled_total',
-    'Deployments that completed, failed, or were paused by their failure threshold',
+    'Deployments that completed, failed, or were paused by the failure threshold',
     ['status'],
   );
   readonly #requests = this.#counter('ota_http_requests_total', 'Requests answered', [
@@ -65,37 +65,37 @@ export class PrometheusTelemetry implements Telemetry {
   ]);
   readonly #requestSeconds = this.#histogram(
     'ota_http_request_duration_seconds',
-    'From the arrival of a request to the end of its answer; event streams are left out',
+    'Time from the arrival of a request to the end of its response, without event streams',
     ['area', 'method', 'route'],
     SECONDS,
   );
   readonly #jobs = this.#counter('ota_jobs_total', 'Jobs run by this process', ['job', 'outcome']);
   readonly #jobSeconds = this.#histogram(
     'ota_job_duration_seconds',
-    'How long a job took',
+    'Duration of jobs',
     ['job'],
     SECONDS,
   );
   readonly #failedReaders = this.#counter(
     'ota_scrape_failures_total',
-    'Sources that could not be read when metrics were asked for',
+    'Scrapes that could not read a source',
     ['source'],
   );
   readonly #pollBatches = this.#batchSizes.labels('polls');
   readonly #reportBatches = this.#batchSizes.labels('reports');
   readonly #pollAnswers = {
-    nothing: this.#polls.labels('nothing'),
+    none: this.#polls.labels('none'),
     update: this.#polls.labels('update'),
     rollback: this.#polls.labels('rollback'),
   };
 
   constructor() {
-    // What has not happened yet is 0, not absent: an alert on the first time needs a step to see.
-    for (const status of ENDS) this.#targetsEnded.inc({ status }, 0);
-    for (const status of SETTLEMENTS) this.#deploymentsSettled.inc({ status }, 0);
+    // Start at 0, not absent, so that alerts see the first increment.
+    for (const status of FINISHED_STATUSES) this.#targetsFinished.inc({ status }, 0);
+    for (const status of SETTLED_STATUSES) this.#deploymentsSettled.inc({ status }, 0);
   }
 
-  /** A gauge that a reader sets. */
+  /** Creates a gauge, which a reader sets. */
   gauge<Label extends string = never>(
     name: string,
     help: string,
@@ -104,13 +104,13 @@ export class PrometheusTelemetry implements Telemetry {
     return new Gauge({ name, help, labelNames, registers: [this.#registry] });
   }
 
-  /** The reader is asked before each exposition, and sets gauges. */
+  /** Adds a reader, which runs before each exposition. */
   onScrape(reader: ScrapeReader): void {
     this.#readers.push(reader);
     this.#failedReaders.inc({ source: reader.name }, 0);
   }
 
-  /** Everything in the Prometheus text format, version 0.0.4. Never rejects because a source is away. */
+  /** All metrics in the Prometheus text format 0.0.4. Does not reject if a source is unavailable. */
   async exposition(): Promise<string> {
     await Promise.all(
       this.#readers.map(async ({ name, read }) => {
@@ -124,11 +124,11 @@ export class PrometheusTelemetry implements Telemetry {
     return this.#registry.metrics();
   }
 
-  polled(answer: 'nothing' | 'update' | 'rollback'): void {
+  polled(answer: 'none' | 'update' | 'rollback'): void {
     this.#pollAnswers[answer].inc();
   }
 
-  async reporting<T>(status: TargetStatus, outcome: Promise<T>): Promise<T> {
+  async trackReport<T>(status: TargetStatus, outcome: Promise<T>): Promise<T> {
     const since = performance.now();
     try {
       const value = await outcome;
@@ -142,12 +142,12 @@ export class PrometheusTelemetry implements Telemetry {
     }
   }
 
-  coalesced(what: 'polls' | 'reports', calls: number): void {
-    (what === 'polls' ? this.#pollBatches : this.#reportBatches).observe(calls);
+  coalesced(kind: 'polls' | 'reports', calls: number): void {
+    (kind === 'polls' ? this.#pollBatches : this.#reportBatches).observe(calls);
   }
 
-  targetsEnded(statuses: TargetStatus[]): void {
-    for (const status of statuses) this.#targetsEnded.inc({ status });
+  targetsFinished(statuses: TargetStatus[]): void {
+    for (const status of statuses) this.#targetsFinished.inc({ status });
   }
 
   batchReleased(targets: number): void {
@@ -159,7 +159,7 @@ export class PrometheusTelemetry implements Telemetry {
     this.#deploymentsSettled.inc({ status });
   }
 
-  answered({ area, method, route, status, seconds }: AnsweredRequest): void {
+  requestCompleted({ area, method, route, status, seconds }: CompletedRequest): void {
     const key = `${area} ${method} ${route} ${status}`;
     let child = this.#children.get(key);
     if (!child) {
@@ -175,7 +175,7 @@ export class PrometheusTelemetry implements Telemetry {
     child.time(seconds);
   }
 
-  jobEnded(job: string, outcome: 'done' | 'failed', seconds: number): void {
+  jobFinished(job: string, outcome: 'done' | 'failed', seconds: number): void {
     this.#jobs.inc({ job, outcome });
     this.#jobSeconds.observe({ job }, seconds);
   }

@@ -1,34 +1,34 @@
 import type { DeploymentStatus, TargetStatus } from '../contract/states.ts';
 import { token } from '../kernel/token.ts';
 
-/** A request that was answered, or whose client went before. */
-export interface AnsweredRequest {
+/** A request whose response has been sent, or whose client has disconnected. */
+export interface CompletedRequest {
   area: 'admin' | 'device';
   method: string;
-  /** As it was mounted, e.g. `/deployments/:id`; `none`: refused before a route took it. */
+  /** The route as mounted, e.g. `/deployments/:id`; `none`: rejected before it matched a route. */
   route: string;
   status: number;
   seconds: number;
 }
 
 /**
- * What services tell of their work, for whoever watches the product. Every method is called where
- * thousands of requests a second pass: it adds to a number and returns, and it never throws.
+ * Records metrics. Methods may be called thousands of times a second, so they only increment numbers, and they never
+ * throw.
  */
 export interface Telemetry {
   /** A poll was answered. */
-  polled(answer: 'nothing' | 'update' | 'rollback'): void;
-  /** Follows a report until its counters are committed or it is refused; gives the outcome back. */
-  reporting<T>(status: TargetStatus, outcome: Promise<T>): Promise<T>;
-  /** So many calls shared one round trip to the database. */
-  coalesced(what: 'polls' | 'reports', calls: number): void;
-  /** Single targets came to an end, by a report, a time limit or a newer deployment; committed. */
-  targetsEnded(statuses: TargetStatus[]): void;
-  /** A batch of so many targets was released; committed. */
+  polled(answer: 'none' | 'update' | 'rollback'): void;
+  /** Measures a report until it is committed or rejected. Returns `outcome` unchanged. */
+  trackReport<T>(status: TargetStatus, outcome: Promise<T>): Promise<T>;
+  /** A number of calls shared one database round trip. */
+  coalesced(kind: 'polls' | 'reports', calls: number): void;
+  /** Targets finished by a report, a timeout or a newer deployment. Call it after the commit. */
+  targetsFinished(statuses: TargetStatus[]): void;
+  /** A batch of `targets` targets was released. Call it after the commit. */
   batchReleased(targets: number): void;
-  /** A deployment was completed, failed or paused without anybody's doing; committed. */
+  /** A deployment completed, failed, or was paused by the failure threshold. Call it after the commit. */
   deploymentSettled(status: DeploymentStatus): void;
-  answered(request: AnsweredRequest): void;
-  jobEnded(job: string, outcome: 'done' | 'failed', seconds: number): void;
+  requestCompleted(request: CompletedRequest): void;
+  jobFinished(job: string, outcome: 'done' | 'failed', seconds: number): void;
 }
 export const Telemetry = token<Telemetry>('Telemetry');

@@ -1,13 +1,13 @@
 /**
- * Whether devices would believe a deployment's manifest, found out before anything is created. The
- * server knows public keys at most; it cannot sign. Pure.
+ * Checks the manifest of a deployment as devices will check it, before the deployment is created. The server has public
+ * keys only, so it cannot sign.
  */
 import { DomainError } from '../kernel/errors.ts';
 import { type Expectation, checkManifest, verifyManifest } from '../contract/signing/manifest.ts';
 import type { TrustedKey } from '../contract/signing/trusted-keys.ts';
 import type { DeviceFilters } from '../contract/admin-api.ts';
 
-/** What a deployment promises about its package. */
+/** What a deployment states about its package. */
 interface PackageClaim {
   targetVersion: string;
   checksum: string;
@@ -17,8 +17,9 @@ interface PackageClaim {
 }
 
 /**
- * Without keys a manifest is optional, but one that is given has to fit.
- * @throws {DomainError} `signature_refused`, naming the reason and what to do
+ * Requires a valid signature by one of the keys. Without keys, a manifest is optional, but its content must match.
+ *
+ * @throws {DomainError} `signature_refused` with the reason and what to do
  */
 export function requireSignedPackage(
   claim: PackageClaim,
@@ -29,9 +30,9 @@ export function requireSignedPackage(
   const { manifest, signature } = claim;
   if (manifest === null || signature === null) {
     if (keys.length === 0) return;
-    throw refused(
-      'the package is not signed, and signature_keys of the plugin ask for it',
-      'Give manifest and signature, as ota pack and ota sign make them.',
+    throw rejected(
+      'the package is not signed, but the plugin has signature_keys',
+      'Send the manifest and signature that ota pack and ota sign create.',
     );
   }
   const expected: Expectation = {
@@ -48,14 +49,14 @@ export function requireSignedPackage(
   if ('refused' in verdict) {
     const trusted = keys.filter((key) => !key.revoked).map((key) => key.id);
     const signWith = trusted.length > 0 ? ` with the key ${trusted.join(' or ')}` : '';
-    throw refused(
+    throw rejected(
       verdict.refused,
-      `Devices would refuse it as well: make a manifest that fits with ota pack, and sign it${signWith} with ota sign.`,
+      `Devices would reject it, too. Create a matching manifest with ota pack, and sign it${signWith} with ota sign.`,
     );
   }
 }
 
-function refused(why: string, whatToDo: string): DomainError {
+function rejected(why: string, whatToDo: string): DomainError {
   return new DomainError(
     'signature_refused',
     `${why.charAt(0).toUpperCase()}${why.slice(1)}; nothing was created. ${whatToDo}`,

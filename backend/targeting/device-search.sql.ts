@@ -2,14 +2,14 @@ import type { Knex } from 'knex';
 import { prefixPattern } from '../database/like-pattern.ts';
 import { isUuid } from '../kernel/uuid.ts';
 
-/** More devices than this are found sooner by walking through what is searched than by their ids. */
+/** With more matching devices, scanning the searched rows is faster than looking them up by id. */
 export const FEW_DEVICES = 2_000;
 
 /**
- * Ids of devices whose name begins with the text, as it is written, or that have it for an id. One more than
- * {@link FEW_DEVICES} tells that there are many.
+ * Ids of the devices whose name begins with the text (same case), or whose id or hardware id it is. More than
+ * {@link FEW_DEVICES} ids mean that there are too many, and the result is incomplete.
  */
-export async function devicesBeginning(
+export async function findDevicesByPrefix(
   knex: Knex,
   organizationId: string,
   search: string,
@@ -28,7 +28,7 @@ export async function devicesBeginning(
         .select('id')
         .where({ device_id: search, organization_id: organizationId }),
     );
-  // By its id a device is found that is gone, too.
+  // The target of a gone device can still be found by the device's id.
   if (isUuid(search)) void found.union(knex.raw('SELECT ?::uuid', [search]));
   const rows = (await found) as { id: string }[];
   return rows.map((row) => row.id);

@@ -7,18 +7,17 @@ export interface SqlPart {
   bindings: Record<string, string | string[] | null>;
 }
 
-/** Which devices a deployment is for. */
-export interface DeviceChoice {
+/** The devices that a deployment selects. */
+export interface DeviceSelection {
   filters: DeviceFilters;
-  /** Devices that run this version are left out. */
-  leaveOut: string | null;
+  /** Devices that run this version are left out; `null`: none are. */
+  excludedVersion: string | null;
 }
 
 /**
- * Conditions on `edge_devices d` that do not look at the version. All given filters must hold, and rows
- * that are no devices yet never match.
+ * Conditions on `edge_devices d`: all filters except the version filter. Devices that never registered do not match.
  */
-export function deviceScope(organizationId: string, filters: DeviceFilters): SqlPart {
+export function devicesOfAnyVersion(organizationId: string, filters: DeviceFilters): SqlPart {
   const conditions = ['d.organization_id = :organization_id', isRegistered('d')];
   const bindings: SqlPart['bindings'] = { organization_id: organizationId };
   if (filters.device_type !== undefined) {
@@ -36,7 +35,7 @@ export function deviceScope(organizationId: string, filters: DeviceFilters): Sql
   return { sql: conditions.join(' AND '), bindings };
 }
 
-/** Materialized, or the planner would call the version rule before it removes duplicates. */
+/** Materialized, because otherwise the planner compares versions before it removes duplicates. */
 const DISTINCT_VERSIONS = `
         WITH versions AS MATERIALIZED (
           SELECT DISTINCT firmware_version FROM edge_devices
@@ -45,27 +44,26 @@ const DISTINCT_VERSIONS = `
         SELECT versions.firmware_version FROM versions`;
 
 /**
- * Conditions on `edge_devices d` for a target of a deployment: the filters of docs/contract.md, Filters, and
- * where asked for that the device does not run the target version already. The version rule runs once
- * per distinct version of the organization, not once per device.
+ * Conditions on `edge_devices d` for the targets of a deployment: the filters of docs/contract.md, Filters, and
+ * `excludedVersion`. Versions are compared once per distinct version of the organization, not once per device.
  */
 export function matchingDevices(
   organizationId: string,
-  { filters, leaveOut }: DeviceChoice,
+  { filters, excludedVersion }: DeviceSelection,
 ): SqlPart {
   const passing = passingFilters(organizationId, filters);
-  if (leaveOut === null) return passing;
+  if (excludedVersion === null) return passing;
   return {
     sql: `${passing.sql} AND (d.firmware_version IS NULL OR d.firmware_version NOT IN (
         ${DISTINCT_VERSIONS}
-        WHERE ota_version_matches(versions.firmware_version::text, '=', :leave_out)
+        WHERE ota_version_matches(versions.firmware_version::text, '=', :excluded_version)
       ))`,
-    bindings: { ...passing.bindings, leave_out: leaveOut },
+    bindings: { ...passing.bindings, excluded_version: excludedVersion },
   };
 }
 
 function passingFilters(organizationId: string, filters: DeviceFilters): SqlPart {
-  const scope = deviceScope(organizationId, filters);
+  const scope = devicesOfAnyVersion(organizationId, filters);
   if (filters.current_version === undefined) return scope;
   return {
     sql: `${scope.sql} AND (

@@ -1,9 +1,8 @@
 /**
- * Whether a row of the host's devices is a device (docs/contract.md, Words). One that was only announced has no
- * hardware id yet, or one that begins with `pending-`, or the status `pending`: it has never registered
- * and cannot poll.
+ * Whether a row of `edge_devices` is a registered device (docs/contract.md, Words). A device that never registered has no
+ * hardware id, or one that begins with `pending-`, or the status `pending`.
  *
- * @param device how the statement calls `edge_devices`
+ * @param device the alias of `edge_devices` in the statement
  */
 export const isRegistered = (device: string): string =>
   `(${device}.device_id IS NOT NULL AND ${device}.device_id::text NOT LIKE 'pending-%'

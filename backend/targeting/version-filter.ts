@@ -11,20 +11,20 @@ export function passesVersionFilter(version: string | null, filters: DeviceFilte
   return versionMatches(version, operator, filters.current_version);
 }
 
-/** Of the groups in scope those that the version filter and `leaveOut`, a version, let pass. */
-export function chosenGroups<Group extends { version: string | null }>(
-  inScope: Group[],
+/** The groups that match the version filter and do not run `excludedVersion`. */
+export function filterGroups<Group extends { version: string | null }>(
+  groups: Group[],
   filters: DeviceFilters,
-  leaveOut: string | null,
+  excludedVersion: string | null,
 ): Group[] {
-  return inScope.filter(
+  return groups.filter(
     ({ version }) =>
       passesVersionFilter(version, filters) &&
-      (leaveOut === null || !isSameVersion(version, leaveOut)),
+      (excludedVersion === null || !isSameVersion(version, excludedVersion)),
   );
 }
 
-/** Whether an ordering leaves a device out because its version cannot be ordered. */
+/** Whether the version filter leaves a device out because its version cannot be ordered. */
 export function isIncomparable(version: string | null, filters: DeviceFilters): boolean {
   const operator = filters.version_operator ?? DEFAULT_VERSION_OPERATOR;
   if (filters.current_version === undefined || operator === '=' || operator === '!=') return false;

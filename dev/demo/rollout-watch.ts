@@ -2,10 +2,10 @@
 import { EventEmitter, once } from 'node:events';
 
 import type { DeploymentSummary, TargetView } from '../../backend/contract/admin-api.ts';
-import { ENDED_TARGET_STATUSES } from '../../backend/contract/states.ts';
+import { FINISHED_TARGET_STATUSES } from '../../backend/contract/states.ts';
 import type { AdminClient } from './admin-client.ts';
 
-const FINISHED = new Set<string>(ENDED_TARGET_STATUSES);
+const FINISHED = new Set<string>(FINISHED_TARGET_STATUSES);
 
 export class RolloutWatch {
   readonly targets = new Map<string, TargetView>();

@@ -2,7 +2,7 @@
 import type {
   CheckUpdateResponse,
   LogUpload,
-  StatusAnswer,
+  StatusResponse,
   StatusReport,
 } from '../../backend/contract/device-api.ts';
 
@@ -34,8 +34,8 @@ export class DeviceClient {
   async report(
     deploymentId: string,
     ...reports: (StatusReport | StatusReport['status'])[]
-  ): Promise<StatusAnswer> {
-    let answer: StatusAnswer | undefined;
+  ): Promise<StatusResponse> {
+    let answer: StatusResponse | undefined;
     for (const report of reports) {
       const body = typeof report === 'string' ? { status: report } : report;
       answer = await this.#request('POST', `/deployments/${deploymentId}/status`, body);

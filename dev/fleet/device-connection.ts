@@ -3,7 +3,7 @@ import { Agent, request, type Dispatcher } from 'undici';
 
 import type {
   CheckUpdateResponse,
-  StatusAnswer,
+  StatusResponse,
   StatusReport,
 } from '../../backend/contract/device-api.ts';
 
@@ -47,7 +47,7 @@ export class DeviceConnections {
     device: DeviceCredentials,
     deploymentId: string,
     report: StatusReport,
-  ): Promise<Outcome<StatusAnswer>> {
+  ): Promise<Outcome<StatusResponse>> {
     const path = `/api/v1/ota/deployments/${deploymentId}/status?device_id=${device.id}`;
     return this.#send(device, 'POST', path, report);
   }

@@ -277,7 +277,7 @@ export const OPERATIONS: Record<Area, Record<string, Operation>> = {
       query: deviceQuerySchema,
       body: statusReportSchema,
       example: { status: 'downloading', attempt: 1, progress: 40 },
-      response: 'StatusAnswer',
+      response: 'StatusResponse',
       problems: [
         'not_found',
         'invalid_state',

@@ -1,4 +1,4 @@
-import type { FieldFault, Problem, ProblemCode } from '../../backend/contract/problem.ts';
+import type { FieldError, Problem, ProblemCode } from '../../backend/contract/problem.ts';
 import { texts } from '../texts/texts.ts';
 
 /**
@@ -14,7 +14,7 @@ export class ApiError extends Error {
   readonly code: ProblemCode | null;
   /** Short title, shorter than `message`. */
   readonly title: string;
-  readonly fieldErrors: readonly FieldFault[];
+  readonly fieldErrors: readonly FieldError[];
 
   constructor(init: {
     kind: ApiErrorKind;
@@ -22,7 +22,7 @@ export class ApiError extends Error {
     message: string;
     status?: number;
     code?: ProblemCode | null;
-    fieldErrors?: readonly FieldFault[];
+    fieldErrors?: readonly FieldError[];
   }) {
     super(init.message);
     this.name = 'ApiError';

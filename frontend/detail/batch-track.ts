@@ -4,7 +4,7 @@ import type {
   DeploymentDetail,
   StatusBreakdown,
 } from '../../backend/contract/admin-api.ts';
-import { ENDED_TARGET_STATUSES, TARGET_STATUSES } from '../../backend/contract/states.ts';
+import { FINISHED_TARGET_STATUSES, TARGET_STATUSES } from '../../backend/contract/states.ts';
 import { texts } from '../texts/texts.ts';
 
 /** One batch with a card of its own. */
@@ -46,7 +46,7 @@ export const SUB_FOLD = 24;
 export const ALL_CLOSED: OpenBatches = { 0: new Set(), 1: new Set() };
 
 export function finishedIn(batch: Pick<BatchView, 'status_breakdown'>): number {
-  return ENDED_TARGET_STATUSES.reduce((sum, status) => sum + batch.status_breakdown[status], 0);
+  return FINISHED_TARGET_STATUSES.reduce((sum, status) => sum + batch.status_breakdown[status], 0);
 }
 
 /**

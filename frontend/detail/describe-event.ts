@@ -1,5 +1,5 @@
 import type { DeploymentEvent, EventType } from '../../backend/contract/admin-api.ts';
-import { ENDED_TARGET_STATUSES } from '../../backend/contract/states.ts';
+import { FINISHED_TARGET_STATUSES } from '../../backend/contract/states.ts';
 import { formatCount } from '../shared/format.ts';
 import type { IconName } from '../shared/icons.ts';
 import type { Tone } from '../shared/statuses.ts';
@@ -46,7 +46,7 @@ export function describeEvent(event: Pick<DeploymentEvent, 'data'>): string {
   if (typeof data['failures'] === 'number' && typeof data['threshold_percent'] === 'number') {
     parts.push(t.data.failures(data['failures'], data['threshold_percent']));
   }
-  for (const status of ENDED_TARGET_STATUSES) {
+  for (const status of FINISHED_TARGET_STATUSES) {
     const count = data[status];
     if (typeof count === 'number' && count > 0) {
       parts.push(`${formatCount(count)} ${texts.status.target[status].toLowerCase()}`);

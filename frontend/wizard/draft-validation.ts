@@ -1,6 +1,6 @@
 /** Validation errors of a draft: those that the page finds, and those that the server reports. */
-import type { FieldFault } from '../../backend/contract/problem.ts';
-import { packageUrlFault } from '../../backend/contract/package-url.ts';
+import type { FieldError } from '../../backend/contract/problem.ts';
+import { packageUrlError } from '../../backend/contract/package-url.ts';
 import { texts } from '../texts/texts.ts';
 import { readChecksum } from './checksum.ts';
 import {
@@ -68,7 +68,7 @@ export function validateDraft(draft: Draft, now: Date): DraftErrors {
   const url = draft.update_package_url.trim();
   if (url !== '' && !errors.update_package_url) {
     // The host may allow `http` for localhost, which only the server knows.
-    const error = packageUrlFault(url, true);
+    const error = packageUrlError(url, true);
     if (error) errors.update_package_url = t.url(error);
   }
   if (draft.checksum.trim() !== '' && readChecksum(draft.checksum) === null) {
@@ -92,7 +92,7 @@ function hasSelection(draft: Draft): boolean {
  * `others`, as sentences.
  */
 export function assignServerErrors(
-  errors: readonly FieldFault[],
+  errors: readonly FieldError[],
   draft: Draft,
 ): { assigned: DraftErrors; others: string[] } {
   const assigned: DraftErrors = {};

@@ -7,7 +7,7 @@ import { pino } from 'pino';
 
 import { readConfig } from '../../backend/config.ts';
 import { createContainer } from '../../backend/container.ts';
-import { pluginKnex } from '../../backend/database/plugin-knex.ts';
+import { createPluginKnex } from '../../backend/database/plugin-knex.ts';
 import { DeploymentCreation } from '../../backend/deployments/creation/creation.service.ts';
 import { DeploymentControl } from '../../backend/deployments/control/control.service.ts';
 import type { DeploymentDraft } from '../../backend/deployments/model/deployment.types.ts';
@@ -210,7 +210,7 @@ export function rolloutQueueContract(
       const { context, admin, organizationId } = host;
       const container = createContainer({
         host: context,
-        knex: pluginKnex(database.knex),
+        knex: createPluginKnex(database.knex),
         config: readConfig({}),
         jobs: queue,
         telemetry: new PrometheusTelemetry(),

@@ -59,7 +59,7 @@ describe('database faults', () => {
     await waitFor(
       async () => {
         ({ detail } = (await ota.plugin.health()).checks['database'] as { detail?: string });
-        return detail === 'The database is read-only at the moment.';
+        return detail === 'The database is read-only.';
       },
       { describe: () => `readiness reports a read-only database; now ${detail}` },
     );
@@ -77,7 +77,7 @@ describe('database faults', () => {
     for (let times = 0; times < 20; times += 1) {
       const answer = await fleet.report(fleet.device, id, 'downloading');
       if (answer.status === 200) break;
-      expect503(answer, /does not answer/);
+      expect503(answer, /does not respond/);
     }
     await fleet.reports(fleet.device, id, 'downloading', 'installing', 'completed');
     expect((await ota.plugin.health()).healthy).to.equal(true);
@@ -92,8 +92,8 @@ describe('database faults', () => {
         fleet.report(fleet.device, id, 'downloading'),
         fleet.post(`/deployments/${id}/pause`),
       ]);
-      expect503(report, /Others are working/);
-      expect503(pause, /Others are working/);
+      expect503(report, /Another request is changing/);
+      expect503(pause, /Another request is changing/);
     } finally {
       await blocker.rollback();
     }
@@ -112,7 +112,8 @@ describe('database faults', () => {
       );
       await other.reportAll(other.devices, free, 'completed');
       expect((await other.detail(free)).status).to.equal('completed');
-      for (const answer of await Promise.all(stuck)) expect503(answer, /Others are working/);
+      for (const answer of await Promise.all(stuck))
+        expect503(answer, /Another request is changing/);
     } finally {
       await blocker.rollback();
     }

@@ -160,18 +160,18 @@ describe('deployment states', () => {
 
   describe('G22 a rejected action', () => {
     const HINTS: [situation: string, action: DeploymentAction, hint: RegExp][] = [
-      ['cancelled', 'retry', /create a new deployment .*device_ids/],
-      ['cancelled', 'expand', /create a new deployment/],
-      ['completed', 'start', /create a new deployment/],
-      ['completed', 'cancel', /has ended/],
-      ['failed', 'cancel', /has ended/],
-      ['failed', 'pause', /has ended/],
-      ['pending', 'pause', /leave it, or cancel it/],
+      ['cancelled', 'retry', /Create a new deployment .*device_ids/],
+      ['cancelled', 'expand', /Create a new deployment/],
+      ['completed', 'start', /Create a new deployment/],
+      ['completed', 'cancel', /has finished/],
+      ['failed', 'cancel', /has finished/],
+      ['failed', 'pause', /has finished/],
+      ['pending', 'pause', /not started. Cancel it/],
       ['pending', 'resume', /Start it/],
       ['pending', 'expand', /canary/],
-      ['pending', 'retry', /No device of it has failed/],
+      ['pending', 'retry', /None of its devices has failed/],
       ['paused with a failed device', 'expand', /Resume it first/],
-      ['in_progress, everything released', 'start', /started already/],
+      ['in_progress, everything released', 'start', /already started/],
       ['in_progress, everything released', 'resume', /not paused/],
     ];
 

@@ -9,13 +9,13 @@ import { pino } from 'pino';
 import supertest from 'supertest';
 
 import { PROBLEMS } from '../../backend/contract/problem.ts';
-import { answerProblem } from '../../backend/http/problem.ts';
+import { sendProblem } from '../../backend/http/problem.ts';
 import { DomainError } from '../../backend/kernel/errors.ts';
 import { takeUndocumented } from '../support/response-checks.ts';
 import { ADMIN_API, DEVICE_API } from '../support/ota-server.ts';
 
 function problem(response: Response, error: DomainError): void {
-  answerProblem(error, {
+  sendProblem(error, {
     request: response.req,
     response,
     logger: pino({ level: 'silent' }),

@@ -114,7 +114,7 @@ describe('F57 F58 fuzzed requests', function () {
       const body = method === 'post' ? parsedBody(input.body) : {};
       const allowed = body !== undefined && isDocumented(query, body);
       // The document cannot express that an attempt is in the future.
-      if (allowed && !text.includes('the device is at attempt')) {
+      if (allowed && !text.includes('the current attempt is')) {
         expect.fail(`${text} to ${query} ${input.body}`);
       }
     }

@@ -6,7 +6,7 @@ import type { Response } from 'supertest';
 import type { CreatedDeployment } from '../../backend/contract/admin-api.ts';
 import type { Problem } from '../../backend/contract/problem.ts';
 import { KnexUnitOfWork, asKnex } from '../../backend/database/knex-unit-of-work.ts';
-import { pluginKnex } from '../../backend/database/plugin-knex.ts';
+import { createPluginKnex } from '../../backend/database/plugin-knex.ts';
 import {
   deploymentRequest,
   createFleet,
@@ -127,7 +127,7 @@ describe('a connection that breaks during a commit', () => {
   it('G11 is reported as a failure if nothing was committed', async () => {
     const ota = await startOta();
     try {
-      const work = new KnexUnitOfWork(pluginKnex(ota.knex));
+      const work = new KnexUnitOfWork(createPluginKnex(ota.knex));
       const fleet = await createFleet(ota, 1);
       const { deployment_id: id } = await fleet.create();
       // The session ends between the last statement and the commit.

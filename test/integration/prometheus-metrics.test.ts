@@ -40,7 +40,7 @@ describe('Prometheus metrics', () => {
     await fleet.until(id, ({ status }) => status === 'failed');
 
     const metrics = await scrape();
-    expect(metrics.value('ota_polls_total', { answer: 'nothing' })).to.equal(1);
+    expect(metrics.value('ota_polls_total', { answer: 'none' })).to.equal(1);
     expect(metrics.value('ota_polls_total', { answer: 'update' })).to.equal(1);
     const reports = (status: string, outcome: string) =>
       metrics.value('ota_reports_total', { status, outcome });
@@ -50,10 +50,10 @@ describe('Prometheus metrics', () => {
     expect(reports('completed', 'accepted')).to.equal(3);
     expect(reports('completed', 'stale_status')).to.equal(1);
     expect(metrics.value('ota_report_commit_seconds_count')).to.equal(6);
-    expect(metrics.value('ota_coalesced_batch_size_sum', { what: 'reports' })).to.equal(7);
-    expect(metrics.value('ota_coalesced_batch_size_sum', { what: 'polls' })).to.equal(2);
-    expect(metrics.value('ota_targets_ended_total', { status: 'completed' })).to.equal(3);
-    expect(metrics.value('ota_targets_ended_total', { status: 'failed' })).to.equal(1);
+    expect(metrics.value('ota_coalesced_batch_size_sum', { kind: 'reports' })).to.equal(7);
+    expect(metrics.value('ota_coalesced_batch_size_sum', { kind: 'polls' })).to.equal(2);
+    expect(metrics.value('ota_targets_finished_total', { status: 'completed' })).to.equal(3);
+    expect(metrics.value('ota_targets_finished_total', { status: 'failed' })).to.equal(1);
     expect(metrics.value('ota_batches_released_total')).to.equal(1);
     expect(metrics.value('ota_targets_released_total')).to.equal(4);
     expect(metrics.value('ota_deployments_settled_total', { status: 'failed' })).to.equal(1);
@@ -122,7 +122,7 @@ describe('Prometheus metrics', () => {
     const second = await startServer(ota.knex);
     try {
       const metrics = parseExposition(await second.plugin.metrics());
-      expect(metrics.value('ota_polls_total', { answer: 'nothing' })).to.equal(0);
+      expect(metrics.value('ota_polls_total', { answer: 'none' })).to.equal(0);
       expect(metrics.families.size).to.be.greaterThan(10);
       expect(register.getMetricsAsArray()).to.deep.equal([]);
     } finally {

@@ -149,7 +149,9 @@ describe('host tables that do not accept what the plugin writes', () => {
           () => 'activated',
           (error: Error) => error.message,
         );
-        expect(outcome).to.match(/do not take.*(few_states|cost_center|character varying\(20\))/);
+        expect(outcome).to.match(
+          /database reject.*(few_states|cost_center|character varying\(20\))/,
+        );
         const written = await database.knex('ota_deployments').select('id');
         expect(written).to.deep.equal([]);
       } finally {

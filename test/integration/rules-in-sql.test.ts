@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { TARGET_STATUSES, type TargetStatus } from '../../backend/contract/states.ts';
 import type { Target } from '../../backend/deployments/model/deployment.types.ts';
 import { retried } from '../../backend/deployments/rules/target-changes.ts';
-import { isEnded } from '../../backend/deployments/rules/target-reports.ts';
+import { isFinished } from '../../backend/deployments/rules/target-reports.ts';
 import { toTarget, type TargetRow } from '../../backend/deployments/storage/target.row.ts';
 import { createFleet, startOta, type Fleet, type OtaServer } from '../support/ota-server.ts';
 
@@ -60,7 +60,7 @@ describe('rules implemented in SQL', function () {
        WHERE t.deployment_id = :id AND t.position = f.n - 1`,
       {
         id,
-        ended: TARGET_STATUSES.filter(isEnded),
+        ended: TARGET_STATUSES.filter(isFinished),
         statuses: facts.map(({ status }) => status),
         attempts: facts.map(({ attempt }) => attempt),
         requests: facts.map((one) => one.rolled_back_on_request),

@@ -183,7 +183,7 @@ describe('the server log', function () {
         /^(release-batch|skip-pending|scheduled-start)$/.test(String(job)) ||
         String(route).startsWith('/deployments/:id') ||
         String(notice).startsWith('ota.deployment') ||
-        msg.includes('could not be queued'),
+        msg.includes('could not be enqueued'),
     );
     expect(about.some(({ job }) => job === 'release-batch')).to.equal(true);
     for (const line of about) expect(line, JSON.stringify(line)).to.have.property('deployment_id');

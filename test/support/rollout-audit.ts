@@ -5,7 +5,7 @@
 import type { Knex } from 'knex';
 
 import { TARGET_STATUSES, type TargetStatus } from '../../backend/contract/states.ts';
-import { isEnded } from '../../backend/deployments/rules/target-reports.ts';
+import { isFinished } from '../../backend/deployments/rules/target-reports.ts';
 import type { VirtualDevice } from '../../dev/fleet/virtual-device.ts';
 
 export interface RolloutAudit {
@@ -55,7 +55,7 @@ export async function auditRollout(
   const statuses = new Map(targets.map((target) => [target.device_id, target.status]));
   return {
     targets: targets.length,
-    unfinished: targets.filter(({ status }) => !isEnded(status)).length,
+    unfinished: targets.filter(({ status }) => !isFinished(status)).length,
     lost: devices.filter(
       ({ credentials, acknowledged }) => acknowledged?.status !== statuses.get(credentials.id),
     ).length,

@@ -22,7 +22,7 @@ const DEPLOYMENT = '00000000-0000-4000-8000-000000000002';
 class ControlledReads {
   readonly pending: { answer(status: Deployment['status']): void; fail(): void }[] = [];
 
-  findAnyState(): Promise<DeploymentState> {
+  findStateUnscoped(): Promise<DeploymentState> {
     return new Promise((resolve, reject) => {
       this.pending.push({
         answer: (status) =>
@@ -57,7 +57,7 @@ describe('the event streams of a server', () => {
         emit = listener;
         return Promise.resolve(() => undefined);
       },
-      isHearing: true,
+      isReceiving: true,
       close: () => Promise.resolve(),
     };
     streams = new EventStreams(

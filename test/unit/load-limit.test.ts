@@ -12,7 +12,7 @@ describe('the load limit of a server', () => {
 
   function rejection(limit: LoadLimit, kind: 'poll' | 'report'): DomainError {
     try {
-      limit.enter(kind);
+      limit.acquire(kind);
     } catch (error) {
       if (error instanceof DomainError) return error;
     }
@@ -21,31 +21,31 @@ describe('the load limit of a server', () => {
 
   it('admits another poll as soon as one has finished', () => {
     const limit = limitOf(2);
-    limit.enter('poll');
-    limit.enter('poll');
+    limit.acquire('poll');
+    limit.acquire('poll');
     expect(rejection(limit, 'poll').code).to.equal('overloaded');
-    limit.leave('poll');
-    limit.enter('poll');
+    limit.release('poll');
+    limit.acquire('poll');
   });
 
   it('G03 counts polls and reports separately', () => {
     const limit = limitOf(2);
-    limit.enter('poll');
-    limit.enter('poll');
-    limit.enter('report');
-    limit.enter('report');
+    limit.acquire('poll');
+    limit.acquire('poll');
+    limit.acquire('report');
+    limit.acquire('report');
     expect(rejection(limit, 'report').code).to.equal('overloaded');
-    limit.leave('poll');
+    limit.release('poll');
     expect(rejection(limit, 'report').code).to.equal('overloaded');
-    limit.enter('poll');
-    limit.leave('report');
-    limit.enter('report');
+    limit.acquire('poll');
+    limit.release('report');
+    limit.acquire('report');
   });
 
   it('spreads the retries of rejected polls over a poll interval, and of reports over less', () => {
     const limit = limitOf(1);
-    limit.enter('report');
-    limit.enter('poll');
+    limit.acquire('report');
+    limit.acquire('poll');
     const waits = (kind: 'poll' | 'report') =>
       Array.from({ length: 2_000 }, () => rejection(limit, kind).retryAfterSeconds ?? 0);
     const polls = waits('poll');
@@ -58,7 +58,7 @@ describe('the load limit of a server', () => {
 
   it('never spreads rejected polls over more than the interval', () => {
     const limit = limitOf(1, 4);
-    limit.enter('poll');
+    limit.acquire('poll');
     expect(rejection(limit, 'poll').retryAfterSeconds).to.equal(4);
   });
 });

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 
-import { packageUrlFault } from '../../backend/contract/package-url.ts';
+import { packageUrlError } from '../../backend/contract/package-url.ts';
 
 const ALWAYS = [
   'https://cdn.example.com/updates/v2.1.0.tar.gz',
@@ -51,37 +51,37 @@ const NEVER = [
 describe('the check of package URLs', () => {
   for (const url of ALWAYS) {
     it(`accepts ${url}`, () => {
-      expect(packageUrlFault(url, false)).to.equal(null);
-      expect(packageUrlFault(url, true)).to.equal(null);
+      expect(packageUrlError(url, false)).to.equal(null);
+      expect(packageUrlError(url, true)).to.equal(null);
     });
   }
 
   it('still accepts international domain names after very many calls', () => {
     const CALLS = 200_000;
     for (let call = 0; call < CALLS; call += 1) {
-      packageUrlFault('https://cdn.example.com/updates/v2.1.0.tar.gz', false);
+      packageUrlError('https://cdn.example.com/updates/v2.1.0.tar.gz', false);
     }
-    expect(packageUrlFault('https://münchen.example/päckchen.tar.gz', false)).to.equal(null);
+    expect(packageUrlError('https://münchen.example/päckchen.tar.gz', false)).to.equal(null);
   });
 
   for (const url of ON_LOOPBACK) {
     it(`accepts ${url} only where loopback is allowed`, () => {
-      expect(packageUrlFault(url, true)).to.equal(null);
-      expect(packageUrlFault(url, false)).to.match(/^must be an https/);
+      expect(packageUrlError(url, true)).to.equal(null);
+      expect(packageUrlError(url, false)).to.match(/^must be an https/);
     });
   }
 
   for (const url of NEVER) {
     it(`rejects ${JSON.stringify(url)}`, () => {
-      expect(packageUrlFault(url, false)).to.match(/^must /);
-      expect(packageUrlFault(url, true)).to.match(/^must /);
+      expect(packageUrlError(url, false)).to.match(/^must /);
+      expect(packageUrlError(url, true)).to.match(/^must /);
     });
   }
 
   it('never throws, and only accepts absolute https URLs', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.webUrl()), (text) => {
-        if (packageUrlFault(text, false) === null) expect(text).to.match(/^https:\/\/[^/\s]/i);
+        if (packageUrlError(text, false) === null) expect(text).to.match(/^https:\/\/[^/\s]/i);
       }),
     );
   });

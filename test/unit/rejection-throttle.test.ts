@@ -2,17 +2,17 @@ import { setImmediate as immediate } from 'node:timers/promises';
 
 import { expect } from 'chai';
 
-import { RefusalPace } from '../../backend/api/rejection-throttle.ts';
+import { RejectionThrottle } from '../../backend/api/rejection-throttle.ts';
 import { waitFor } from '../../dev/wait-for.ts';
 
 describe('the rejection throttle', () => {
-  const pace = new RefusalPace({ perTurn: 3, turnMs: 5 });
+  const pace = new RejectionThrottle({ perInterval: 3, intervalMs: 5 });
 
   function takeTurns(count: number): { released: number[]; all: Promise<unknown> } {
     const released: number[] = [];
     const all = Promise.all(
       Array.from({ length: count }, async (_, index) => {
-        await pace.turn();
+        await pace.wait();
         released.push(index);
       }),
     );

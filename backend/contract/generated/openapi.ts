@@ -401,7 +401,7 @@ export interface components {
       number: components['schemas']['Ordinal'];
       size: components['schemas']['Count'];
       /**
-       * @description How the batch is released: with the start, by itself after the one before, or by `expand`.
+       * @description When the batch is released: at the start, automatically after the previous batch, or by `expand`.
        * @enum {string}
        */
       release: 'start' | 'automatic' | 'expand';
@@ -418,9 +418,9 @@ export interface components {
     /** @description `GET /check-update?device_id=&current_version=` */
     CheckUpdateResponse: components['schemas']['NoUpdate'] | components['schemas']['UpdateOffer'];
     Count: number;
-    /** @description When devices were counted. Up to 5,000 are counted for each answer; more of them in the background, and `null` says that this has not happened yet: lists are empty then, and ask again in a moment. */
+    /** @description When devices were counted. Up to 5,000 devices are counted for each response, more in the background. `null`: the first count has not finished, so the lists are empty; repeat the request in a moment. */
     CountedAt: components['schemas']['Timestamp'] | null;
-    /** @description 201 answer of `POST /deployments`. */
+    /** @description `POST /deployments` → 201 */
     CreatedDeployment: {
       deployment_id: components['schemas']['Uuid'];
       deployment_name: string;
@@ -445,7 +445,7 @@ export interface components {
     };
     /** @enum {string} */
     DeploymentAction: 'start' | 'pause' | 'resume' | 'cancel' | 'expand' | 'retry';
-    /** @description `GET /deployments/:id` and the answer of every action on a deployment. */
+    /** @description `GET /deployments/:id`, and the response to every action on a deployment. */
     DeploymentDetail: {
       deployment_id: components['schemas']['Uuid'];
       deployment_name: string;
@@ -472,7 +472,7 @@ export interface components {
         release_notes: string;
         device_filters: components['schemas']['DeviceFilters'];
       };
-      /** @description Devices that ran the target version when the deployment was created were left out. */
+      /** @description Whether devices that already ran the target version at the creation were left out. */
       skip_up_to_date: boolean;
       policy: components['schemas']['RolloutPolicy'];
       phase: components['schemas']['DeploymentPhase'];
@@ -480,9 +480,9 @@ export interface components {
       status_breakdown: components['schemas']['StatusBreakdown'];
       batches: components['schemas']['BatchView'][];
       released_devices: components['schemas']['Count'];
-      /** @description Devices that `retry` takes up again: failed ones, and those that went back by themselves. */
+      /** @description Devices that `retry` would retry: those that failed, or rolled back without a request by an admin. */
       retryable_devices: components['schemas']['Count'];
-      /** @description The first 100 targets; page through `GET /deployments/:id/devices` for the rest. */
+      /** @description The first 100 targets; `GET /deployments/:id/devices` has all of them. */
       devices: components['schemas']['TargetView'][];
     };
     DeploymentEvent: {
@@ -494,18 +494,18 @@ export interface components {
         type: 'admin' | 'device' | 'system';
         id: string | null;
         name: string | null;
-        /** @description Of admins: the address they came from, as the host saw it. */
+        /** @description Admins only: the IP address of the request, as the host determined it. */
         address: string | null;
       };
       device_id: components['schemas']['Uuid'] | null;
-      /** @description Facts of the event: e.g. `{batch: 2, devices: 36}` or `{reason: "failure_threshold"}`. */
+      /** @description Details of the event, e.g. `{batch: 2, devices: 36}` or `{reason: "failure_threshold"}`. */
       data: {
         [key: string]: unknown;
       };
     };
-    /** @description `POST /deployments/impact` (body as for a preview) and `GET /deployments/:id/impact`: what the rollout would do to the fleet as it is now. */
+    /** @description `POST /deployments/impact` (body as for a preview) and `GET /deployments/:id/impact`: what the rollout would do to the fleet in its current state. */
     DeploymentImpact: {
-      /** @description Devices that would get the update; of an existing deployment those that have not finished. */
+      /** @description Devices that would get the update; for an existing deployment, those that have not finished. */
       devices: components['schemas']['Count'];
       /** @description Registered devices of the organization. */
       fleet_devices: components['schemas']['Count'];
@@ -514,9 +514,9 @@ export interface components {
         device_type: string | null;
         count: components['schemas']['Count'];
       }[];
-      /** @description The ten that share the most devices. */
+      /** @description The ten deployments with the most common devices. */
       overlapping: components['schemas']['OverlappingDeployment'][];
-      /** @description Why an operator should confirm the number of devices: some would get an older version, they are of several types, or more than a fifth of the fleet would get the update at once (`immediate`, and `manual` by filters). */
+      /** @description Why an operator should confirm the number of devices: some devices would be downgraded, one package goes to several device types, or more than a fifth of the fleet gets the update at once (`immediate`, or `manual` by filters). */
       confirm_because: components['schemas']['ImpactReason'][];
     };
     /** @description `GET /deployments` */
@@ -525,7 +525,7 @@ export interface components {
       pagination: components['schemas']['Pagination'];
     };
     /**
-     * @description Where a deployment stands: `not_started`, `rolling_out`, `canary_running` (a canary whose released devices have not all finished), `awaiting_expansion` (they have, and the rest waits for `expand`), `ended`.
+     * @description The phase of a deployment: `not_started`, `rolling_out`, `canary_running` (a canary whose released devices have not all finished), `awaiting_expansion` (all have finished; the others wait for `expand`), or `ended`.
      * @enum {string}
      */
     DeploymentPhase:
@@ -533,7 +533,7 @@ export interface components {
     DeploymentPreview: {
       /** @description Devices that would get the update. */
       matching_devices: components['schemas']['Count'];
-      /** @description Devices that pass the filters and run the target version already. With `skip_up_to_date` they are left out, otherwise they are among the matching ones. `null`: no target version was given. */
+      /** @description Devices that match the filters and already run the target version. With `skip_up_to_date` they are left out, otherwise they are included in `matching_devices`. `null`: no target version was given. */
       up_to_date: components['schemas']['Count'] | null;
       by_type: {
         device_type: string | null;
@@ -543,7 +543,7 @@ export interface components {
         version: string | null;
         count: components['schemas']['Count'];
       }[];
-      /** @description Devices left out because their version cannot be ordered. */
+      /** @description Devices that are left out because their version cannot be ordered. */
       not_comparable: {
         version: string | null;
         count: components['schemas']['Count'];
@@ -564,7 +564,7 @@ export interface components {
     };
     /** @enum {string} */
     DeploymentStatus: 'pending' | 'in_progress' | 'paused' | 'completed' | 'failed' | 'cancelled';
-    /** @description What stands in a list, and the head of every single-deployment answer. */
+    /** @description A deployment in a list; also included in every response about a single deployment. */
     DeploymentSummary: {
       deployment_id: components['schemas']['Uuid'];
       deployment_name: string;
@@ -610,7 +610,7 @@ export interface components {
           count: components['schemas']['Count'];
         }[];
       };
-      /** @description Of the facets. */
+      /** @description When the facets were counted. */
       facets_as_of: components['schemas']['CountedAt'];
     };
     DeviceView: {
@@ -622,7 +622,7 @@ export interface components {
       current_version: string | null;
       last_seen: components['schemas']['Timestamp'] | null;
     };
-    /** @description An attempt that was followed by a retry, as it finished. */
+    /** @description The result of an attempt that was followed by a retry. */
     EarlierAttempt: {
       attempt: components['schemas']['Ordinal'];
       status: components['schemas']['TargetStatus'];
@@ -655,8 +655,8 @@ export interface components {
       | 'rollback_failed'
       | 'rollback_withdrawn'
       | 'version_changed_outside';
-    /** @description One fault in the input. `path` is dotted, e.g. `device_filters.version_operator`. */
-    FieldFault: {
+    /** @description An error in the input. `path` is dotted, e.g. `device_filters.version_operator`. */
+    FieldError: {
       path: string;
       message: string;
     };
@@ -671,7 +671,7 @@ export interface components {
         updated_at: components['schemas']['Timestamp'];
       }[];
     };
-    /** @description Answer of `POST /deployments/:id/logs`. */
+    /** @description Response to `POST /deployments/:id/logs`. */
     LogAccepted: {
       /** @constant */
       status: 'accepted';
@@ -682,13 +682,13 @@ export interface components {
        * @constant
        */
       update_available: false;
-      /** @description A rollback an admin asked for; to be carried out before any update. */
+      /** @description A rollback that an admin requested; it comes before any update. */
       rollback?: components['schemas']['RollbackOrder'];
       poll_after_seconds: components['schemas']['Count'];
     };
-    /** @description Counts from 1. */
+    /** @description Starts at 1. */
     Ordinal: number;
-    /** @description `GET /metrics?deployment_id`; `null` where there is nothing to divide by. */
+    /** @description `GET /metrics?deployment_id`. A figure is `null` if there is nothing to divide by. */
     OtaMetrics: {
       /** @description Percent, one decimal. */
       success_rate: components['schemas']['Percent'] | null;
@@ -698,29 +698,29 @@ export interface components {
       total_deployments: components['schemas']['Count'];
       active_deployments: components['schemas']['Count'];
       total_targets: components['schemas']['Count'];
-      /** @description Versions in the fleet (or among the deployment's devices), by device type. */
+      /** @description Versions in the fleet, or on the deployment's devices, by device type. */
       versions: {
         device_type: string | null;
         version: string | null;
         count: components['schemas']['Count'];
       }[];
-      /** @description Ended targets over time, oldest first; empty buckets are left out. Over a whole organization: of the last 90 days. */
+      /** @description Finished targets over time, oldest first, without empty buckets. For a whole organization: the last 90 days. */
       ended_over_time: {
         at: components['schemas']['Timestamp'];
         completed: components['schemas']['Count'];
         failed: components['schemas']['Count'];
         rolled_back: components['schemas']['Count'];
       }[];
-      /** @description Of `versions` and `compliance`; the other figures are always those of now. */
+      /** @description When `versions` and `compliance` were counted; the other figures are current. */
       as_of: components['schemas']['CountedAt'];
     };
-    /** @description A deployment in progress that holds devices of another one. */
+    /** @description A deployment in progress that has some of the same devices. */
     OverlappingDeployment: {
       deployment_id: components['schemas']['Uuid'];
       deployment_name: string;
       target_version: string;
       status: components['schemas']['DeploymentStatus'];
-      /** @description Devices that both hold and that have not finished in this one. */
+      /** @description Devices of both deployments that have not finished in this one. */
       devices: components['schemas']['Count'];
     };
     Pagination: {
@@ -732,18 +732,18 @@ export interface components {
     /** @enum {string} */
     PausedReason: 'admin' | 'failure_threshold';
     Percent: number;
-    /** @description The `application/problem+json` body of every error answer (RFC 9457). */
+    /** @description The `application/problem+json` body of every error response (RFC 9457). */
     Problem: {
       type: string;
       title: string;
       status: number;
       detail: string;
       code: components['schemas']['ProblemCode'];
-      /** @description Every fault of the input at once; with code `invalid_request` only. */
-      errors?: components['schemas']['FieldFault'][];
-      /** @description With a status of 500 and above: what the server's log calls the request. */
+      /** @description Every error in the input; only with code `invalid_request`. */
+      errors?: components['schemas']['FieldError'][];
+      /** @description Only with a 5xx status: the id of the request in the server's log. */
       request_id?: string;
-      /** @description With code `invalid_state`: the current state and what it allows. */
+      /** @description With code `invalid_state`: the current state and the actions that it allows. */
       current_status?: string;
       allowed_actions?: string[];
     };
@@ -784,36 +784,22 @@ export interface components {
     };
     RollbackOrder: {
       deployment_id: components['schemas']['Uuid'];
-      /** @description The version to go back to. */
+      /** @description The version to roll back to. */
       version: string;
       attempt: components['schemas']['Ordinal'];
     };
     RolloutPolicy: {
-      /** @description Percent of ended targets; `null` turns the failure threshold off. Default 25. */
+      /** @description Percent of the finished targets that may fail; `null` turns the failure threshold off. Default 25. */
       failure_threshold_percent: components['schemas']['Percent'] | null;
-      /** @description The threshold is looked at from so many ended targets on. Default 5. */
+      /** @description The failure threshold applies once this many targets have finished. Default 5. */
       failure_min_devices: components['schemas']['Ordinal'];
-      /** @description An unfinished target without a report for so long fails. Default 60. */
+      /** @description An updating target fails after this long without a report. Default 60. */
       device_timeout_minutes: components['schemas']['Ordinal'];
-      /** @description A released target whose device never came is skipped. Default 24 for rolling, else `null`. */
+      /** @description A released target is skipped if its device does not poll for this long. `null`: no limit. Default 24 for rolling, else `null`. */
       pickup_timeout_hours: number | null;
     };
     /** @enum {string} */
     RolloutStrategy: 'manual' | 'immediate' | 'canary' | 'rolling';
-    StatusAnswer: {
-      /**
-       * @description ●
-       * @constant
-       */
-      status: 'success';
-      /** @description ● */
-      message: string;
-      /**
-       * @description `abort`: stop now if nothing was installed yet, and report `skipped`.
-       * @enum {string}
-       */
-      directive: 'continue' | 'abort';
-    };
     StatusBreakdown: {
       pending: components['schemas']['Count'];
       downloading: components['schemas']['Count'];
@@ -824,7 +810,21 @@ export interface components {
       skipped: components['schemas']['Count'];
       rolled_back: components['schemas']['Count'];
     };
-    /** @description Server-sent events of `GET /stream` and `GET /deployments/:id/stream`. The SSE `event` field is `type`; `data` is the JSON of the rest. `reset` tells that events were missed and the client should fetch anew: one deployment, or everything it shows (`null`). `heartbeat` comes every 15 seconds: a client that has heard nothing for twice as long should doubt the connection. */
+    StatusResponse: {
+      /**
+       * @description ●
+       * @constant
+       */
+      status: 'success';
+      /** @description ● */
+      message: string;
+      /**
+       * @description `abort`: the agent stops if `install.sh` has not started, and reports `skipped`.
+       * @enum {string}
+       */
+      directive: 'continue' | 'abort';
+    };
+    /** @description Server-sent events of `GET /stream` and `GET /deployments/:id/stream`. The SSE `event` field is `type`, and `data` is the JSON of the other fields. `reset` means that events may have been missed: the client should fetch the deployment again, or everything it shows (`null`). A `heartbeat` is sent every 15 seconds; after twice that time without any event, a client should assume that the connection is broken. */
     StreamEvent:
       | {
           deployment_id: components['schemas']['Uuid'];
@@ -897,31 +897,31 @@ export interface components {
       | 'skipped'
       | 'rolled_back';
     TargetView: {
-      /** @description Uuid of the device in Ops-Center. */
+      /** @description The UUID of the device in Ops-Center. */
       device_id: components['schemas']['Uuid'];
       device_name: string | null;
       device_type: string | null;
-      /** @description Version the device runs now, as Ops-Center knows it. */
+      /** @description The version that the device runs now, as recorded in Ops-Center. */
       current_version: string | null;
-      /** @description Version before this deployment. */
+      /** @description The version before this deployment. */
       previous_version: string | null;
       batch: components['schemas']['Ordinal'];
       released: boolean;
       attempt: components['schemas']['Ordinal'];
       status: components['schemas']['TargetStatus'];
-      /** @description Percent of the current step, when the agent tells. */
+      /** @description Percent of the current step, if the agent reports it. */
       progress: components['schemas']['Percent'] | null;
       started_at: components['schemas']['Timestamp'] | null;
       completed_at: components['schemas']['Timestamp'] | null;
       last_report_at: components['schemas']['Timestamp'] | null;
-      /** @description From the start of the attempt to its end; rolling back later does not make it longer. */
+      /** @description From the start of the attempt until it finished. A later rollback does not extend it. */
       duration_seconds: number | null;
       error_message: string | null;
-      /** @description The device did not report within the time limit, so what it runs is not certain. */
+      /** @description The target failed because of a timeout, so the version of the device is uncertain. */
       timed_out: boolean;
-      /** @description What retries followed, oldest first; the last 20 at most. */
+      /** @description The attempts before the latest retry, oldest first; at most the last 20. */
       earlier_attempts: components['schemas']['EarlierAttempt'][];
-      /** @description The version an admin asked the device to go back to, until it did. */
+      /** @description The version of a requested rollback, until the device has answered the request. */
       rollback_requested: string | null;
     };
     /**
@@ -945,16 +945,16 @@ export interface components {
       checksum: string;
       /** @description ● */
       release_notes: string;
-      /** @description Counts from 1; to be sent back in every report. */
+      /** @description Starts at 1; agents send it back in every report. */
       attempt: components['schemas']['Ordinal'];
-      /** @description Signed manifest, exact text, when the deployment carries one. */
+      /** @description The exact text of the signed manifest, if the deployment has one. */
       manifest?: string;
       signature?: string;
       poll_after_seconds: components['schemas']['Count'];
     };
     /** Format: uuid */
     Uuid: string;
-    /** @description What an update changes, in devices. `unknown`: their version is not known, or cannot be compared. */
+    /** @description Numbers of devices by what the update does to their version. `unknown`: the version is unknown or cannot be compared. */
     VersionChanges: {
       upgrade: components['schemas']['Count'];
       downgrade: components['schemas']['Count'];
@@ -1049,7 +1049,7 @@ export interface components {
         };
       };
     };
-    /** @description The database is not reachable; The plugin is starting or stopping */
+    /** @description The database is unavailable; The plugin is starting or stopping */
     database_unavailable_or_not_ready: {
       headers: {
         /** @description Seconds to wait before a retry */
@@ -1065,7 +1065,7 @@ export interface components {
         };
       };
     };
-    /** @description The database is not reachable; The plugin is starting or stopping; The job queue is not reachable */
+    /** @description The database is unavailable; The plugin is starting or stopping; The job queue is unavailable */
     database_unavailable_or_not_ready_or_queue_unavailable: {
       headers: {
         /** @description Seconds to wait before a retry */
@@ -1081,7 +1081,7 @@ export interface components {
         };
       };
     };
-    /** @description No device matches the filters; The plan has too many batches; The package is not signed as it has to be; The key was used for another request */
+    /** @description No device matches the filters; The plan has too many batches; The package signature is not valid; The key was used for another request */
     no_matching_devices_or_too_many_batches_or_signature_refused_or_idempotency_key_reused: {
       headers: {
         [name: string]: unknown;
@@ -1141,7 +1141,7 @@ export interface components {
         };
       };
     };
-    /** @description The percentage adds no device */
+    /** @description The percentage adds no devices */
     percentage_too_low: {
       headers: {
         [name: string]: unknown;
@@ -1199,7 +1199,7 @@ export interface components {
         };
       };
     };
-    /** @description The database is not reachable; The plugin is starting or stopping; The server is at its limit */
+    /** @description The database is unavailable; The plugin is starting or stopping; The server is overloaded */
     database_unavailable_or_not_ready_or_overloaded: {
       headers: {
         /** @description Seconds to wait before a retry */
@@ -1215,7 +1215,7 @@ export interface components {
         };
       };
     };
-    /** @description Not possible in the current state; The report is behind what is already recorded; The report belongs to an earlier attempt */
+    /** @description Not possible in the current state; A later report is already recorded; The report belongs to an earlier attempt */
     invalid_state_or_stale_status_or_stale_attempt: {
       headers: {
         [name: string]: unknown;
@@ -2207,7 +2207,7 @@ export interface operations {
           [name: string]: unknown;
         };
         content: {
-          'application/json': components['schemas']['StatusAnswer'];
+          'application/json': components['schemas']['StatusResponse'];
         };
       };
       400: components['responses']['invalid_request'];

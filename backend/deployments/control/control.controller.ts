@@ -13,7 +13,7 @@ import { TargetRecovery } from './recovery.service.ts';
 
 type SimpleAction = 'start' | 'pause' | 'resume' | 'cancel';
 
-/** Steering deployments and single devices. The routes are in `api/admin.router.ts`. */
+/** Actions on deployments and single devices. The routes are in `api/admin.router.ts`. */
 @injectable()
 export class ControlController {
   constructor(
@@ -22,7 +22,8 @@ export class ControlController {
     @inject(DeploymentQueries) private readonly queries: DeploymentQueries,
   ) {}
 
-  act = (action: SimpleAction) => {
+  /** The handler of an action without parameters. */
+  action = (action: SimpleAction) => {
     return async (request: Request, response: Response): Promise<void> => {
       validate(emptySchema, request.body);
       const admin = adminOf(request);
@@ -45,11 +46,11 @@ export class ControlController {
     const admin = adminOf(request);
     const id = deploymentIdOf(request);
     const retried = await this.recovery.retry(admin, id, body.device_ids ?? null);
-    const answer: RetryResponse = {
+    const result: RetryResponse = {
       retried_devices: retried,
       deployment: await this.queries.detail(admin.organizationId, id),
     };
-    response.json(answer);
+    response.json(result);
   };
 
   rollback = async (request: Request, response: Response): Promise<void> => {
@@ -60,11 +61,11 @@ export class ControlController {
       pathId(request.params['device_id'], 'This device'),
       { previousVersion: body.previous_version ?? null, force: body.force ?? false },
     );
-    const answer: RollbackAccepted = {
+    const result: RollbackAccepted = {
       status: 'accepted',
-      message: `The device is asked to roll back to ${version} at its next poll.`,
+      message: `The device rolls back to ${version} after its next poll.`,
     };
-    response.status(202).json(answer);
+    response.status(202).json(result);
   };
 
   cancelRollback = async (request: Request, response: Response): Promise<void> => {

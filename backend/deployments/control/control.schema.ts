@@ -13,5 +13,5 @@ export const rollbackSchema = Joi.object<RollbackRequest>({
   force: Joi.boolean(),
 });
 
-/** For actions that take no body. */
+/** For actions without parameters: the body must be missing or `{}`. */
 export const emptySchema = Joi.object<Record<string, never>>({});

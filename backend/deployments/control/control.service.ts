@@ -7,7 +7,7 @@ import {
   DeploymentTransactions,
   type LockedDeployment,
 } from '../transaction/deployment-transactions.service.ts';
-import { DeploymentRepository } from '../model/deployment.ports.ts';
+import { BatchRepository, DeploymentRepository } from '../model/deployment.ports.ts';
 import { sumBreakdowns } from '../model/deployment.types.ts';
 import { SYSTEM, type Actor } from '../../audit/actor.ts';
 import { RolloutJobs } from '../model/rollout-jobs.ports.ts';
@@ -19,30 +19,32 @@ import { figuresOf } from '../rules/figures.ts';
 import { actionEvents, actorOf } from '../rules/timeline-events.ts';
 import { TargetRepository } from '../model/target.ports.ts';
 
-/** Pending targets that a cancel skips before it answers; the rest is a job's work. */
+/** Pending targets that a cancel skips before it responds; a job skips the rest. */
 const SKIPPED_AT_ONCE = 10_000;
 
-/** Steering a deployment: the actions of the state table. */
+/** Carries out the actions on deployments (docs/contract.md, States), except `retry`. */
 @injectable()
 export class DeploymentControl {
   constructor(
     @inject(DeploymentTransactions) private readonly transactions: DeploymentTransactions,
     @inject(DeploymentRepository) private readonly deployments: DeploymentRepository,
+    @inject(BatchRepository) private readonly batches: BatchRepository,
     @inject(TargetRepository) private readonly targets: TargetRepository,
     @inject(RolloutJobs) private readonly jobs: RolloutJobs,
     @inject(RolloutSteps) private readonly steps: RolloutSteps,
   ) {}
 
+  /** Starts a pending deployment. */
   async start(admin: AdminCaller, id: string): Promise<void> {
     await this.jobs.assertAvailable();
-    await this.transactions.act('start', admin, id, (locked) =>
+    await this.transactions.runAction('start', admin, id, (locked) =>
       this.#begin(locked, actorOf(admin)),
     );
   }
 
-  /** A scheduled start; does nothing when an admin started or cancelled it before. */
+  /** Starts a scheduled deployment when it is due. Does nothing if it is no longer pending. */
   async startScheduled(id: string): Promise<void> {
-    await this.transactions.hold(
+    await this.transactions.withLocked(
       id,
       null,
       async (locked) => {
@@ -55,8 +57,9 @@ export class DeploymentControl {
     );
   }
 
+  /** Pauses a deployment; devices that are updating finish. */
   async pause(admin: AdminCaller, id: string): Promise<void> {
-    await this.transactions.act('pause', admin, id, async (locked) => {
+    await this.transactions.runAction('pause', admin, id, async (locked) => {
       const { tx, transaction, deployment } = locked;
       await this.deployments.update(tx, deployment.id, {
         status: stateAfter('pause', deployment.status),
@@ -66,10 +69,10 @@ export class DeploymentControl {
     });
   }
 
-  /** Goes on where it stopped, and accepts the failures so far. */
+  /** Resumes a paused deployment and accepts the failures so far (docs/contract.md, Strategies). */
   async resume(admin: AdminCaller, id: string): Promise<void> {
     await this.jobs.assertAvailable();
-    await this.transactions.act('resume', admin, id, async (locked) => {
+    await this.transactions.runAction('resume', admin, id, async (locked) => {
       const { tx, transaction, deployment, batches } = locked;
       deployment.status = stateAfter('resume', deployment.status);
       deployment.pausedReason = null;
@@ -87,8 +90,9 @@ export class DeploymentControl {
     });
   }
 
+  /** Cancels a deployment: skips pending targets, and stops devices that have not reached `installing`. */
   async cancel(admin: AdminCaller, id: string): Promise<void> {
-    await this.transactions.act('cancel', admin, id, async (locked) => {
+    await this.transactions.runAction('cancel', admin, id, async (locked) => {
       const { tx, transaction, deployment, batches } = locked;
       transaction.changed(deployment, MANY_DEVICES);
       await this.deployments.update(tx, deployment.id, {
@@ -107,22 +111,22 @@ export class DeploymentControl {
   }
 
   /**
-   * Releases more of a canary: up to `percentage` of all targets. Throws `percentage_too_low` when
-   * that adds no device.
+   * Releases more targets of a canary, up to `percentage` of all targets. Throws `percentage_too_low` if that adds no
+   * device.
    */
   async expand(admin: AdminCaller, id: string, percentage: number): Promise<void> {
     await this.jobs.assertAvailable();
-    await this.transactions.act('expand', admin, id, async (locked) => {
+    await this.transactions.runAction('expand', admin, id, async (locked) => {
       const { tx, transaction, deployment, batches } = locked;
       const rest = batches.find((batch) => batch.releaseRequestedAt === null);
       const upTo = shareOf(deployment.totalDevices, percentage);
       if (!rest || upTo <= rest.firstPosition) {
-        const asked = rest?.firstPosition ?? deployment.totalDevices;
-        throw percentageTooLow(percentage, asked, deployment.totalDevices);
+        const released = rest?.firstPosition ?? deployment.totalDevices;
+        throw percentageTooLow(percentage, released, deployment.totalDevices);
       }
       const size = upTo - rest.firstPosition;
-      if (size < rest.size) await this.deployments.splitBatch(tx, deployment.id, rest, size);
-      await this.deployments.requestRelease(tx, deployment.id, rest.number, tx.now);
+      if (size < rest.size) await this.batches.split(tx, deployment.id, rest, size);
+      await this.batches.requestRelease(tx, deployment.id, rest.number, tx.now);
       const added = Math.min(size, rest.size);
       transaction.record(actionEvents.expanded(deployment, actorOf(admin), percentage, added));
       await this.steps.advance(transaction, deployment);
@@ -136,7 +140,7 @@ export class DeploymentControl {
       status: deployment.status,
       startedAt: tx.now,
     });
-    await this.deployments.requestRelease(tx, deployment.id, 1, tx.now);
+    await this.batches.requestRelease(tx, deployment.id, 1, tx.now);
     transaction.record(actionEvents.started(deployment, actor));
     await this.steps.advance(transaction, deployment);
   }
@@ -145,7 +149,7 @@ export class DeploymentControl {
 function percentageTooLow(percentage: number, released: number, total: number): DomainError {
   return new DomainError(
     'percentage_too_low',
-    `${percentage} % of ${total} devices are ${shareOf(total, percentage)}, and ${released} are ` +
-      'released already. Choose a higher percentage, up to 100.',
+    `${percentage} % of ${total} devices is ${shareOf(total, percentage)}, but ${released} are ` +
+      'already released. Choose a higher percentage, up to 100.',
   );
 }

@@ -9,7 +9,11 @@ import {
   DeploymentTransactions,
   type LockedDeployment,
 } from '../transaction/deployment-transactions.service.ts';
-import { type DeploymentChange, DeploymentRepository } from '../model/deployment.ports.ts';
+import {
+  type DeploymentChange,
+  BatchRepository,
+  DeploymentRepository,
+} from '../model/deployment.ports.ts';
 import {
   sumBreakdowns,
   type Deployment,
@@ -20,43 +24,45 @@ import { RolloutJobs } from '../model/rollout-jobs.ports.ts';
 import { RolloutSteps } from '../transaction/rollout-steps.ts';
 import { countFailures } from '../rules/batch-gate.ts';
 import { allowedActions, isAllowed, stateAfter } from '../rules/deployment-states.ts';
-import { situationOf, figuresOf } from '../rules/figures.ts';
-import { notPossible } from '../rules/not-possible.ts';
+import { actionContextOf, figuresOf } from '../rules/figures.ts';
+import { actionNotPossible } from '../rules/action-not-possible.ts';
 import { retried, rollbackRequested } from '../rules/target-changes.ts';
-import { GONE_WORDS } from '../rules/target-reports.ts';
+import { GONE_DESCRIPTIONS } from '../rules/target-reports.ts';
 import { actionEvents, actorOf } from '../rules/timeline-events.ts';
 import {
   RETRY_START,
   type NewerDeployment,
-  type RetryPlace,
+  type RetryCursor,
   TargetRepository,
 } from '../model/target.ports.ts';
 
-/** Targets that one transaction retries: reports and other deployments wait for it. */
+/** Targets that one transaction retries; it blocks reports and newer deployments meanwhile. */
 const RETRIED_AT_ONCE = 5_000;
 
-/** What an admin does about single devices: trying the failed ones again, and asking one to go back. */
+/** Retries failed targets and requests rollbacks of single devices. */
 @injectable()
 export class TargetRecovery {
   constructor(
     @inject(DeploymentTransactions) private readonly transactions: DeploymentTransactions,
     @inject(DeploymentRepository) private readonly deployments: DeploymentRepository,
+    @inject(BatchRepository) private readonly batches: BatchRepository,
     @inject(TargetRepository) private readonly targets: TargetRepository,
     @inject(RolloutJobs) private readonly jobs: RolloutJobs,
     @inject(RolloutSteps) private readonly steps: RolloutSteps,
   ) {}
 
   /**
-   * Takes failed targets and those that went back by themselves up again with a new attempt: all of
-   * them, or the named ones (which an admin may also have asked to go back). Devices that completed a
-   * newer deployment since are left alone: a new version is never followed by an old one. Answers how
-   * many; of a large fleet some are retried later, by {@link resumeRetry}, and devices that are then left
-   * alone are counted, too. Throws `not_found`, `invalid_state` when none can be retried.
+   * Starts a new attempt of failed targets, and of targets that rolled back without a request by an admin. With
+   * `deviceIds`, retries only these targets, including those whose rollback an admin requested. Devices that have
+   * completed a newer deployment are left out, because an older version is never installed over a newer one
+   * (docs/contract.md, States). Returns the number of targets. In a large deployment, some are retried later by
+   * {@link resumeRetry}; the number then includes targets that are left out there. Throws `not_found`, and
+   * `invalid_state` if no target can be retried.
    */
   async retry(admin: AdminCaller, id: string, deviceIds: string[] | null): Promise<number> {
     await this.jobs.assertAvailable();
-    // A completion of a newer deployment and this must see each other.
-    return this.transactions.hold(
+    // Lock newer deployments, too: otherwise this retry and a completion there could miss each other.
+    return this.transactions.withLocked(
       id,
       admin,
       async (locked) => {
@@ -65,11 +71,11 @@ export class TargetRecovery {
           deployment,
           deviceIds ? { named: deviceIds, others: false } : MANY_DEVICES,
         );
-        const situation = situationOf(deployment, batches);
+        const situation = actionContextOf(deployment, batches);
         const { failed, rolled_back: rolledBack } = sumBreakdowns(batches);
         const retryable = deviceIds ? failed + rolledBack : situation.failed;
         if (!isAllowed('retry', { ...situation, failed: retryable })) {
-          throw notPossible('retry', deployment, batches);
+          throw actionNotPossible('retry', deployment, batches);
         }
         const { retried, rest } = deviceIds
           ? { retried: await this.#retryDevices(tx, deployment, deviceIds), rest: 0 }
@@ -81,7 +87,7 @@ export class TargetRecovery {
         const change = {
           status: deployment.status,
           completedAt: null,
-          // Time to be picked up counts anew.
+          // The pickup timeout starts again.
           resumedAt: tx.now,
           retryFailedBefore: deployment.retryFailedBefore,
         };
@@ -99,13 +105,13 @@ export class TargetRecovery {
   }
 
   /**
-   * Retries what a retry of all left, in pieces that leave room for reports in between. Until it has
-   * finished, the deployment takes no step: targets that are still to be retried count as failed.
+   * Retries the targets that {@link retry} left, in several transactions, so that reports are not blocked for long.
+   * Until all are retried, the deployment does not advance, because the remaining targets still count as failed.
    */
   async resumeRetry(id: string): Promise<void> {
-    for (let from: RetryPlace | null = RETRY_START; from;) {
-      const place: RetryPlace = from;
-      from = await this.transactions.hold(
+    for (let next: RetryCursor | null = RETRY_START; next;) {
+      const from: RetryCursor = next;
+      next = await this.transactions.withLocked(
         id,
         null,
         async (locked) => {
@@ -113,8 +119,14 @@ export class TargetRecovery {
           const before = deployment.retryFailedBefore;
           if (before === null) return null;
           transaction.changed(deployment, MANY_DEVICES);
-          const { next } = await this.targets.retryFailed(tx, id, before, place, RETRIED_AT_ONCE);
-          if (next) return next;
+          const { next: rest } = await this.targets.retryFailed(
+            tx,
+            id,
+            before,
+            from,
+            RETRIED_AT_ONCE,
+          );
+          if (rest) return rest;
           deployment.retryFailedBefore = null;
           await this.#finishRetry(locked, { retryFailedBefore: null });
           return null;
@@ -124,7 +136,7 @@ export class TargetRecovery {
     }
   }
 
-  /** Retries as many as one transaction may; `rest` is what still counts as failed, if any are left. */
+  /** Retries as many targets as one transaction may; `rest`: failed targets that remain, 0 if none remain. */
   async #retryFailed(
     tx: Transaction,
     deployment: Deployment,
@@ -137,15 +149,15 @@ export class TargetRecovery {
       RETRIED_AT_ONCE,
     );
     if (!next) return { retried, rest: 0 };
-    return { retried, rest: await this.#failuresOf(tx, deployment) };
+    return { retried, rest: await this.#countFailures(tx, deployment) };
   }
 
-  /** Retried targets are no accepted failures any more, and the rollout takes its next step. */
+  /** Reduces the accepted failures to those that remain, and advances the rollout. */
   async #finishRetry(
     { tx, transaction, deployment }: LockedDeployment,
     change: DeploymentChange,
   ): Promise<void> {
-    const failures = await this.#failuresOf(tx, deployment);
+    const failures = await this.#countFailures(tx, deployment);
     deployment.acceptedFailures = Math.min(deployment.acceptedFailures, failures);
     await this.deployments.update(tx, deployment.id, {
       ...change,
@@ -154,15 +166,15 @@ export class TargetRecovery {
     await this.steps.advance(transaction, deployment);
   }
 
-  async #failuresOf(tx: Transaction, deployment: Deployment): Promise<number> {
-    const batches = await this.deployments.batchesOf(tx, deployment.id);
+  async #countFailures(tx: Transaction, deployment: Deployment): Promise<number> {
+    const batches = await this.batches.list(tx, deployment.id);
     return countFailures(figuresOf(deployment, batches));
   }
 
   /**
-   * Asks a device to go back; it does so at its next poll, and its report changes the target. Answers
-   * the version. Throws `not_found`, `invalid_state`, `previous_version_unknown`, and unless `force` is
-   * given `newer_version_installed` where that would undo a newer deployment.
+   * Requests a rollback of one device. The device gets it at its next poll, and its report changes the target. Returns
+   * the version to roll back to. Throws `not_found`, `invalid_state`, `previous_version_unknown`, and, without `force`,
+   * `newer_version_installed` if the rollback would undo a newer deployment.
    */
   async requestRollback(
     admin: AdminCaller,
@@ -170,17 +182,17 @@ export class TargetRecovery {
     deviceId: string,
     { previousVersion, force }: { previousVersion: string | null; force: boolean },
   ): Promise<string> {
-    return this.transactions.hold(id, admin, async (locked) => {
+    return this.transactions.withLocked(id, admin, async (locked) => {
       const { tx, transaction, deployment } = locked;
       transaction.changed(deployment, { named: [deviceId], others: false });
       const key = { deploymentId: id, deviceId };
       const [target] = await this.targets.lock(tx, [key]);
       if (!target) throw notFound('This device in this deployment');
-      const gone = await this.targets.whyGone(tx, key);
-      if (gone) throw cannotBeAsked(target, gone);
+      const gone = await this.targets.findGoneReason(tx, key);
+      if (gone) throw deviceIsGone(target, gone);
       const version = rollbackVersion(target, previousVersion);
       const newer = force ? null : await this.targets.findNewer(tx, key);
-      if (newer) throw wouldUndo(newer, version);
+      if (newer) throw wouldUndoNewer(newer, version);
       await this.targets.save(tx, [rollbackRequested(target, { version, by: admin.userId })]);
       transaction.record(
         actionEvents.rollbackRequested(deployment, actorOf(admin), deviceId, version),
@@ -190,11 +202,11 @@ export class TargetRecovery {
   }
 
   /**
-   * Takes such a request back, as long as the device has not answered it: an agent that knows no
-   * rollbacks would get no other update meanwhile. Throws `not_found`, `invalid_state` when there is none.
+   * Cancels a requested rollback that the device has not answered. An older agent does not support rollbacks, and would
+   * get no update until the request is cancelled. Throws `not_found`, and `invalid_state` if no rollback is requested.
    */
   async cancelRollback(admin: AdminCaller, id: string, deviceId: string): Promise<void> {
-    await this.transactions.hold(id, admin, async (locked) => {
+    await this.transactions.withLocked(id, admin, async (locked) => {
       const { tx, transaction, deployment } = locked;
       transaction.changed(deployment, { named: [deviceId], others: false });
       const [target] = await this.targets.lock(tx, [{ deploymentId: id, deviceId }]);
@@ -203,7 +215,7 @@ export class TargetRecovery {
       if (version === null) {
         throw new DomainError(
           'invalid_state',
-          'No rollback of this device is open. The timeline says whether it was carried out.',
+          'No rollback of this device is requested. The timeline shows earlier rollbacks.',
           { current_status: target.status, allowed_actions: [] },
         );
       }
@@ -225,9 +237,9 @@ export class TargetRecovery {
     );
     const retryable = new Set(await this.targets.findRetryable(tx, deployment.id, deviceIds));
     const toRetry = targets.filter((target) => retryable.has(target.deviceId));
-    await this.targets.keepAttempts(tx, toRetry);
+    await this.targets.archiveAttempts(tx, toRetry);
     await this.targets.save(tx, toRetry.map(retried));
-    await this.deployments.moveCounters(
+    await this.batches.moveCounters(
       tx,
       toRetry.flatMap((target) => counterMoves(target, retried(target))),
     );
@@ -235,37 +247,37 @@ export class TargetRecovery {
   }
 }
 
-function cannotBeAsked({ status }: Target, reason: GoneReason): DomainError {
+function deviceIsGone({ status }: Target, reason: GoneReason): DomainError {
   return new DomainError(
     'invalid_state',
-    `The device ${GONE_WORDS[reason]}, so it cannot be asked to go back.`,
+    `The device ${GONE_DESCRIPTIONS[reason]}, so it cannot be rolled back.`,
     { current_status: status, allowed_actions: [] },
   );
 }
 
-function wouldUndo(newer: NewerDeployment, version: string): DomainError {
+function wouldUndoNewer(newer: NewerDeployment, version: string): DomainError {
   return new DomainError(
     'newer_version_installed',
-    `The device has completed a newer deployment since: ${newer.name} (${newer.targetVersion}, ${newer.id}). ` +
-      `Going back to ${version} would undo that; repeat the request with force to do it anyway.`,
+    `The device has completed a newer deployment: ${newer.name} (${newer.targetVersion}, ${newer.id}). ` +
+      `A rollback to ${version} would undo it. Repeat the request with force to do it anyway.`,
   );
 }
 
-/** The version to go back to; throws when the target cannot or does not know where to. */
-function rollbackVersion(target: Target, asked: string | null): string {
+/** The version to roll back to. Throws if the target cannot be rolled back or the version is unknown. */
+function rollbackVersion(target: Target, requested: string | null): string {
   if (['pending', 'skipped', 'rolled_back'].includes(target.status)) {
     throw new DomainError(
       'invalid_state',
       `The device is ${target.status} in this deployment, so there is nothing to roll back. ` +
-        'A rollback is possible once the device has begun the update.',
+        'A rollback is possible after the device has started the update.',
       { current_status: target.status, allowed_actions: [] },
     );
   }
-  const version = asked ?? target.previousVersion;
+  const version = requested ?? target.previousVersion;
   if (version === null) {
     throw new DomainError(
       'previous_version_unknown',
-      'The version before this deployment is not known. Name it as previous_version.',
+      'The version before this deployment is unknown. Send it as previous_version.',
     );
   }
   return version;
@@ -275,10 +287,10 @@ function nothingToRetry({ deployment, batches }: LockedDeployment): DomainError 
   return new DomainError(
     'invalid_state',
     `The deployment is ${deployment.status}, and none of the devices can be retried: they did not ` +
-      'fail here, are asked to go back, are gone, or have completed a newer deployment since.',
+      'fail here, have a requested rollback, are gone, or have completed a newer deployment.',
     {
       current_status: deployment.status,
-      allowed_actions: allowedActions(situationOf(deployment, batches)),
+      allowed_actions: allowedActions(actionContextOf(deployment, batches)),
     },
   );
 }

@@ -7,9 +7,9 @@ import { deploymentIdOf } from '../model/deployment-id.ts';
 import { DeploymentCreation } from './creation.service.ts';
 import { createDeploymentSchema, previewDeploymentSchema, toDraft } from './creation.schema.ts';
 import { idempotencyKey } from './idempotency-key.ts';
-import { DeploymentImpacts } from './impact.service.ts';
+import { ImpactService } from './impact.service.ts';
 
-/** Creating deployments, and what one would do. The routes are in `api/admin.router.ts`. */
+/** Creates and previews deployments. The routes are in `api/admin.router.ts`. */
 @injectable()
 export class CreationController {
   readonly #createSchema: ReturnType<typeof createDeploymentSchema>;
@@ -17,7 +17,7 @@ export class CreationController {
 
   constructor(
     @inject(DeploymentCreation) private readonly creation: DeploymentCreation,
-    @inject(DeploymentImpacts) private readonly impacts: DeploymentImpacts,
+    @inject(ImpactService) private readonly impacts: ImpactService,
     @inject(PluginConfig) config: PluginConfig,
   ) {
     this.#createSchema = createDeploymentSchema(config.allow_insecure_loopback_packages);
@@ -26,8 +26,8 @@ export class CreationController {
 
   create = async (request: Request, response: Response): Promise<void> => {
     const draft = toDraft(validate(this.#createSchema, request.body));
-    const repeatable = idempotencyKey(request);
-    const created = await this.creation.create(adminOf(request), draft, repeatable);
+    const idempotent = idempotencyKey(request);
+    const created = await this.creation.create(adminOf(request), draft, idempotent);
     response.locals['deploymentId'] = created.deployment_id;
     response.status(201).json(created);
   };
@@ -37,12 +37,14 @@ export class CreationController {
     response.json(await this.creation.preview(adminOf(request).organizationId, draft));
   };
 
-  impactOfDraft = async (request: Request, response: Response): Promise<void> => {
+  draftImpact = async (request: Request, response: Response): Promise<void> => {
     const draft = toDraft(validate(this.#previewSchema, request.body));
-    response.json(await this.impacts.ofDraft(adminOf(request).organizationId, draft));
+    response.json(await this.impacts.forDraft(adminOf(request).organizationId, draft));
   };
 
   impact = async (request: Request, response: Response): Promise<void> => {
-    response.json(await this.impacts.of(adminOf(request).organizationId, deploymentIdOf(request)));
+    response.json(
+      await this.impacts.forDeployment(adminOf(request).organizationId, deploymentIdOf(request)),
+    );
   };
 }

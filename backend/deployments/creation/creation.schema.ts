@@ -10,7 +10,7 @@ import {
   VERSION_OPERATORS,
 } from '../../contract/states.ts';
 import { MAX_NAME_LENGTH, MAX_VERSION_LENGTH } from '../../contract/lengths.ts';
-import { packageUrlFault } from '../../contract/package-url.ts';
+import { packageUrlError } from '../../contract/package-url.ts';
 import { asJsonSchema } from '../../http/json-schema.meta.ts';
 import { label, optionalLabel, storableText } from '../../http/text.schema.ts';
 import { timestamp } from '../../http/timestamp.schema.ts';
@@ -22,7 +22,7 @@ import { defaultPolicy } from '../rules/rollout-policy.ts';
 const deviceFilters = Joi.object<DeviceFilters>({
   device_type: optionalLabel(MAX_NAME_LENGTH),
   current_version: optionalLabel(MAX_VERSION_LENGTH),
-  // An operator alone would be dropped, and the deployment would go to the whole fleet.
+  // Without a version the operator would be ignored, and the deployment would go to the whole fleet.
   version_operator: Joi.string()
     .valid(...VERSION_OPERATORS)
     .when('current_version', {
@@ -49,7 +49,7 @@ const policy = Joi.object<Partial<RolloutPolicy>>({
   pickup_timeout_hours: Joi.number().positive().max(8_760).allow(null),
 });
 
-/** What a creation is made of; a preview needs only the targets and the plan. */
+/** The keys of a creation. */
 function deploymentKeys(allowInsecureLoopback: boolean) {
   return {
     deployment_name: label(MAX_NAME_LENGTH).required(),
@@ -60,7 +60,7 @@ function deploymentKeys(allowInsecureLoopback: boolean) {
     rollout_percentage: percentage().when('rollout_strategy', {
       not: Joi.valid('canary', 'rolling'),
       then: Joi.forbidden().messages({
-        'any.unknown': '{{#label}} belongs to canary and rolling deployments',
+        'any.unknown': '{{#label}} is only allowed for canary and rolling deployments',
       }),
     }),
     batch_size: Joi.number()
@@ -70,7 +70,7 @@ function deploymentKeys(allowInsecureLoopback: boolean) {
       .when('rollout_strategy', {
         not: 'rolling',
         then: Joi.forbidden().messages({
-          'any.unknown': '{{#label}} belongs to rolling deployments',
+          'any.unknown': '{{#label}} is only allowed for rolling deployments',
         }),
       }),
     device_filters: deviceFilters,
@@ -79,8 +79,8 @@ function deploymentKeys(allowInsecureLoopback: boolean) {
     update_package_url: label(2_048)
       .required()
       .custom((value: string, helpers) => {
-        const fault = packageUrlFault(value, allowInsecureLoopback);
-        return fault ? helpers.message({ custom: `update_package_url ${fault}` }) : value;
+        const error = packageUrlError(value, allowInsecureLoopback);
+        return error ? helpers.message({ custom: `update_package_url ${error}` }) : value;
       })
       .meta(asJsonSchema({ format: 'uri', pattern: '^https://[^\\s\\\\/?#@]+(?:[/?#][^\\s]*)?$' })),
     checksum: Joi.string()
@@ -110,8 +110,8 @@ export function createDeploymentSchema(
     .oxor('rollout_percentage', 'batch_size')
     .and('manifest', 'signature')
     .messages({
-      'object.oxor': 'rollout_percentage and batch_size exclude each other',
-      'object.and': 'manifest and signature belong together',
+      'object.oxor': 'rollout_percentage and batch_size cannot be combined',
+      'object.and': 'manifest and signature must be sent together',
     })
     .custom(requirePickedDevices)
     .meta(
@@ -124,7 +124,7 @@ export function createDeploymentSchema(
     .required();
 }
 
-/** What the rules on `rollout_percentage` and `batch_size` say, in JSON Schema. */
+/** The rules for `rollout_percentage` and `batch_size` as JSON Schema. */
 const BATCHES_BY_STRATEGY = {
   not: { required: ['rollout_percentage', 'batch_size'] },
   dependentSchemas: {
@@ -144,7 +144,7 @@ const isGiven = (key: string) => ({
   properties: { [key]: { not: { const: '' } } },
 });
 
-/** What {@link requirePickedDevices} says, in JSON Schema. */
+/** {@link requirePickedDevices} as JSON Schema. */
 const PICKED_DEVICES = {
   if: { properties: { rollout_strategy: { const: 'manual' } } },
   then: {
@@ -158,7 +158,7 @@ const PICKED_DEVICES = {
   },
 };
 
-/** A manual deployment is for devices that somebody picked, never for all by oversight. */
+/** A manual deployment needs device ids or a filter, so that it does not go to all devices by mistake. */
 const requirePickedDevices: Joi.CustomValidator<CreateDeploymentInput> = (body, helpers) => {
   const picked =
     body.rollout_strategy !== 'manual' ||
@@ -176,7 +176,7 @@ const requireTargetVersion: Joi.CustomValidator<boolean> = (skips, helpers) => {
     : skips;
 };
 
-/** The same body as a creation, with the keys that do not matter for a preview optional. */
+/** The body of a preview: like a creation, but keys that do not matter here are optional and not checked. */
 export function previewDeploymentSchema(
   allowInsecureLoopback: boolean,
 ): Joi.ObjectSchema<CreateDeploymentInput> {
@@ -194,7 +194,7 @@ export function previewDeploymentSchema(
     signature: Joi.any(),
   })
     .oxor('rollout_percentage', 'batch_size')
-    .messages({ 'object.oxor': 'rollout_percentage and batch_size exclude each other' })
+    .messages({ 'object.oxor': 'rollout_percentage and batch_size cannot be combined' })
     .meta(
       asJsonSchema({
         ...BATCHES_BY_STRATEGY,
@@ -205,11 +205,11 @@ export function previewDeploymentSchema(
     .required();
 }
 
-/** A validated body with its defaults; `device_ids` at the top are a filter like the others. */
+/** Converts a validated body and fills in defaults. Top-level `device_ids` become a filter. */
 export function toDraft(body: CreateDeploymentInput): DeploymentDraft {
   return {
     name: body.deployment_name,
-    // A preview may come without one.
+    // Optional in a preview.
     targetVersion: body.target_version ?? '',
     strategy: body.rollout_strategy,
     rolloutPercentage: body.rollout_percentage ?? defaultPercentage(body),

@@ -10,8 +10,9 @@ import { LIMITS } from '../../kernel/time-limits.ts';
 import type { DeploymentTransaction } from '../transaction/deployment-transaction.ts';
 import { DeploymentTransactions } from '../transaction/deployment-transactions.service.ts';
 import {
-  type KeptAnswer,
-  type RepeatableRequest,
+  type StoredResponse,
+  type IdempotentRequest,
+  BatchRepository,
   DeploymentRepository,
   IdempotencyKeys,
 } from '../model/deployment.ports.ts';
@@ -23,21 +24,22 @@ import { MAX_BATCHES, planBatches } from '../rules/batch-plan.ts';
 import { byType, byVersion, sumOf } from '../rules/device-groups.ts';
 import { actionEvents, actorOf } from '../rules/timeline-events.ts';
 import {
-  chosenGroups,
+  filterGroups,
   isIncomparable,
   passesVersionFilter,
 } from '../../targeting/version-filter.ts';
 import { TargetSelection } from '../model/target.ports.ts';
 
-/** From so many new targets on, the planner is told of them. */
+/** From this number of new targets on, the statistics of the table are refreshed. */
 const MANY_TARGETS = 1_000;
 
-/** Planning and creating deployments: who would get it, in which batches; then all of it or nothing. */
+/** Previews and creates deployments. */
 @injectable()
 export class DeploymentCreation {
   constructor(
     @inject(DeploymentTransactions) private readonly transactions: DeploymentTransactions,
     @inject(DeploymentRepository) private readonly deployments: DeploymentRepository,
+    @inject(BatchRepository) private readonly batches: BatchRepository,
     @inject(TargetSelection) private readonly selection: TargetSelection,
     @inject(RolloutJobs) private readonly jobs: RolloutJobs,
     @inject(PluginConfig) private readonly config: PluginConfig,
@@ -45,15 +47,19 @@ export class DeploymentCreation {
     @inject(Logger) private readonly logger: Logger,
   ) {}
 
-  /** What {@link create} would do now; creates nothing and accepts that nothing matches. */
+  /** What {@link create} would do now. Creates nothing; no matching device is not an error here. */
   async preview(organizationId: string, draft: DeploymentDraft): Promise<DeploymentPreview> {
     const { deviceFilters: filters } = draft;
-    // One look at the fleet: versions are told apart here, of which there are few.
-    const inScope = await this.selection.countInScope(organizationId, filters);
-    const passing = inScope.filter(({ version }) => passesVersionFilter(version, filters));
-    const notComparable = inScope.filter(({ version }) => isIncomparable(version, filters));
+    // One query for all figures: there are few versions, so they are compared here.
+    const candidates = await this.selection.countDeviceGroups(organizationId, filters);
+    const passing = candidates.filter(({ version }) => passesVersionFilter(version, filters));
+    const notComparable = candidates.filter(({ version }) => isIncomparable(version, filters));
     const upToDate = passing.filter(({ version }) => isSameVersion(version, draft.targetVersion));
-    const groups = chosenGroups(inScope, filters, draft.skipUpToDate ? draft.targetVersion : null);
+    const groups = filterGroups(
+      candidates,
+      filters,
+      draft.skipUpToDate ? draft.targetVersion : null,
+    );
     const total = sumOf(groups);
     return {
       matching_devices: total,
@@ -66,14 +72,15 @@ export class DeploymentCreation {
   }
 
   /**
-   * All of it or nothing. With a `repeatable` request whose key was used before: what was answered then.
-   * Throws `signature_refused`, `no_matching_devices`, `too_many_batches`, `idempotency_key_reused`, and
-   * `queue_unavailable` for scheduled ones.
+   * Creates a deployment with its targets and batches in one transaction. If `idempotent` has a key that was used before,
+   * returns the response of that time (docs/contract.md, Admin API). Throws `invalid_request` if `scheduledAt` is in the
+   * past, `signature_refused`, `no_matching_devices`, `too_many_batches`, `idempotency_key_reused`, and
+   * `queue_unavailable` for a scheduled deployment.
    */
   async create(
     admin: AdminCaller,
     draft: DeploymentDraft,
-    repeatable: RepeatableRequest | null = null,
+    idempotent: IdempotentRequest | null = null,
   ): Promise<CreatedDeployment> {
     if (draft.scheduledAt) await this.jobs.assertAvailable();
     const { organizationId } = admin;
@@ -82,24 +89,24 @@ export class DeploymentCreation {
     const created = await this.transactions.run(
       async (transaction) => {
         const { tx } = transaction;
-        if (repeatable) {
-          const before = await this.keys.claim(tx, organizationId, repeatable);
-          if (before) return answerOf(before, repeatable);
+        if (idempotent) {
+          const stored = await this.keys.claim(tx, organizationId, idempotent);
+          if (stored) return responseOf(stored, idempotent);
         }
-        const answer = await this.#createIn(transaction, id, admin, draft);
-        if (repeatable) await this.keys.keep(tx, organizationId, repeatable.key, answer);
-        return answer;
+        const response = await this.#createInTransaction(transaction, id, admin, draft);
+        if (idempotent) await this.keys.store(tx, organizationId, idempotent.key, response);
+        return response;
       },
       LIMITS.creation,
       trace,
     );
-    // Otherwise somebody else's creation was answered again.
+    // A stored response has the id of the earlier creation.
     const isNew = created.deployment_id === id;
     if (isNew && created.target_devices >= MANY_TARGETS) await this.#refreshStatistics(trace);
     return created;
   }
 
-  async #createIn(
+  async #createInTransaction(
     transaction: DeploymentTransaction,
     id: string,
     admin: AdminCaller,
@@ -116,12 +123,12 @@ export class DeploymentCreation {
       organizationId,
       {
         filters: draft.deviceFilters,
-        leaveOut: draft.skipUpToDate ? draft.targetVersion : null,
+        excludedVersion: draft.skipUpToDate ? draft.targetVersion : null,
       },
       draft.strategy === 'canary',
     );
     if (total === 0) throw noMatchingDevices(draft);
-    await this.deployments.insertPlan(tx, id, total, this.#plan(draft, total));
+    await this.batches.insertPlan(tx, id, total, this.#plan(draft, total));
     const owner = { id, organizationId };
     transaction.record(actionEvents.created(owner, actorOf(admin), total, draft.targetVersion));
     transaction.changed(owner);
@@ -150,38 +157,41 @@ export class DeploymentCreation {
       throw new DomainError(
         'too_many_batches',
         `${total} devices in batches of ${draft.batchSize ?? 1} make ${plan.length} batches; ` +
-          `at most ${MAX_BATCHES} are possible. Choose a batch size of ` +
+          `at most ${MAX_BATCHES} are allowed. Choose a batch size of ` +
           `${Math.ceil(total / MAX_BATCHES)} or more.`,
       );
     }
     return plan;
   }
 
-  /** Nothing but speed hangs on it. */
+  /** Only the speed of queries depends on this, so an error is logged and ignored. */
   async #refreshStatistics(trace: object): Promise<void> {
     await this.selection.refreshStatistics().catch((error: unknown) => {
       this.logger.warn(
         { err: error, ...trace },
-        'statistics of the targets could not be refreshed',
+        'statistics of the target table could not be refreshed',
       );
     });
   }
 }
 
-/** A start in the past would start at once, which nobody asked for who wrote a time. */
+/** A start in the past would mean to start at once, which is not what the admin asked for. */
 function requireFuture(scheduledAt: Date | null, now: Date): void {
   if (scheduledAt === null || scheduledAt > now) return;
-  const message = `scheduled_at is in the past: it is ${now.toISOString()} here. Leave it out to start by hand.`;
+  const message = `scheduled_at is in the past; the server time is ${now.toISOString()}. Leave it out to start manually.`;
   throw invalidRequest([{ path: 'scheduled_at', message }]);
 }
 
-/** The first answer again; throws when the key stood for another request. */
-function answerOf({ hash, answer }: KeptAnswer, repeatable: RepeatableRequest): CreatedDeployment {
-  if (hash === repeatable.hash) return answer;
+/** The stored response. Throws if the key was used for another request. */
+function responseOf(
+  { hash, response }: StoredResponse,
+  idempotent: IdempotentRequest,
+): CreatedDeployment {
+  if (hash === idempotent.hash) return response;
   throw new DomainError(
     'idempotency_key_reused',
-    `This Idempotency-Key was sent with another body before, which made ${answer.deployment_id}. ` +
-      'Send a new key with a new request.',
+    `This Idempotency-Key was already used with another body, which created ${response.deployment_id}. ` +
+      'Use a new key for each new request.',
   );
 }
 
@@ -189,8 +199,8 @@ function noMatchingDevices({ skipUpToDate, targetVersion }: DeploymentDraft): Do
   return new DomainError(
     'no_matching_devices',
     (skipUpToDate
-      ? `No device of the organization matches all of the filters and runs another version than ${targetVersion}; `
-      : 'No device of the organization matches all of the filters; ') +
-      'nothing was created. Widen the filters, or look at the preview to see what each one leaves.',
+      ? `No device of the organization matches all filters and runs another version than ${targetVersion}; `
+      : 'No device of the organization matches all filters; ') +
+      'nothing was created. Widen the filters; a preview shows what matches.',
   );
 }

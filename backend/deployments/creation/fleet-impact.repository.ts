@@ -4,7 +4,7 @@ import type { OverlappingDeployment } from '../../contract/admin-api.ts';
 import type { Deployment, DeviceGroup } from '../model/deployment.types.ts';
 import {
   matchingDevices,
-  type DeviceChoice,
+  type DeviceSelection,
   type SqlPart,
 } from '../../targeting/matching-devices.sql.ts';
 import { isRegistered } from '../../targeting/registered-device.sql.ts';
@@ -13,8 +13,8 @@ import { countGroups } from './target-selection.repository.ts';
 import { UNFINISHED } from '../storage/target.sql.ts';
 import { Database } from '../../database/database.ts';
 
-/** Deployments that are named; the ones that share the most devices come first. */
-const NAMED_OVERLAPS = 10;
+/** Overlapping deployments that are listed, those with the most common devices first. */
+const MAX_OVERLAPS = 10;
 
 @injectable()
 export class KnexFleetImpact implements FleetImpact {
@@ -30,14 +30,14 @@ export class KnexFleetImpact implements FleetImpact {
   }
 
   async unfinishedDevices(deployment: Deployment): Promise<DeviceGroup[]> {
-    return countGroups(this.knex, TARGETS_OF, keysOf(deployment));
+    return countGroups(this.knex, UNFINISHED_DEVICES, keysOf(deployment));
   }
 
-  async overlappingWithChoice(
+  async overlappingWithSelection(
     organizationId: string,
-    choice: DeviceChoice,
+    selection: DeviceSelection,
   ): Promise<OverlappingDeployment[]> {
-    const matching = matchingDevices(organizationId, choice);
+    const matching = matchingDevices(organizationId, selection);
     return this.#overlapping({
       sql: `SELECT d.id FROM edge_devices d WHERE ${matching.sql}`,
       bindings: { ...matching.bindings, deployment_id: null },
@@ -46,7 +46,7 @@ export class KnexFleetImpact implements FleetImpact {
 
   async overlappingWith(deployment: Deployment): Promise<OverlappingDeployment[]> {
     return this.#overlapping({
-      sql: `SELECT d.id FROM ${TARGETS_OF}`,
+      sql: `SELECT d.id FROM ${UNFINISHED_DEVICES}`,
       bindings: keysOf(deployment),
     });
   }
@@ -58,18 +58,18 @@ export class KnexFleetImpact implements FleetImpact {
       `SELECT other.id AS deployment_id, other.deployment_name, other.target_version, other.status,
               count(*) AS devices
        FROM ota_deployments other
-       JOIN ota_deployment_devices held ON held.deployment_id = other.id AND held.status IN ${UNFINISHED}
+       JOIN ota_deployment_devices shared ON shared.deployment_id = other.id AND shared.status IN ${UNFINISHED}
        WHERE other.organization_id = :organization_id AND other.status IN ('in_progress', 'paused')
-         AND other.id IS DISTINCT FROM CAST(:deployment_id AS uuid) AND held.device_id IN (${devices.sql})
-       GROUP BY other.id ORDER BY count(*) DESC, other.created_at DESC LIMIT ${NAMED_OVERLAPS}`,
+         AND other.id IS DISTINCT FROM CAST(:deployment_id AS uuid) AND shared.device_id IN (${devices.sql})
+       GROUP BY other.id ORDER BY count(*) DESC, other.created_at DESC LIMIT ${MAX_OVERLAPS}`,
       devices.bindings,
     );
     return rows.map((row) => ({ ...row, devices: Number(row.devices) }));
   }
 }
 
-/** Devices `d` that the deployment would still update. */
-const TARGETS_OF = `ota_deployment_devices t
+/** FROM and WHERE of the devices `d` that have not finished in the deployment. */
+const UNFINISHED_DEVICES = `ota_deployment_devices t
        JOIN edge_devices d ON d.id = t.device_id AND d.organization_id = :organization_id
        WHERE t.deployment_id = :deployment_id AND t.status IN ${UNFINISHED}`;
 

@@ -4,37 +4,38 @@ import { DeploymentQueries } from '../reading/deployment-queries.service.ts';
 import type { DeploymentDraft } from '../model/deployment.types.ts';
 import { impactOf } from '../rules/impact.ts';
 import { FleetImpact, TargetSelection } from '../model/target.ports.ts';
-import { chosenGroups } from '../../targeting/version-filter.ts';
+import { filterGroups } from '../../targeting/version-filter.ts';
 
-/** What is read before a deployment is created or started: what it would do to the fleet as it is now. */
+/** Computes what a deployment would do to the fleet in its current state (docs/contract.md, Admin API). */
 @injectable()
-export class DeploymentImpacts {
+export class ImpactService {
   constructor(
     @inject(DeploymentQueries) private readonly queries: DeploymentQueries,
     @inject(TargetSelection) private readonly selection: TargetSelection,
     @inject(FleetImpact) private readonly fleet: FleetImpact,
   ) {}
 
-  async ofDraft(organizationId: string, draft: DeploymentDraft): Promise<DeploymentImpact> {
+  /** The impact of a deployment that has not been created. */
+  async forDraft(organizationId: string, draft: DeploymentDraft): Promise<DeploymentImpact> {
     const { deviceFilters: filters, targetVersion, strategy } = draft;
-    const leaveOut = draft.skipUpToDate ? targetVersion : null;
-    const [inScope, fleetDevices, overlapping] = await Promise.all([
-      this.selection.countInScope(organizationId, filters),
+    const excludedVersion = draft.skipUpToDate ? targetVersion : null;
+    const [candidates, fleetDevices, overlapping] = await Promise.all([
+      this.selection.countDeviceGroups(organizationId, filters),
       this.fleet.fleetSize(organizationId),
-      this.fleet.overlappingWithChoice(organizationId, { filters, leaveOut }),
+      this.fleet.overlappingWithSelection(organizationId, { filters, excludedVersion }),
     ]);
     return impactOf({
       strategy,
       targetVersion,
       isPicked: filters.device_ids !== undefined,
-      groups: chosenGroups(inScope, filters, leaveOut),
+      groups: filterGroups(candidates, filters, excludedVersion),
       fleetDevices,
       overlapping,
     });
   }
 
-  /** Of the devices that have not finished. Throws `not_found`. */
-  async of(organizationId: string, id: string): Promise<DeploymentImpact> {
+  /** The impact of an existing deployment on the devices that have not finished. Throws `not_found`. */
+  async forDeployment(organizationId: string, id: string): Promise<DeploymentImpact> {
     const deployment = await this.queries.find(organizationId, id);
     const [groups, fleetDevices, overlapping] = await Promise.all([
       this.fleet.unfinishedDevices(deployment),

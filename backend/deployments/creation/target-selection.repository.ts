@@ -4,16 +4,16 @@ import type { DeviceFilters } from '../../contract/admin-api.ts';
 import { asKnex } from '../../database/knex-unit-of-work.ts';
 import type { Transaction } from '../../kernel/unit-of-work.ts';
 import {
-  deviceScope,
+  devicesOfAnyVersion,
   matchingDevices,
-  type DeviceChoice,
+  type DeviceSelection,
   type SqlPart,
 } from '../../targeting/matching-devices.sql.ts';
 import type { TargetSelection } from '../model/target.ports.ts';
 import type { DeviceGroup } from '../model/deployment.types.ts';
 import { Database } from '../../database/database.ts';
 
-/** Enough to bring a million devices in order without a detour over the disk; freed at the commit. */
+/** Enough to sort a million devices in memory; applies until the commit. */
 const SORTING_MEMORY = '128MB';
 
 @injectable()
@@ -24,14 +24,14 @@ export class KnexTargetSelection implements TargetSelection {
     tx: Transaction,
     deploymentId: string,
     organizationId: string,
-    choice: DeviceChoice,
+    selection: DeviceSelection,
     onlineFirst: boolean,
   ): Promise<number> {
-    const matching = matchingDevices(organizationId, choice);
+    const matching = matchingDevices(organizationId, selection);
     const knex = asKnex(tx);
     await knex.raw(`SET LOCAL work_mem = '${SORTING_MEMORY}'`);
-    // Written in the order of the devices, two of three indexes grow page by page; how the devices
-    // are ordered in the deployment only their positions tell.
+    // Inserting in the order of device ids keeps two of the three indexes growing page by page. The order of the rollout
+    // is in `position` only.
     const result = await knex.raw<{ rowCount: number }>(
       `INSERT INTO ota_deployment_devices (deployment_id, device_id, status, position, previous_version,
          device_name, device_type)
@@ -50,13 +50,17 @@ export class KnexTargetSelection implements TargetSelection {
     await this.knex.raw('ANALYZE ota_deployment_devices');
   }
 
-  async countInScope(organizationId: string, filters: DeviceFilters): Promise<DeviceGroup[]> {
-    const scope = deviceScope(organizationId, filters);
-    return countGroups(this.knex, `edge_devices d WHERE ${scope.sql}`, scope.bindings);
+  async countDeviceGroups(organizationId: string, filters: DeviceFilters): Promise<DeviceGroup[]> {
+    const devices = devicesOfAnyVersion(organizationId, filters);
+    return countGroups(this.knex, `edge_devices d WHERE ${devices.sql}`, devices.bindings);
   }
 }
 
-/** @param devices a FROM and WHERE of devices `d` */
+/**
+ * Counts devices by type and version.
+ *
+ * @param devices FROM and WHERE of the devices `d`
+ */
 export async function countGroups(
   knex: Knex,
   devices: string,

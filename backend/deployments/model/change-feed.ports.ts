@@ -1,9 +1,9 @@
 import { token } from '../../kernel/token.ts';
 
-/** Targets that changed. */
+/** Devices whose targets changed. */
 export interface ChangedDevices {
   named: string[];
-  /** More changed than are named: whoever shows targets fetches them anew. */
+  /** More targets changed than are named: clients must fetch the targets again. */
   others: boolean;
 }
 
@@ -11,26 +11,24 @@ export interface ChangedDevices {
 export const NO_DEVICES: ChangedDevices = { named: [], others: false };
 export const MANY_DEVICES: ChangedDevices = { named: [], others: true };
 
-/** Something about a deployment changed; who shows it, reads it anew. */
+/** A deployment changed. The message does not contain the new state, which subscribers read themselves. */
 export interface DeploymentChanged {
   deploymentId: string;
   organizationId: string;
   devices: ChangedDevices;
 }
 
+/** `gap`: changes may have been missed, because the connection was lost. */
 export type FeedMessage = { kind: 'changed'; change: DeploymentChanged } | { kind: 'gap' };
 
-/**
- * Carries "look again" from the process that changed something to the processes that show it. After
- * a lost connection it says `gap`: changes may have been missed.
- */
+/** Notifies all processes of changes to deployments (docs/decisions/live-changes.md). */
 export interface ChangeFeed {
-  /** Call after the commit. Never throws; the change itself is safe in the database. */
+  /** Publishes changes. Call it after the commit. Never throws, since the change is already stored. */
   publish(changes: DeploymentChanged[]): void;
-  /** Resolves when changes reach the listener; the returned function ends the subscription. */
+  /** Resolves when the subscription is active. The returned function ends it. */
   subscribe(listener: (message: FeedMessage) => void): Promise<() => void>;
-  /** Whether it is known that changes still arrive; a connection can go deaf without an end. */
-  readonly isHearing: boolean;
+  /** Whether the feed recently received something. A broken connection may stop receiving without an error. */
+  readonly isReceiving: boolean;
   close(): Promise<void>;
 }
 export const ChangeFeed = token<ChangeFeed>('ChangeFeed');

@@ -5,8 +5,9 @@ import type { Batch, Deployment, DeploymentDraft, DeploymentState } from './depl
 import { token } from '../../kernel/token.ts';
 
 /**
- * Lock order, everywhere: deployments by id, then targets by (deployment, device), then batches.
- * Whoever changes a target holds its deployment's row, so counters and states agree at any commit.
+ * Reads and writes deployments. Every transaction locks in the same order: deployments by id, then
+ * targets by (deployment, device), then batches. A transaction that changes a target holds the lock of its deployment,
+ * so that counters and states agree after every commit.
  */
 export interface DeploymentRepository {
   insert(
@@ -17,36 +18,26 @@ export interface DeploymentRepository {
     createdBy: string,
   ): Promise<void>;
   /**
-   * Dates the deployment after every other of its organization, in the order of their commits: what is newer
-   * decides what a device may still get. To be called last: others of the organization wait for the commit.
+   * Sets `created_at` later than that of every other deployment of the organization, in the order of their commits. The
+   * order decides which update a device gets. Call it last in the transaction: other creations in the organization
+   * wait for the commit.
    */
   stampCreated(tx: Transaction, id: string): Promise<void>;
-  insertPlan(tx: Transaction, id: string, total: number, plan: BatchPlanEntry[]): Promise<void>;
   find(organizationId: string, id: string): Promise<Deployment | null>;
-  /** As `tx` sees it, where it is given. */
+  /** Reads within `tx`, if given. */
   findState(organizationId: string, id: string, tx?: Transaction): Promise<DeploymentState | null>;
-  /** Whatever its organization. */
-  findAnyState(id: string): Promise<DeploymentState | null>;
+  /** Reads a deployment of any organization. */
+  findStateUnscoped(id: string): Promise<DeploymentState | null>;
   list(organizationId: string, query: DeploymentListQuery): Promise<DeploymentListPage>;
-  /** Locks in order of ids; unknown ids are left out. */
+  /** Locks deployments in the order of their ids; unknown ids are left out. */
   lock(tx: Transaction, ids: string[]): Promise<Deployment[]>;
   /**
-   * Locks a deployment and all newer ones of its organization, in the order of {@link lock}: no device
-   * completes one of them until the commit. `organizationId` null: the system itself asks.
+   * Locks a deployment and all newer ones of its organization, in the order of {@link lock}, so that no device completes
+   * one of them until the commit. `organizationId`: the caller's; `null`: any.
    */
   lockWithNewer(tx: Transaction, id: string, organizationId: string | null): Promise<void>;
   update(tx: Transaction, id: string, change: DeploymentChange): Promise<void>;
-  /** Of a deployment that the transaction has locked. */
-  batchesOf(tx: Transaction, id: string): Promise<Batch[]>;
-  /** Remembers that a batch is due; the release itself is a job's work. */
-  requestRelease(tx: Transaction, id: string, batch: number, at: Date): Promise<void>;
-  /** Marks a batch released and moves the deployment's released range over it. */
-  release(tx: Transaction, id: string, batch: Batch): Promise<void>;
-  /** Cuts a batch after `size` targets; the rest becomes the batch after it. */
-  splitBatch(tx: Transaction, id: string, batch: Batch, size: number): Promise<void>;
-  /** Moves counters of the batches that hold the given positions, and what is counted over time. */
-  moveCounters(tx: Transaction, moves: CounterMove[]): Promise<void>;
-  /** Deployments that may need a step: reconciling starts here. */
+  /** Deployments that the reconciler has to check, because work may be due. */
   findUnsettled(): Promise<UnsettledDeployment[]>;
 }
 export const DeploymentRepository = token<DeploymentRepository>('DeploymentRepository');
@@ -73,54 +64,73 @@ export interface DeploymentChange {
   completedAt?: Date | null;
 }
 
+/** Reads and writes the batches of deployments, with their counters. */
+export interface BatchRepository {
+  /** Inserts the batches and sets the total number of targets. */
+  insertPlan(tx: Transaction, id: string, total: number, plan: BatchPlanEntry[]): Promise<void>;
+  /** The batches of a locked deployment, in order. */
+  list(tx: Transaction, id: string): Promise<Batch[]>;
+  /** Records that a batch is due. A job releases it. */
+  requestRelease(tx: Transaction, id: string, batch: number, at: Date): Promise<void>;
+  /** Marks a batch as released and extends the deployment's released range to its end. */
+  release(tx: Transaction, id: string, batch: Batch): Promise<void>;
+  /** Splits a batch after `size` targets; the rest becomes the next batch. */
+  split(tx: Transaction, id: string, batch: Batch, size: number): Promise<void>;
+  /** Updates the counters of batches, and of targets finished over time. */
+  moveCounters(tx: Transaction, moves: CounterMove[]): Promise<void>;
+}
+export const BatchRepository = token<BatchRepository>('BatchRepository');
+
+/** A status change of one target, for the counters. */
 export interface CounterMove {
   deploymentId: string;
   position: number;
   from: TargetStatus;
   to: TargetStatus;
-  /** Change of the number of targets rolled back because an admin asked: −1, 0 or 1. */
+  /** The change in the number of rollbacks that an admin requested: −1, 0 or 1. */
   onRequest: -1 | 0 | 1;
-  /** When it had ended before, and when it has ended now; `null`: it had not, or has not. */
-  endedBefore: Date | null;
-  ended: Date | null;
-  /** How long the update took that this completes; `null`: it completes none. */
+  /** When the target had finished before and after the change; `null`: it had not. */
+  finishedBefore: Date | null;
+  finishedAt: Date | null;
+  /** The duration of the update that this change completes; `null`: it completes none. */
   seconds: number | null;
 }
 
 export interface UnsettledDeployment {
   id: string;
   status: DeploymentStatus;
-  /** A retry of its failed targets has not come to its end. */
+  /** Whether a retry of its failed targets is in progress. */
   isRetrying: boolean;
 }
 
-/** A request that may be sent again, and must then be carried out once. */
-export interface RepeatableRequest {
+/** A request with an `Idempotency-Key`: it may be sent again, but is carried out once. */
+export interface IdempotentRequest {
   key: string;
-  /** Of what it asks for. */
+  /** A hash of the body. */
   hash: string;
 }
 
-export interface KeptAnswer {
+/** The response to an earlier request with the same key, and the hash of that request. */
+export interface StoredResponse {
   hash: string;
-  answer: CreatedDeployment;
+  response: CreatedDeployment;
 }
 
-/** Keys of an organization are its own, and are remembered for 24 hours. */
+/** Idempotency keys of organizations. They are stored for 24 hours. */
 export interface IdempotencyKeys {
-  /** `null`: the key is ours from now on; else what was answered to whoever came before. */
+  /** Claims a key for this request. Resolves to `null`, or to the stored response if the key was used before. */
   claim(
     tx: Transaction,
     organizationId: string,
-    request: RepeatableRequest,
-  ): Promise<KeptAnswer | null>;
-  keep(
+    request: IdempotentRequest,
+  ): Promise<StoredResponse | null>;
+  store(
     tx: Transaction,
     organizationId: string,
     key: string,
-    answer: CreatedDeployment,
+    response: CreatedDeployment,
   ): Promise<void>;
-  /** Up to `limit` of those that are over. Answers how many. */
-  forgetOld(tx: Transaction, limit: number): Promise<number>;
+  /** Deletes up to `limit` expired keys. Resolves to their number. */
+  deleteExpired(tx: Transaction, limit: number): Promise<number>;
 }
 export const IdempotencyKeys = token<IdempotencyKeys>('IdempotencyKeys');

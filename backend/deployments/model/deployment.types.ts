@@ -22,27 +22,27 @@ export interface Deployment {
   checksum: string;
   releaseNotes: string;
   deviceFilters: DeviceFilters;
-  /** Devices that ran the target version at the creation were left out. */
+  /** Whether devices that already ran the target version at the creation were left out. */
   skipUpToDate: boolean;
   manifest: string | null;
   signature: string | null;
   totalDevices: number;
   /** Targets at positions below this number are released. */
   releasedDevices: number;
-  /** Failures that a resume by hand has accepted. */
+  /** The number of failures that the latest resume accepted. */
   acceptedFailures: number;
   scheduledAt: Date | null;
   startedAt: Date | null;
-  /** The latest resume or retry; pickup times count from here at the earliest. */
+  /** The latest resume or retry; pickup timeouts start here at the earliest. */
   resumedAt: Date | null;
-  /** Targets that had failed by then are being retried, in pieces; `null`: no retry is in progress. */
+  /** A retry of the targets that had failed by this time is in progress; `null`: no retry is. */
   retryFailedBefore: Date | null;
   completedAt: Date | null;
   createdAt: Date;
   createdBy: string | null;
 }
 
-/** What a creation or a preview asks for, after validation and with defaults filled in. */
+/** The content of a creation or preview request, validated and with defaults. */
 export interface DeploymentDraft {
   name: string;
   targetVersion: string;
@@ -60,14 +60,14 @@ export interface DeploymentDraft {
   scheduledAt: Date | null;
 }
 
-/** A deployment with its batches, both as they were at one moment. */
+/** A deployment with its batches, read in one statement. */
 export interface DeploymentState {
   deployment: Deployment;
   /** In order of their numbers. */
   batches: Batch[];
 }
 
-/** A range of positions that is released together, with its targets counted by status. */
+/** A range of target positions that is released together, with the number of targets by status. */
 export interface Batch {
   number: number;
   firstPosition: number;
@@ -78,7 +78,7 @@ export interface Batch {
   rolledBackOnRequest: number;
 }
 
-/** A target's row as transitions read and write it, locked by the transaction that holds it. */
+/** The row of a target (docs/contract.md, Words and States). */
 export interface Target {
   deploymentId: string;
   deviceId: string;
@@ -96,11 +96,11 @@ export interface Target {
   rollbackVersion: string | null;
   rollbackRequestedBy: string | null;
   rolledBackOnRequest: boolean;
-  /** When an update finished that was rolled back on request; else `completedAt` tells. */
-  updateEndedAt: Date | null;
+  /** When the update had finished, if it was then rolled back on request; otherwise `null`, see `completedAt`. */
+  updateFinishedAt: Date | null;
 }
 
-/** Why a target was skipped; decides whether a late real end is still taken. */
+/** Why a target was skipped. The reason decides whether a later report is still accepted (`rules/target-reports.ts`). */
 export const SKIP_REASONS = [
   'cancelled',
   'superseded',
@@ -112,7 +112,7 @@ export const SKIP_REASONS = [
 ] as const;
 export type SkipReason = (typeof SKIP_REASONS)[number];
 
-/** Why a target's device is none of its organization's any more: not there, another's, never registered. */
+/** Why a device is gone: it was removed, moved to another organization, or has never registered. */
 export type GoneReason = Extract<SkipReason, 'removed' | 'moved' | 'not_registered'>;
 
 /** Devices of one type that run one version. */
@@ -131,7 +131,7 @@ export function emptyBreakdown(): StatusBreakdown {
   return Object.fromEntries(TARGET_STATUSES.map((status) => [status, 0])) as StatusBreakdown;
 }
 
-/** Counters of all batches together: the figures of the deployment. */
+/** The counters of the whole deployment: the sums over its batches. */
 export function sumBreakdowns(batches: { breakdown: StatusBreakdown }[]): StatusBreakdown {
   const sum = emptyBreakdown();
   for (const { breakdown } of batches) {

@@ -1,18 +1,19 @@
 import { token } from '../../kernel/token.ts';
 
 /**
- * The queue as services see it: it says *when* to look, never *what is so*. Every call may be lost or
- * delivered twice; the reconciler finds whatever was lost.
+ * Enqueues jobs. A job only triggers work; it reads the current state from the database. It may be lost or run twice.
+ * The reconciler does the work of lost jobs (docs/decisions/reconciler-without-jobs.md).
  */
 export interface RolloutJobs {
-  /** Throws `queue_unavailable` when jobs cannot be handed over now. */
+  /** Throws `queue_unavailable` if jobs cannot be enqueued now. */
   assertAvailable(): Promise<void>;
-  /** A batch of the deployment is due. */
+  /** Releases the batch of the deployment that is due. */
   releaseBatch(deploymentId: string, batch: number): Promise<void>;
-  /** Targets of a cancelled deployment are still to be skipped. */
+  /** Skips the pending targets of a cancelled deployment. */
   skipPending(deploymentId: string): Promise<void>;
-  /** Failed targets of a retry are still to be retried. */
+  /** Continues a retry of failed targets. */
   retryFailed(deploymentId: string): Promise<void>;
+  /** Starts a deployment at its scheduled time. */
   startAt(deploymentId: string, at: Date): Promise<void>;
 }
 export const RolloutJobs = token<RolloutJobs>('RolloutJobs');

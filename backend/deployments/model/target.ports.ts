@@ -9,57 +9,61 @@ import type {
   GoneReason,
   SkipReason,
 } from './deployment.types.ts';
-import type { DeviceChoice } from '../../targeting/matching-devices.sql.ts';
+import type { DeviceSelection } from '../../targeting/matching-devices.sql.ts';
 import { token } from '../../kernel/token.ts';
 
-/** Which devices become targets of a deployment. */
+/** Selects the devices that become targets of a deployment. */
 export interface TargetSelection {
-  /** One statement: every matching device becomes a target. Answers how many. */
+  /**
+   * Inserts a target for every matching device, in one statement. Resolves to their number.
+   *
+   * @param onlineFirst gives online devices the first positions
+   */
   insertMatching(
     tx: Transaction,
     deploymentId: string,
     organizationId: string,
-    choice: DeviceChoice,
+    selection: DeviceSelection,
     onlineFirst: boolean,
   ): Promise<number>;
-  /** Lets the planner know of a table that has just grown; it would find out only minutes later. */
+  /** Refreshes the planner's statistics of the target table; autovacuum would do so only minutes later. */
   refreshStatistics(): Promise<void>;
-  /** Devices that pass every filter but that of the version, by type and version. */
-  countInScope(organizationId: string, filters: DeviceFilters): Promise<DeviceGroup[]>;
+  /** Counts the devices that match all filters except the version filter, by type and version. */
+  countDeviceGroups(organizationId: string, filters: DeviceFilters): Promise<DeviceGroup[]>;
 }
 export const TargetSelection = token<TargetSelection>('TargetSelection');
 
-/** What a rollout would meet in the fleet as it is now. */
+/** Reads what a rollout would affect in the current fleet. */
 export interface FleetImpact {
-  /** Registered devices of the organization. */
+  /** The number of registered devices of the organization. */
   fleetSize(organizationId: string): Promise<number>;
-  /** Devices of the deployment that have not finished, by type and by the version they run now. */
+  /** Devices of the deployment that have not finished, by type and current version. */
   unfinishedDevices(deployment: Deployment): Promise<DeviceGroup[]>;
-  /** Deployments in progress that still hold devices which match. */
-  overlappingWithChoice(
+  /** Deployments in progress or paused with unfinished targets among the matching devices. */
+  overlappingWithSelection(
     organizationId: string,
-    choice: DeviceChoice,
+    selection: DeviceSelection,
   ): Promise<OverlappingDeployment[]>;
-  /** Other deployments in progress that still hold devices which this one has not finished. */
+  /** Other deployments in progress or paused with unfinished targets among the unfinished devices of this one. */
   overlappingWith(deployment: Deployment): Promise<OverlappingDeployment[]>;
 }
 export const FleetImpact = token<FleetImpact>('FleetImpact');
 
-/** Targets as admins see them. */
+/** Reads targets for the admin API. */
 export interface TargetViews {
   page(deployment: Deployment, query: TargetQuery): Promise<TargetPosition[]>;
   ofDevices(deployment: Deployment, deviceIds: string[]): Promise<TargetView[]>;
 }
 export const TargetViews = token<TargetViews>('TargetViews');
 
-/** Targets as transitions read and write them; the lock order stands at `DeploymentRepository`. */
+/** Reads, locks and writes targets. `DeploymentRepository` documents the lock order. */
 export interface TargetRepository {
   find(deploymentId: string, deviceId: string): Promise<Target | null>;
   lock(tx: Transaction, keys: TargetKey[]): Promise<Target[]>;
   save(tx: Transaction, targets: Target[]): Promise<void>;
   /** Unfinished targets of these devices in deployments created before the given ones. */
   findSuperseded(tx: Transaction, completed: TargetKey[]): Promise<TargetKey[]>;
-  /** Up to `limit` targets go from one status to another, counters included. Answers how many. */
+  /** Skips up to `limit` pending targets and updates the counters. Resolves to their number. */
   skipPending(
     tx: Transaction,
     deploymentId: string,
@@ -68,68 +72,75 @@ export interface TargetRepository {
     limit: number,
   ): Promise<number>;
   /**
-   * Failed targets and those that went back by themselves become pending again, but for devices that
-   * completed a newer deployment, are asked to go back, or are none any more: up to `limit` of those that
-   * had ended by `before`, from `from` on.
+   * Makes failed targets, and targets that rolled back without a request, pending again: up to `limit` of those that had
+   * finished by `before`, starting at `from`. Leaves out devices that completed a newer deployment, have a requested
+   * rollback, or are gone. `next`: where to continue; `null`: all are done.
    */
   retryFailed(
     tx: Transaction,
     deploymentId: string,
     before: Date,
-    from: RetryPlace,
+    from: RetryCursor,
     limit: number,
-  ): Promise<{ retried: number; next: RetryPlace | null }>;
-  /** Adds the attempt that each of the targets is at to its earlier ones, before a retry clears its facts. */
-  keepAttempts(tx: Transaction, targets: TargetKey[]): Promise<void>;
-  /** Those of the devices that a retry by name takes up again. */
+  ): Promise<{ retried: number; next: RetryCursor | null }>;
+  /** Adds the current attempt of each target to its earlier attempts. Call it before a retry clears the attempt. */
+  archiveAttempts(tx: Transaction, targets: TargetKey[]): Promise<void>;
+  /** Those of the devices whose targets can be retried by id. */
   findRetryable(tx: Transaction, deploymentId: string, deviceIds: string[]): Promise<string[]>;
-  /** The newest deployment that the device completed after this one. */
+  /** The newest deployment after this one that the device completed. */
   findNewer(tx: Transaction, key: TargetKey): Promise<NewerDeployment | null>;
-  /**
-   * Working targets without a report since their deployment's time limit, with what became of the device
-   * where it is none any more.
-   */
-  findOverdue(limit: number): Promise<FoundTarget[]>;
-  /** Released targets whose device never came within the deployment's limit. */
-  findNotPickedUp(limit: number): Promise<FoundTarget[]>;
-  /** Of the next `limit` open targets after `from`, in their order, those whose device is none any more. */
-  findGone(from: TargetKey | null, limit: number): Promise<WalkedTargets>;
-  /** `null`: the device is there, and of the deployment's organization. */
-  whyGone(tx: Transaction, key: TargetKey): Promise<GoneReason | null>;
+  /** Why the device is gone; `null`: it exists in the deployment's organization. */
+  findGoneReason(tx: Transaction, key: TargetKey): Promise<GoneReason | null>;
 }
 export const TargetRepository = token<TargetRepository>('TargetRepository');
 
-/** A retry covers targets of one status after the other, each in the order of their positions. */
-export interface RetryPlace {
+/** Where a retry continues: it covers failed targets, then rolled back ones, each in the order of positions. */
+export interface RetryCursor {
   status: 'failed' | 'rolled_back';
-  /** Targets behind this position are still to be looked at. */
+  /** Continue with the targets after this position. */
   after: number;
 }
 
-export const RETRY_START: RetryPlace = { status: 'failed', after: -1 };
+export const RETRY_START: RetryCursor = { status: 'failed', after: -1 };
 
-export interface FoundTarget {
-  key: TargetKey;
-  gone: GoneReason | null;
-}
-
-export interface WalkedTargets {
-  found: (FoundTarget & { gone: GoneReason })[];
-  /** Where the next walk goes on; `null`: from the beginning. */
-  next: TargetKey | null;
-}
-
-/** A deployment that a device completed since. */
+/** A newer deployment that a device completed. */
 export interface NewerDeployment {
   id: string;
   name: string;
   targetVersion: string;
 }
 
+/** Finds targets that the timeout sweep has to finish. */
+export interface SweepTargets {
+  /**
+   * Updating targets without a report within the device timeout of their deployment; `goneReason` if the device is
+   * gone.
+   */
+  findOverdue(limit: number): Promise<SweepTarget[]>;
+  /** Released targets whose device did not poll within the pickup timeout of the deployment. */
+  findNotPickedUp(limit: number): Promise<SweepTarget[]>;
+  /** Scans the next `limit` open targets after `from`, and finds those whose device is gone. */
+  findGone(from: TargetKey | null, limit: number): Promise<GoneTargetPage>;
+}
+export const SweepTargets = token<SweepTargets>('SweepTargets');
+
+/** A target that the timeout sweep has found. */
+export interface SweepTarget {
+  key: TargetKey;
+  goneReason: GoneReason | null;
+}
+
+export interface GoneTargetPage {
+  targets: (SweepTarget & { goneReason: GoneReason })[];
+  /** Where the next scan continues; `null`: at the beginning. */
+  next: TargetKey | null;
+}
+
 /** The version each device runs, in the host's device table. */
 export interface DeviceVersions {
-  /** Writes what devices run now. */
+  /** Records the versions that devices run now. */
   record(tx: Transaction, versions: InstalledVersion[]): Promise<void>;
+  /** The recorded versions by device id. */
   current(tx: Transaction, deviceIds: string[]): Promise<Map<string, string | null>>;
 }
 export const DeviceVersions = token<DeviceVersions>('DeviceVersions');
@@ -151,6 +162,6 @@ export interface InstalledVersion {
   deploymentId: string;
   deviceId: string;
   version: string;
-  /** Gone back to because an admin asked; else a newer deployment's version is not overwritten. */
+  /** The device rolled back on request. Otherwise the version of a newer deployment is not overwritten. */
   onRequest: boolean;
 }

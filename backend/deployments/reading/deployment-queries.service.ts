@@ -15,7 +15,7 @@ import { type TargetQuery, TargetViews } from '../model/target.ports.ts';
 const DEVICES_IN_DETAIL = 100;
 const EVENTS_IN_PAGE = 50;
 
-/** Reading deployments, always within the caller's organization. */
+/** Reads deployments of the caller's organization. All methods throw `not_found` for unknown ids. */
 @injectable()
 export class DeploymentQueries {
   readonly #targets: TargetViews;
@@ -43,7 +43,6 @@ export class DeploymentQueries {
     };
   }
 
-  /** Throws `not_found`. */
   async find(organizationId: string, id: string): Promise<Deployment> {
     const deployment = await this.deployments.find(organizationId, id);
     if (!deployment) throw notFound('This deployment');

@@ -12,7 +12,7 @@ import { percent } from '../../kernel/percent.ts';
 import { sumBreakdowns, type Batch, type Deployment } from '../model/deployment.types.ts';
 import { unfinishedTargets } from '../rules/batch-gate.ts';
 import { allowedActions } from '../rules/deployment-states.ts';
-import { situationOf } from '../rules/figures.ts';
+import { actionContextOf } from '../rules/figures.ts';
 
 export function toProgress(deployment: Deployment, breakdown: StatusBreakdown): DeploymentProgress {
   return {
@@ -43,7 +43,7 @@ export function toSummary(deployment: Deployment, batches: Batch[]): DeploymentS
     failed_devices: breakdown.failed,
     rolled_back_devices: breakdown.rolled_back,
     progress_percentage: percent(breakdown.completed, deployment.totalDevices) ?? 0,
-    allowed_actions: allowedActions(situationOf(deployment, batches)),
+    allowed_actions: allowedActions(actionContextOf(deployment, batches)),
     scheduled_at: deployment.scheduledAt?.toISOString() ?? null,
     started_at: deployment.startedAt?.toISOString() ?? null,
     completed_at: deployment.completedAt?.toISOString() ?? null,
@@ -73,7 +73,7 @@ export function toDetail(
     status_breakdown: breakdown,
     batches: batches.map(toBatchView),
     released_devices: deployment.releasedDevices,
-    retryable_devices: situationOf(deployment, batches).failed,
+    retryable_devices: actionContextOf(deployment, batches).failed,
     devices,
   };
 }
@@ -95,8 +95,8 @@ function batchState(batch: Batch): BatchState {
 }
 
 /**
- * A canary that has a rest runs until every target of what was released, or is about to be, has finished, and
- * then waits to be expanded (docs/contract.md, Strategies).
+ * A canary with unreleased devices is running until every target of the requested batches has finished; then it waits to
+ * be expanded (docs/contract.md, Strategies).
  */
 function phaseOf(deployment: Deployment, batches: Batch[]): DeploymentPhase {
   if (deployment.status === 'pending') return 'not_started';

@@ -6,7 +6,7 @@ import { deploymentIdOf } from '../model/deployment-id.ts';
 import { DeploymentQueries } from './deployment-queries.service.ts';
 import { eventQuerySchema, listQuerySchema, targetQuerySchema } from './reading.schema.ts';
 
-/** Reading deployments, their devices and their timelines. The routes are in `api/admin.router.ts`. */
+/** Reads deployments, their targets and their timelines. The routes are in `api/admin.router.ts`. */
 @injectable()
 export class ReadingController {
   constructor(@inject(DeploymentQueries) private readonly queries: DeploymentQueries) {}

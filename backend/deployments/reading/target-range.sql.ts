@@ -4,14 +4,14 @@ import type { TargetStatus } from '../../contract/states.ts';
 /** A page of a deployment's targets. */
 export interface TargetRange {
   statuses: readonly TargetStatus[];
-  /** Positions between these two, both excluded. */
+  /** Positions between these two, exclusive. */
   after: number;
   before: number;
-  /** Targets at the most. */
+  /** Maximum number of targets. */
   limit: number;
 }
 
-/** Keeps targets `t` of the range, in order. */
+/** Restricts a query of targets `t` to the range, ordered by position. */
 export function withinRange(rows: Knex.QueryBuilder, range: TargetRange): Knex.QueryBuilder {
   return betweenPositions(rows.whereIn('t.status', range.statuses), range);
 }
@@ -25,9 +25,8 @@ function betweenPositions(rows: Knex.QueryBuilder, range: TargetRange): Knex.Que
 }
 
 /**
- * The targets `t.*` of a range, read in their order until the page is full: each status for itself
- * from its part of the index, of which a page at the most, whatever the size of the deployment. In an
- * object, since a promise of a query would run it.
+ * A query for the targets `t.*` of a range, ordered by position. It reads at most one page per status from the index,
+ * whatever the size of the deployment. Wrapped in an object, because awaiting a query would run it.
  *
  * @param narrow adds conditions on `t`
  */
@@ -41,14 +40,14 @@ export function targetsInOrder(
     knex('ota_deployment_devices as t')
       .select('t.*')
       .where('t.deployment_id', deploymentId)
-      .whereRaw('t.status = asked.status'),
+      .whereRaw('t.status = wanted.status'),
     range,
   );
   narrow(ofStatus);
   const rows = knex
     .select('t.*')
     .from(
-      knex.raw('unnest(CAST(? AS text[])) AS asked (status) CROSS JOIN LATERAL (?) AS t', [
+      knex.raw('unnest(CAST(? AS text[])) AS wanted (status) CROSS JOIN LATERAL (?) AS t', [
         [...range.statuses],
         ofStatus,
       ]),

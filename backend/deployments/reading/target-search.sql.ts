@@ -1,22 +1,22 @@
 import type { Knex } from 'knex';
 import { likePattern, prefixPattern } from '../../database/like-pattern.ts';
 import type { Deployment } from '../model/deployment.types.ts';
-import { devicesBeginning, FEW_DEVICES } from '../../targeting/device-search.sql.ts';
+import { findDevicesByPrefix, FEW_DEVICES } from '../../targeting/device-search.sql.ts';
 import { targetsInOrder, withinRange, type TargetRange } from './target-range.sql.ts';
 import { JOIN_OWN_DEVICE } from '../storage/target.sql.ts';
 
-/** Up to here every target is looked at, and text is found anywhere in a name. */
+/** Up to this number of targets, all of them are searched, and text matches anywhere in a name. */
 const FEW_TARGETS = 20_000;
 const PART_OF_UUID = /^[0-9a-f-]+$/i;
 
 /**
- * Targets of a deployment that a search text finds: by their device's name, id or hardware id, or by
- * their error. Up to 20,000 targets the text may stand anywhere, in upper or lower case. In more,
- * names are found by how they begin, as written, and ids by the whole of them: the host's indexes
- * answer that in milliseconds, where looking at a million names takes seconds.
+ * Searches the targets of a deployment by name, id or hardware id of the device, or by error. In up to 20,000 targets
+ * the text matches anywhere, ignoring case. In more, it must be the beginning of a name, with the same case, or a whole
+ * id: the host's indexes find those in milliseconds, while a scan of a million names takes seconds
+ * (docs/decisions/search-by-beginning.md).
  *
- * @returns a query for the rows `t.*` of `ota_deployment_devices` within the range, in order; in an
- *   object, since a promise of a query would run it
+ * @returns a query for the rows `t.*` of `ota_deployment_devices` in the range, ordered by position; wrapped in an
+ *   object, because awaiting a query would run it
  */
 export async function searchTargets(
   knex: Knex,
@@ -27,8 +27,8 @@ export async function searchTargets(
   if (deployment.totalDevices <= FEW_TARGETS) {
     return { rows: withinRange(anywhere(knex, deployment, search), range) };
   }
-  const devices = await devicesBeginning(knex, deployment.organizationId, search);
-  if (devices.length > FEW_DEVICES) return amongTargets(knex, deployment, range, search);
+  const devices = await findDevicesByPrefix(knex, deployment.organizationId, search);
+  if (devices.length > FEW_DEVICES) return scanTargets(knex, deployment, range, search);
   const found = knex('ota_deployment_devices')
     .whereRaw('deployment_id = ? AND device_id = ANY(?::uuid[])', [deployment.id, devices])
     .union(errorsWith(knex, deployment, search));
@@ -50,8 +50,8 @@ function anywhere(knex: Knex, deployment: Deployment, search: string): Knex.Quer
     });
 }
 
-/** Walks the targets in order; with so many to find, a page is full before long. */
-function amongTargets(
+/** Scans the targets in order. With so many matches, a page is soon full. */
+function scanTargets(
   knex: Knex,
   deployment: Deployment,
   range: TargetRange,
@@ -61,7 +61,7 @@ function amongTargets(
     void rows.andWhere((either) => {
       void either
         .whereRaw(
-          // OFFSET 0 keeps the lookups one by one.
+          // OFFSET 0 forces one index lookup per target.
           `coalesce((SELECT device_name FROM edge_devices
                      WHERE id = t.device_id AND organization_id = ? OFFSET 0), t.device_name) LIKE ?`,
           [deployment.organizationId, prefixPattern(search)],

@@ -13,11 +13,11 @@ import { Database } from '../../database/database.ts';
 interface TargetViewRow extends TargetRow {
   device_name: string | null;
   device_type: string | null;
-  /** `null`: the device is none of the organization's any more. */
-  known_device: string | null;
+  /** The id of the device; `null`: it is gone. */
+  device_row_id: string | null;
   firmware_version: string | null;
   batch: number;
-  /** With times as PostgreSQL writes them. */
+  /** JSON, in which times have PostgreSQL's format. */
   earlier_attempts: EarlierAttempt[] | null;
 }
 
@@ -38,10 +38,10 @@ export class KnexTargetViews implements TargetViews {
       range.after = Math.max(range.after, batch.first_position - 1);
       range.before = batch.first_position + batch.size;
     }
-    const { rows: chosen } = query.search
+    const { rows: selected } = query.search
       ? await searchTargets(this.knex, deployment, range, query.search)
       : targetsInOrder(this.knex, deployment.id, range);
-    const rows = await this.#withDevices(chosen, deployment.organizationId);
+    const rows = await this.#withDevices(selected, deployment.organizationId);
     return rows.map((row) => ({ position: row.position, view: toView(row, deployment) }));
   }
 
@@ -55,25 +55,28 @@ export class KnexTargetViews implements TargetViews {
   }
 
   async ofDevices(deployment: Deployment, deviceIds: string[]): Promise<TargetView[]> {
-    const chosen = this.knex('ota_deployment_devices as t')
+    const selected = this.knex('ota_deployment_devices as t')
       .select('t.*')
       .where('t.deployment_id', deployment.id)
       .whereRaw('t.device_id = ANY(?::uuid[])', [deviceIds]);
-    const rows = await this.#withDevices(chosen, deployment.organizationId);
+    const rows = await this.#withDevices(selected, deployment.organizationId);
     return rows.map((row) => toView(row, deployment));
   }
 
   /**
-   * What a device that is gone, or another organization's now, was called stands in its target. Targets
-   * are chosen first: their devices and batches are looked up for the chosen ones only.
+   * Joins devices and batches to the selected targets only. If a device is gone, its name and type come from the
+   * target.
    */
-  async #withDevices(chosen: Knex.QueryBuilder, organizationId: string): Promise<TargetViewRow[]> {
-    return (await this.knex(chosen.as('t'))
+  async #withDevices(
+    selected: Knex.QueryBuilder,
+    organizationId: string,
+  ): Promise<TargetViewRow[]> {
+    return (await this.knex(selected.as('t'))
       .select(
         't.*',
         this.knex.raw('coalesce(device.device_name, t.device_name) AS device_name'),
         this.knex.raw('coalesce(device.device_type, t.device_type) AS device_type'),
-        'device.id as known_device',
+        'device.id as device_row_id',
         'device.firmware_version',
         'batch.number as batch',
       )
@@ -83,15 +86,16 @@ export class KnexTargetViews implements TargetViews {
   }
 }
 
-/** As far as the deployment tells. */
+/** The version of a gone device after this deployment. */
 function lastVersion({ status, previous_version }: TargetRow, deployment: Deployment) {
   return status === 'completed' ? deployment.targetVersion : previous_version;
 }
 
+/** Seconds. */
 function durationOf(row: TargetViewRow): number | null {
-  const ended = row.update_ended_at ?? row.completed_at;
-  if (row.started_at === null || ended === null) return null;
-  return Math.max(0, ended.getTime() - row.started_at.getTime()) / 1_000;
+  const finishedAt = row.update_ended_at ?? row.completed_at;
+  if (row.started_at === null || finishedAt === null) return null;
+  return Math.max(0, finishedAt.getTime() - row.started_at.getTime()) / 1_000;
 }
 
 function toTimestamp(time: string | null): string | null {
@@ -104,7 +108,7 @@ function toView(row: TargetViewRow, deployment: Deployment): TargetView {
     device_name: row.device_name,
     device_type: row.device_type,
     current_version:
-      row.known_device === null ? lastVersion(row, deployment) : row.firmware_version,
+      row.device_row_id === null ? lastVersion(row, deployment) : row.firmware_version,
     previous_version: row.previous_version,
     batch: row.batch,
     released: row.position < deployment.releasedDevices,

@@ -1,25 +1,25 @@
 import type { RolloutPolicy, StatusBreakdown } from '../../contract/admin-api.ts';
 import type { DeploymentStatus, RolloutStrategy } from '../../contract/states.ts';
 
-/** What the gate looks at: targets of the whole deployment by status. */
+/** The figures of the whole deployment that the failure threshold depends on. */
 export interface GateFigures {
   breakdown: StatusBreakdown;
-  /** Of the rolled back ones: those an admin asked for. They are no failures. */
+  /** The rolled back targets whose rollback an admin requested; they are not failures. */
   rolledBackOnRequest: number;
-  /** Failures that a resume by hand has accepted; 0 when nobody has. */
+  /** Failures that the latest resume accepted; 0 if none were accepted. */
   acceptedFailures: number;
 }
 
-/** Failures that count for the threshold (docs/contract.md, Strategies). */
+/** The number of failures that count for the threshold (docs/contract.md, Strategies). */
 export function countFailures(figures: GateFigures): number {
   const { failed, rolled_back: rolledBack } = figures.breakdown;
   return failed + rolledBack - figures.rolledBackOnRequest;
 }
 
 /**
- * Whether the failure threshold is exceeded: more than the given percent of *ended* targets failed,
- * from `failure_min_devices` ended ones on. Skipped targets are neutral. After a resume by hand it
- * takes more failures than the ones accepted then.
+ * Whether the failure threshold is exceeded (docs/contract.md, Strategies): at least `failure_min_devices` targets have
+ * finished, and more than `failure_threshold_percent` of them failed. Skipped targets do not count. After a resume,
+ * there must be more failures than it accepted.
  */
 export function failureThresholdExceeded(
   policy: Pick<RolloutPolicy, 'failure_threshold_percent' | 'failure_min_devices'>,
@@ -28,10 +28,10 @@ export function failureThresholdExceeded(
   const { failure_threshold_percent: threshold, failure_min_devices: minimum } = policy;
   if (threshold === null) return false;
   const { completed, failed, rolled_back: rolledBack } = figures.breakdown;
-  const ended = completed + failed + rolledBack;
+  const finished = completed + failed + rolledBack;
   const failures = countFailures(figures);
-  if (ended < minimum || failures <= figures.acceptedFailures) return false;
-  return failures * 100 > threshold * ended;
+  if (finished < minimum || failures <= figures.acceptedFailures) return false;
+  return failures * 100 > threshold * finished;
 }
 
 export function unfinishedTargets(breakdown: StatusBreakdown): number {
@@ -49,18 +49,19 @@ export interface RolloutFigures extends GateFigures {
   status: DeploymentStatus;
   strategy: RolloutStrategy;
   policy: Pick<RolloutPolicy, 'failure_threshold_percent' | 'failure_min_devices'>;
-  /** A retry is in progress: some targets that count as failed are still to be retried. */
+  /** A retry is in progress, so some targets that count as failed will be retried. */
   isRetrying: boolean;
   /** In order of their numbers. */
   batches: BatchProgress[];
 }
 
 /**
- * What a deployment needs next:
+ * The next step of a deployment:
  * - `pause`: the failure threshold is exceeded;
- * - `finish`: every target is at an end state;
- * - `release`: this batch is due (asked for, or a rolling one whose predecessor has ended);
- * - `wait`: for devices, for an admin, or for a retry that has not finished.
+ * - `finish`: every target has finished;
+ * - `release`: this batch is due, because its release was requested, or the previous batch of a rolling deployment has
+ *   finished;
+ * - `wait`: for devices, an admin, or a retry in progress.
  */
 export type NextStep =
   | { kind: 'pause' }
@@ -68,7 +69,7 @@ export type NextStep =
   | { kind: 'release'; batch: number }
   | { kind: 'wait' };
 
-/** The one rule that reports, jobs and the reconciler all follow. */
+/** The rule that reports, jobs and the reconciler follow (docs/contract.md, States and Strategies). */
 export function nextStep(rollout: RolloutFigures): NextStep {
   if (rollout.status !== 'in_progress' && rollout.status !== 'paused') return { kind: 'wait' };
   if (rollout.isRetrying) return { kind: 'wait' };
@@ -85,10 +86,10 @@ function nextRelease({ strategy, batches }: RolloutFigures): NextStep {
   const next = batches.find((batch) => !batch.released);
   if (!next) return { kind: 'wait' };
   if (next.releaseRequested) return { kind: 'release', batch: next.number };
-  const releasedHaveEnded = batches
+  const releasedHaveFinished = batches
     .filter((batch) => batch.released)
     .every((batch) => unfinishedTargets(batch.breakdown) === 0);
-  return strategy === 'rolling' && releasedHaveEnded
+  return strategy === 'rolling' && releasedHaveFinished
     ? { kind: 'release', batch: next.number }
     : { kind: 'wait' };
 }

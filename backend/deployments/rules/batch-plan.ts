@@ -1,22 +1,22 @@
 import type { BatchPlanEntry } from '../../contract/admin-api.ts';
 import type { RolloutStrategy } from '../../contract/states.ts';
 
-/** docs/contract.md, Strategies. */
+/** Percentages and sizes of docs/contract.md, Strategies. */
 export const DEFAULT_CANARY_PERCENTAGE = 10;
 export const DEFAULT_ROLLING_PERCENTAGE = 20;
 export const MIN_ROLLING_BATCH = 5;
-/** Counters are kept per batch and added up on reading; this keeps that sum small. */
+/** Reads add up the counters of all batches, so their number is limited (docs/decisions/counters-per-batch.md). */
 export const MAX_BATCHES = 1_000;
 
 export interface BatchPlanRequest {
   strategy: RolloutStrategy;
   /** 1–100; canary: the first batch, rolling: each batch. */
   percentage?: number | null | undefined;
-  /** Rolling only; wins over the percentage. */
+  /** Rolling only; takes precedence over the percentage. */
   batchSize?: number | null | undefined;
 }
 
-/** How `total` targets (≥ 1) are cut into batches; the sizes add up to `total`. */
+/** Divides `total` targets (≥ 1) into batches, whose sizes add up to `total`. */
 export function planBatches(request: BatchPlanRequest, total: number): BatchPlanEntry[] {
   switch (request.strategy) {
     case 'manual':
@@ -52,7 +52,7 @@ function rollingBatchSize(request: BatchPlanRequest, total: number): number {
   );
 }
 
-/** Targets that `percentage` of `total` is, rounded down. */
+/** `percentage` of `total`, rounded down. */
 export function shareOf(total: number, percentage: number): number {
   return Math.floor((total * percentage) / 100);
 }

@@ -1,6 +1,6 @@
 import type { DeploymentAction, DeploymentStatus, RolloutStrategy } from '../../contract/states.ts';
 
-/** The state table of docs/contract.md, States: action → states it is possible in. */
+/** The state table of docs/contract.md, States: the states in which each action is possible. */
 const POSSIBLE_IN: Record<DeploymentAction, readonly DeploymentStatus[]> = {
   start: ['pending'],
   pause: ['in_progress'],
@@ -19,36 +19,36 @@ const LEADS_TO: Record<DeploymentAction, (from: DeploymentStatus) => DeploymentS
   retry: (from) => (from === 'failed' ? 'in_progress' : from),
 };
 
-/** What decides whether an action is possible. */
-export interface DeploymentSituation {
+/** What an action depends on. */
+export interface ActionContext {
   status: DeploymentStatus;
   strategy: RolloutStrategy;
-  /** Targets of batches that are neither released nor asked for. */
+  /** Targets in batches whose release has not been requested. */
   unreleased: number;
-  /** Targets that a retry would take up again. */
+  /** Targets that a retry would retry. */
   failed: number;
 }
 
-/** Actions possible now, in the order an admin meets them. */
-export function allowedActions(situation: DeploymentSituation): DeploymentAction[] {
+/** The actions that are possible now, in the order of the state table. */
+export function allowedActions(context: ActionContext): DeploymentAction[] {
   return (Object.keys(POSSIBLE_IN) as DeploymentAction[]).filter((action) =>
-    isAllowed(action, situation),
+    isAllowed(action, context),
   );
 }
 
-export function isAllowed(action: DeploymentAction, situation: DeploymentSituation): boolean {
-  if (!POSSIBLE_IN[action].includes(situation.status)) return false;
-  if (action === 'expand') return situation.strategy === 'canary' && situation.unreleased > 0;
-  if (action === 'retry') return situation.failed > 0;
+export function isAllowed(action: DeploymentAction, context: ActionContext): boolean {
+  if (!POSSIBLE_IN[action].includes(context.status)) return false;
+  if (action === 'expand') return context.strategy === 'canary' && context.unreleased > 0;
+  if (action === 'retry') return context.failed > 0;
   return true;
 }
 
-/** The state an allowed action leads to. */
+/** The state that an allowed action leads to. */
 export function stateAfter(action: DeploymentAction, from: DeploymentStatus): DeploymentStatus {
   return LEADS_TO[action](from);
 }
 
-/** States in which a deployment has ended for good, unless failed targets are retried. */
-export function hasEnded(status: DeploymentStatus): boolean {
+/** Whether a deployment has finished; only a retry of failed targets can continue it. */
+export function isFinishedDeployment(status: DeploymentStatus): boolean {
   return status === 'completed' || status === 'failed' || status === 'cancelled';
 }

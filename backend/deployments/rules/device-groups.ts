@@ -1,11 +1,11 @@
-/** Sums over groups of devices. */
+/** Sums over groups of devices with the same type and version. */
 import type { DeviceGroup } from '../model/deployment.types.ts';
 
 export function sumOf(groups: readonly DeviceGroup[]): number {
   return groups.reduce((sum, group) => sum + group.count, 0);
 }
 
-/** Devices by type or by version, the most frequent first. */
+/** Numbers of devices by type or version, largest first. */
 function groupBy(
   groups: readonly DeviceGroup[],
   key: 'deviceType' | 'version',

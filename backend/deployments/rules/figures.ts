@@ -1,7 +1,7 @@
-/** What the rules of a rollout and of its actions decide on, from a deployment and its batches. */
+/** Computes the inputs of the rules from a deployment and its batches. */
 import { sumBreakdowns, type Batch, type Deployment } from '../model/deployment.types.ts';
 import { countFailures, type RolloutFigures } from './batch-gate.ts';
-import type { DeploymentSituation } from './deployment-states.ts';
+import type { ActionContext } from './deployment-states.ts';
 
 export function figuresOf(deployment: Deployment, batches: Batch[]): RolloutFigures {
   return {
@@ -21,8 +21,8 @@ export function figuresOf(deployment: Deployment, batches: Batch[]): RolloutFigu
   };
 }
 
-/** A batch that was asked for counts as released: asking again would add nothing. */
-export function situationOf(deployment: Deployment, batches: Batch[]): DeploymentSituation {
+/** A batch with a requested release counts as released here, because another request would add nothing. */
+export function actionContextOf(deployment: Deployment, batches: Batch[]): ActionContext {
   return {
     status: deployment.status,
     strategy: deployment.strategy,

@@ -8,22 +8,22 @@ import { compareVersions, isSameVersion } from '../../contract/version.ts';
 import type { DeviceGroup } from '../model/deployment.types.ts';
 import { byType, sumOf } from './device-groups.ts';
 
-/** From more than this share of the fleet at once on, a slip of the hand costs too much. */
+/** A rollout to more than this share of the fleet at once must be confirmed. */
 const LARGE_SHARE = 1 / 5;
 
 export interface ImpactFacts {
   strategy: RolloutStrategy;
   targetVersion: string;
-  /** The devices were named one by one. */
+  /** The devices were picked by id. */
   isPicked: boolean;
-  /** Devices that would get the update, by type and by the version they run now. */
+  /** Devices that would get the update, by type and current version. */
   groups: DeviceGroup[];
   /** Registered devices of the organization. */
   fleetDevices: number;
   overlapping: OverlappingDeployment[];
 }
 
-/** What a rollout would do to the fleet, and why an operator should think twice (docs/contract.md, Admin API). */
+/** What a rollout would do to the fleet, and why it is risky (docs/contract.md, Admin API). */
 export function impactOf(facts: ImpactFacts): DeploymentImpact {
   const { groups, fleetDevices, overlapping } = facts;
   const impact = {

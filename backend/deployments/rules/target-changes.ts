@@ -1,22 +1,22 @@
 /**
- * What may become of a target, as pure functions: each takes the target as it is locked and answers the target
- * after it, with the entries of the timeline (docs/contract.md, States). Services lock, ask and save.
+ * Every change of a target, as pure functions: each takes the locked target and returns the changed one with the
+ * timeline entries (docs/contract.md, States). Services lock the rows, call these functions, and save.
  */
 import type { NewEvent } from '../../audit/event.ports.ts';
 import type { StatusReport } from '../../contract/device-api.ts';
 import type { Deployment, Target, GoneReason } from '../model/deployment.types.ts';
-import { GONE_WORDS, isEnded, isWorking, type TargetSituation } from './target-reports.ts';
+import { GONE_DESCRIPTIONS, isFinished, isUpdating, type ReportContext } from './target-reports.ts';
 import { deviceEvents } from './timeline-events.ts';
 
 export interface TargetChange {
   next: Target;
-  /** The version the device runs from now on, where that is known. */
+  /** The version that the device runs now, if it is known. */
   installedVersion?: string;
   events: NewEvent[];
 }
 
-/** What the rules about reports look at. */
-export function situationOf(target: Target, deployment: Deployment): TargetSituation {
+/** The input of the rules about reports. */
+export function reportContextOf(target: Target, deployment: Deployment): ReportContext {
   return {
     status: target.status,
     attempt: target.attempt,
@@ -29,7 +29,7 @@ export function situationOf(target: Target, deployment: Deployment): TargetSitua
   };
 }
 
-/** A report that was accepted as news. */
+/** Applies an accepted report that changes the status. */
 export function reported(
   target: Target,
   deployment: Deployment,
@@ -37,19 +37,19 @@ export function reported(
   status: Exclude<Target['status'], 'pending'>,
   now: Date,
 ): TargetChange {
-  const ended = isEnded(status);
+  const finished = isFinished(status);
   const onRequest = status === 'rolled_back' && target.rollbackVersion !== null;
-  // The update had finished before: it lasted until then, and why it failed is still what one wants to know.
-  const undone = onRequest && isEnded(target.status);
+  // A rollback keeps the error and the duration of the update that it undoes (docs/contract.md, States).
+  const undone = onRequest && isFinished(target.status);
   const next: Target = {
     ...target,
     status,
-    progress: ended ? null : (report.progress ?? null),
+    progress: finished ? null : (report.progress ?? null),
     startedAt: target.startedAt ?? now,
-    completedAt: ended ? now : null,
+    completedAt: finished ? now : null,
     lastReportAt: now,
     errorMessage: report.error_message ?? (undone ? target.errorMessage : null),
-    updateEndedAt: undone ? target.completedAt : null,
+    updateFinishedAt: undone ? target.completedAt : null,
     timedOut: false,
     skipReason: status === 'skipped' ? 'aborted' : null,
     rolledBackOnRequest: onRequest,
@@ -66,7 +66,7 @@ export function reported(
   };
 }
 
-/** What the device runs after this report, when the report tells. */
+/** The version that the device runs after this report; `null`: unknown. */
 function versionAfter(
   target: Target,
   deployment: Deployment,
@@ -78,23 +78,23 @@ function versionAfter(
   return report.installed_version ?? target.rollbackVersion ?? target.previousVersion;
 }
 
-/** A report with nothing new in it: the device is still updating. */
+/** A repeated report: the device is still updating. */
 export function heartbeat(target: Target, report: StatusReport, now: Date): Target {
   return { ...target, lastReportAt: now, progress: report.progress ?? target.progress };
 }
 
-/** Between why a rollback failed and what had been wrong before. */
-const BEFORE_THAT = '; before that: ';
+/** Separates the error of a failed rollback from the earlier error of the target. */
+const EARLIER_ERROR = '; before that: ';
 
-/** The device could not roll back: the status stays, and it can be requested again. */
+/** The rollback failed on the device. The status stays, and a rollback can be requested again. */
 export function rollbackFailed(
   target: Target,
   deployment: Deployment,
   report: StatusReport,
 ): TargetChange {
   const reason = report.error_message ?? 'the device gave no reason';
-  const first = target.errorMessage?.split(BEFORE_THAT).at(-1);
-  const before = first === undefined ? '' : `${BEFORE_THAT}${first}`;
+  const first = target.errorMessage?.split(EARLIER_ERROR).at(-1);
+  const before = first === undefined ? '' : `${EARLIER_ERROR}${first}`;
   return {
     next: {
       ...target,
@@ -106,11 +106,11 @@ export function rollbackFailed(
   };
 }
 
-/** A device that had begun an update asks for one; `null`: that changes nothing. */
-export function idle(target: Target, deployment: Deployment, now: Date): Target | null {
-  if (!isWorking(target.status)) return null;
+/** An updating device polls, so it is not updating any more. `null`: nothing changes. */
+export function deviceIdle(target: Target, deployment: Deployment, now: Date): Target | null {
+  if (!isUpdating(target.status)) return null;
   switch (deployment.status) {
-    case 'cancelled': // a real end may still follow
+    case 'cancelled': // its result may still be reported
       return {
         ...target,
         status: 'skipped',
@@ -118,16 +118,16 @@ export function idle(target: Target, deployment: Deployment, now: Date): Target 
         completedAt: now,
         skipReason: 'aborted',
       };
-    case 'paused': // it must not time out while it is us who hold it up
+    case 'paused': // it waits for the resume, so it must not time out
       return { ...target, lastReportAt: now };
     default:
       return null;
   }
 }
 
-/** A device that is updating has not reported for as long as the policy allows; `null`: it has. */
+/** An updating device has exceeded the device timeout of the policy. `null`: it has not. */
 export function timedOut(target: Target, deployment: Deployment, now: Date): TargetChange | null {
-  if (!isWorking(target.status)) return null;
+  if (!isUpdating(target.status)) return null;
   const minutes = deployment.policy.device_timeout_minutes;
   const limit = new Date(now.getTime() - minutes * 60_000);
   if (target.lastReportAt && target.lastReportAt > limit) return null;
@@ -144,7 +144,7 @@ export function timedOut(target: Target, deployment: Deployment, now: Date): Tar
   };
 }
 
-/** A device did not come for its update; `null`: it did, or nothing is offered. */
+/** A device did not check in within the pickup timeout. `null`: it did, or the deployment offers nothing. */
 export function notPickedUp(
   target: Target,
   deployment: Deployment,
@@ -165,16 +165,16 @@ export function notPickedUp(
 }
 
 /**
- * The device is none of the organization's any more. Whatever it was doing: it is not a failure, and no rollback
- * can be requested of it. `null`: there is nothing to end.
+ * The device is gone. Its unfinished target is skipped, never failed, and a requested rollback is cancelled. `null`:
+ * nothing changes.
  */
-export function gone(
+export function deviceGone(
   target: Target,
   deployment: Deployment,
   now: Date,
   reason: GoneReason,
 ): TargetChange | null {
-  const isUnfinished = !isEnded(target.status);
+  const isUnfinished = !isFinished(target.status);
   if (!isUnfinished && target.rollbackVersion === null) return null;
   return {
     next: {
@@ -186,7 +186,7 @@ export function gone(
         skipReason: reason,
         progress: null,
         completedAt: now,
-        errorMessage: `the device ${GONE_WORDS[reason]}`,
+        errorMessage: `the device ${GONE_DESCRIPTIONS[reason]}`,
       }),
     },
     events: [
@@ -198,7 +198,7 @@ export function gone(
   };
 }
 
-/** The device completed a newer deployment: finishing a new version must never be followed by an old one. */
+/** The device completed a newer deployment, and an older version is never installed over a newer one. */
 export function superseded(target: Target, newer: Deployment, now: Date): Target {
   return {
     ...target,
@@ -212,7 +212,7 @@ export function superseded(target: Target, newer: Deployment, now: Date): Target
   };
 }
 
-/** The next attempt, with a clean slate. How this one finished is kept beside it. */
+/** Starts the next attempt. The result of this one is archived separately (`archiveAttempts`). */
 export function retried(target: Target): Target {
   return {
     ...target,
@@ -221,7 +221,7 @@ export function retried(target: Target): Target {
     progress: null,
     startedAt: null,
     completedAt: null,
-    updateEndedAt: null,
+    updateFinishedAt: null,
     lastReportAt: null,
     errorMessage: null,
     timedOut: false,
@@ -230,7 +230,7 @@ export function retried(target: Target): Target {
   };
 }
 
-/** An admin requests a rollback, or cancels it with `null`. */
+/** An admin requests a rollback, or cancels the request (`null`). */
 export function rollbackRequested(
   target: Target,
   request: { version: string; by: string } | null,

@@ -1,4 +1,4 @@
-/** Every entry of the timeline: what it is called, who did it, and which facts it holds. */
+/** Creates every entry of the timeline, with its type, actor and data. */
 import type { AdminCaller } from '../../kernel/admin-caller.ts';
 import type { NewEvent } from '../../audit/event.ports.ts';
 import type { EventType, StatusBreakdown } from '../../contract/admin-api.ts';
@@ -24,14 +24,14 @@ function event(
   };
 }
 
-/** The admin who acts, as the timeline names them. */
+/** The admin as an actor of the timeline. */
 export function actorOf(admin: AdminCaller): Actor {
   return { type: 'admin', id: admin.userId, name: admin.name, address: admin.address };
 }
 
 const byDevice = (deviceId: string): Actor => ({ type: 'device', id: deviceId, name: null });
 
-/** What an admin does to a deployment, or the system in an admin's place. */
+/** Actions of admins; a scheduled start has the system as its actor. */
 export const actionEvents = {
   created: (owner: Owner, actor: Actor, devices: number, targetVersion: string) =>
     event(owner, 'created', actor, { devices, target_version: targetVersion }),
@@ -51,7 +51,7 @@ export const actionEvents = {
     event(owner, 'rollback_withdrawn', actor, { version }, deviceId),
 };
 
-/** What a rollout comes to by itself. */
+/** Automatic changes of a deployment. */
 export const rolloutEvents = {
   batchReleased: (owner: Owner, batch: { number: number; size: number }) =>
     event(owner, 'batch_released', SYSTEM, { batch: batch.number, devices: batch.size }),
@@ -71,7 +71,7 @@ export const rolloutEvents = {
     }),
 };
 
-/** What becomes of one device. A million completions would drown the timeline: they have no entry. */
+/** Changes of a single device. Completions have no entry, since a million of them would flood the timeline. */
 export const deviceEvents = {
   failed: (owner: Owner, { deviceId, attempt, errorMessage }: Target) =>
     event(
@@ -108,7 +108,7 @@ export const deviceEvents = {
     event(owner, 'devices_skipped', SYSTEM, { reason, devices: 1 }, deviceId),
   rollbackDropped: (owner: Owner, { deviceId, rollbackVersion }: Target, reason: GoneReason) =>
     event(owner, 'rollback_withdrawn', SYSTEM, { version: rollbackVersion, reason }, deviceId),
-  /** @param owner the newest deployment that the device has been through */
+  /** @param owner the newest deployment that finished on the device */
   versionChangedOutside: (owner: Owner, deviceId: string, version: string, recorded: string) =>
     event(
       owner,

@@ -1,14 +1,11 @@
 import { inject, injectable } from 'inversify';
 import type { Knex } from 'knex';
-import type { BatchPlanEntry } from '../../contract/admin-api.ts';
-import { TARGET_STATUSES } from '../../contract/states.ts';
 import { asKnex } from '../../database/knex-unit-of-work.ts';
 import { likePattern } from '../../database/like-pattern.ts';
-import { prepared } from '../../database/prepared.ts';
+import { runPrepared } from '../../database/prepared.ts';
 import type { Transaction } from '../../kernel/unit-of-work.ts';
-import { authorFor } from '../../database/author-column.ts';
+import { createdByFor } from '../../database/created-by-column.ts';
 import type {
-  CounterMove,
   DeploymentChange,
   DeploymentListPage,
   DeploymentListQuery,
@@ -16,22 +13,13 @@ import type {
   UnsettledDeployment,
 } from '../model/deployment.ports.ts';
 import {
-  BATCH_COLUMNS,
   DEPLOYMENT_COLUMNS,
-  toBatch,
   toDeployment,
   toState,
-  type BatchRow,
   type DeploymentRow,
   type StateRow,
 } from './deployment.row.ts';
-import { moveEnds } from './finished-over-time.sql.ts';
-import type {
-  Batch,
-  Deployment,
-  DeploymentDraft,
-  DeploymentState,
-} from '../model/deployment.types.ts';
+import type { Deployment, DeploymentDraft, DeploymentState } from '../model/deployment.types.ts';
 import { Database } from '../../database/database.ts';
 
 @injectable()
@@ -59,7 +47,7 @@ export class KnexDeploymentRepository implements DeploymentRepository {
       manifest: draft.manifest,
       signature: draft.signature,
       created_at: asKnex(tx).fn.now(),
-      created_by: await authorFor(asKnex(tx), createdBy),
+      created_by: await createdByFor(asKnex(tx), createdBy),
       author: createdBy,
       metadata: JSON.stringify({
         device_filters: draft.deviceFilters,
@@ -78,8 +66,8 @@ export class KnexDeploymentRepository implements DeploymentRepository {
        FROM ota_deployments WHERE id = ?`,
       [id],
     );
-    // A statement of its own: it sees what was committed while this one waited. Milliseconds, since that is
-    // what a time has outside of the database.
+    // A separate statement, so that it sees what was committed while the first one waited. Rounded to milliseconds, which
+    // is the precision of times outside of the database.
     await knex.raw(
       `UPDATE ota_deployments d SET created_at = greatest(
          date_trunc('milliseconds', clock_timestamp()),
@@ -89,28 +77,6 @@ export class KnexDeploymentRepository implements DeploymentRepository {
        WHERE d.id = ?`,
       [id],
     );
-  }
-
-  async insertPlan(
-    tx: Transaction,
-    id: string,
-    total: number,
-    plan: BatchPlanEntry[],
-  ): Promise<void> {
-    await asKnex(tx)('ota_deployments').where({ id }).update({ total_devices: total });
-    let firstPosition = 0;
-    const rows = plan.map(({ number, size }) => {
-      const row = {
-        deployment_id: id,
-        number,
-        first_position: firstPosition,
-        size,
-        pending: size,
-      };
-      firstPosition += size;
-      return row;
-    });
-    await asKnex(tx).batchInsert('ota_deployment_batches', rows, 1_000);
   }
 
   async find(organizationId: string, id: string): Promise<Deployment | null> {
@@ -130,12 +96,12 @@ export class KnexDeploymentRepository implements DeploymentRepository {
     return row ? toState(row) : null;
   }
 
-  async findAnyState(id: string): Promise<DeploymentState | null> {
+  async findStateUnscoped(id: string): Promise<DeploymentState | null> {
     const row = await this.#states().where({ id }).first();
     return row ? toState(row) : null;
   }
 
-  /** One statement for both: between two of them a report can end the deployment. */
+  /** Reads deployments with their batches in one statement; between two, a report could change both. */
   #states(knex = this.knex): Knex.QueryBuilder<DeploymentRow, StateRow[]> {
     return knex<DeploymentRow>('ota_deployments as d').select<StateRow[]>(
       'd.*',
@@ -168,7 +134,7 @@ export class KnexDeploymentRepository implements DeploymentRepository {
   }
 
   async lock(tx: Transaction, ids: string[]): Promise<Deployment[]> {
-    const rows = await prepared<DeploymentRow>(
+    const rows = await runPrepared<DeploymentRow>(
       asKnex(tx),
       'ota_lock_deployments',
       `SELECT ${DEPLOYMENT_COLUMNS.join(', ')} FROM ota_deployments
@@ -201,115 +167,6 @@ export class KnexDeploymentRepository implements DeploymentRepository {
          AND (d.created_at, d.id) >= (own.created_at, own.id)
        ORDER BY d.id FOR NO KEY UPDATE OF d`,
       [id, organizationId],
-    );
-  }
-
-  async batchesOf(tx: Transaction, id: string): Promise<Batch[]> {
-    const rows = await prepared<BatchRow>(
-      asKnex(tx),
-      'ota_batches',
-      `SELECT ${BATCH_COLUMNS.join(', ')} FROM ota_deployment_batches
-       WHERE deployment_id = $1 ORDER BY number`,
-      [id],
-    );
-    return rows.map(toBatch);
-  }
-
-  async requestRelease(tx: Transaction, id: string, batch: number, at: Date): Promise<void> {
-    await asKnex(tx)('ota_deployment_batches')
-      .where({ deployment_id: id, number: batch })
-      .whereNull('release_requested_at')
-      .update({ release_requested_at: at });
-  }
-
-  async release(tx: Transaction, id: string, batch: Batch): Promise<void> {
-    // Not when the transaction began: it may have waited for the reports that ended the batch before.
-    const now = asKnex(tx).raw('clock_timestamp()');
-    await asKnex(tx)('ota_deployment_batches')
-      .where({ deployment_id: id, number: batch.number })
-      .update({
-        released_at: now,
-        release_requested_at: asKnex(tx).raw('coalesce(release_requested_at, clock_timestamp())'),
-      });
-    await asKnex(tx)('ota_deployments')
-      .where({ id })
-      .update({ released_devices: batch.firstPosition + batch.size });
-  }
-
-  async splitBatch(tx: Transaction, id: string, batch: Batch, size: number): Promise<void> {
-    const knex = asKnex(tx);
-    // Before its release nearly all of a batch waits: what does not is found by the index, and the rest waits.
-    const others = TARGET_STATUSES.filter((status) => status !== 'pending');
-    await knex.raw(
-      `INSERT INTO ota_deployment_batches (deployment_id, number, first_position, size, pending, ${others.join(', ')})
-       SELECT :id, :number, :first, :size, :size - count(*), ${others
-         .map((status) => `count(*) FILTER (WHERE status = '${status}')`)
-         .join(', ')}
-       FROM ota_deployment_devices
-       WHERE deployment_id = :id AND position >= :first
-         AND status IN (${others.map((status) => `'${status}'`).join(', ')})`,
-      {
-        id,
-        number: batch.number + 1,
-        first: batch.firstPosition + size,
-        size: batch.size - size,
-      },
-    );
-    await knex.raw(
-      `UPDATE ota_deployment_batches head SET size = :size, ${TARGET_STATUSES.map(
-        (status) => `${status} = head.${status} - rest.${status}`,
-      ).join(', ')}
-       FROM ota_deployment_batches rest
-       WHERE head.deployment_id = :id AND head.number = :number
-         AND rest.deployment_id = :id AND rest.number = :number + 1`,
-      { id, number: batch.number, size },
-    );
-  }
-
-  async moveCounters(tx: Transaction, moves: CounterMove[]): Promise<void> {
-    if (moves.length === 0) return;
-    const delta = (status: string) =>
-      `(count(*) FILTER (WHERE m.new_status = '${status}') - count(*) FILTER (WHERE m.old_status = '${status}'))`;
-    await prepared(
-      asKnex(tx),
-      'ota_move_counters',
-      `WITH m AS (
-         SELECT * FROM unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::int[],
-             $6::timestamptz[], $7::timestamptz[], $8::double precision[])
-           AS m (deployment_id, position, old_status, new_status, on_request, ended_before, ended, seconds)
-       ), over_time AS (${moveEnds(
-         `SELECT m.deployment_id, change.status, change.at, change.by
-          FROM m CROSS JOIN LATERAL (VALUES
-            (m.old_status, m.ended_before, -1), (m.new_status, m.ended, 1)) AS change (status, at, by)`,
-       )})
-       UPDATE ota_deployment_batches b SET
-         ${TARGET_STATUSES.map((status) => `${status} = b.${status} + d.${status}`).join(', ')},
-         rolled_back_on_request = b.rolled_back_on_request + d.on_request,
-         timed_updates = b.timed_updates + d.timed_updates,
-         update_seconds = b.update_seconds + d.update_seconds
-       FROM (
-         SELECT m.deployment_id, batch.number, sum(m.on_request) AS on_request,
-           count(m.seconds) AS timed_updates, coalesce(sum(m.seconds), 0) AS update_seconds,
-           ${TARGET_STATUSES.map((status) => `${delta(status)} AS ${status}`).join(', ')}
-         FROM m
-         CROSS JOIN LATERAL (
-           SELECT number FROM ota_deployment_batches
-           WHERE deployment_id = m.deployment_id AND first_position <= m.position
-           ORDER BY number DESC LIMIT 1
-         ) batch
-         GROUP BY m.deployment_id, batch.number
-       ) d
-       WHERE b.deployment_id = d.deployment_id AND b.number = d.number`,
-      [
-        moves.map((move) => move.deploymentId),
-        moves.map((move) => move.position),
-        moves.map((move) => move.from),
-        moves.map((move) => move.to),
-        moves.map((move) => move.onRequest),
-        moves.map((move) => move.endedBefore),
-        moves.map((move) => move.ended),
-        moves.map((move) => move.seconds),
-      ],
     );
   }
 

@@ -48,7 +48,7 @@ export type BatchRow = Record<(typeof TARGET_STATUSES)[number], number> & {
   rolled_back_on_request: number;
 };
 
-/** A deployment with its batches, whose times JSON has made text. */
+/** A deployment with its batches as JSON, in which times are text. */
 export type StateRow = DeploymentRow & {
   batches: (Omit<BatchRow, 'release_requested_at' | 'released_at'> & {
     release_requested_at: string | null;
@@ -129,7 +129,7 @@ export function toDeployment(row: DeploymentRow): Deployment {
   };
 }
 
-/** Elsewhere the column says 100, since a host's own may not be empty. */
+/** Other deployments store 100, because the column of an existing table may be NOT NULL. */
 function hasPercentage({ rollout_strategy, batch_size }: DeploymentRow): boolean {
   return rollout_strategy === 'canary' || (rollout_strategy === 'rolling' && batch_size === null);
 }

@@ -1,6 +1,6 @@
 import { injectable } from 'inversify';
 import { asKnex } from '../../database/knex-unit-of-work.ts';
-import { prepared } from '../../database/prepared.ts';
+import { runPrepared } from '../../database/prepared.ts';
 import type { Transaction } from '../../kernel/unit-of-work.ts';
 import type { DeviceVersions, InstalledVersion } from '../model/target.ports.ts';
 import { completedNewer } from './target.sql.ts';
@@ -9,7 +9,7 @@ import { completedNewer } from './target.sql.ts';
 export class KnexDeviceVersions implements DeviceVersions {
   async record(tx: Transaction, versions: InstalledVersion[]): Promise<void> {
     if (versions.length === 0) return;
-    await prepared(
+    await runPrepared(
       asKnex(tx),
       'ota_record_versions',
       `UPDATE edge_devices device SET firmware_version = v.version
@@ -28,7 +28,7 @@ export class KnexDeviceVersions implements DeviceVersions {
   }
 
   async current(tx: Transaction, deviceIds: string[]): Promise<Map<string, string | null>> {
-    const rows = await prepared<{ id: string; firmware_version: string | null }>(
+    const rows = await runPrepared<{ id: string; firmware_version: string | null }>(
       asKnex(tx),
       'ota_current_versions',
       'SELECT id, firmware_version FROM edge_devices WHERE id = ANY($1::uuid[])',

@@ -1,9 +1,10 @@
 /**
- * Moves what is counted of ended targets by when they ended.
+ * Updates the numbers of finished targets over time.
  *
- * @param changes selects `deployment_id`, `status`, `at` (when the target ended) and `by` (how many more, or fewer)
+ * @param changes selects `deployment_id`, `status`, `at` (when targets finished) and `by` (by how much their number
+ *   changes, may be negative)
  */
-export const moveEnds = (changes: string): string => `
+export const updateFinishedOverTime = (changes: string): string => `
     INSERT INTO ota_deployment_ends AS counted (deployment_id, at, completed, failed, rolled_back)
     SELECT change.deployment_id, ota_end_span(coalesce(d.started_at, d.created_at), change.at),
            ${['completed', 'failed', 'rolled_back']

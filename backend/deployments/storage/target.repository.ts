@@ -2,22 +2,16 @@ import { inject, injectable } from 'inversify';
 import type { Knex } from 'knex';
 import type { TargetStatus } from '../../contract/states.ts';
 import { asKnex } from '../../database/knex-unit-of-work.ts';
-import { prepared } from '../../database/prepared.ts';
+import { runPrepared } from '../../database/prepared.ts';
 import type { Transaction } from '../../kernel/unit-of-work.ts';
 import type { Target, TargetKey, GoneReason, SkipReason } from '../model/deployment.types.ts';
-import { moveEnds } from './finished-over-time.sql.ts';
-import type {
-  FoundTarget,
-  NewerDeployment,
-  RetryPlace,
-  TargetRepository,
-  WalkedTargets,
-} from '../model/target.ports.ts';
+import { updateFinishedOverTime } from './finished-over-time.sql.ts';
+import type { NewerDeployment, RetryCursor, TargetRepository } from '../model/target.ports.ts';
 import { TARGET_COLUMNS, toRow, toTarget, type TargetRow } from './target.row.ts';
-import { BATCH_OF_TARGET, MAY_BE_RETRIED, UNFINISHED, goneReason } from './target.sql.ts';
+import { BATCH_OF_TARGET, IS_RETRYABLE, UNFINISHED, goneReason } from './target.sql.ts';
 import { Database } from '../../database/database.ts';
 
-/** Columns of a target, in the order of {@link KnexTargetRepository.save}'s parameters. */
+/** Types of the columns that {@link KnexTargetRepository.save} writes. */
 const SAVED_COLUMNS = {
   status: 'text',
   attempt: 'int',
@@ -35,29 +29,19 @@ const SAVED_COLUMNS = {
   update_ended_at: 'timestamptz',
 } as const;
 
-/** Has an end before it, or a rollback: the condition of an index. */
-const IS_OPEN = `(t.status IN ${UNFINISHED}
-           OR t.rollback_version IS NOT NULL)`;
+/** Earlier attempts that are stored per target, whose number is otherwise unlimited. */
+const MAX_EARLIER_ATTEMPTS = 20;
 
-/** Attempts of a target that are kept; a script may retry for ever. */
-const KEPT_ATTEMPTS = 20;
-
-/** The earlier attempts of the target `t` with the one that has finished, whose facts a retry clears. */
-const WITH_FINISHED_ATTEMPT = `jsonb_path_query_array(
+/** The earlier attempts of the target `t` with its current attempt added, which a retry clears. */
+const ARCHIVED_ATTEMPTS = `jsonb_path_query_array(
         coalesce(t.earlier_attempts, '[]') || jsonb_build_object(
           'attempt', t.attempt, 'status', t.status, 'error_message', t.error_message,
           'started_at', t.started_at, 'completed_at', coalesce(t.update_ended_at, t.completed_at)),
-        '$[last - ${KEPT_ATTEMPTS - 1} to last]')`;
+        '$[last - ${MAX_EARLIER_ATTEMPTS - 1} to last]')`;
 
-/** Which targets `t` a retry of all covers that was requested at `:before`. */
-const IS_TO_BE_RETRIED = `t.position > :after AND NOT t.rolled_back_on_request
-           AND (t.completed_at <= :before OR t.completed_at IS NULL) AND ${MAY_BE_RETRIED}`;
-
-/** Pending targets `t` with their batch `b` and their deployment `d`. */
-const WAITING_TARGETS = `ota_deployments d
-       JOIN ota_deployment_batches b ON b.deployment_id = d.id
-       JOIN ota_deployment_devices t ON t.deployment_id = d.id AND t.status = 'pending'
-         AND t.position >= b.first_position AND t.position < b.first_position + b.size`;
+/** Whether a retry of all failed targets, requested at `:before`, covers the target `t`. */
+const IS_IN_RETRY = `t.position > :after AND NOT t.rolled_back_on_request
+           AND (t.completed_at <= :before OR t.completed_at IS NULL) AND ${IS_RETRYABLE}`;
 
 @injectable()
 export class KnexTargetRepository implements TargetRepository {
@@ -71,7 +55,7 @@ export class KnexTargetRepository implements TargetRepository {
   }
 
   async lock(tx: Transaction, keys: TargetKey[]): Promise<Target[]> {
-    const rows = await prepared<TargetRow>(
+    const rows = await runPrepared<TargetRow>(
       asKnex(tx),
       'ota_lock_targets',
       `SELECT ${TARGET_COLUMNS.map((column) => `t.${column}`).join(', ')} FROM ota_deployment_devices t
@@ -87,7 +71,7 @@ export class KnexTargetRepository implements TargetRepository {
     if (targets.length === 0) return;
     const columns = Object.keys(SAVED_COLUMNS) as (keyof typeof SAVED_COLUMNS)[];
     const rows = targets.map(toRow);
-    await prepared(
+    await runPrepared(
       asKnex(tx),
       'ota_save_targets',
       `UPDATE ota_deployment_devices t
@@ -106,7 +90,7 @@ export class KnexTargetRepository implements TargetRepository {
 
   async findSuperseded(tx: Transaction, completed: TargetKey[]): Promise<TargetKey[]> {
     if (completed.length === 0) return [];
-    const rows = await prepared<{ deployment_id: string; device_id: string }>(
+    const rows = await runPrepared<{ deployment_id: string; device_id: string }>(
       asKnex(tx),
       'ota_superseded_targets',
       `SELECT DISTINCT t.deployment_id, t.device_id
@@ -143,14 +127,14 @@ export class KnexTargetRepository implements TargetRepository {
     tx: Transaction,
     deploymentId: string,
     before: Date,
-    from: RetryPlace,
+    from: RetryCursor,
     limit: number,
-  ): Promise<{ retried: number; next: RetryPlace | null }> {
+  ): Promise<{ retried: number; next: RetryCursor | null }> {
     const { moved, last } = await this.#moveMany(tx, deploymentId, from.status, 'pending', {
-      set: `earlier_attempts = ${WITH_FINISHED_ATTEMPT}, update_ended_at = NULL,
+      set: `earlier_attempts = ${ARCHIVED_ATTEMPTS}, update_ended_at = NULL,
             attempt = t.attempt + 1, progress = NULL, started_at = NULL, completed_at = NULL,
             last_report_at = NULL, error_message = NULL, timed_out = false, skip_reason = NULL`,
-      onlyIf: IS_TO_BE_RETRIED,
+      onlyIf: IS_IN_RETRY,
       bindings: { before, after: from.after, limit },
     });
     if (moved === limit) return { retried: moved, next: { ...from, after: last } };
@@ -165,9 +149,9 @@ export class KnexTargetRepository implements TargetRepository {
     return { ...rest, retried: moved + rest.retried };
   }
 
-  async keepAttempts(tx: Transaction, targets: TargetKey[]): Promise<void> {
+  async archiveAttempts(tx: Transaction, targets: TargetKey[]): Promise<void> {
     await asKnex(tx).raw(
-      `UPDATE ota_deployment_devices t SET earlier_attempts = ${WITH_FINISHED_ATTEMPT}
+      `UPDATE ota_deployment_devices t SET earlier_attempts = ${ARCHIVED_ATTEMPTS}
        FROM unnest(CAST(:deployments AS uuid[]), CAST(:devices AS uuid[])) AS k (deployment_id, device_id)
        WHERE t.deployment_id = k.deployment_id AND t.device_id = k.device_id`,
       {
@@ -185,7 +169,7 @@ export class KnexTargetRepository implements TargetRepository {
     const { rows } = await asKnex(tx).raw<{ rows: { device_id: string }[] }>(
       `SELECT t.device_id FROM ota_deployment_devices t
        WHERE t.deployment_id = :deployment_id AND t.device_id = ANY(CAST(:devices AS uuid[]))
-         AND t.status IN ('failed', 'rolled_back') AND ${MAY_BE_RETRIED}`,
+         AND t.status IN ('failed', 'rolled_back') AND ${IS_RETRYABLE}`,
       { deployment_id: deploymentId, devices: deviceIds },
     );
     return rows.map((row) => row.device_id);
@@ -211,8 +195,8 @@ export class KnexTargetRepository implements TargetRepository {
   }
 
   /**
-   * Moves up to `limit` targets of one deployment between two statuses, in the order of their positions, with
-   * what is counted of them. Answers how many, and the position of the last.
+   * Moves up to `limit` targets of one deployment from one status to another, in the order of their positions, and
+   * updates the counters. Resolves to their number and the position of the last.
    */
   async #moveMany(
     tx: Transaction,
@@ -226,17 +210,17 @@ export class KnexTargetRepository implements TargetRepository {
     },
   ): Promise<{ moved: number; last: number }> {
     const { rows } = await asKnex(tx).raw<{ rows: { moved: number; last: number | null }[] }>(
-      `WITH chosen AS (
+      `WITH selected AS (
          SELECT t.device_id, t.completed_at FROM ota_deployment_devices t
          WHERE t.deployment_id = :deployment_id AND t.status = :from AND ${change.onlyIf ?? 'true'}
          ORDER BY t.position LIMIT :limit
        ), moved AS (
          UPDATE ota_deployment_devices t SET status = :to, ${change.set}
-         FROM chosen
-         WHERE t.deployment_id = :deployment_id AND t.device_id = chosen.device_id
-         RETURNING t.deployment_id, t.position, chosen.completed_at AS ended_before
-       ), over_time AS (${moveEnds(
-         `SELECT deployment_id, '${from}' AS status, ended_before AS at, -1 AS by FROM moved`,
+         FROM selected
+         WHERE t.deployment_id = :deployment_id AND t.device_id = selected.device_id
+         RETURNING t.deployment_id, t.position, selected.completed_at AS finished_before
+       ), over_time AS (${updateFinishedOverTime(
+         `SELECT deployment_id, '${from}' AS status, finished_before AS at, -1 AS by FROM moved`,
        )}
        ), per_batch AS (
          SELECT batch.number, count(*)::int AS targets
@@ -253,83 +237,14 @@ export class KnexTargetRepository implements TargetRepository {
     return { moved: rows[0]?.moved ?? 0, last: rows[0]?.last ?? -1 };
   }
 
-  async findOverdue(limit: number): Promise<FoundTarget[]> {
-    const { rows } = await this.knex.raw<{ rows: FoundRow[] }>(
-      `SELECT t.deployment_id, t.device_id, ${goneReason('device', 'd')} AS gone
-       FROM ota_deployment_devices t JOIN ota_deployments d ON d.id = t.deployment_id
-       LEFT JOIN edge_devices device ON device.id = t.device_id
-       WHERE t.status IN ('downloading', 'installing', 'verifying')
-         AND t.last_report_at < now()
-           - make_interval(mins => coalesce((d.policy->>'device_timeout_minutes')::int, 60))
-       ORDER BY t.last_report_at LIMIT :limit`,
-      { limit },
-    );
-    return rows.map(toFound);
-  }
-
-  async findNotPickedUp(limit: number): Promise<FoundTarget[]> {
-    const { rows } = await this.knex.raw<{ rows: FoundRow[] }>(
-      `SELECT t.deployment_id, t.device_id, ${goneReason('device', 'd')} AS gone
-       FROM ${WAITING_TARGETS}
-       LEFT JOIN edge_devices device ON device.id = t.device_id
-       WHERE d.status = 'in_progress' AND b.pending > 0 AND b.released_at IS NOT NULL
-         AND coalesce(d.policy->>'pickup_timeout_hours',
-               CASE WHEN d.rollout_strategy = 'rolling' AND NOT d.policy ? 'pickup_timeout_hours'
-                    THEN '24' END) IS NOT NULL
-         AND greatest(b.released_at, d.resumed_at) < now() - make_interval(secs =>
-               3600 * coalesce((d.policy->>'pickup_timeout_hours')::numeric, 24)::double precision)
-       ORDER BY t.deployment_id, t.position LIMIT :limit`.replace(
-        'd.policy ?',
-        String.raw`d.policy \?`,
-      ),
-      { limit },
-    );
-    return rows.map(toFound);
-  }
-
-  async findGone(from: TargetKey | null, limit: number): Promise<WalkedTargets> {
-    const { rows } = await this.knex.raw<{ rows: (FoundRow & { walked: string })[] }>(
-      `WITH walked AS MATERIALIZED (
-         SELECT t.device_id, t.deployment_id FROM ota_deployment_devices t
-         WHERE ${IS_OPEN} ${from ? 'AND (t.device_id, t.deployment_id) > (:device_id, :deployment_id)' : ''}
-         ORDER BY t.device_id, t.deployment_id LIMIT :limit
-       ), last AS (
-         SELECT device_id, deployment_id, (SELECT count(*) FROM walked) AS walked FROM walked
-         ORDER BY device_id DESC, deployment_id DESC LIMIT 1
-       ), judged AS (
-         SELECT w.deployment_id, w.device_id, ${goneReason('device', 'd')} AS gone
-         FROM walked w JOIN ota_deployments d ON d.id = w.deployment_id
-         LEFT JOIN edge_devices device ON device.id = w.device_id
-       )
-       SELECT deployment_id, device_id, gone, NULL AS walked FROM judged WHERE gone IS NOT NULL
-       UNION ALL SELECT deployment_id, device_id, NULL, walked FROM last`,
-      { limit, device_id: from?.deviceId ?? null, deployment_id: from?.deploymentId ?? null },
-    );
-    const last = rows.find((row) => row.walked !== null);
-    return {
-      found: rows.flatMap((row) => (row.gone ? [{ key: toKey(row), gone: row.gone }] : [])),
-      next: last && Number(last.walked) === limit ? toKey(last) : null,
-    };
-  }
-
-  async whyGone(tx: Transaction, key: TargetKey): Promise<GoneReason | null> {
-    const { rows } = await asKnex(tx).raw<{ rows: { gone: GoneReason | null }[] }>(
-      `SELECT ${goneReason('device', 'd')} AS gone FROM ota_deployments d
+  async findGoneReason(tx: Transaction, key: TargetKey): Promise<GoneReason | null> {
+    const { rows } = await asKnex(tx).raw<{ rows: { gone_reason: GoneReason | null }[] }>(
+      `SELECT ${goneReason('device', 'd')} AS gone_reason FROM ota_deployments d
        LEFT JOIN edge_devices device ON device.id = :device_id WHERE d.id = :deployment_id`,
       { device_id: key.deviceId, deployment_id: key.deploymentId },
     );
-    return rows[0]?.gone ?? null;
+    return rows[0]?.gone_reason ?? null;
   }
-}
-
-interface FoundRow {
-  deployment_id: string;
-  device_id: string;
-  gone: GoneReason | null;
-}
-
-function toFound(row: FoundRow): FoundTarget {
-  return { key: toKey(row), gone: row.gone };
 }
 
 function toKey(row: { deployment_id: string; device_id: string }): TargetKey {

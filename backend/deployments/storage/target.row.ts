@@ -61,7 +61,7 @@ export function toTarget(row: TargetRow): Target {
     rollbackVersion: row.rollback_version,
     rollbackRequestedBy: row.rollback_requested_by,
     rolledBackOnRequest: row.rolled_back_on_request,
-    updateEndedAt: row.update_ended_at,
+    updateFinishedAt: row.update_ended_at,
   };
 }
 
@@ -83,6 +83,6 @@ export function toRow(target: Target): TargetRow {
     rollback_version: target.rollbackVersion,
     rollback_requested_by: target.rollbackRequestedBy,
     rolled_back_on_request: target.rolledBackOnRequest,
-    update_ended_at: target.updateEndedAt,
+    update_ended_at: target.updateFinishedAt,
   };
 }

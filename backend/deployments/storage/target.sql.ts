@@ -1,10 +1,10 @@
-/** Parts of statements about targets that more than one repository needs. */
+/** SQL fragments about targets that several repositories share. */
 import { isRegistered } from '../../targeting/registered-device.sql.ts';
 
-/** Statuses of a target that has not finished; the literals are those of partial indexes. */
+/** Statuses of unfinished targets. Partial indexes have the same literals. */
 export const UNFINISHED = `('pending', 'downloading', 'installing', 'verifying')`;
 
-/** The batch that holds a target's position. */
+/** Joins the batch of the target `t`. */
 export const BATCH_OF_TARGET = `
   CROSS JOIN LATERAL (
     SELECT number, released_at FROM ota_deployment_batches
@@ -13,8 +13,8 @@ export const BATCH_OF_TARGET = `
   ) batch`;
 
 /**
- * Whether a device has completed a deployment created after `own`. OFFSET 0 keeps the lookups one by
- * one over the primary key, whatever the planner believes of a table that has just grown.
+ * Whether a device has completed a deployment newer than `own`. OFFSET 0 forces lookups by primary key, because the
+ * planner's statistics are wrong when the table has just grown.
  */
 export const completedNewer = (deviceId: string, own: string) => `EXISTS (
     SELECT 1 FROM ota_deployments newer
@@ -26,31 +26,31 @@ export const completedNewer = (deviceId: string, own: string) => `EXISTS (
     WHERE newer.organization_id = ${own}.organization_id
       AND (newer.created_at, newer.id) > (${own}.created_at, ${own}.id))`;
 
-/** Whether a target's device has completed a deployment created after the target's. */
-const IS_OVERTAKEN = `EXISTS (
+/** Whether the device of the target `t` has completed a newer deployment. */
+const IS_SUPERSEDED = `EXISTS (
     SELECT 1 FROM ota_deployments own
     WHERE own.id = t.deployment_id AND ${completedNewer('t.device_id', 'own')})`;
 
 /**
- * Why the device of a target is none of the deployment's organization any more, or null (docs/contract.md,
- * States). `device` is joined by its id alone, and may be missing.
+ * Why the device of a target is gone, or NULL (docs/contract.md, States). `device` must be left-joined by its id
+ * alone.
  */
 export const goneReason = (device: string, deployment: string): string => `CASE
     WHEN ${device}.id IS NULL THEN 'removed'
     WHEN ${device}.organization_id <> ${deployment}.organization_id THEN 'moved'
     WHEN NOT ${isRegistered(device)} THEN 'not_registered' END`;
 
-/** Whether the target `t` still has its device. */
+/** Whether the device of the target `t` is not gone. */
 const HAS_DEVICE = `EXISTS (
     SELECT 1 FROM ota_deployments own JOIN edge_devices device ON device.id = t.device_id
     WHERE own.id = t.deployment_id AND ${goneReason('device', 'own')} IS NULL)`;
 
 /**
- * Whether a retry may take the target `t` up again, once it failed or rolled back: its device is there, has not
- * completed a newer deployment, and is not asked to roll back.
+ * Whether the failed or rolled back target `t` may be retried: no rollback is requested, and its device is not gone and
+ * has not completed a newer deployment.
  */
-export const MAY_BE_RETRIED = `(t.rollback_version IS NULL AND NOT ${IS_OVERTAKEN} AND ${HAS_DEVICE})`;
+export const IS_RETRYABLE = `(t.rollback_version IS NULL AND NOT ${IS_SUPERSEDED} AND ${HAS_DEVICE})`;
 
-/** The device of the target `t` while it is the organization's; takes the organization's id. */
+/** Joins the device of the target `t` if it belongs to the organization; binds the organization's id. */
 export const JOIN_OWN_DEVICE =
   'LEFT JOIN edge_devices device ON device.id = t.device_id AND device.organization_id = ?';

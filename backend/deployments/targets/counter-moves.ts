@@ -1,7 +1,7 @@
 import type { CounterMove } from '../model/deployment.ports.ts';
 import type { Target } from '../model/deployment.types.ts';
 
-/** What a change of one target moves in what is counted: nothing, unless its state is another one. */
+/** The counter updates that a change of one target causes; none if nothing that is counted changes. */
 export function counterMoves(before: Target, after: Target): CounterMove[] {
   const onRequest = (Number(after.rolledBackOnRequest) - Number(before.rolledBackOnRequest)) as
     -1 | 0 | 1;
@@ -13,14 +13,14 @@ export function counterMoves(before: Target, after: Target): CounterMove[] {
       from: before.status,
       to: after.status,
       onRequest,
-      endedBefore: before.completedAt,
-      ended: after.completedAt,
+      finishedBefore: before.completedAt,
+      finishedAt: after.completedAt,
       seconds: before.status === after.status ? null : updateSeconds(after),
     },
   ];
 }
 
-/** An update ends when it completes; rolling back later does not make it any longer. */
+/** The duration of a completed update in seconds; a later rollback does not extend it. */
 function updateSeconds({ status, startedAt, completedAt }: Target): number | null {
   if (status !== 'completed' || !startedAt || !completedAt) return null;
   return Math.max(0, completedAt.getTime() - startedAt.getTime()) / 1000;

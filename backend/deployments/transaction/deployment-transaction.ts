@@ -8,27 +8,28 @@ import {
 } from '../model/change-feed.ports.ts';
 import type { Deployment } from '../model/deployment.types.ts';
 
-/** What the queue is asked to look at; `RolloutJobs` says what each is for. */
+/** A job to enqueue; see `RolloutJobs`. */
 export type RolloutJob =
   | { kind: 'release-batch'; deploymentId: string; batch: number }
   | { kind: 'skip-pending' | 'retry-failed'; deploymentId: string }
   | { kind: 'start'; deploymentId: string; at: Date };
 
-/** What follows a commit, as data: `DeploymentTransactions` carries it out. */
+/** What happens besides the writes, as data. `DeploymentTransactions` applies it. */
 export interface Effects {
   events: NewEvent[];
   changes: DeploymentChanged[];
   jobs: RolloutJob[];
-  /** As they were when they completed, failed or paused without anybody's doing. */
+  /** Deployments that completed, failed, or were paused by the failure threshold. */
   settled: Deployment[];
-  endedTargets: TargetStatus[];
+  finishedTargets: TargetStatus[];
   /** Sizes of released batches. */
   releasedBatches: number[];
 }
 
 /**
- * One write to deployments and targets: rows through `tx`, and beside them what is to be told of it, collected as
- * data. Events are written before the commit, everything else happens after it; nothing does when it fails.
+ * A transaction on deployments and targets. Rows are written through `tx`; timeline entries, live updates, jobs and
+ * metrics are collected as data. Timeline entries are written before the commit, everything else happens after it. If
+ * the transaction fails, nothing happens.
  */
 export class DeploymentTransaction {
   readonly tx: Transaction;
@@ -36,7 +37,7 @@ export class DeploymentTransaction {
     events: [],
     jobs: [],
     settled: [],
-    endedTargets: [],
+    finishedTargets: [],
     releasedBatches: [],
   };
   readonly #changes = new Map<string, DeploymentChanged>();
@@ -45,12 +46,12 @@ export class DeploymentTransaction {
     this.tx = tx;
   }
 
-  /** An entry of the timeline. */
+  /** Adds entries to the timeline. */
   record(...events: NewEvent[]): void {
     this.#effects.events.push(...events);
   }
 
-  /** Whoever shows the deployment looks again; `devices`: those whose targets changed. */
+  /** Publishes a change of the deployment. `devices`: those whose targets changed. */
   changed(
     { id, organizationId }: Pick<Deployment, 'id' | 'organizationId'>,
     devices: ChangedDevices = NO_DEVICES,
@@ -66,19 +67,22 @@ export class DeploymentTransaction {
     });
   }
 
+  /** Enqueues a job after the commit. */
   enqueue(job: RolloutJob): void {
     this.#effects.jobs.push(job);
   }
 
-  /** The deployment completed, failed or paused without anybody's doing: the rest of Ops-Center is notified. */
+  /** Notifies the host that the deployment completed, failed, or was paused by the failure threshold. */
   settled(deployment: Deployment): void {
     this.#effects.settled.push({ ...deployment });
   }
 
-  targetsEnded(statuses: TargetStatus[]): void {
-    this.#effects.endedTargets.push(...statuses);
+  /** Counts finished targets in the metrics. */
+  targetsFinished(statuses: TargetStatus[]): void {
+    this.#effects.finishedTargets.push(...statuses);
   }
 
+  /** Counts a released batch of `size` targets in the metrics. */
   batchReleased(size: number): void {
     this.#effects.releasedBatches.push(size);
   }

@@ -10,15 +10,15 @@ import { type Transaction, type TransactionLimits, UnitOfWork } from '../../kern
 import { Telemetry } from '../../observability/telemetry.ports.ts';
 import { ChangeFeed } from '../model/change-feed.ports.ts';
 import { DeploymentTransaction, type Effects, type RolloutJob } from './deployment-transaction.ts';
-import { DeploymentRepository } from '../model/deployment.ports.ts';
+import { BatchRepository, DeploymentRepository } from '../model/deployment.ports.ts';
 import type { Batch, Deployment } from '../model/deployment.types.ts';
 import { RolloutJobs } from '../model/rollout-jobs.ports.ts';
 import { isAllowed } from '../rules/deployment-states.ts';
-import { situationOf } from '../rules/figures.ts';
-import { notPossible } from '../rules/not-possible.ts';
+import { actionContextOf } from '../rules/figures.ts';
+import { actionNotPossible } from '../rules/action-not-possible.ts';
 import { HostEvents } from '../../kernel/host-events.ts';
 
-/** A deployment that the transaction has locked, and what an action needs to know of it. */
+/** A deployment that the transaction has locked, with its batches. */
 export interface LockedDeployment {
   tx: Transaction;
   transaction: DeploymentTransaction;
@@ -26,76 +26,79 @@ export interface LockedDeployment {
   batches: Batch[];
 }
 
-interface HoldOptions {
-  /** Newer deployments of the organization are locked, too. */
+interface LockOptions {
+  /** Also lock all newer deployments of the organization. */
   withNewer?: boolean;
   limits?: TransactionLimits;
 }
 
 /**
- * The one frame of every write to deployments and targets. It locks, lets the work write its rows and say what follows,
- * commits, and carries that out: who watches is told, jobs are enqueued, the host is notified. Of two racing
- * requests the second finds the new state.
+ * Runs every transaction on deployments and targets: locks the rows, runs the work, commits, and then publishes live
+ * updates, enqueues jobs and notifies the host. If two requests race, the second sees the state after the first.
  */
 @injectable()
 export class DeploymentTransactions {
   constructor(
-    @inject(UnitOfWork) private readonly work: UnitOfWork,
+    @inject(UnitOfWork) private readonly unitOfWork: UnitOfWork,
     @inject(DeploymentRepository) private readonly deployments: DeploymentRepository,
+    @inject(BatchRepository) private readonly batches: BatchRepository,
     @inject(EventRepository) private readonly events: EventRepository,
     @inject(RolloutJobs) private readonly jobs: RolloutJobs,
     @inject(ChangeFeed) private readonly feed: ChangeFeed,
-    @inject(HostEvents) private readonly notices: HostContext['events'],
+    @inject(HostEvents) private readonly hostEvents: HostContext['events'],
     @inject(Telemetry) private readonly telemetry: Telemetry,
     @inject(Logger) private readonly logger: Logger,
   ) {}
 
   /**
-   * Runs `work`, which locks what it needs: deployments before targets, each in the order of their ids.
+   * Runs `work` in a transaction. `work` locks what it needs, in the order that `DeploymentRepository` defines.
    *
-   * @param trace what log lines about the effects name besides: the request they come from
+   * @param trace additional fields of log lines, such as `request_id`
    */
   async run<T>(
     work: (transaction: DeploymentTransaction) => Promise<T>,
     limits?: TransactionLimits,
     trace: object = {},
   ): Promise<T> {
-    const { result, effects } = await this.work.run(async (tx) => {
+    const { result, effects } = await this.unitOfWork.run(async (tx) => {
       const transaction = new DeploymentTransaction(tx);
-      const done = await work(transaction);
+      const value = await work(transaction);
       const collected = transaction.effects();
       if (collected.events.length > 0) await this.events.append(tx, collected.events);
-      return { result: done, effects: collected };
+      return { result: value, effects: collected };
     }, limits);
-    await this.#carryOut(effects, trace);
+    await this.#applyEffects(effects, trace);
     return result;
   }
 
-  /** An action of an admin. Throws `not_found`, and `invalid_state` when the state does not allow it. */
-  act(
+  /**
+   * Locks the deployment and runs an action of an admin on it. Throws `not_found`, and `invalid_state` if the action is
+   * not possible.
+   */
+  runAction(
     action: DeploymentAction,
     admin: AdminCaller,
     id: string,
-    change: (locked: LockedDeployment) => Promise<void>,
+    work: (locked: LockedDeployment) => Promise<void>,
   ): Promise<void> {
-    return this.hold(id, admin, async (locked) => {
+    return this.withLocked(id, admin, async (locked) => {
       const { deployment, batches } = locked;
-      if (!isAllowed(action, situationOf(deployment, batches))) {
-        throw notPossible(action, deployment, batches);
+      if (!isAllowed(action, actionContextOf(deployment, batches))) {
+        throw actionNotPossible(action, deployment, batches);
       }
-      await change(locked);
+      await work(locked);
     });
   }
 
   /**
-   * Runs `change` on the locked deployment, whatever its state; it counts as changed. `caller` null: the system
-   * itself. Throws `not_found`.
+   * Locks the deployment, runs `work` on it in any state, and publishes a change. `caller` limits the access to the
+   * organization; `null`: the system. Throws `not_found`.
    */
-  hold<T>(
+  withLocked<T>(
     id: string,
     caller: AdminCaller | null,
-    change: (locked: LockedDeployment) => Promise<T>,
-    { withNewer = false, limits }: HoldOptions = {},
+    work: (locked: LockedDeployment) => Promise<T>,
+    { withNewer = false, limits }: LockOptions = {},
   ): Promise<T> {
     return this.run(
       async (transaction) => {
@@ -106,8 +109,8 @@ export class DeploymentTransactions {
         const [deployment] = await this.deployments.lock(tx, [id]);
         const isForeign = caller !== null && deployment?.organizationId !== caller.organizationId;
         if (!deployment || isForeign) throw notFound('This deployment');
-        const batches = await this.deployments.batchesOf(tx, id);
-        const result = await change({ tx, transaction, deployment, batches });
+        const batches = await this.batches.list(tx, id);
+        const result = await work({ tx, transaction, deployment, batches });
         transaction.changed(deployment);
         return result;
       },
@@ -116,28 +119,31 @@ export class DeploymentTransactions {
     );
   }
 
-  /** A job's look at a deployment, which may be gone; it counts as changed only when `change` says so. */
-  settle(
+  /**
+   * Locks the deployment and runs `work` on it with the limits of jobs; does nothing if the deployment does not exist.
+   * Unlike {@link withLocked}, it publishes a change only if `work` does.
+   */
+  withLockedIfExists(
     id: string,
-    change: (locked: Omit<LockedDeployment, 'batches'>) => Promise<void>,
+    work: (locked: Omit<LockedDeployment, 'batches'>) => Promise<void>,
   ): Promise<void> {
     return this.run(async (transaction) => {
       const { tx } = transaction;
       const [deployment] = await this.deployments.lock(tx, [id]);
-      if (deployment) await change({ tx, transaction, deployment });
+      if (deployment) await work({ tx, transaction, deployment });
     }, LIMITS.jobs);
   }
 
-  async #carryOut(effects: Effects, trace: object): Promise<void> {
-    const { changes, jobs, settled, endedTargets, releasedBatches } = effects;
-    if (endedTargets.length > 0) this.telemetry.targetsEnded(endedTargets);
+  async #applyEffects(effects: Effects, trace: object): Promise<void> {
+    const { changes, jobs, settled, finishedTargets, releasedBatches } = effects;
+    if (finishedTargets.length > 0) this.telemetry.targetsFinished(finishedTargets);
     for (const size of releasedBatches) this.telemetry.batchReleased(size);
     if (changes.length > 0) this.feed.publish(changes);
     for (const deployment of settled) this.#notify(deployment);
     await Promise.all(jobs.map((job) => this.#enqueue(job, trace)));
   }
 
-  /** A job that is lost is enqueued again by the reconciler, so its loss is no error of the request. */
+  /** Failing to enqueue is not an error of the request, because the reconciler will do the work of the job. */
   async #enqueue(job: RolloutJob, trace: object): Promise<void> {
     const { deploymentId } = job;
     try {
@@ -154,15 +160,15 @@ export class DeploymentTransactions {
     } catch (error) {
       this.logger.warn(
         { err: error, deployment_id: deploymentId, job: job.kind, ...trace },
-        'job could not be queued; the reconciler will queue it again',
+        'job could not be enqueued; the reconciler will do its work',
       );
     }
   }
 
-  /** Lets the rest of Ops-Center know what a deployment came to without anybody's doing. */
+  /** Emits the event of the host contract (`HostContext.events`). */
   #notify({ id, organizationId, name, status, pausedReason }: Deployment): void {
     this.telemetry.deploymentSettled(status);
-    this.notices.emit(`ota.deployment.${status}`, {
+    this.hostEvents.emit(`ota.deployment.${status}`, {
       deployment_id: id,
       organization_id: organizationId,
       deployment_name: name,

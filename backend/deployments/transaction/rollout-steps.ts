@@ -1,22 +1,25 @@
 import { inject, injectable } from 'inversify';
 import type { DeploymentTransaction } from './deployment-transaction.ts';
-import { DeploymentRepository } from '../model/deployment.ports.ts';
+import { BatchRepository, DeploymentRepository } from '../model/deployment.ports.ts';
 import { sumBreakdowns, type Batch, type Deployment } from '../model/deployment.types.ts';
 import { countFailures, nextStep } from '../rules/batch-gate.ts';
 import { figuresOf } from '../rules/figures.ts';
 import { rolloutEvents } from '../rules/timeline-events.ts';
 
 /**
- * Carries out what {@link nextStep} says for a deployment whose row the transaction has locked.
- * Pausing and finishing happen right here; a release is a job's work after the commit.
+ * Carries out the {@link nextStep} of a locked deployment. Pausing and finishing are part of the transaction; a release
+ * is done by a job after the commit.
  */
 @injectable()
 export class RolloutSteps {
-  constructor(@inject(DeploymentRepository) private readonly deployments: DeploymentRepository) {}
+  constructor(
+    @inject(DeploymentRepository) private readonly deployments: DeploymentRepository,
+    @inject(BatchRepository) private readonly batches: BatchRepository,
+  ) {}
 
   async advance(transaction: DeploymentTransaction, deployment: Deployment): Promise<void> {
     const { tx } = transaction;
-    const batches = await this.deployments.batchesOf(tx, deployment.id);
+    const batches = await this.batches.list(tx, deployment.id);
     const step = nextStep(figuresOf(deployment, batches));
     switch (step.kind) {
       case 'pause':
@@ -24,7 +27,7 @@ export class RolloutSteps {
       case 'finish':
         return this.#finish(transaction, deployment, step.status, batches);
       case 'release':
-        await this.deployments.requestRelease(tx, deployment.id, step.batch, tx.now);
+        await this.batches.requestRelease(tx, deployment.id, step.batch, tx.now);
         transaction.enqueue({
           kind: 'release-batch',
           deploymentId: deployment.id,

@@ -9,10 +9,10 @@ import type { AddressInfo } from 'node:net';
 import type {
   LogUpload,
   RollbackOrder,
-  StatusAnswer,
+  StatusResponse,
   StatusReport,
 } from '../../../backend/contract/device-api.ts';
-import { ENDED_TARGET_STATUSES } from '../../../backend/contract/states.ts';
+import { FINISHED_TARGET_STATUSES } from '../../../backend/contract/states.ts';
 import { exemptFromChecks } from '../../support/response-checks.ts';
 import type { Package } from './package-builder.ts';
 
@@ -196,10 +196,10 @@ export class DeviceServer extends EventEmitter {
 
   #report(deployment: string, report: StatusReport): { status: number; body: unknown } {
     this.reports.push({ deployment_id: deployment, ...report });
-    const ended = (ENDED_TARGET_STATUSES as readonly string[]).includes(report.status);
+    const ended = (FINISHED_TARGET_STATUSES as readonly string[]).includes(report.status);
     if (ended && this.offer?.deployment_id === deployment) this.offer = null;
     if (ended && this.rollback?.deployment_id === deployment) this.rollback = null;
-    const body: StatusAnswer = {
+    const body: StatusResponse = {
       status: 'success',
       message: 'recorded',
       directive: this.directive,

@@ -2,7 +2,7 @@
 import { expect } from 'chai';
 
 import type { DeploymentDetail, StatusBreakdown } from '../../../backend/contract/admin-api.ts';
-import type { CheckUpdateResponse, StatusAnswer } from '../../../backend/contract/device-api.ts';
+import type { CheckUpdateResponse, StatusResponse } from '../../../backend/contract/device-api.ts';
 import { TARGET_STATUSES, type TargetStatus } from '../../../backend/contract/states.ts';
 import type { ActivePlugin, HostRole } from '../../../backend/host-contract.ts';
 import { activate } from '../../../backend/plugin.ts';
@@ -111,13 +111,13 @@ export class UpgradedInstallation {
     { id }: EarlierDeployment,
     device: SeededDevice,
     status: string,
-  ): Promise<StatusAnswer> {
+  ): Promise<StatusResponse> {
     const answer = await this.host
       .as(device)
       .post(`${DEVICE_API}/deployments/${id}/status?device_id=${device.id}`)
       .send({ status, error_message: null });
     expect(answer.status, JSON.stringify(answer.body)).to.equal(200);
-    return answer.body as StatusAnswer;
+    return answer.body as StatusResponse;
   }
 
   /** Every unfinished device is offered the update and completes it. */

@@ -16,7 +16,7 @@ import {
 import type { StatusBreakdown } from '../../../backend/contract/admin-api.ts';
 import {
   DEPLOYMENT_STATUSES,
-  ENDED_TARGET_STATUSES,
+  FINISHED_TARGET_STATUSES,
   type TargetStatus,
 } from '../../../backend/contract/states.ts';
 
@@ -296,7 +296,7 @@ describe('the next step of a deployment', () => {
       weight: 6,
       arbitrary: fc.record({
         device: fc.nat(),
-        finished: fc.constantFrom(...ENDED_TARGET_STATUSES),
+        finished: fc.constantFrom(...FINISHED_TARGET_STATUSES),
       }),
     },
     { weight: 4, arbitrary: fc.constant('step' as const) },

@@ -9,10 +9,10 @@ import {
 } from '../../../backend/contract/states.ts';
 import {
   allowedActions,
-  hasEnded,
+  isFinishedDeployment,
   isAllowed,
   stateAfter,
-  type DeploymentSituation,
+  type ActionContext,
 } from '../../../backend/deployments/rules/deployment-states.ts';
 
 /** The state that each action leads to. Actions without one are not allowed. */
@@ -31,7 +31,7 @@ const TABLE: Record<DeploymentStatus, Partial<Record<DeploymentAction, Deploymen
 };
 
 /** A situation in which only the status can prevent an action. */
-function situation(status: DeploymentStatus): DeploymentSituation {
+function situation(status: DeploymentStatus): ActionContext {
   return { status, strategy: 'canary', unreleased: 5, failed: 1 };
 }
 
@@ -68,7 +68,7 @@ describe('deployment states', () => {
   });
 
   it('completed, failed and cancelled are final', () => {
-    const ended = DEPLOYMENT_STATUSES.filter(hasEnded);
+    const ended = DEPLOYMENT_STATUSES.filter(isFinishedDeployment);
     expect(ended).to.have.members(['completed', 'failed', 'cancelled']);
   });
 });

@@ -7,8 +7,8 @@ import {
   SKIP_REASONS,
 } from '../../../backend/deployments/model/deployment.types.ts';
 import {
-  gone,
-  idle,
+  deviceGone,
+  deviceIdle,
   notPickedUp,
   reported,
   retried,
@@ -16,7 +16,7 @@ import {
   superseded,
   timedOut,
 } from '../../../backend/deployments/rules/target-changes.ts';
-import { isEnded } from '../../../backend/deployments/rules/target-reports.ts';
+import { isFinished } from '../../../backend/deployments/rules/target-reports.ts';
 
 const NOW = new Date('2026-03-01T12:00:00Z');
 const minutesAgo = (minutes: number) => new Date(NOW.getTime() - minutes * 60_000);
@@ -51,7 +51,7 @@ function target(change: Partial<Target> = {}): Target {
     rollbackVersion: null,
     rollbackRequestedBy: null,
     rolledBackOnRequest: false,
-    updateEndedAt: null,
+    updateFinishedAt: null,
     ...change,
   };
 }
@@ -61,7 +61,7 @@ describe('changes of a target', () => {
     fc.record({
       status: fc.constant(status),
       skipReason: status === 'skipped' ? fc.constantFrom(...SKIP_REASONS) : fc.constant(null),
-      completedAt: fc.constant(isEnded(status) ? minutesAgo(1) : null),
+      completedAt: fc.constant(isFinished(status) ? minutesAgo(1) : null),
       errorMessage: fc.option(fc.string()),
       rollbackVersion: fc.option(fc.constant('v1.0.0')),
       attempt: fc.integer({ min: 1, max: 50 }),
@@ -83,8 +83,9 @@ describe('changes of a target', () => {
       reported(before, owner, { status: 'verifying' }, 'verifying', NOW).next,
     'a time-out': (before, owner) => timedOut(before, owner, NOW)?.next ?? null,
     'a device that never polled': (before, owner) => notPickedUp(before, owner, NOW)?.next ?? null,
-    'an idle device': (before, owner) => idle(before, owner, NOW),
-    'a device that is gone': (before, owner) => gone(before, owner, NOW, 'removed')?.next ?? null,
+    'an idle device': (before, owner) => deviceIdle(before, owner, NOW),
+    'a device that is gone': (before, owner) =>
+      deviceGone(before, owner, NOW, 'removed')?.next ?? null,
     'a newer deployment': (before, owner) => superseded(before, owner, NOW),
     'a retry': (before) => retried(before),
   };
@@ -98,9 +99,9 @@ describe('changes of a target', () => {
           const after = change(before, owner);
           expect(before, 'the input is unchanged').to.deep.equal(copy);
           if (!after) return;
-          expect(after.completedAt !== null, 'finished').to.equal(isEnded(after.status));
+          expect(after.completedAt !== null, 'finished').to.equal(isFinished(after.status));
           expect(after.skipReason !== null, 'reason').to.equal(after.status === 'skipped');
-          if (after.status !== before.status && isEnded(after.status)) {
+          if (after.status !== before.status && isFinished(after.status)) {
             expect(after.progress).to.equal(null);
           }
           expect([after.deviceId, after.deploymentId, after.position]).to.deep.equal([
@@ -135,7 +136,7 @@ describe('changes of a target', () => {
 
   it('an idle device is skipped after a cancel and kept alive during a pause', () => {
     const after = (status: Deployment['status'], change: Partial<Target> = {}) =>
-      idle(target(change), deployment({ status }), NOW);
+      deviceIdle(target(change), deployment({ status }), NOW);
     expect(after('cancelled')).to.include({ status: 'skipped', skipReason: 'aborted' });
     expect(after('paused')).to.include({ status: 'installing', lastReportAt: NOW });
     expect(after('in_progress')).to.equal(null);
@@ -157,7 +158,7 @@ describe('changes of a target', () => {
       NOW,
     );
     expect(next).to.include({ errorMessage: 'disk is full', rolledBackOnRequest: true });
-    expect(next.updateEndedAt).to.deep.equal(minutesAgo(3));
+    expect(next.updateFinishedAt).to.deep.equal(minutesAgo(3));
     expect(installedVersion).to.equal('v2.0.0');
   });
 

@@ -3,22 +3,22 @@ import fc from 'fast-check';
 
 import {
   DEPLOYMENT_STATUSES,
-  ENDED_TARGET_STATUSES,
+  FINISHED_TARGET_STATUSES,
   REPORTED_STATUSES,
   TARGET_STATUSES,
   type ReportedStatus,
   type TargetStatus,
 } from '../../../backend/contract/states.ts';
 import {
-  isEnded,
-  isWorking,
+  isFinished,
+  isUpdating,
   judgeReport,
   shouldAbort,
-  type TargetSituation,
+  type ReportContext,
 } from '../../../backend/deployments/rules/target-reports.ts';
 import { SKIP_REASONS } from '../../../backend/deployments/model/deployment.types.ts';
 
-const RELEASED: TargetSituation = {
+const RELEASED: ReportContext = {
   status: 'pending',
   attempt: 1,
   timedOut: false,
@@ -31,7 +31,7 @@ const RELEASED: TargetSituation = {
 
 /** A target, and the verdict on each report in the order of {@link REPORTS}. */
 interface Row {
-  target: Partial<TargetSituation>;
+  target: Partial<ReportContext>;
   verdicts: string;
 }
 
@@ -152,7 +152,7 @@ describe('the verdict on a report', () => {
     });
   }
 
-  const target: fc.Arbitrary<TargetSituation> = fc
+  const target: fc.Arbitrary<ReportContext> = fc
     .record({
       status: fc.constantFrom(...TARGET_STATUSES),
       attempt: fc.integer({ min: 1, max: 5 }),
@@ -163,7 +163,7 @@ describe('the verdict on a report', () => {
       errorMessage: fc.constantFrom(null, 'one reason', 'another reason'),
       deploymentStatus: fc.constantFrom(...DEPLOYMENT_STATUSES),
     })
-    .map((one) => ({ ...one, released: one.released || isWorking(one.status) }));
+    .map((one) => ({ ...one, released: one.released || isUpdating(one.status) }));
   const reported = fc.constantFrom(...REPORTED_STATUSES);
   const errorMessage = fc.constantFrom(undefined, null, 'one reason', 'another reason');
 
@@ -191,7 +191,7 @@ describe('the verdict on a report', () => {
     fc.assert(
       fc.property(
         target,
-        fc.constantFrom(...ENDED_TARGET_STATUSES),
+        fc.constantFrom(...FINISHED_TARGET_STATUSES),
         reported,
         errorMessage,
         (now, finished, status, message) => {
@@ -199,7 +199,7 @@ describe('the verdict on a report', () => {
             { ...now, status: finished },
             { status, errorMessage: message },
           );
-          if (verdict.kind === 'apply') expect(isEnded(verdict.status)).to.equal(true);
+          if (verdict.kind === 'apply') expect(isFinished(verdict.status)).to.equal(true);
         },
       ),
     );
@@ -225,7 +225,7 @@ describe('the verdict on a report', () => {
         fc.constantFrom('completed' as const, 'failed' as const, 'rolled_back' as const),
         fc.array(fc.constantFrom(...steps), { maxLength: 5 }),
         (before, result, late) => {
-          let now: TargetSituation = RELEASED;
+          let now: ReportContext = RELEASED;
           for (const status of [...before, result, ...late, result]) {
             const verdict = judgeReport(now, { status });
             if (verdict.kind === 'apply') now = applied(now, verdict.status, null);
@@ -238,10 +238,10 @@ describe('the verdict on a report', () => {
 
   /** The target after the verdict was applied. */
   function applied(
-    now: TargetSituation,
+    now: ReportContext,
     status: TargetStatus,
     message: string | null | undefined,
-  ): TargetSituation {
+  ): ReportContext {
     return {
       ...now,
       status,
@@ -283,13 +283,13 @@ describe('F68 the abort directive after a cancel', () => {
 
 describe('target statuses', () => {
   it('are pending, updating or finished', () => {
-    expect(TARGET_STATUSES.filter(isWorking)).to.deep.equal([
+    expect(TARGET_STATUSES.filter(isUpdating)).to.deep.equal([
       'downloading',
       'installing',
       'verifying',
     ]);
     expect(
-      TARGET_STATUSES.filter((status) => !isWorking(status) && !isEnded(status)),
+      TARGET_STATUSES.filter((status) => !isUpdating(status) && !isFinished(status)),
     ).to.deep.equal(['pending']);
   });
 });

@@ -1,24 +1,24 @@
 import type { Knex } from 'knex';
 import { isUuid } from '../kernel/uuid.ts';
 
-interface AuthorColumn {
+interface CreatedByColumn {
   type: string;
-  /** What `varchar(n)` holds; `null`: any length. */
+  /** The n of `varchar(n)`; `null`: any length. */
   length: number | null;
-  /** The table of users it points to, as SQL writes it, and its column; `null`: to none. */
+  /** The quoted table and column that the foreign key references; `null`: no foreign key. */
   users: string | null;
   key: string | null;
-  /** Whether the plugin's role may look into it; `null`: there is no such table. */
+  /** Whether the plugin's role may read that table; `null`: no foreign key. */
   readable: boolean | null;
 }
 
 /**
- * What may stand in `created_by`, which is the host's column where the tables were there before: the id
- * itself, or nothing where the host would refuse it. The published Ops-Center has a foreign key to its
- * users there, and a token or an identity from elsewhere is none of them.
+ * The value for `ota_deployments.created_by`: the user id, or `null` if the column would reject it. Tables that existed
+ * before the plugin may have their own type, length or foreign key there. The published Ops-Center references its
+ * users, which do not include API tokens and external identities.
  */
-export async function authorFor(knex: Knex, userId: string): Promise<string | null> {
-  const { rows } = await knex.raw<{ rows: AuthorColumn[] }>(
+export async function createdByFor(knex: Knex, userId: string): Promise<string | null> {
+  const { rows } = await knex.raw<{ rows: CreatedByColumn[] }>(
     `SELECT format_type(a.atttypid, NULL) AS type,
        CASE WHEN a.atttypmod > 4 AND t.typname IN ('varchar', 'bpchar') THEN a.atttypmod - 4 END AS length,
        c.confrelid::regclass::text AS users, quote_ident(k.attname) AS key,
@@ -34,7 +34,7 @@ export async function authorFor(knex: Knex, userId: string): Promise<string | nu
   if (!column || !fits(column, userId)) return null;
   if (column.users === null || column.key === null) return userId;
   if (column.readable !== true) return null;
-  // Both names come quoted from the catalog.
+  // Safe to interpolate: the catalog returns both names quoted.
   const found = await knex.raw<{ rows: unknown[] }>(
     `SELECT 1 FROM ${column.users} WHERE ${column.key} = CAST(? AS ${column.type})`,
     [userId],
@@ -42,7 +42,7 @@ export async function authorFor(knex: Knex, userId: string): Promise<string | nu
   return found.rows.length > 0 ? userId : null;
 }
 
-function fits({ type, length }: AuthorColumn, userId: string): boolean {
+function fits({ type, length }: CreatedByColumn, userId: string): boolean {
   if (type === 'uuid') return isUuid(userId);
   const isText = type === 'text' || type === 'character varying' || type === 'character';
   return isText && (length === null || userId.length <= length);

@@ -4,9 +4,9 @@ import fc from 'fast-check';
 import {
   DEPLOYMENT_STATUSES,
   TARGET_STATUSES,
-  WORKING_TARGET_STATUSES,
+  UPDATING_TARGET_STATUSES,
 } from '../../backend/contract/states.ts';
-import { choosePollAnswer, type OpenTarget } from '../../backend/devices/update-offer.ts';
+import { decidePoll, type OpenTarget } from '../../backend/devices/poll-decision.ts';
 
 /** A released pending target of a deployment that is in progress; a later `day` is a newer deployment. */
 function target(day: number, some: Partial<OpenTarget> = {}): OpenTarget {
@@ -26,9 +26,9 @@ function target(day: number, some: Partial<OpenTarget> = {}): OpenTarget {
 describe('the answer to a poll', () => {
   const paused = { deploymentStatus: 'paused' } as const;
   const TABLE: [name: string, targets: OpenTarget[], kind: string, of?: number][] = [
-    ['no open target', [], 'nothing'],
+    ['no open target', [], 'none'],
     ['a released update', [target(1)], 'update', 1],
-    ['an update that is not released yet', [target(1, { position: 10 })], 'nothing'],
+    ['an update that is not released yet', [target(1, { position: 10 })], 'none'],
     [
       'the first target of a release',
       [target(1, { position: 0, releasedDevices: 1 })],
@@ -66,7 +66,7 @@ describe('the answer to a poll', () => {
     [
       'a deployment that is not started',
       [target(1, { deploymentStatus: 'pending', releasedDevices: 0 })],
-      'nothing',
+      'none',
     ],
     ['a rollback', [target(1, { status: 'completed', rollbackVersion: 'v1' })], 'rollback', 1],
     [
@@ -97,9 +97,9 @@ describe('the answer to a poll', () => {
 
   for (const [name, targets, kind, of] of TABLE) {
     it(`${name} → ${kind}`, () => {
-      const answer = choosePollAnswer(targets);
+      const answer = decidePoll(targets);
       expect(answer.kind).to.equal(kind);
-      if (answer.kind === 'nothing') return;
+      if (answer.kind === 'none') return;
       expect(answer.target.deploymentId).to.equal(target(of ?? 0).deploymentId);
       if (answer.kind === 'rollback') expect(answer.version).to.equal('v1');
     });
@@ -120,11 +120,11 @@ describe('the answer to a poll', () => {
   it('is an update only if the deployment is in progress and the target is released', () => {
     fc.assert(
       fc.property(openTargets, (targets) => {
-        const answer = choosePollAnswer(targets);
+        const answer = decidePoll(targets);
         if (answer.kind !== 'update') return;
         expect(answer.target.deploymentStatus).to.equal('in_progress');
         expect(answer.target.position).to.be.below(answer.target.releasedDevices);
-        expect(answer.target.status).to.be.oneOf(['pending', ...WORKING_TARGET_STATUSES]);
+        expect(answer.target.status).to.be.oneOf(['pending', ...UPDATING_TARGET_STATUSES]);
         expect(targets.every((one) => one.rollbackVersion === null)).to.equal(true);
       }),
       { numRuns: 1_000 },
@@ -141,7 +141,7 @@ describe('the answer to a poll', () => {
           ),
         ),
         ([targets, shuffled]) => {
-          expect(choosePollAnswer(shuffled)).to.deep.equal(choosePollAnswer(targets));
+          expect(decidePoll(shuffled)).to.deep.equal(decidePoll(targets));
         },
       ),
     );

@@ -4,19 +4,19 @@ import type { Transaction, TransactionLimits } from '../../kernel/unit-of-work.t
 import { counterMoves } from './counter-moves.ts';
 import type { DeploymentTransaction } from '../transaction/deployment-transaction.ts';
 import { DeploymentTransactions } from '../transaction/deployment-transactions.service.ts';
-import { DeploymentRepository } from '../model/deployment.ports.ts';
+import { BatchRepository, DeploymentRepository } from '../model/deployment.ports.ts';
 import type { Deployment, Target, TargetKey } from '../model/deployment.types.ts';
 import { RolloutSteps } from '../transaction/rollout-steps.ts';
 import { superseded } from '../rules/target-changes.ts';
-import { isEnded } from '../rules/target-reports.ts';
+import { isFinished } from '../rules/target-reports.ts';
 import { rolloutEvents } from '../rules/timeline-events.ts';
 import { type InstalledVersion, DeviceVersions, TargetRepository } from '../model/target.ports.ts';
 
-/** What a decision does to one target. */
+/** What happens to one target. */
 export interface TargetDecision<Result> {
-  /** The target after the decision; none: nothing changes. */
+  /** The changed target; absent: nothing changes. */
   next?: Target;
-  /** The version the device runs from now on. */
+  /** The version that the device runs now. */
   installedVersion?: string;
   events?: NewEvent[];
   result: Result;
@@ -25,37 +25,38 @@ export interface TargetDecision<Result> {
 export interface TargetRequest<Result> {
   key: TargetKey;
   /**
-   * Decides on the locked rows; pure, since a conflict runs it again. Both are `null` when there is
-   * no such target; `now` is the database's clock.
+   * Decides on the locked rows. Must be pure, because it runs again after a conflict. `target` or `deployment` is `null`
+   * if it does not exist. `now` is the database's clock.
    */
   decide(target: Target | null, deployment: Deployment | null, now: Date): TargetDecision<Result>;
-  /** The decision may complete the target; what it supersedes is locked, too. */
+  /** The decision may complete the target, so targets that this would supersede must be locked, too. */
   mayComplete?: boolean;
 }
 
-/** Targets that changed, and what they were before. */
+/** A target before and after its change. */
 interface Changed {
   before: Target;
   after: Target;
 }
 
 /**
- * The one place where single targets change their state. Requests that arrive together share one
- * transaction; in it the rows are locked, the rules decide, targets, counters, versions and timeline
- * are written, superseded targets are skipped, and the deployment takes the step that follows: it
- * pauses at the failure threshold at once, and it ends with its last target.
+ * Applies reports, idle polls and timeouts to single targets. Requests share one transaction, which locks the rows,
+ * lets the rules decide, writes targets, counters, versions and timeline, skips superseded targets, and advances the
+ * deployments: a deployment pauses as soon as its failure threshold is exceeded, and finishes with its last target
+ * (docs/decisions/gate-in-the-report.md).
  */
 @injectable()
 export class TargetTransitions {
   constructor(
     @inject(DeploymentTransactions) private readonly transactions: DeploymentTransactions,
     @inject(DeploymentRepository) private readonly deployments: DeploymentRepository,
+    @inject(BatchRepository) private readonly batches: BatchRepository,
     @inject(TargetRepository) private readonly targets: TargetRepository,
     @inject(DeviceVersions) private readonly versions: DeviceVersions,
     @inject(RolloutSteps) private readonly steps: RolloutSteps,
   ) {}
 
-  /** Answers in the order of the requests, after the commit. `limits`: default none. */
+  /** Resolves after the commit, to the results in the order of the requests. `limits`: default none. */
   async apply<Result>(
     requests: TargetRequest<Result>[],
     limits?: TransactionLimits,
@@ -64,7 +65,7 @@ export class TargetTransitions {
     return this.#applyLocked(requests, [], limits);
   }
 
-  /** Begins anew while targets appear that a completion supersedes and that were not locked in order. */
+  /** Restarts the transaction while it finds superseded targets that were not locked in order. */
   async #applyLocked<Result>(
     requests: TargetRequest<Result>[],
     expected: TargetKey[],
@@ -76,7 +77,7 @@ export class TargetTransitions {
         limits,
       );
     } catch (error) {
-      if (!(error instanceof MoreToLock)) throw error;
+      if (!(error instanceof MoreTargetsToLock)) throw error;
       return this.#applyLocked(requests, error.keys, limits);
     }
   }
@@ -88,8 +89,8 @@ export class TargetTransitions {
   ): Promise<Result[]> {
     const { tx } = transaction;
     const keys = requests.map((request) => request.key);
-    // Locks are taken in one order everywhere, so what a completion could supersede is looked up
-    // first, and once more under the locks: a retry that had them before has made waiting targets.
+    // Locks must be taken in one order, so the targets that a completion would supersede are found before locking, and
+    // again under the locks, because a concurrent retry may have made more targets pending.
     const completing = requests.filter(({ mayComplete }) => mayComplete).map(({ key }) => key);
     const candidates = distinct([
       ...expected,
@@ -102,10 +103,10 @@ export class TargetTransitions {
         target,
       ]),
     );
-    const known = new Set(candidates.map(keyOf));
-    const appeared = await this.targets.findSuperseded(tx, completing);
-    if (appeared.some((key) => !known.has(keyOf(key)))) {
-      throw new MoreToLock([...candidates, ...appeared]);
+    const locked = new Set(candidates.map(keyOf));
+    const current = await this.targets.findSuperseded(tx, completing);
+    if (current.some((key) => !locked.has(keyOf(key)))) {
+      throw new MoreTargetsToLock([...candidates, ...current]);
     }
     const before = new Map(targets);
 
@@ -124,26 +125,26 @@ export class TargetTransitions {
     transaction.record(...skipSuperseded(tx.now, targets, before, candidates, deployments));
 
     const changed = [...targets.entries()].flatMap(([id, after]) => {
-      const was = before.get(id);
-      return was && was !== after ? [{ before: was, after }] : [];
+      const previous = before.get(id);
+      return previous && previous !== after ? [{ before: previous, after }] : [];
     });
-    await this.#rememberPreviousVersions(tx, changed);
+    await this.#setPreviousVersions(tx, changed);
     await this.targets.save(
       tx,
       changed.map((change) => change.after),
     );
-    await this.deployments.moveCounters(
+    await this.batches.moveCounters(
       tx,
       changed.flatMap(({ before, after }) => counterMoves(before, after)),
     );
     await this.versions.record(tx, lastVersions(versions));
-    tellChanges(transaction, changed, deployments);
-    const endedNow = changed.filter(hasEndedNow).map(({ after }) => after);
-    const ended = new Set(endedNow.map(({ deploymentId }) => deploymentId));
-    for (const id of [...ended].sort()) {
+    recordChanges(transaction, changed, deployments);
+    const justFinished = changed.filter(hasJustFinished).map(({ after }) => after);
+    const affected = new Set(justFinished.map(({ deploymentId }) => deploymentId));
+    for (const id of [...affected].sort()) {
       await this.steps.advance(transaction, deployments.get(id) as Deployment);
     }
-    transaction.targetsEnded(endedNow.map(({ status }) => status));
+    transaction.targetsFinished(justFinished.map(({ status }) => status));
     return results;
   }
 
@@ -153,8 +154,8 @@ export class TargetTransitions {
     return new Map(locked.map((deployment) => [deployment.id, deployment]));
   }
 
-  /** The version a device had when it began is what a later rollback goes back to. */
-  async #rememberPreviousVersions(tx: Transaction, changed: Changed[]): Promise<void> {
+  /** Stores the version of devices that start an update; a later rollback goes back to it. */
+  async #setPreviousVersions(tx: Transaction, changed: Changed[]): Promise<void> {
     const beginning = changed.filter(
       ({ before, after }) => before.status === 'pending' && after.status !== 'skipped',
     );
@@ -170,8 +171,8 @@ export class TargetTransitions {
 }
 
 /**
- * Finishing a new version must never be followed by an old one (docs/contract.md, States), whatever the device
- * was recorded to be doing with that.
+ * Skips the unfinished targets of devices that completed a newer deployment, whatever their status (docs/contract.md,
+ * States). Changes `targets`, and returns the timeline entries.
  */
 function skipSuperseded(
   now: Date,
@@ -188,7 +189,7 @@ function skipSuperseded(
     for (const key of candidates) {
       const older = deployments.get(key.deploymentId);
       const target = targets.get(keyOf(key));
-      if (key.deviceId !== completed.deviceId || !older || !target || isEnded(target.status))
+      if (key.deviceId !== completed.deviceId || !older || !target || isFinished(target.status))
         continue;
       if (!isOlder(older, newer)) continue;
       targets.set(keyOf(key), superseded(target, newer, now));
@@ -202,12 +203,12 @@ function skipSuperseded(
   );
 }
 
-/** Thrown to leave a transaction that would have to lock out of order. */
-class MoreToLock extends Error {
+/** Thrown to abort a transaction that would have to lock targets out of order. */
+class MoreTargetsToLock extends Error {
   readonly keys: TargetKey[];
 
   constructor(keys: TargetKey[]) {
-    super('targets to be locked have appeared');
+    super('more targets must be locked');
     this.keys = keys;
   }
 }
@@ -225,16 +226,16 @@ function isOlder(a: Deployment, b: Deployment): boolean {
   return difference < 0 || (difference === 0 && a.id < b.id);
 }
 
-function hasEndedNow({ before, after }: Changed): boolean {
-  return before.status !== after.status && isEnded(after.status);
+function hasJustFinished({ before, after }: Changed): boolean {
+  return before.status !== after.status && isFinished(after.status);
 }
 
-/** When one device tells several versions at once, the last one holds. */
+/** The last reported version of each device. */
 function lastVersions(versions: InstalledVersion[]): InstalledVersion[] {
   return [...new Map(versions.map((entry) => [entry.deviceId, entry])).values()];
 }
 
-function tellChanges(
+function recordChanges(
   transaction: DeploymentTransaction,
   changed: Changed[],
   deployments: Map<string, Deployment>,

@@ -1,0 +1,15 @@
+import type { DeviceIdentity } from '../host-contract.ts';
+
+/** An authenticated request of the device API. */
+export interface DeviceRequest {
+  device: DeviceIdentity;
+  query: unknown;
+  /** The value of `:id` in the path; not validated. */
+  id: unknown;
+  body: unknown;
+}
+
+export interface DeviceResponse {
+  status: number;
+  body: object;
+}
