@@ -76,7 +76,7 @@ describe('agent: registered again while it runs', () => {
       const agent = await refused();
       const right = JSON.stringify({ ...(await credentials()), auth_token: DEVICE_TOKEN });
       await put(text);
-      await agent.said('the registration that was before is kept');
+      await agent.said('the earlier registration is kept');
       await put(right);
       await updates(agent);
     });
@@ -89,7 +89,7 @@ describe('agent: registered again while it runs', () => {
       const agent = await refused();
       const right = { ...(await credentials()), auth_token: DEVICE_TOKEN };
       await put(JSON.stringify({ ...right, server_url: other.url }));
-      await agent.said('the registration that was before is kept');
+      await agent.said('the earlier registration is kept');
       expect(other.polls).to.deep.equal([]);
       await put(JSON.stringify(right));
       await updates(agent);
