@@ -49,7 +49,7 @@ describe('the answer to a poll', () => {
       'update',
       1,
     ],
-    ['paused, pending', [target(1, paused)], 'nothing'],
+    ['paused, pending', [target(1, paused)], 'none'],
     ['paused, started', [target(1, { ...paused, status: 'downloading' })], 'held', 1],
     [
       'paused and started, before a newer one',
