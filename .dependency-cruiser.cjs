@@ -1,136 +1,147 @@
-/**
- * The arrows of the architecture. Each rule says what is forbidden and why; docs/decisions/ says more
- * about the ones that cost something.
- */
+/** The allowed dependencies between folders, files and packages. Each rule gives the reason. */
 
-/** Rules of the product as plain functions over plain values. */
+/** The product's rules: pure functions. */
 const PURE =
   '^backend/(deployments/rules/.*|targeting/version-filter|devices/poll-decision|contract/version)\\.ts$';
-/** Types that rules are written in. */
-const VOCABULARY =
+/** Types that the rules use. */
+const RULE_TYPES =
   '^backend/(deployments/model/deployment\\.types|audit/(actor|event\\.ports)|kernel/admin-caller)\\.ts$';
 
 /**
- * The folders of `backend/`, each of which may import those before it and none after it, so that no
- * folder imports one that imports it. A new folder takes its place here.
+ * Folders in layers, lowest first. A folder may only import those before it, so there are no cycles between
+ * folders. Add a new folder here.
  */
-const BACKEND_LAYERS = [
-  'contract',
-  'kernel',
-  'observability',
-  'database',
-  'http',
-  'audit',
-  'targeting',
-  'packages',
-  'deployments',
-  'devices',
-  'fleet',
-  'metrics',
-  'live-updates',
-  'api',
-];
+const LAYERS = {
+  backend: [
+    'contract',
+    'kernel',
+    'observability',
+    'database',
+    'http',
+    'audit',
+    'targeting',
+    'packages',
+    'deployments',
+    'devices',
+    'fleet',
+    'metrics',
+    'live-updates',
+    'api',
+  ],
+  'backend/deployments': [
+    'model',
+    'rules',
+    'storage',
+    'transaction',
+    'targets',
+    'reading',
+    'creation',
+    'control',
+    'rollout',
+  ],
+  agent: ['kernel', 'files', 'logging', 'package', 'handoff', 'launcher', 'device', 'release-cli'],
+  'agent/device': [
+    'config',
+    'process',
+    'state',
+    'network',
+    'reports',
+    'steps',
+    'updates',
+    'loop',
+    'cli',
+  ],
+};
 
-/** The same for the folders of `backend/deployments/`. */
-const DEPLOYMENT_LAYERS = [
-  'model',
-  'rules',
-  'storage',
-  'transaction',
-  'targets',
-  'reading',
-  'creation',
-  'control',
-  'rollout',
-];
-
-/** Files beside the folders that import none of them: any folder may import these. */
+/** Files next to the folders that any folder may import, because they import no folder. */
 const BACKEND_LEAVES = '^backend/(config|host-contract)\\.ts$';
 
 const PRODUCT = '^(backend|jobs|migrations|agent|frontend)/';
 
-/** One rule for each folder: nothing in it imports from a folder that stands after it. */
+/** One rule per folder: it must not import a folder after it. */
 function layered(parent, layers) {
   return layers.slice(0, -1).map((layer, index) => ({
     name: `layers-of-${parent.replaceAll('/', '-')}`,
-    comment: `A folder imports only those before it in the list of layers: ${layers.join(', ')}.`,
+    comment: `A folder may only import the layers before it: ${layers.join(', ')}.`,
     severity: 'error',
     from: { path: `^${parent}/${layer}/` },
     to: { path: `^${parent}/(${layers.slice(index + 1).join('|')})/` },
   }));
 }
 
+/** Folders of a parent that have no folders of their own in {@link LAYERS}. */
+function leavesOf(parent) {
+  return LAYERS[parent].filter((layer) => !LAYERS[`${parent}/${layer}`]);
+}
+
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
   forbidden: [
-    ...layered('backend', BACKEND_LAYERS),
-    ...layered('backend/deployments', DEPLOYMENT_LAYERS),
+    ...Object.entries(LAYERS).flatMap(([parent, layers]) => layered(parent, layers)),
     {
       name: 'every-folder-is-a-layer',
-      comment: 'A folder that is not in the list of layers would escape the rule.',
+      comment: 'The layer rules only cover folders that are in the list of layers.',
       severity: 'error',
       from: {
-        path: ['^backend/[^/]+/', '^backend/deployments/'],
-        pathNot: [
-          `^backend/(${BACKEND_LAYERS.filter((layer) => layer !== 'deployments').join('|')})/`,
-          `^backend/deployments/(${DEPLOYMENT_LAYERS.join('|')})/`,
-        ],
+        path: ['^(backend|agent)/[^/]+/', '^(backend/deployments|agent/device)/'],
+        pathNot: Object.keys(LAYERS).map((parent) => `^${parent}/(${leavesOf(parent).join('|')})/`),
       },
       to: {},
     },
     {
-      name: 'folders-know-no-wiring',
-      comment: 'The files beside the folders put them together; folders do not import them.',
+      name: 'folders-do-not-import-wiring',
+      comment: 'The files next to the folders wire them together; folders do not import them.',
       severity: 'error',
-      from: { path: '^backend/[^/]+/' },
-      to: { path: '^backend/[^/]+\\.ts$', pathNot: BACKEND_LEAVES },
+      from: { path: '^(backend|agent)/[^/]+/' },
+      to: { path: '^(backend|agent)/[^/]+\\.ts$', pathNot: BACKEND_LEAVES },
     },
     {
       name: 'no-cycle',
-      comment: 'Files that need each other are one file, or lack a third.',
+      comment: 'Merge files that import each other, or move what they share to a third file.',
       severity: 'error',
       from: {},
       to: { circular: true },
     },
     {
       name: 'resolvable',
-      comment: 'An import that leads nowhere would also escape every other rule.',
+      comment: 'An import that cannot be resolved would escape every other rule.',
       severity: 'error',
       from: {},
       to: { couldNotResolve: true },
     },
     {
       name: 'pure-rules',
-      comment: 'Rules of the product know the vocabulary and each other; no library, no service.',
+      comment: 'Rules import only their types and each other, no libraries or services.',
       severity: 'error',
       from: { path: PURE },
-      to: { pathNot: [PURE, VOCABULARY, '^backend/contract/', '^backend/kernel/errors\\.ts$'] },
+      to: { pathNot: [PURE, RULE_TYPES, '^backend/contract/', '^backend/kernel/errors\\.ts$'] },
     },
     {
-      name: 'contract-stands-alone',
-      comment: 'The wire contract is shared with the page and the agent.',
+      name: 'contract-is-self-contained',
+      comment: 'The page and the agent also use the wire contract.',
       severity: 'error',
       from: { path: '^backend/contract/', pathNot: '^backend/contract/signing/' },
       to: { pathNot: '^backend/contract/' },
     },
     {
-      name: 'signing-stands-alone',
+      name: 'signing-is-self-contained',
       comment:
-        'What is signed and who may sign is decided by the same few files on devices, servers and where packages are made.',
+        'Devices, servers and the ota command use the same files to sign and verify packages.',
       severity: 'error',
       from: { path: '^backend/contract/signing/' },
       to: { pathNot: ['^backend/contract/signing/', 'node_modules/joi/', '^crypto$'] },
     },
     {
-      name: 'page-knows-no-signing',
-      comment: 'A browser has no business with it, and no node:crypto.',
+      name: 'page-does-not-import-signing',
+      comment: 'Signing needs node:crypto, which browsers do not have.',
       severity: 'error',
       from: { path: ['^frontend/', '^backend/contract/'], pathNot: '^backend/contract/signing/' },
       to: { path: '^backend/contract/signing/' },
     },
     {
-      name: 'services-know-no-machinery',
-      comment: 'Services speak to ports; HTTP, SQL and queues are behind them. Types count, too.',
+      name: 'services-without-infrastructure',
+      comment:
+        'Services use ports; HTTP, SQL and queues are implemented behind them. This includes types.',
       severity: 'error',
       from: { path: '\\.service\\.ts$' },
       to: {
@@ -142,22 +153,23 @@ module.exports = {
       },
     },
     {
-      name: 'services-know-ports-not-repositories',
-      comment: 'A service names what it needs in a ports file; the container chooses who gives it.',
+      name: 'services-use-ports-not-repositories',
+      comment:
+        'A service defines what it needs in a ports file; the container binds the implementation.',
       severity: 'error',
       from: { path: '\\.(service|controller)\\.ts$' },
       to: { path: '\\.repository\\.ts$' },
     },
     {
-      name: 'inward-only',
-      comment: 'Services and repositories know nothing of who calls them.',
+      name: 'controllers-are-outermost',
+      comment: 'Services and repositories do not depend on their callers.',
       severity: 'error',
       from: { path: '\\.(service|repository)\\.ts$' },
       to: { path: '\\.controller\\.ts$' },
     },
     {
       name: 'sql-in-repositories',
-      comment: 'Knex is for repositories and for files of SQL that several of them share.',
+      comment: 'Only repositories, and SQL files that several of them share, use Knex.',
       severity: 'error',
       from: {
         path: '^backend/',
@@ -171,65 +183,72 @@ module.exports = {
       to: { path: 'node_modules/(@types/)?(knex|pg)/' },
     },
     {
-      name: 'queue-behind-two-files',
-      comment:
-        'BullMQ is an exchangeable part: two files know it, and tests that look into the queue.',
+      name: 'bullmq-in-two-files',
+      comment: 'BullMQ is replaceable: only two files and the tests of the queue import it.',
       severity: 'error',
       from: { pathNot: '^(jobs/(rollout-queue|workers)\\.ts$|test/)' },
       to: { path: 'node_modules/bullmq/' },
     },
     {
-      name: 'metrics-behind-one-file',
-      comment:
-        'Services tell a port what happened; how it is counted and given out is one file’s matter.',
+      name: 'prom-client-in-one-file',
+      comment: 'Services report to a port; one file counts and exposes the metrics.',
       severity: 'error',
       from: { pathNot: '^(backend/observability/prometheus-telemetry\\.ts$|test/)' },
       to: { path: 'node_modules/prom-client/' },
     },
     {
-      name: 'page-and-agent-share-the-contract-only',
-      comment: 'They run elsewhere and are released on their own.',
+      name: 'page-and-agent-import-the-contract-only',
+      comment: 'They run on other machines and are released separately.',
       severity: 'error',
       from: { path: '^(frontend|agent)/' },
       to: { path: '^(backend|jobs|migrations)/', pathNot: '^backend/contract/' },
     },
     {
-      name: 'page-and-agent-are-strangers',
+      name: 'page-and-agent-are-independent',
+      comment: 'They run on different machines and share only the contract.',
       severity: 'error',
       from: { path: '^(frontend|agent)/([^/]+)' },
       to: { path: '^(frontend|agent)/', pathNot: '^$1/' },
     },
     {
-      name: 'nobody-needs-the-command',
-      comment: 'The command ota stands on agent and contract; nothing stands on it.',
+      name: 'nothing-imports-the-ota-command',
+      comment: 'The ota command uses the agent and the contract; nothing uses the command.',
       severity: 'error',
-      from: { path: PRODUCT, pathNot: '^agent/ota/' },
-      to: { path: '^agent/ota/' },
+      from: { path: PRODUCT, pathNot: '^agent/release-cli/' },
+      to: { path: '^agent/release-cli/' },
     },
     {
-      name: 'migrations-stand-alone',
-      comment: 'A migration that landed never changes; application code does.',
+      name: 'release-cli-without-device',
+      comment: 'Packages are made where no agent runs, by the same rules: agent/package/ has them.',
+      severity: 'error',
+      from: { path: '^agent/release-cli/' },
+      to: { path: '^agent/(device|launcher|handoff|logging)/' },
+    },
+    {
+      name: 'migrations-are-self-contained',
+      comment: 'Application code changes; a merged migration must not.',
       severity: 'error',
       from: { path: '^migrations/' },
       to: { path: '^(backend|jobs|agent|frontend|dev|test)/' },
     },
     {
       name: 'product-without-tools',
-      comment: 'What is shipped does not need what it is developed and tested with.',
+      comment: 'The shipped code must not depend on development tools and tests.',
       severity: 'error',
       from: { path: PRODUCT },
       to: { path: '^(dev|test)/' },
     },
     {
       name: 'product-without-dev-dependencies',
-      comment: 'npm does not install them where the package is used. The page is bundled.',
+      comment:
+        'npm does not install devDependencies for users of the package. The page is bundled.',
       severity: 'error',
       from: { path: '^(backend|jobs|migrations|agent)/' },
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
     },
     {
-      name: 'host-loads-through-the-manifest',
-      comment: 'The stand-in knows the contract of plugins and nothing of this one.',
+      name: 'host-uses-the-plugin-contract-only',
+      comment: 'The stand-in host only uses the plugin contract, like a real Ops-Center.',
       severity: 'error',
       from: { path: '^dev/host/' },
       to: { path: PRODUCT, pathNot: '^backend/host-contract\\.ts$' },

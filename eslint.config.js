@@ -17,18 +17,21 @@ const BROWSER_GLOBALS = [
   'URLSearchParams',
 ];
 
-/** What the language allows and this code base does not use. */
-const NOT_HERE = [
+/** Syntax that this code base does not use. */
+const FORBIDDEN_SYNTAX = [
   {
     selector: 'ExportDefaultDeclaration',
-    message: 'Export by name: a name that is given once is found everywhere.',
+    message: 'Use named exports, so that a name is the same everywhere.',
   },
-  { selector: 'TSEnumDeclaration', message: 'Use a constant array and the type of its elements.' },
+  { selector: 'TSEnumDeclaration', message: 'Use a constant array and a type derived from it.' },
   {
     selector: 'TSModuleDeclaration[kind="namespace"]',
-    message: 'Modules are namespaces enough.',
+    message: 'Use ES modules instead of namespaces.',
   },
-  { selector: 'ExportAllDeclaration', message: 'No barrels: import from where it is defined.' },
+  {
+    selector: 'ExportAllDeclaration',
+    message: 'No barrel files: import from the defining module.',
+  },
 ];
 
 export default tseslint.config(
@@ -45,12 +48,12 @@ export default tseslint.config(
       },
     },
     rules: {
-      'no-restricted-syntax': ['error', ...NOT_HERE],
+      'no-restricted-syntax': ['error', ...FORBIDDEN_SYNTAX],
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
       '@typescript-eslint/no-floating-promises': 'error',
       '@typescript-eslint/no-misused-promises': [
         'error',
-        // Express 5 and event handlers of Vue take functions that return promises.
+        // Express 5 and Vue event handlers accept async functions.
         { checksVoidReturn: { arguments: false, attributes: false, properties: false } },
       ],
       '@typescript-eslint/switch-exhaustiveness-check': [
@@ -61,16 +64,16 @@ export default tseslint.config(
         'error',
         { argsIgnorePattern: '^_', varsIgnorePattern: '^_', destructuredArrayIgnorePattern: '^_' },
       ],
-      // Joi, JSON and supertest give `any`; the type is named where the value is taken over.
+      // Joi, JSON and supertest return `any`; the variable it is assigned to declares the type.
       '@typescript-eslint/no-unsafe-assignment': 'off',
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
-      // An async function is also how a port is kept that others fulfil asynchronously.
+      // An implementation of an async port may have nothing to await.
       '@typescript-eslint/require-await': 'off',
       eqeqeq: 'error',
-      // It takes assertions for needless that the compiler asks for.
+      // Reports assertions that the compiler requires.
       '@typescript-eslint/no-unnecessary-type-assertion': 'off',
       '@typescript-eslint/no-duplicate-type-constituents': 'off',
-      // "decide(target)" in an interface is how a function is typed here, not a bound method.
+      // Interfaces here declare functions in method syntax.
       '@typescript-eslint/unbound-method': 'off',
     },
   },
@@ -86,8 +89,7 @@ export default tseslint.config(
               name: 'inversify',
               importNames: ['Container'],
               allowTypeImports: true,
-              message:
-                'Only backend/container.ts puts things together; take what you need by @inject.',
+              message: 'Only backend/container.ts wires objects; use @inject for dependencies.',
             },
           ],
         },
@@ -95,7 +97,7 @@ export default tseslint.config(
     },
   },
   {
-    // Servers and agents log through their logger.
+    // Servers log through their logger.
     files: ['backend/**/*.ts', 'jobs/**/*.ts', 'migrations/**/*.ts'],
     rules: { 'no-console': 'error' },
   },
@@ -107,25 +109,25 @@ export default tseslint.config(
     files: ['frontend/**/*.vue'],
     languageOptions: { parserOptions: { parser: tseslint.parser } },
     rules: {
-      // Texts of devices and admins are text, never markup.
+      // Text from devices and admins must never become markup.
       'vue/no-v-html': 'error',
-      // The page's words stand in frontend/texts, where they can be translated.
+      // All texts are in frontend/texts, so that they can be translated.
       'vue/no-bare-strings-in-template': 'error',
-      // A form may fill in the draft it was given; replacing the draft is its owner's.
+      // A form may change fields of the draft it gets as a prop, but not replace the draft.
       'vue/no-mutating-props': ['error', { shallowOnly: true }],
-      // Prettier decides how things look.
+      // Prettier formats the code.
       'vue/html-closing-bracket-newline': 'off',
       'vue/html-indent': 'off',
       'vue/html-self-closing': 'off',
       'vue/max-attributes-per-line': 'off',
       'vue/multiline-html-element-content-newline': 'off',
       'vue/singleline-html-element-content-newline': 'off',
-      // vue-tsc knows whether a name exists.
+      // vue-tsc checks this.
       'no-undef': 'off',
     },
   },
   {
-    // What a server answered, as a test or an event source reads it.
+    // Parsed responses and events are `any`.
     files: ['frontend/**/*.{ts,vue}', 'test/**/*.ts'],
     rules: {
       '@typescript-eslint/no-base-to-string': 'off',
@@ -140,17 +142,17 @@ export default tseslint.config(
     rules: {
       'no-restricted-syntax': [
         'error',
-        ...NOT_HERE,
+        ...FORBIDDEN_SYNTAX,
         {
           selector:
             'Program > ExpressionStatement > CallExpression[callee.name=/^(before|after)(Each)?$/]',
-          message: 'Outside of a describe() it holds for the whole run: put it into one.',
+          message: 'Outside of a describe(), a hook applies to the whole run. Move it into one.',
         },
       ],
     },
   },
   {
-    // Tools that read a default export.
+    // These tools require a default export.
     files: ['frontend/vite.config.ts', 'eslint.config.js'],
     rules: { 'no-restricted-syntax': 'off' },
   },
@@ -159,7 +161,7 @@ export default tseslint.config(
     languageOptions: {
       globals: Object.fromEntries(BROWSER_GLOBALS.map((name) => [name, 'readonly'])),
     },
-    rules: { 'no-restricted-syntax': ['error', ...NOT_HERE] },
+    rules: { 'no-restricted-syntax': ['error', ...FORBIDDEN_SYNTAX] },
   },
   {
     files: ['**/*.cjs'],

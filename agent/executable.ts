@@ -3,8 +3,8 @@
  *
  * - `ota-agent launch …` is the launcher;
  * - `ota-agent /path/to/ota-agent.cjs …` runs that file, as `node` would: so the launcher starts every
- *   agent the same way, and an update of the agent need not bring Node again;
- * - everything else is the agent inside.
+ *   agent the same way, and an update of the agent does not include Node;
+ * - anything else runs the agent inside.
  */
 import { createRequire } from 'node:module';
 import { isAbsolute } from 'node:path';
@@ -18,5 +18,5 @@ if (first === 'launch') {
   process.argv = [process.execPath, first, ...rest];
   createRequire(first)(first);
 } else {
-  void import('./main.ts');
+  void import('./device/cli/main.ts');
 }

@@ -1,6 +1,6 @@
 /**
- * What Ops-Center gives a plugin and gets back, `apiVersion` 1. Types only: the plugin never imports
- * the host, and a host needs nothing of the plugin but `activate`.
+ * The contract between Ops-Center (the host) and a plugin, `apiVersion` 1. Types only: the plugin never
+ * imports the host, and the host only imports `activate` from the plugin.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Request, Router } from 'express';
@@ -8,15 +8,15 @@ import type { Redis } from 'ioredis';
 import type { Knex } from 'knex';
 import type { Logger } from 'pino';
 
-/** Which part of the plugin this process runs: routes and page, queue processors, or both. */
+/** What this process runs: `api`: routes and page; `worker`: jobs and periodic work; `all`: both. */
 export type HostRole = 'api' | 'worker' | 'all';
 
-/** The signed-in user of a request. Whether it may administer updates is the host's decision. */
+/** The authenticated user of a request. The host decides who is an admin. */
 export interface AdminIdentity {
   userId: string;
   name: string | null;
   organizationId: string;
-  /** False: known, but not an admin; answered with 403. */
+  /** False: authenticated, but not an admin; the plugin answers with 403. */
   isAdmin: boolean;
 }
 
@@ -27,28 +27,29 @@ export interface DeviceIdentity {
   organizationId: string;
 }
 
-/** An entry of the Ops-Center navigation and the page behind it. */
+/** An entry in the Ops-Center navigation and its page. */
 export interface NavigationPage {
   id: string;
   title: string;
   icon: string;
-  /** Navigation section the entry stands under, e.g. `Edge`. */
+  /** Navigation section of the entry, e.g. `Edge`. */
   section: string;
   /** Route prefix of the page in the Ops-Center front end. */
   path: string;
-  /** Absolute file path of the ES module the host serves and imports. */
+  /** Absolute path of the ES module that the host serves and imports. */
   module: string;
-  /** Absolute file path of its style sheet. */
+  /** Absolute path of the page's style sheet. */
   style: string;
   permission: string;
 }
 
 /**
- * Answers a request and says `true`, or leaves it untouched and says `false`.
+ * Handles a request before Express does. Must not touch the request or response unless it handles them.
  *
- * @param path the request's address below the prefix, with its query, e.g. `/check-update?device_id=…`
+ * @param path path and query below the area's prefix, e.g. `/check-update?device_id=…`
+ * @returns whether it handles the request
  */
-export type AheadListener = (
+export type PreRouterHandler = (
   path: string,
   request: IncomingMessage,
   response: ServerResponse,
@@ -57,49 +58,49 @@ export type AheadListener = (
 export interface HostContext {
   role: HostRole;
   logger: Logger;
-  /** The `config` section the operator wrote for this plugin; validated by the plugin. */
+  /** The plugin's section of the host's configuration; the plugin validates it. */
   config: unknown;
   database: { knex: Knex };
   /**
-   * Present when the host has Redis. `connect` opens a connection that the plugin owns and closes:
-   * `worker` connections retry for ever (`maxRetriesPerRequest: null`), `producer` ones fail fast.
+   * Present if the host offers Redis. `connect` opens a connection that the plugin owns and closes.
+   * `worker` connections retry forever (`maxRetriesPerRequest: null`); `producer` connections fail fast.
    */
   redis?: { connect(role: 'producer' | 'worker'): Redis };
   http: {
     /**
-     * Mounts under `/api/v1/admin/ota` or `/api/v1/ota`; the returned function takes it off again. Routers
-     * are asked in the order they were mounted. While nothing is mounted there (the host starts or stops,
-     * or the plugin could not be activated) the host answers 503 with `Retry-After`, never 404: devices
-     * would take that for an answer.
+     * Mounts the router under `/api/v1/admin/ota` or `/api/v1/ota` and returns a function that unmounts it.
+     * Routers run in the order they were mounted. While no router is mounted (the host is starting or
+     * stopping, or activation failed), the host must answer 503 with `Retry-After`, never 404,
+     * which devices could take for a final answer.
      */
     mount(area: 'admin' | 'device', router: Router): () => void;
     /**
-     * Optional: a host that has it asks the listener about every request below the area's prefix
-     * before Express sees it. What the listener does not take goes on to the mounted router, so a
-     * host without it loses nothing but speed (docs/scaling.md).
+     * Optional, for speed only (docs/scaling.md): the host calls the handler for every request below the
+     * area's prefix before Express. Requests that the handler does not handle go to the mounted router.
+     * Returns a function that removes the handler.
      */
-    listenAhead?(area: 'device', listener: AheadListener): () => void;
+    preRouter?(area: 'device', handler: PreRouterHandler): () => void;
   };
   auth: {
-    /** `null`: no valid session or token. Rejects only when the check itself could not be made. */
+    /** `null`: no valid session or token. Rejects only if the check itself failed. */
     admin(request: Request): Promise<AdminIdentity | null>;
-    /** The message as Node.js gives it: it may not have come through Express. */
+    /** `null`: no valid token. Takes Node.js's own request, which may not have passed through Express. */
     device(request: IncomingMessage): Promise<DeviceIdentity | null>;
   };
   navigation: { addPage(page: NavigationPage): () => void };
   /**
-   * Notices for other parts of Ops-Center: `ota.deployment.completed`, `ota.deployment.failed`,
-   * `ota.deployment.paused` (by the failure threshold), each after it is committed, with
-   * `deployment_id`, `organization_id`, `deployment_name`.
+   * Events for other parts of Ops-Center: `ota.deployment.completed`, `ota.deployment.failed` and
+   * `ota.deployment.paused` (by the failure threshold). Each is emitted after its transaction commits, with
+   * `deployment_id`, `organization_id` and `deployment_name`.
    */
   events: { emit(name: string, payload: Record<string, unknown>): void };
   lifecycle: {
-    /** Called once before the host stops; the returned function withdraws the callback. */
+    /** The host calls the callback once, before it stops. Returns a function that removes it. */
     onShutdown(callback: () => Promise<void>): () => void;
   };
 }
 
-/** Whether the plugin can do its work now: `database`, `queue`, `migrations`. */
+/** Whether the plugin can work now, by check: `database`, `queue`, `migrations`. */
 export interface PluginHealth {
   healthy: boolean;
   checks: Record<string, { healthy: boolean; detail?: string }>;
@@ -108,11 +109,11 @@ export interface PluginHealth {
 export interface ActivePlugin {
   health(): Promise<PluginHealth>;
   /**
-   * Metrics of this process in the Prometheus text format 0.0.4 (docs/monitoring.md). They tell of all
-   * organizations together: the host gives them to its own monitoring only.
+   * Metrics of this process in the Prometheus text format 0.0.4 (docs/monitoring.md). They cover all
+   * organizations, so the host must only expose them to its own monitoring.
    */
   metrics(): Promise<string>;
-  /** Leaves no route, page, timer, worker or connection behind. May be called more than once. */
+  /** Removes every route, page, timer, worker and connection. Idempotent. */
   deactivate(): Promise<void>;
 }
 

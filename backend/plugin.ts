@@ -1,7 +1,7 @@
 import { Router } from 'express';
 import type { Container } from 'inversify';
 import { PeriodicWork } from '../jobs/periodic-work.ts';
-import { createProcessors, observed, observedTask } from '../jobs/processors.ts';
+import { createProcessors, instrumentProcessors, instrumentTask } from '../jobs/processors.ts';
 import { locateQueue, type QueueLocation } from '../jobs/queue-backend.ts';
 import { RolloutQueue } from '../jobs/rollout-queue.ts';
 import { RolloutWorkers } from '../jobs/workers.ts';
@@ -153,9 +153,9 @@ function serveDevices(
   const routes = deviceRoutes(container.get(DeviceController));
   const router = createDeviceRouter(routes, gateway, host.logger);
   teardown.add('device routes', host.http.mount('device', router));
-  if (host.http.listenAhead) {
+  if (host.http.preRouter) {
     const preRouter = createDevicePreRouter(routes, gateway);
-    teardown.add('device pre-router', host.http.listenAhead('device', preRouter));
+    teardown.add('device pre-router', host.http.preRouter('device', preRouter));
   }
 }
 
@@ -171,7 +171,7 @@ async function work(
   const workers = new RolloutWorkers(
     location,
     queue,
-    observed(createProcessors(rollout), container.get(Telemetry)),
+    instrumentProcessors(createProcessors(rollout), container.get(Telemetry)),
     { concurrency: config.worker_concurrency },
     host.logger,
   );
@@ -189,7 +189,7 @@ async function work(
         everySeconds: config.timeout_sweep_seconds,
         run: () => container.get(TimeoutSweep).run(),
       },
-    ].map((task) => observedTask(task, container.get(Telemetry))),
+    ].map((task) => instrumentTask(task, container.get(Telemetry))),
     leases,
     host.logger,
   );

@@ -1,25 +1,25 @@
-/** A terminal tells the whole group, and npm passes it on once more: that is one request, not two. */
+/** Signals within this time are one request: a terminal signals the whole process group, and npm forwards it again. */
 const ONE_REQUEST_MS = 1_000;
 
 export interface Interrupts {
-  /** Somebody wants the program to end. */
-  asked: Promise<NodeJS.Signals>;
-  /** Somebody wants it to end at once. */
-  insisted: Promise<void>;
+  /** Resolves with the first signal. */
+  stopRequested: Promise<NodeJS.Signals>;
+  /** Resolves with a second signal, at least a second after the first. */
+  forceStopRequested: Promise<void>;
 }
 
-/** Takes SIGINT and SIGTERM from now on; neither ends the process by itself any more. */
-export function takeInterrupts(): Interrupts {
-  let since: number | null = null;
-  let ask: (signal: NodeJS.Signals) => void = () => undefined;
-  let insist: () => void = () => undefined;
-  const asked = new Promise<NodeJS.Signals>((resolve) => (ask = resolve));
-  const insisted = new Promise<void>((resolve) => (insist = resolve));
+/** Handles SIGINT and SIGTERM from now on; they no longer end the process. */
+export function catchInterrupts(): Interrupts {
+  let firstAt: number | null = null;
+  let requestStop: (signal: NodeJS.Signals) => void = () => undefined;
+  let requestForceStop: () => void = () => undefined;
+  const stopRequested = new Promise<NodeJS.Signals>((resolve) => (requestStop = resolve));
+  const forceStopRequested = new Promise<void>((resolve) => (requestForceStop = resolve));
   const onSignal = (name: NodeJS.Signals): void => {
-    since ??= performance.now();
-    if (performance.now() - since > ONE_REQUEST_MS) insist();
-    ask(name);
+    firstAt ??= performance.now();
+    if (performance.now() - firstAt > ONE_REQUEST_MS) requestForceStop();
+    requestStop(name);
   };
   process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
-  return { asked, insisted };
+  return { stopRequested, forceStopRequested };
 }

@@ -1,14 +1,14 @@
-/** Programs that npm does not bring and some tests need. */
+/** Programs that some tests need and npm does not install. */
 import { accessSync, constants } from 'node:fs';
 import path from 'node:path';
 
 export interface Program {
-  /** Names it goes by, best first. */
+  /** Possible names of the executable, preferred first. */
   names: readonly string[];
-  /** Environment variable that may hold its absolute path, where tests look for it by that. */
+  /** Environment variable that may contain its absolute path. */
   variable?: string;
   debianPackage: string;
-  /** What cannot be tested without it. */
+  /** What the tests use it for. */
   purpose: string;
 }
 
@@ -35,13 +35,13 @@ const CURL: Program = {
 const OPENSSL: Program = {
   names: ['openssl'],
   debianPackage: 'openssl',
-  purpose: 'downloads with expired, foreign and self-signed certificates',
+  purpose: 'downloads with expired, untrusted and self-signed certificates',
 };
 
 export const PGBOUNCER: Program = {
   names: ['pgbouncer'],
   debianPackage: 'pgbouncer',
-  purpose: 'databases behind a pooler',
+  purpose: 'databases behind a connection pooler',
 };
 
 export const SETFATTR: Program = {
@@ -53,12 +53,12 @@ export const SETFATTR: Program = {
 export const SETFACL: Program = {
   names: ['setfacl'],
   debianPackage: 'acl',
-  purpose: 'access lists that an update changes',
+  purpose: 'access control lists that an update changes',
 };
 
 export const PROGRAMS = [REDIS_SERVER, CHROMIUM, CURL, OPENSSL, PGBOUNCER, SETFATTR, SETFACL];
 
-/** Absolute path of the program, or `null`: not on this machine. */
+/** Absolute path of the program; `null` if it is not installed. */
 export function findProgram(program: Program): string | null {
   const chosen = program.variable && process.env[program.variable];
   if (chosen) return chosen;

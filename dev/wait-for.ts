@@ -1,47 +1,49 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-const LOOK_AGAIN_MS = 20;
+const POLL_INTERVAL_MS = 20;
 
 export interface WaitOptions {
   /** Milliseconds; default 5,000. */
   timeout?: number;
-  /** Milliseconds between two looks; default 20. */
+  /** Milliseconds between two checks; default 20. */
   every?: number;
-  /** What is waited for, and how things stand; told when it does not happen. */
+  /** The condition and the current state, for the error message. */
   describe: string | (() => string | Promise<string>);
 }
 
 /**
- * Waits until `condition` gives something truthy, and returns that. For what has no signal to wait
- * for; a condition that throws has not happened yet.
+ * Polls `condition` until it returns a truthy value, and returns that value. Use it only if there is no event
+ * to wait for. A condition that throws counts as not met.
+ *
+ * @throws Error with the description and the last error of the condition, after the timeout
  */
 export async function waitFor<T>(
   condition: () => T | Promise<T>,
   options: WaitOptions,
 ): Promise<NonNullable<T>> {
-  const { timeout = 5_000, every = LOOK_AGAIN_MS } = options;
+  const { timeout = 5_000, every = POLL_INTERVAL_MS } = options;
   const deadline = Date.now() + timeout;
   for (;;) {
-    const { value, problem } = await attempt(condition);
+    const { value, error } = await attempt(condition);
     if (value) return value;
-    if (Date.now() >= deadline) throw new Error(await failure(options, timeout, problem));
+    if (Date.now() >= deadline) throw new Error(await failure(options, timeout, error));
     await delay(every);
   }
 }
 
 async function attempt<T>(
   condition: () => T | Promise<T>,
-): Promise<{ value?: T; problem?: unknown }> {
+): Promise<{ value?: T; error?: unknown }> {
   try {
     return { value: await condition() };
-  } catch (problem) {
-    return { problem };
+  } catch (error) {
+    return { error };
   }
 }
 
-async function failure(options: WaitOptions, timeout: number, problem: unknown): Promise<string> {
+async function failure(options: WaitOptions, timeout: number, error: unknown): Promise<string> {
   const { describe } = options;
   const what = typeof describe === 'string' ? describe : await describe();
-  const last = problem instanceof Error ? ` (last error: ${problem.message})` : '';
+  const last = error instanceof Error ? ` (last error: ${error.message})` : '';
   return `did not happen within ${timeout} ms: ${what}${last}`;
 }

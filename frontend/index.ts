@@ -4,7 +4,7 @@ import OtaShell from './shell/OtaShell.vue';
 import DeploymentsPage from './list/DeploymentsPage.vue';
 import { ROOT_PATH, ROUTE } from './route-names.ts';
 
-/** What the host adds to its router; all paths are absolute and below `/admin/edge/ota`. */
+/** Routes for the host's router; all paths are absolute and below `/admin/edge/ota`. */
 export const routes: RouteRecordRaw[] = [
   {
     path: ROOT_PATH,

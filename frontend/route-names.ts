@@ -1,4 +1,4 @@
-/** Where the page lives in Ops-Center, and the names of its routes. */
+/** The page's path in Ops-Center, and the names of its routes. */
 export const ROOT_PATH = '/admin/edge/ota';
 
 export const ROUTE = {

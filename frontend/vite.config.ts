@@ -3,9 +3,9 @@ import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vite';
 
 /**
- * Gives the bundled Element Plus styles the prefix that `OtaShell.vue` sets as namespace. Host and
- * page can then use different versions or themes of Element Plus without seeing each other, popups
- * outside the page's root element included.
+ * Gives the bundled Element Plus styles the prefix that `OtaShell.vue` sets as namespace. Host and page can
+ * then use different versions or themes of Element Plus without affecting each other, even in popups outside the
+ * page's root element.
  */
 const prefixElementPlus = {
   postcssPlugin: 'prefix-element-plus',
@@ -25,7 +25,7 @@ export default defineConfig({
   root: fileURLToPath(new URL('.', import.meta.url)),
   base: './',
   plugins: [vue()],
-  // Library builds keep `process.env.NODE_ENV` for a later bundler; here the browser is next.
+  // Library builds keep `process.env.NODE_ENV` for a later bundler, but this one is loaded by browsers.
   define: {
     'process.env.NODE_ENV': JSON.stringify('production'),
     __VUE_OPTIONS_API__: 'true',

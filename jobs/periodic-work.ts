@@ -1,24 +1,27 @@
 import type { Logger } from 'pino';
 
 export interface PeriodicTask {
-  /** Names its turn, its log lines and its figures. */
+  /** Name of its lease, also used in logs and metrics. */
   name: string;
   everySeconds: number;
   run(): Promise<void>;
 }
 
-/** How processes take turns: `backend/database/leases.ts`. */
-export interface Turns {
+/** Leases shared by all processes: `backend/database/leases.ts`. */
+export interface Leases {
+  /** Returns whether this process now holds the lease, for so many seconds. */
   take(name: string, seconds: number): Promise<boolean>;
+  /** Records that the work was completed. */
   done(name: string): Promise<void>;
 }
 
-/** A turn ends a little before the next tick, which would find it taken otherwise. */
+/** A lease expires a little before the next tick, so that the tick can take it. */
 const SHARE_OF_INTERVAL = 0.9;
 
 /**
- * What has to come again whatever becomes of the queue: it runs by the timers of the worker processes,
- * which take turns, and not as jobs, which can fail for good, be lost, or be there and never run.
+ * Work that must run periodically even if the queue is unavailable. Timers in the worker processes start
+ * it, and leases ensure that one process at a time runs it. Jobs would not do: a job can fail permanently,
+ * be lost, or wait in the queue forever.
  */
 export class PeriodicWork {
   readonly #timers: NodeJS.Timeout[] = [];
@@ -26,7 +29,7 @@ export class PeriodicWork {
 
   constructor(
     private readonly tasks: PeriodicTask[],
-    private readonly turns: Turns,
+    private readonly leases: Leases,
     private readonly logger: Logger,
   ) {}
 
@@ -37,26 +40,29 @@ export class PeriodicWork {
     }
   }
 
-  /** Resolves when what is at work has come to its end. */
+  /** Stops the timers and waits for running tasks. */
   async close(): Promise<void> {
     for (const timer of this.#timers.splice(0)) clearInterval(timer);
     await Promise.all(this.#running.values());
   }
 
-  /** Does nothing while the last run of this process goes on. */
+  /** Does nothing if the previous run in this process has not finished. */
   #tick(task: PeriodicTask): void {
     if (this.#running.has(task.name)) return;
-    const run = this.#takeTurn(task)
+    const run = this.#runIfLeased(task)
       .catch((error: unknown) => {
-        this.logger.warn({ err: error, work: task.name }, 'periodic work failed; it comes again');
+        this.logger.warn(
+          { err: error, work: task.name },
+          'periodic work failed; it will run again',
+        );
       })
       .finally(() => this.#running.delete(task.name));
     this.#running.set(task.name, run);
   }
 
-  async #takeTurn({ name, everySeconds, run }: PeriodicTask): Promise<void> {
-    if (!(await this.turns.take(name, everySeconds * SHARE_OF_INTERVAL))) return;
+  async #runIfLeased({ name, everySeconds, run }: PeriodicTask): Promise<void> {
+    if (!(await this.leases.take(name, everySeconds * SHARE_OF_INTERVAL))) return;
     await run();
-    await this.turns.done(name);
+    await this.leases.done(name);
   }
 }

@@ -1,12 +1,12 @@
 import type { Redis } from 'ioredis';
 import type { Knex } from 'knex';
 
-/** Where the queue lives. */
+/** Where the queue is stored. */
 export type QueueLocation =
   | { kind: 'redis'; connect(role: 'producer' | 'worker'): Redis; prefix: string }
   | { kind: 'postgres'; connection: PostgresQueueConnection };
 
-/** What BullMQ's PostgreSQL backend takes; it opens a small pool of its own. */
+/** Options of BullMQ's PostgreSQL backend, which opens its own small pool. */
 export type PostgresQueueConnection = {
   connectionString?: string;
   host?: string;
@@ -16,7 +16,7 @@ export type PostgresQueueConnection = {
   database?: string;
   ssl?: unknown;
   schema: string;
-  /** Creates or updates the queue's schema; without it a worker finds no tables. */
+  /** Creates or updates the queue's schema. Without it, a worker finds no tables. */
   migrate: true;
   max: number;
   keepAlive: true;
@@ -25,8 +25,10 @@ export type PostgresQueueConnection = {
 const POOL_SIZE = 4;
 
 /**
- * Redis when the host has one, else PostgreSQL. In Redis all keys share one hash tag, so that a Redis
- * Cluster keeps them together; in PostgreSQL the queue has a schema of its own.
+ * Redis if the host offers it, otherwise PostgreSQL.
+ *
+ * @param prefix in Redis the hash tag of all keys, which keeps them on one node of a cluster; in PostgreSQL
+ *   the name of the queue's schema
  */
 export async function locateQueue(
   redis: { connect(role: 'producer' | 'worker'): Redis } | undefined,
@@ -44,7 +46,7 @@ async function postgresConnection(knex: Knex, schema: string): Promise<PostgresQ
     connectionConfigProvider?: () => PostgresSettings | Promise<PostgresSettings>;
   };
   const settings = client.connectionSettings ?? (await client.connectionConfigProvider?.()) ?? {};
-  // Read one by one: Knex hides the password from being spread or logged.
+  // Read one by one: Knex makes the password non-enumerable, so spreading would lose it.
   const { connectionString, host, port, user, database, password, ssl } = settings;
   return {
     ...(connectionString !== undefined && { connectionString }),

@@ -1,8 +1,8 @@
-/** Names, payloads and ids of the jobs; what runs them stands in `workers.ts`. */
+/** Names, payloads and ids of the jobs. `workers.ts` runs them. */
 
 export const QUEUE_NAME = 'ota-rollout';
 
-/** What each job carries. Payloads name things; the state is read from PostgreSQL. */
+/** Payloads contain only ids. Jobs read the current state from PostgreSQL. */
 export interface JobPayloads {
   'release-batch': { deployment_id: string; batch: number };
   'skip-pending': { deployment_id: string };
@@ -13,20 +13,20 @@ export interface JobPayloads {
 export type JobName = keyof JobPayloads;
 
 /**
- * Jobs that the release before kept coming: its servers may still do so beside this one. What they were for
- * is done without the queue (`periodic-work.ts`).
+ * Periodic jobs of the previous release, which its servers may still enqueue during an upgrade. This release
+ * does their work without the queue (`periodic-work.ts`).
  */
-export const FORMER_PERIODIC_JOBS: readonly string[] = ['sweep-timeouts', 'reconcile'];
+export const OBSOLETE_JOBS: readonly string[] = ['sweep-timeouts', 'reconcile'];
 
-/** A deployment is started once; other jobs may be queued as often as somebody sees a reason. */
+/** Job id that ensures one scheduled start per deployment. Other jobs may be enqueued repeatedly. */
 export function scheduledStartId(deploymentId: string): string {
   return `scheduled-start-${deploymentId}`;
 }
 
-/** A payload that can never be worked on; trying again would not help. */
-export class UnusableJobError extends Error {
+/** The payload of a job is invalid; a retry would not help. */
+export class InvalidJobError extends Error {
   constructor(name: string, detail: string) {
-    super(`job ${name} cannot be worked on: ${detail}`);
-    this.name = 'UnusableJobError';
+    super(`invalid payload of job ${name}: ${detail}`);
+    this.name = 'InvalidJobError';
   }
 }

@@ -6,28 +6,28 @@ import { DomainError } from '../backend/kernel/errors.ts';
 import type { QueueFigures } from '../backend/observability/gauges.ts';
 import type { QueueLocation } from './queue-backend.ts';
 import {
-  FORMER_PERIODIC_JOBS,
+  OBSOLETE_JOBS,
   QUEUE_NAME,
   scheduledStartId,
   type JobName,
   type JobPayloads,
 } from './queue.ts';
-import { logSparingly } from './throttled-log.ts';
+import { throttledLog } from './throttled-log.ts';
 
-/** A queue that does not take a job within this time counts as away. */
-const PATIENCE_MS = 3_000;
+/** A queue that does not respond within this time is unavailable. */
+const TIMEOUT_MS = 3_000;
 const RETRY_AFTER_SECONDS = 5;
-const PROOF_SECONDS = 60;
+const WRITE_CHECK_TTL_SECONDS = 60;
 
 const JOB_OPTIONS: JobsOptions = {
   attempts: 8,
   backoff: { type: 'exponential', delay: 500 },
   removeOnComplete: true,
-  // The reconciler makes up for a job that failed for good; keeping it would only fill the store.
+  // Failed jobs are kept for inspection only: the reconciler does their work.
   removeOnFail: { age: 24 * 60 * 60, count: 1_000 },
 };
 
-/** The producing side of the queue, on either backend. */
+/** Enqueues jobs, in Redis or PostgreSQL. Methods throw `queue_unavailable` if it does not respond. */
 export class RolloutQueue implements RolloutJobs {
   readonly #queue: Pick<
     Queue,
@@ -41,13 +41,13 @@ export class RolloutQueue implements RolloutJobs {
     | 'on'
   >;
   readonly #redis: Redis | undefined;
-  /** Key of what is written to see whether Redis takes anything. */
-  readonly #proof: string = '';
+  /** Redis key that {@link assertAvailable} writes. */
+  readonly #writeCheckKey: string = '';
 
   constructor(location: QueueLocation, logger: Logger) {
     if (location.kind === 'redis') {
       this.#redis = location.connect('producer');
-      this.#proof = `${location.prefix}:proof`;
+      this.#writeCheckKey = `${location.prefix}:write-check`;
       this.#queue = new Queue(QUEUE_NAME, {
         connection: this.#redis,
         prefix: location.prefix,
@@ -61,13 +61,10 @@ export class RolloutQueue implements RolloutJobs {
         defaultJobOptions: JOB_OPTIONS,
       }) as unknown as Queue;
     }
-    this.#queue.on('error', logSparingly(logger, 'job queue disturbed'));
+    this.#queue.on('error', throttledLog(logger, 'job queue connection error'));
   }
 
-  /**
-   * Waits until the queue can be used, and prepares its schema, which may take longer than handing
-   * over a job. Throws `queue_unavailable`.
-   */
+  /** Connects and migrates the queue's schema. No timeout, because a migration may take long. */
   async open(): Promise<void> {
     try {
       await this.#queue.waitUntilReady();
@@ -76,10 +73,12 @@ export class RolloutQueue implements RolloutJobs {
     }
   }
 
+  /** Checks that Redis accepts writes. A queue in PostgreSQL is covered by the check of the database. */
   async assertAvailable(): Promise<void> {
-    // On PostgreSQL the queue is away exactly when the database is, which says so itself.
-    // One that is full or a replica answers a ping, and takes no job.
-    if (this.#redis) await this.#reach(this.#redis.set(this.#proof, '1', 'EX', PROOF_SECONDS));
+    if (!this.#redis) return;
+    // Not a ping: a replica or a full Redis answers pings but rejects jobs.
+    const write = this.#redis.set(this.#writeCheckKey, '1', 'EX', WRITE_CHECK_TTL_SECONDS);
+    await this.#withTimeout(write);
   }
 
   async releaseBatch(deploymentId: string, batch: number): Promise<void> {
@@ -101,30 +100,29 @@ export class RolloutQueue implements RolloutJobs {
       {
         jobId: scheduledStartId(deploymentId),
         delay: Math.max(0, at.getTime() - Date.now()),
-        // Its id must not outlive it: a later job of the same id would be ignored.
+        // A failed job that stays would block its id: BullMQ ignores a new job with an existing id.
         removeOnFail: true,
       },
     );
   }
 
-  /** Takes away what the release before kept coming. */
-  async forgetFormerJobs(): Promise<void> {
-    for (const name of FORMER_PERIODIC_JOBS)
-      await this.#reach(this.#queue.removeJobScheduler(name));
+  /** Removes the schedules of {@link OBSOLETE_JOBS}. */
+  async removeObsoleteJobs(): Promise<void> {
+    for (const name of OBSOLETE_JOBS) await this.#withTimeout(this.#queue.removeJobScheduler(name));
   }
 
-  /** Throws `queue_unavailable`. */
+  /** Number of jobs by state, and the delay of the job that has been due the longest. */
   async figures(): Promise<QueueFigures> {
-    const counts = await this.#reach(
+    const counts = await this.#withTimeout(
       this.#queue.getJobCounts('waiting', 'active', 'delayed', 'failed'),
     );
     const last = Math.max(0, (counts['waiting'] ?? 0) - 1);
-    const candidates = await this.#reach(
+    const candidates = await this.#withTimeout(
       Promise.all([
-        // Redis gives the oldest first, PostgreSQL the newest.
+        // Redis returns the oldest job first, PostgreSQL the newest.
         this.#queue.getWaiting(0, 0),
         this.#queue.getWaiting(last, last),
-        // The one that is due first.
+        // The delayed job that is due first.
         this.#queue.getDelayed(0, 0),
       ]),
     );
@@ -142,7 +140,7 @@ export class RolloutQueue implements RolloutJobs {
 
   async close(): Promise<void> {
     await this.#queue.close();
-    // BullMQ leaves a connection open that it was given.
+    // BullMQ does not close connections that were passed to it.
     this.#redis?.disconnect();
   }
 
@@ -151,16 +149,16 @@ export class RolloutQueue implements RolloutJobs {
     payload: JobPayloads[Name],
     options: JobsOptions = {},
   ): Promise<void> {
-    await this.#reach(this.#queue.add(name, payload, options));
+    await this.#withTimeout(this.#queue.add(name, payload, options));
   }
 
-  async #reach<T>(request: Promise<T>): Promise<T> {
+  async #withTimeout<T>(request: Promise<T>): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
-    const patience = new Promise<never>((_resolve, reject) => {
-      timer = setTimeout(() => reject(new Error('no answer in time')), PATIENCE_MS);
+    const timeout = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => reject(new Error('timed out')), TIMEOUT_MS);
     });
     try {
-      return await Promise.race([request, patience]);
+      return await Promise.race([request, timeout]);
     } catch (error) {
       throw queueUnavailable(error);
     } finally {
@@ -170,7 +168,7 @@ export class RolloutQueue implements RolloutJobs {
   }
 }
 
-/** A job that failed waits from its last try on. */
+/** When the job became due, in ms since the epoch. A retried job waits since its last attempt. */
 function dueAt(job: Job): number {
   return Math.max(job.timestamp, job.processedOn ?? 0) + job.delay;
 }
@@ -178,7 +176,7 @@ function dueAt(job: Job): number {
 function queueUnavailable(cause: unknown): DomainError {
   return new DomainError(
     'queue_unavailable',
-    'The job queue does not answer. Nothing was changed; try again shortly.',
+    'The job queue does not respond. Nothing was changed; try again shortly.',
     {},
     { cause, retryAfterSeconds: RETRY_AFTER_SECONDS },
   );

@@ -1,21 +1,21 @@
 import type { Logger } from 'pino';
 
-const QUIET_MS = 10_000;
+const INTERVAL_MS = 10_000;
 
 /**
- * Logs an error that may come hundreds of times a second while a store is away: the first at once,
- * then one every ten seconds with the number left out.
+ * Returns an error handler that logs at most one warning every ten seconds, with the number of suppressed
+ * errors. While Redis or PostgreSQL is unavailable, clients emit hundreds of errors per second.
  */
-export function logSparingly(logger: Logger, message: string): (error: unknown) => void {
-  let leftOut = 0;
-  let quietUntil = 0;
+export function throttledLog(logger: Logger, message: string): (error: unknown) => void {
+  let suppressed = 0;
+  let nextLogAt = 0;
   return (error) => {
-    if (Date.now() < quietUntil) {
-      leftOut += 1;
+    if (Date.now() < nextLogAt) {
+      suppressed += 1;
       return;
     }
-    logger.warn({ err: error, ...(leftOut > 0 && { left_out: leftOut }) }, message);
-    leftOut = 0;
-    quietUntil = Date.now() + QUIET_MS;
+    logger.warn({ err: error, ...(suppressed > 0 && { suppressed }) }, message);
+    suppressed = 0;
+    nextLogAt = Date.now() + INTERVAL_MS;
   };
 }

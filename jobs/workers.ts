@@ -10,24 +10,25 @@ import type { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 import type { JobProcessors } from './processors.ts';
 import type { QueueLocation } from './queue-backend.ts';
-import { FORMER_PERIODIC_JOBS, QUEUE_NAME, UnusableJobError } from './queue.ts';
+import { InvalidJobError, OBSOLETE_JOBS, QUEUE_NAME } from './queue.ts';
 import type { RolloutQueue } from './rollout-queue.ts';
-import { logSparingly } from './throttled-log.ts';
+import { throttledLog } from './throttled-log.ts';
 
-/** How soon a worker looks again after its store was away. */
+/** Delay before a worker tries again after a connection error. */
 const RETRY_DELAY_MS = 2_000;
 /**
- * The job of a worker that died or stands still is taken over after at most both together. Jobs are
- * short, and one that runs twice does no harm.
+ * If a worker dies or hangs, another one takes over its job after at most the sum of both. Jobs are short,
+ * and running one twice is harmless.
  */
 const JOB_LOCK_MS = 10_000;
 const STALLED_CHECK_MS = 5_000;
 
 export interface WorkerSettings {
+  /** Jobs that run at the same time. */
   concurrency: number;
 }
 
-/** The consuming side of the queue: runs the processors. */
+/** Runs the jobs of the queue. */
 export class RolloutWorkers {
   readonly #worker: Worker;
   readonly #redis: Redis | undefined;
@@ -60,50 +61,51 @@ export class RolloutWorkers {
         ...options,
       }) as unknown as Worker;
     }
-    this.#worker.on('error', logSparingly(logger, 'job worker disturbed'));
+    this.#worker.on('error', throttledLog(logger, 'job worker error'));
     this.#worker.on('failed', (job, error) => {
-      logger.warn({ err: error, ...traceOf(job) }, 'job failed');
+      logger.warn({ err: error, ...logFieldsOf(job) }, 'job failed');
     });
   }
 
+  /** Resolves when the worker is connected. */
   async open(): Promise<void> {
     await this.#worker.waitUntilReady();
-    await this.queue.forgetFormerJobs().catch((error: unknown) => {
-      this.logger.warn({ err: error }, 'jobs of the release before could not be taken away');
+    await this.queue.removeObsoleteJobs().catch((error: unknown) => {
+      this.logger.warn({ err: error }, 'obsolete jobs could not be removed');
     });
   }
 
   /**
-   * Waits for the jobs at work. With Redis away their ends cannot be told, and BullMQ would wait for it
-   * to come back: then the jobs are left to whoever takes them over.
+   * Waits for running jobs. If Redis is unavailable, BullMQ would wait for it in order to record their
+   * results, so running jobs are abandoned instead and other workers take them over.
    */
   async close(): Promise<void> {
-    const isAway = this.#redis !== undefined && this.#redis.status !== 'ready';
-    await this.#worker.close(isAway);
+    const isDisconnected = this.#redis !== undefined && this.#redis.status !== 'ready';
+    await this.#worker.close(isDisconnected);
     this.#redis?.disconnect();
   }
 }
 
 function toProcessor(processors: JobProcessors, logger: Logger): Processor {
   return async (job) => {
-    if (FORMER_PERIODIC_JOBS.includes(job.name)) return;
+    if (OBSOLETE_JOBS.includes(job.name)) return;
     const processor = processors[job.name as keyof JobProcessors] as
       ((payload: unknown) => Promise<void>) | undefined;
-    // A newer release may have queued what this one does not know. Given back, it waits for a worker of
-    // that release; should none come in time, its reconciler makes up for it.
-    if (!processor) throw new Error(`unknown job ${job.name}: left for workers of its release`);
+    // During an upgrade, a newer release may enqueue jobs that this one lacks. Failing returns the job to
+    // the queue for a worker of that release. If none picks it up in time, the reconciler does its work.
+    if (!processor) throw new Error(`unknown job ${job.name}: left to workers of a newer release`);
     try {
       await processor(job.data);
-      logger.debug(traceOf(job), 'job done');
+      logger.debug(logFieldsOf(job), 'job done');
     } catch (error) {
-      if (error instanceof UnusableJobError) throw new UnrecoverableError(error.message);
+      if (error instanceof InvalidJobError) throw new UnrecoverableError(error.message);
       throw error;
     }
   };
 }
 
-/** What every log line about a job says of it; its payload may come from any release. */
-function traceOf(job: Job | undefined): Record<string, unknown> {
+/** Log fields of a job. The payload is not validated here: another release may have enqueued it. */
+function logFieldsOf(job: Job | undefined): Record<string, unknown> {
   const payload = (job?.data ?? {}) as { deployment_id?: unknown };
   return {
     job: job?.name,

@@ -1,9 +1,8 @@
 import type { Knex } from 'knex';
 
 /**
- * Creates the deployment tables, or adopts the ones an Ops-Center already has from an earlier
- * release, rows included. Which of the two happened is remembered as the table's comment, so that
- * `down` drops what this migration created and leaves what it found.
+ * Creates the deployment tables, or adopts existing ones of an earlier release with their rows. A comment
+ * marks the tables that this migration created, so that `down` drops only those.
  */
 const CREATED = 'created by ops-center-ota';
 
@@ -72,8 +71,8 @@ async function addColumns(knex: Knex): Promise<void> {
 }
 
 /**
- * A batch is a range of positions; its counters move with every transition, so that progress is never
- * counted anew over the targets.
+ * A batch is a range of positions. Its counters are updated with every transition, so that progress never
+ * requires counting targets.
  */
 async function createBatches(knex: Knex): Promise<void> {
   await knex.raw(`
@@ -98,8 +97,8 @@ async function createBatches(knex: Knex): Promise<void> {
 }
 
 /**
- * Earlier deployments become one batch each; a half-way one can be continued or cancelled. Its time
- * limits begin now: measured from its start long ago, they would end it at once.
+ * Each earlier deployment becomes one batch. Those in progress can continue or be cancelled. Their timeouts
+ * start now: counted from their actual start, they would expire at once.
  */
 async function adoptRows(knex: Knex): Promise<void> {
   await knex.raw(`
@@ -183,8 +182,8 @@ export async function down(knex: Knex): Promise<void> {
 }
 
 /**
- * An earlier release offers every pending target of a deployment in progress, and this one would take
- * them for released when it comes again: what still waits for its batch must not go out by that.
+ * An earlier release has no batches: it offers the update to every pending target of a deployment in
+ * progress. Pausing prevents that for targets whose batch has not been released.
  */
 async function pauseUnreleased(knex: Knex): Promise<void> {
   await knex.raw(`

@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
 
-/** Who did what to a deployment, and what devices printed while they installed it. */
+/** The timeline of each deployment, and the installation logs of its devices. */
 export async function up(knex: Knex): Promise<void> {
   await knex.raw(`
     CREATE TABLE ota_events (

@@ -1,10 +1,10 @@
 import type { Knex } from 'knex';
 
 /**
- * The version rules of the device filters, in the database, so that a million devices are filtered
- * where they are. A query calls them once per distinct version, not per device.
+ * The version comparison of device filters as SQL functions, so that PostgreSQL can filter a million
+ * devices. Queries call them once per distinct version, not per device.
  *
- * `ota_compare_versions(a, b)`: −1, 0, 1, or null when either cannot be read as numbers.
+ * `ota_compare_versions(a, b)`: −1, 0 or 1; null if either version cannot be parsed.
  * `ota_version_matches(version, operator, reference)`: never null.
  */
 export async function up(knex: Knex): Promise<void> {
@@ -85,7 +85,7 @@ export async function up(knex: Knex): Promise<void> {
     END $$`);
 }
 
-/** Knex reads a question mark as a placeholder unless it is escaped. */
+/** Escapes question marks, which Knex would replace as placeholders. */
 async function runLiterally(knex: Knex, sql: string): Promise<void> {
   await knex.raw(sql.replaceAll('?', String.raw`\?`));
 }

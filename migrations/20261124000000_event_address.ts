@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
 
-/** From where an admin acted. Only added to: servers of the release before write their events beside it. */
+/** IP address of the admin. Nullable, because servers of the previous release do not write it. */
 export async function up(knex: Knex): Promise<void> {
   await knex.raw('ALTER TABLE ota_events ADD COLUMN actor_address text');
 }

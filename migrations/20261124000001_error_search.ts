@@ -1,8 +1,8 @@
 import type { Knex } from 'knex';
 
 /**
- * Targets that tell of an error, for the search among them. They are few of many, so building it
- * keeps an earlier release, which goes on writing, waiting for one pass over the table at most.
+ * Index for the search in error messages. Few targets have one, so building it blocks writes of servers of
+ * the previous release for one table scan at most.
  */
 export async function up(knex: Knex): Promise<void> {
   await knex.raw(`

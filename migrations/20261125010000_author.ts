@@ -1,9 +1,9 @@
 import type { Knex } from 'knex';
 
 /**
- * Who created a deployment, as the host's authentication named them. `created_by` may be a foreign key to
- * the host's users, or of a type that the name does not fit: then it is empty, and this column still
- * tells. A server of the release before leaves it empty and writes the other.
+ * The id of the admin who created a deployment, as reported by the host. `created_by` may be a foreign key
+ * to the host's users or have a type that cannot store the id; then only this column is set. Servers of the
+ * previous release only write `created_by`.
  */
 export async function up(knex: Knex): Promise<void> {
   await knex.raw('ALTER TABLE ota_deployments ADD COLUMN author text');

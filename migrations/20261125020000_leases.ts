@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
 
-/** Whose turn it is to do what comes again by itself, and when it was last done to the end. */
+/** Leases for periodic work, and when each kind of work was last completed. */
 export async function up(knex: Knex): Promise<void> {
   await knex.raw(`
     CREATE TABLE ota_leases (

@@ -1,6 +1,6 @@
 import type { Knex } from 'knex';
 
-/** Answers to creations that named a key, to be given again for a day (docs/contract.md, Admin API). */
+/** Responses to creations with an `Idempotency-Key`, kept for a day (docs/contract.md, Admin API). */
 export async function up(knex: Knex): Promise<void> {
   await knex.raw(`
     CREATE TABLE ota_idempotency_keys (

@@ -1,8 +1,8 @@
 import type { Knex } from 'knex';
 
 /**
- * What a target's device was called when it became a target. A device that its organization removes, or
- * moves to another one, is shown by that: what it is called there is not for the old one to see.
+ * Name and type of the device when it became a target. They are shown if the device is later removed or
+ * moved to another organization, whose name for it the previous organization must not see.
  */
 export async function up(knex: Knex): Promise<void> {
   await knex.raw(

@@ -1,8 +1,9 @@
 import type { Knex } from 'knex';
 
 /**
- * Figures that no longer cost what the fleet and its history are large: how long updates took is summed up
- * by batch, what ended when is counted by deployment, and which devices run what is counted now and then.
+ * Precomputed figures, so that reading them does not depend on the size of the fleet or its history: update
+ * durations are summed per batch, finished targets are counted per deployment and time span, and versions
+ * are counted periodically.
  */
 export async function up(knex: Knex): Promise<void> {
   await addDurations(knex);
@@ -10,11 +11,11 @@ export async function up(knex: Knex): Promise<void> {
   await knex.raw(`
     CREATE TABLE ota_censuses (
       organization_id uuid NOT NULL,
-      -- null: of the whole organization
+      -- null: the whole organization
       deployment_id uuid REFERENCES ota_deployments (id) ON DELETE CASCADE,
-      -- of the count under way, or of the last one
+      -- start of the current count, or of the last one
       started_at timestamptz NOT NULL,
-      -- of the last count that came to its end; null: there was none
+      -- end of the last completed count; null: none yet
       counted_at timestamptz,
       counts jsonb
     )`);
@@ -23,7 +24,7 @@ export async function up(knex: Knex): Promise<void> {
       ON ota_censuses (organization_id, coalesce(deployment_id, organization_id))`);
 }
 
-/** Updates that completed, and how long they took in all. */
+/** Number of completed updates per batch, and their total duration. */
 async function addDurations(knex: Knex): Promise<void> {
   await knex.raw(`
     ALTER TABLE ota_deployment_batches
@@ -45,8 +46,8 @@ async function addDurations(knex: Knex): Promise<void> {
 }
 
 /**
- * Targets that ended, by when: spans of time that grow with the age of the deployment, 32 of them each time
- * its age has doubled, so that a month is some 600 rows and the first minute is still seen in seconds.
+ * Number of finished targets per time span. Spans grow with the age of the deployment, 32 per doubling: the
+ * first minute has a resolution of seconds, and a month takes about 600 rows.
  */
 async function createEnds(knex: Knex): Promise<void> {
   await knex.raw(`

@@ -1,8 +1,9 @@
 import type { Knex } from 'knex';
 
 /**
- * What had failed by this time is being taken up again: a retry of many is done in pieces, which a process
- * may die between. A server of the release before ignores it, and one of this release goes on.
+ * Set while targets that failed before this time are being retried. A large retry runs in several
+ * transactions; if the process dies between them, another one resumes it. Servers of the previous release
+ * ignore the column.
  */
 export async function up(knex: Knex): Promise<void> {
   await knex.raw('ALTER TABLE ota_deployments ADD COLUMN retry_failed_before timestamptz');

@@ -1,15 +1,15 @@
 import type { Knex } from 'knex';
 
 /**
- * What a retry or a rollback used to overwrite: how earlier attempts finished, and when an update finished that was
- * rolled back later. A server of the release before leaves both columns alone.
+ * What a retry or a rollback used to overwrite: how earlier attempts finished, and when an update finished
+ * that was rolled back later. Servers of the previous release ignore both columns.
  */
 export async function up(knex: Knex): Promise<void> {
   await knex.raw(`
     ALTER TABLE ota_deployment_devices
-      -- [{attempt, status, error_message, started_at, completed_at}], oldest first; null: there are none
+      -- [{attempt, status, error_message, started_at, completed_at}], oldest first; null: none
       ADD COLUMN earlier_attempts jsonb,
-      -- of an update that was rolled back because an admin requested it; else null: completed_at says it
+      -- end of an update that an admin had rolled back later; otherwise null, and completed_at is the end
       ADD COLUMN update_ended_at timestamptz`);
 }
 

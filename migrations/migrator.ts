@@ -14,7 +14,7 @@ import * as figures from './20261125060000_figures.ts';
 import * as retryInPieces from './20261125070000_retry_in_pieces.ts';
 import * as attempts from './20261126000000_attempts.ts';
 
-/** In order; a name, once landed, never changes. */
+/** In order. Never rename a migration after it is merged. */
 const MIGRATIONS: Record<string, Knex.Migration> = {
   '20261101000000_deployments': deployments,
   '20261101000001_timeline_and_logs': timelineAndLogs,
@@ -31,7 +31,7 @@ const MIGRATIONS: Record<string, Knex.Migration> = {
   '20261126000000_attempts': attempts,
 };
 
-/** Names without file endings, so that compiled and source runs agree on what has been applied. */
+/** Names have no file extension, so that they are the same in source and compiled code. */
 const source: Knex.MigrationSource<string> = {
   getMigrations: () => Promise.resolve(Object.keys(MIGRATIONS)),
   getMigrationName: (name) => name,
@@ -39,35 +39,35 @@ const source: Knex.MigrationSource<string> = {
 };
 
 const TABLE = 'ota_migrations';
-/** Knex names it after the table. */
+/** Knex derives this name from the table's. */
 const KNEX_LOCK = 'ota_migrations_lock';
 const CONFIG: Knex.MigratorConfigWithLifecycleHooks = {
   migrationSource: source,
   tableName: TABLE,
-  // A newer release may have migrated already, and servers of this one must still start beside it.
+  // A newer release may have migrated already; servers of this release must still start.
   disableMigrationsListValidation: true,
 };
-/** A migration that waits for a lock makes everybody wait who comes after it. */
+/** While a migration waits for a lock, later queries on the table queue behind it. */
 const LOCK_TIMEOUT_MS = 1_000;
-/** Between two tries servers catch up with what they had to wait for. */
+/** Between attempts, servers run the queries that were blocked. */
 const LOCK_RETRY_MS = 1_000;
-const LOCK_TRIES = 60;
+const LOCK_ATTEMPTS = 60;
 const LOCK_NOT_AVAILABLE = '55P03';
-/** Any fixed number; processes that start together take turns on it. */
+/** An arbitrary number, the same in all processes. */
 const ADVISORY_LOCK = 7_200_721;
 
 /**
- * Brings the schema to this release. Safe to call from several processes at once, and while servers of
- * the release before serve: it holds none of them up for longer than a second at a time. Each migration is one
- * transaction on one connection.
+ * Migrates the schema to this release. Safe to call from several processes at once, and while servers of the
+ * previous release are running: it blocks them for at most a second at a time. Each migration is one
+ * transaction.
  */
 export async function migrateUp(knex: Knex): Promise<void> {
-  while (await inTurn(knex, (trx) => hasRun(trx.migrate.up(CONFIG)))) {
-    // The next one.
+  while (await exclusively(knex, (trx) => hasRun(trx.migrate.up(CONFIG)))) {
+    // `up` runs one migration at a time.
   }
 }
 
-/** Migrations of this release that the database has not seen; those of newer releases do no harm. */
+/** Names of this release's migrations that have not been applied. Those of newer releases are ignored. */
 export async function pendingMigrations(knex: Knex): Promise<string[]> {
   const known = Object.keys(MIGRATIONS);
   if (!(await knex.schema.hasTable(TABLE))) return known;
@@ -75,36 +75,38 @@ export async function pendingMigrations(knex: Knex): Promise<string[]> {
   return known.filter((name) => !applied.includes(name));
 }
 
-/** Takes everything off again that {@link migrateUp} added; what was there before stays. */
+/** Reverts everything that {@link migrateUp} did. Tables that existed before it stay. */
 export async function migrateDown(knex: Knex): Promise<void> {
-  while (await inTurn(knex, (trx) => hasRun(trx.migrate.down(CONFIG)))) {
-    // The one before.
+  while (await exclusively(knex, (trx) => hasRun(trx.migrate.down(CONFIG)))) {
+    // `down` reverts one migration at a time.
   }
-  await inTurn(knex, async (trx) => {
+  await exclusively(knex, async (trx) => {
     await trx.schema.dropTableIfExists(TABLE);
     await trx.schema.dropTableIfExists(KNEX_LOCK);
   });
 }
 
-/** Knex answers the number of the batch and the names of what has run. */
+/** Knex resolves with the batch number and the names of the migrations that ran. */
 async function hasRun(migrating: Promise<unknown>): Promise<boolean> {
   const [, names] = (await migrating) as [number, string[]];
   return names.length > 0;
 }
 
 /**
- * One transaction, when nobody else migrates; tried again when it had to wait for a lock for too long, with
- * nothing half done. Knex's own lock outlives a process that was killed while it migrated, and then stands
- * in the way for ever. An advisory lock ends with its transaction, so under it a leftover lock can be freed.
+ * Runs one transaction under an advisory lock, so that only one process migrates at a time. If it waits too
+ * long for a table lock, it rolls back and tries again.
+ *
+ * Knex's own lock is a row, which stays forever if a process is killed during a migration. An advisory lock
+ * ends with its transaction, so its holder can safely remove such a row.
  */
-async function inTurn<Result>(
+async function exclusively<Result>(
   knex: Knex,
   work: (trx: Knex.Transaction) => Promise<Result>,
 ): Promise<Result> {
-  for (let tries = 1; ; tries += 1) {
+  for (let attempt = 1; ; attempt += 1) {
     try {
       return await knex.transaction(async (trx) => {
-        await removeTimeLimits(trx);
+        await disableTimeouts(trx);
         await trx.raw(`SET LOCAL lock_timeout = ${LOCK_TIMEOUT_MS}`);
         await trx.raw('SELECT pg_advisory_xact_lock(?)', [ADVISORY_LOCK]);
         if (await trx.schema.hasTable(KNEX_LOCK)) await trx.migrate.forceFreeMigrationsLock(CONFIG);
@@ -112,14 +114,14 @@ async function inTurn<Result>(
       });
     } catch (error) {
       const { code } = error as { code?: unknown };
-      if (code !== LOCK_NOT_AVAILABLE || tries === LOCK_TRIES) throw error;
+      if (code !== LOCK_NOT_AVAILABLE || attempt === LOCK_ATTEMPTS) throw error;
       await delay(LOCK_RETRY_MS);
     }
   }
 }
 
-/** What an operator has set for what serves may be too short for adopting a million rows. */
-async function removeTimeLimits(trx: Knex.Transaction): Promise<void> {
+/** Timeouts configured for normal queries may be too short for adopting a million rows. */
+async function disableTimeouts(trx: Knex.Transaction): Promise<void> {
   await trx.raw(
     `SELECT set_config(name, '0', true) FROM pg_settings
      WHERE name IN ('statement_timeout', 'transaction_timeout', 'idle_in_transaction_session_timeout')`,

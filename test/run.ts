@@ -1,6 +1,6 @@
 /**
- * `npm test`: gets the programs that some tests need where that is possible, runs Mocha with the
- * arguments given (all test files unless some are named), and ends with one plain line of figures.
+ * `npm test`: installs the programs that some tests need if it can, runs Mocha with the given arguments
+ * (by default on all test files), and prints a summary in the last line.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,21 +11,21 @@ import path from 'node:path';
 
 import { canInstall, installPackages } from './support/debian-install.ts';
 import { findProgram, PROGRAMS, type Program } from '../dev/programs.ts';
-import type { TestSummary } from './support/root-setup.ts';
+import type { TestSummary } from './support/root-hooks.ts';
 
 const inContinuousIntegration = process.env.CI === 'true';
 
 async function main(): Promise<number> {
-  const missing = await provide(PROGRAMS);
+  const missing = await installMissing(PROGRAMS);
   const { exitCode, summary } = await runMocha(process.argv.slice(2));
   for (const program of missing) warnAbout(program);
-  console.log(lineOf(summary));
+  console.log(summaryLine(summary));
   if (exitCode !== 0) return exitCode;
   return missing.length > 0 && inContinuousIntegration ? 1 : 0;
 }
 
-/** Returns what could not be had. */
-async function provide(programs: Program[]): Promise<Program[]> {
+/** Returns the programs that could not be installed. */
+async function installMissing(programs: Program[]): Promise<Program[]> {
   const absent = programs.filter((program) => findProgram(program) === null);
   if (absent.length === 0 || !canInstall()) return absent;
   const names = absent.map((program) => program.debianPackage);
@@ -40,10 +40,10 @@ async function provide(programs: Program[]): Promise<Program[]> {
 
 function warnAbout({ names, purpose, debianPackage, variable }: Program): void {
   const mark = '!'.repeat(80);
-  const other = variable ? ` or set ${variable}` : '';
+  const alternative = variable ? ` or set ${variable}` : '';
   console.error(
     `${mark}\nNOT TESTED: ${purpose}. ${names.join(' / ')} is missing and could not be installed;\n` +
-      `install the package "${debianPackage}"${other}.\n${mark}`,
+      `install the package "${debianPackage}"${alternative}.\n${mark}`,
   );
 }
 
@@ -71,13 +71,13 @@ async function runMocha(
   await rm(folder, { recursive: true });
   if (summary === null) {
     console.error(
-      `Mocha ended before the tests did, with ${signal ?? `exit status ${code ?? '?'}`}.`,
+      `Mocha exited before the tests finished, with ${signal ?? `exit status ${code ?? '?'}`}.`,
     );
   }
   return { exitCode: code ?? 1, summary };
 }
 
-function lineOf(summary: TestSummary | null): string {
+function summaryLine(summary: TestSummary | null): string {
   if (summary === null) return '0 passed, 1 failed';
   const { passed, failed, skipped, figures } = summary;
   const counts = `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;

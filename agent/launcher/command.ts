@@ -1,22 +1,23 @@
-/** Arguments, signals and exit code of the launcher. */
+/** Command line of the launcher: arguments, signals, exit code. */
 import { constants } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { EXIT } from '../exit-codes.ts';
-import { isJournal, priorityMark } from '../process/journal-stream.ts';
-import { LockHeld } from '../state/lock.ts';
-import type { Program } from './agent-versions.ts';
+import { EXIT } from '../kernel/exit-codes.ts';
+import { isJournal, priorityMark } from '../logging/journal-stream.ts';
+import { LockHeld } from '../files/lock.ts';
+import type { Program } from '../handoff/agent-versions.ts';
+import { launcherHome } from '../handoff/launched-as.ts';
 import { type AgentEnd, Launcher } from './launcher.ts';
 
 const USAGE = `Usage: ota-launcher [--state-dir DIR] [--trial-seconds N] [--trial-boots N]
 
-Starts the agent, and goes back to the one before when a new one does not work.
+Starts the agent, and rolls back to the previous one when a new one does not work.
 
   --state-dir DIR     state_dir of the agent's configuration (default /var/lib/ota-agent)
-  --trial-seconds N   time a new agent has to reach the server (default 900)
-  --trial-boots N     starts a new agent has (default 3)
+  --trial-seconds N   time for a new agent to reach the server (default 900)
+  --trial-boots N     how often a new agent is started (default 3)
 
-The agent finds its configuration by OTA_AGENT_CONFIG.`;
+The agent reads the configuration named by OTA_AGENT_CONFIG.`;
 
 interface Arguments {
   stateDir: string;
@@ -26,7 +27,7 @@ interface Arguments {
 
 /**
  * Sets the exit code of this process; never rejects.
- * @param factory the agent that came with the launcher
+ * @param factory the agent shipped with the launcher
  */
 export async function runLauncher(args: string[], factory: Program): Promise<void> {
   const settings = read(args);
@@ -38,7 +39,7 @@ export async function runLauncher(args: string[], factory: Program): Promise<voi
   const stop = new AbortController();
   for (const name of ['SIGTERM', 'SIGINT'] as const) process.on(name, () => stop.abort());
   const launcher = new Launcher({
-    home: join(settings.stateDir, 'agent'),
+    home: launcherHome(settings.stateDir),
     factory,
     trialMs: settings.trialSeconds * 1000,
     trialBoots: settings.trialBoots,
@@ -49,7 +50,7 @@ export async function runLauncher(args: string[], factory: Program): Promise<voi
     process.exitCode = exitCodeOf(await launcher.run());
   } catch (error) {
     const held = error instanceof LockHeld;
-    log(held ? `another launcher (process ${error.pid}) works with this folder` : String(error));
+    log(held ? `another launcher (process ${error.pid}) uses this folder` : String(error));
     process.exitCode = held ? EXIT.locked : EXIT.unexpected;
   }
 }
@@ -76,13 +77,13 @@ function read(args: string[]): Arguments | string {
   }
 }
 
-/** As shells do: an agent that a signal ended gives 128 and the signal's number. */
+/** As shells do: 128 plus the number of the signal that killed the agent. */
 function exitCodeOf({ code, signal }: AgentEnd): number {
   if (signal !== null) return 128 + constants.signals[signal];
   return code ?? EXIT.unexpected;
 }
 
-/** A line as the agent's own, so that both can be read together. */
+/** A line in the format of the agent's log, so that both can be read together. */
 function log(message: string): void {
   const line = {
     level: 30,

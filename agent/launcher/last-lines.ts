@@ -1,6 +1,5 @@
 /**
- * The end of what a program said, as plain text, without the places of a stack: the error stands above
- * them.
+ * The end of a program's output, as plain text, without the frames of a stack: the error is above them.
  */
 const KEPT_BYTES = 4096;
 const LINES = 5;

@@ -1,32 +1,32 @@
 /**
- * Starts the agent, and gives a new agent a trial: back to the one before when it does not stay up or
- * does not confirm in time. It is never replaced itself, so it knows as little as possible: nothing of
- * updates, servers or configuration. Outside of a trial the agent's end is the launcher's end; starting
- * again is for the service manager.
+ * Starts the agent, and gives a new agent a trial: it rolls back to the previous one when the new one does not
+ * stay up or does not confirm in time. The launcher itself is never replaced, so it does as little as possible:
+ * nothing about updates, servers or configuration. Outside of a trial the launcher exits with the agent;
+ * restarting is for the service manager.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { EXIT } from '../exit-codes.ts';
-import { takeLock } from '../state/lock.ts';
-import { type Program, findProgram, pruneVersions } from './agent-versions.ts';
+import { EXIT } from '../kernel/exit-codes.ts';
+import { takeLock } from '../files/lock.ts';
+import { type Program, findProgram, pruneVersions } from '../handoff/agent-versions.ts';
 import {
   type LauncherState,
   type Trial,
   isConfirmed,
-  putDamagedStateAside,
+  moveDamagedState,
   readLauncherState,
   readRequests,
   reject,
   settle,
   stateWithoutMemory,
   writeLauncherState,
-} from './launcher-state.ts';
+} from '../handoff/launcher-state.ts';
 import { LastLines } from './last-lines.ts';
 
-/** Between SIGTERM and SIGKILL for an agent whose trial failed; it runs no script that could need longer. */
+/** Between SIGTERM and SIGKILL for an agent whose trial failed; it runs no script that needs longer. */
 const STOP_GRACE_MS = 3_000;
 /** Between two starts of an agent on trial. */
 const PAUSE_MS = 1000;
@@ -35,40 +35,37 @@ const LAST_OUTPUT_MS = 500;
 export interface LauncherSettings {
   /** Folder of the launcher: `agent` in the agent's `state_dir`. */
   home: string;
-  /** The agent that came with the launcher: for as long as there is no other, and when all else fails. */
+  /** The agent shipped with the launcher: as long as there is no other, and when all else fails. */
   factory: Program;
   trialMs: number;
-  /** Starts of an agent on trial before it is given up. */
+  /** Starts of an agent on trial before it is rejected. */
   trialBoots: number;
   log: (message: string) => void;
   /** Aborted by SIGTERM or SIGINT. */
   stopping: AbortSignal;
 }
 
-/** How the agent ended. */
+/** How the agent exited. */
 export interface AgentEnd {
   code: number | null;
   signal: NodeJS.Signals | null;
-  /** What it said last on standard error, when it was on trial. */
+  /** The end of its standard error, when it was on trial. */
   lastLines: string;
 }
 
 export class Launcher {
-  readonly #settings: LauncherSettings;
   #state!: LauncherState;
   /** A trial's time, all its starts together. */
   #deadline: { run_id: string; at: number } | null = null;
 
-  constructor(settings: LauncherSettings) {
-    this.#settings = settings;
-  }
+  constructor(private readonly settings: LauncherSettings) {}
 
   /**
-   * Runs agents until one ends for good.
-   * @throws {LockHeld} another launcher works with this folder
+   * Runs agents until one exits for good.
+   * @throws {LockHeld} another launcher uses this folder
    */
   async run(): Promise<AgentEnd> {
-    const { home, stopping, log } = this.#settings;
+    const { home, stopping, log } = this.settings;
     await mkdir(home, { recursive: true, mode: 0o700 });
     await takeLock(home, dirname(home));
     await this.#load();
@@ -76,32 +73,30 @@ export class Launcher {
       await this.#settle();
       const { current, trial } = this.#state;
       await pruneVersions(home, [current, trial?.version ?? null]).catch((error: unknown) =>
-        log(`agents that are not needed could not be removed: ${String(error)}`),
+        log(`unused agents could not be removed: ${String(error)}`),
       );
       const end = trial ? await this.#tryAgent(trial) : await this.#runCurrent();
       if (stopping.aborted) return end;
       if (trial && !(await this.#isConfirmed(trial))) continue;
-      if (end.code === EXIT.handOver && (await this.#hasNews())) continue;
-      log(`the agent ended: ${describeEnd(end)}`);
+      if (end.code === EXIT.handoff && (await this.#hasRequest())) continue;
+      log(`the agent ${describeEnd(end)}`);
       return end;
     }
   }
 
   async #load(): Promise<void> {
-    const { home, log } = this.#settings;
+    const { home, log } = this.settings;
     const state = await readLauncherState(home);
     if (state) {
       this.#state = state;
       return;
     }
-    log(
-      `the launcher's state cannot be read and was put aside: ${await putDamagedStateAside(home)}`,
-    );
+    log(`the launcher's state cannot be read and was moved to ${await moveDamagedState(home)}`);
     await this.#write(stateWithoutMemory(await readRequests(home)));
   }
 
   async #settle(): Promise<void> {
-    const { home, log } = this.#settings;
+    const { home, log } = this.settings;
     const settled = settle(this.#state, await readRequests(home));
     if (settled === this.#state) return;
     await this.#write(settled);
@@ -109,22 +104,22 @@ export class Launcher {
     else log(`agent ${settled.current} is confirmed`);
   }
 
-  async #hasNews(): Promise<boolean> {
-    return settle(this.#state, await readRequests(this.#settings.home)) !== this.#state;
+  async #hasRequest(): Promise<boolean> {
+    return settle(this.#state, await readRequests(this.settings.home)) !== this.#state;
   }
 
   async #runCurrent(): Promise<AgentEnd> {
-    const { home, factory, log } = this.#settings;
+    const { home, factory, log } = this.settings;
     const { current } = this.#state;
     const program = current === null ? factory : await findProgram(home, current);
     if (program) return this.#startAgent(program, current);
-    log(`agent ${current} is missing or damaged; starting the one that came with the launcher`);
+    log(`agent ${current} is missing or damaged; starting the one shipped with the launcher`);
     return this.#startAgent(factory, null);
   }
 
-  /** One start of the agent on trial; whether that was the last is in the state afterwards. */
+  /** One start of the agent on trial; the state tells afterwards whether there is another. */
   async #tryAgent(trial: Trial): Promise<AgentEnd> {
-    const { home, trialBoots, trialMs, stopping } = this.#settings;
+    const { home, trialBoots, trialMs, stopping } = this.settings;
     if (this.#deadline?.run_id !== trial.run_id) {
       this.#deadline = { run_id: trial.run_id, at: performance.now() + trialMs };
     }
@@ -132,30 +127,30 @@ export class Launcher {
     const program = await findProgram(home, trial.version);
     if (!program || trial.boots >= trialBoots) {
       const reason = program
-        ? `The new agent was started ${trial.boots} times and was cut off each time before it had reached the server.`
+        ? `The new agent was started ${trial.boots} times and was interrupted each time before it had reached the server.`
         : 'The file of the new agent is missing or damaged.';
-      await this.#giveUp(trial, reason);
+      await this.#rollBack(trial, reason);
       return { code: null, signal: null, lastLines: '' };
     }
     await this.#write({ ...this.#state, trial: started });
     const { end, timedOut } = await this.#startWithDeadline(program, trial, this.#deadline.at);
     if (await this.#isConfirmed(trial)) return end;
     if (timedOut) {
-      await this.#giveUp(
+      await this.#rollBack(
         trial,
         `The new agent did not reach the server within ${trialMs / 1000} seconds.${quote(end)}`,
       );
     } else if (stopping.aborted || end.code === EXIT.locked) {
-      // Nobody's fault: the device is shut down, or an agent from before a crash is still at work.
+      // Not a failed start: the device shuts down, or an agent from before a crash is still running.
       await this.#write({ ...this.#state, trial });
       if (end.code === EXIT.locked) await this.#rest(PAUSE_MS);
     } else if (started.boots >= trialBoots) {
-      await this.#giveUp(
+      await this.#rollBack(
         trial,
         `The new agent did not stay up: it was started ${started.boots} times and ${describeEnd(end)} the last time.${quote(end)}`,
       );
     } else {
-      this.#settings.log(`the agent on trial ended before it confirmed: ${describeEnd(end)}`);
+      this.settings.log(`the agent on trial ${describeEnd(end)} before it confirmed`);
       await this.#rest(PAUSE_MS * started.boots);
     }
     return end;
@@ -182,13 +177,13 @@ export class Launcher {
     return { end, timedOut };
   }
 
-  /** @param onTrialStart given for an agent on trial: its standard error is kept as well as passed on */
+  /** @param onTrialStart for an agent on trial: its standard error is kept as well as passed on */
   async #startAgent(
     program: Program,
     version: string | null,
     onTrialStart?: (child: ChildProcess) => void,
   ): Promise<AgentEnd> {
-    const { home, stopping } = this.#settings;
+    const { home, stopping } = this.settings;
     const child = spawn(program.file, [...program.args, 'run'], {
       // The end of its standard input tells the agent that the launcher is gone.
       stdio: ['pipe', 'inherit', onTrialStart ? 'pipe' : 'inherit'],
@@ -206,7 +201,7 @@ export class Launcher {
     onTrialStart?.(child);
     try {
       const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
-      // What it said last may still be in the pipe, which a child of its own may hold open.
+      // Its last output may still be in the pipe, which a child of its own may hold open.
       if (child.stderr) await Promise.race([closed, pause(LAST_OUTPUT_MS)]);
       return { code, signal, lastLines: lastLines.text() };
     } catch (error) {
@@ -217,28 +212,28 @@ export class Launcher {
     }
   }
 
-  /** Looked up on the disk: the agent may have confirmed in its last moment. */
+  /** Read from disk: the agent may have confirmed at the last moment. */
   async #isConfirmed(trial: Trial): Promise<boolean> {
-    return isConfirmed(trial, await readRequests(this.#settings.home));
+    return isConfirmed(trial, await readRequests(this.settings.home));
   }
 
-  async #giveUp(trial: Trial, reason: string): Promise<void> {
-    this.#settings.log(`back to the agent before: ${reason}`);
+  async #rollBack(trial: Trial, reason: string): Promise<void> {
+    this.settings.log(`rolling back to the previous agent: ${reason}`);
     await this.#write(reject(this.#state, trial, reason));
   }
 
   async #write(state: LauncherState): Promise<void> {
-    await writeLauncherState(this.#settings.home, state);
+    await writeLauncherState(this.settings.home, state);
     this.#state = state;
   }
 
   async #rest(ms: number): Promise<void> {
-    await pause(ms, undefined, { signal: this.#settings.stopping }).catch(() => undefined);
+    await pause(ms, undefined, { signal: this.settings.stopping }).catch(() => undefined);
   }
 }
 
 function describeEnd({ code, signal }: AgentEnd): string {
-  if (signal !== null) return `was ended by ${signal}`;
+  if (signal !== null) return `was killed by ${signal}`;
   return code === null ? 'could not be started' : `exited with code ${code}`;
 }
 

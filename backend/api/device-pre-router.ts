@@ -1,4 +1,4 @@
-import type { AheadListener } from '../host-contract.ts';
+import type { PreRouterHandler } from '../host-contract.ts';
 import type { DeviceGateway, DeviceRoute } from './device-gateway.ts';
 
 interface Matcher {
@@ -18,7 +18,7 @@ const ID_LENGTH = 36;
 export function createDevicePreRouter(
   routes: readonly DeviceRoute[],
   gateway: DeviceGateway,
-): AheadListener {
+): PreRouterHandler {
   const matchers = routes.map(matcherOf);
   return (path, request, response) => {
     for (const { route, prefix, suffix } of matchers) {

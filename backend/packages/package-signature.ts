@@ -47,7 +47,7 @@ export function requireSignedPackage(
       ? checkManifest(manifest, signature, expected)
       : verifyManifest(manifest, signature, keys, expected);
   if ('refused' in verdict) {
-    const trusted = keys.filter((key) => !key.withdrawn).map((key) => key.id);
+    const trusted = keys.filter((key) => !key.revoked).map((key) => key.id);
     const signWith = trusted.length > 0 ? ` with the key ${trusted.join(' or ')}` : '';
     throw rejected(
       verdict.refused,

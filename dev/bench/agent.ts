@@ -1,4 +1,4 @@
-/** What the agent costs a device: size, time to start, memory and processor time at rest. */
+/** Measures the agent: size, start time, memory, and processor time when idle. */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { mkdir, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
@@ -15,10 +15,10 @@ import { type Figure, absoluteFigure } from './figure.ts';
 import { median } from './median.ts';
 
 const STARTS = 5;
-/** After the first poll the agent frees what its start needed. */
-const SETTLING_MS = 5_000;
-const REST_MS = 20_000;
-/** The kernel counts processor time in these (`getconf CLK_TCK`). */
+/** After the first poll the agent frees memory that it needed to start. */
+const SETTLE_MS = 5_000;
+const IDLE_MS = 20_000;
+/** Unit in which the kernel reports processor time (`getconf CLK_TCK`). */
 const TICK_MS = 10;
 
 export async function measureAgent(): Promise<Figure[]> {
@@ -31,17 +31,17 @@ export async function measureAgent(): Promise<Figure[]> {
       ...(await sizes(agent, launcher, executable)),
       absoluteFigure(
         'agent, start of the bundle until its version is printed',
-        median(repeated(() => timeOf(process.execPath, [agent.file, '--version']))),
+        median(repeat(() => timeOf(process.execPath, [agent.file, '--version']))),
         'ms',
         { below: 500 },
       ),
       absoluteFigure(
         'agent, start of the executable until its version is printed',
-        median(repeated(() => timeOf(executable, ['--version']))),
+        median(repeat(() => timeOf(executable, ['--version']))),
         'ms',
         { below: 500 },
       ),
-      ...(await atRest(executable, folder)),
+      ...(await whenIdle(executable, folder)),
     ];
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -59,43 +59,43 @@ async function sizes(agent: Bundle, launcher: Bundle, executable: string): Promi
   ];
 }
 
-/** Launcher and agent of the executable, after a poll that found nothing. */
-async function atRest(executable: string, folder: string): Promise<Figure[]> {
+/** Measures the executable's launcher and agent after a poll without an update. */
+async function whenIdle(executable: string, folder: string): Promise<Figure[]> {
   const server = await startServer();
   const device = await makeDevice(folder, server.url);
-  const begin = performance.now();
+  const startedAt = performance.now();
   const launcher = spawn(executable, ['launch', '--state-dir', device.stateDir], {
     stdio: 'ignore',
     env: { PATH: process.env.PATH ?? '', OTA_AGENT_CONFIG: device.config },
   });
   try {
     await once(server.events, 'poll');
-    const untilPoll = performance.now() - begin;
-    await sleep(SETTLING_MS);
-    const pids = [idOf(launcher), await childOf(idOf(launcher))] as const;
+    const untilPoll = performance.now() - startedAt;
+    await sleep(SETTLE_MS);
+    const pids = [pidOf(launcher), await childOf(pidOf(launcher))] as const;
     const [launcherMemory, agentMemory] = [await memoryOf(pids[0]), await memoryOf(pids[1])];
     const before = await activityOf(pids);
-    await sleep(REST_MS);
+    await sleep(IDLE_MS);
     const after = await activityOf(pids);
-    const seconds = REST_MS / 1000;
+    const seconds = IDLE_MS / 1000;
     return [
       absoluteFigure('agent, start of the launcher until the first poll', untilPoll, 'ms', {
         below: 1500,
       }),
-      absoluteFigure('agent, memory at rest (resident)', agentMemory.resident, 'MB', {
+      absoluteFigure('agent, memory when idle (resident)', agentMemory.resident, 'MB', {
         below: 110,
       }),
-      absoluteFigure('launcher, memory at rest that is its own', launcherMemory.own, 'MB', {
+      absoluteFigure('launcher, memory when idle (not shared)', launcherMemory.own, 'MB', {
         below: 30,
       }),
       absoluteFigure(
-        'agent and launcher, processor time at rest',
+        'agent and launcher, processor time when idle',
         (after.cpuMs - before.cpuMs) / seconds,
         'ms/s',
         { below: 1 },
       ),
       absoluteFigure(
-        'agent and launcher, wake-ups at rest',
+        'agent and launcher, wake-ups when idle',
         (after.wakeUps - before.wakeUps) / seconds,
         '/s',
         { below: 2 },
@@ -132,7 +132,7 @@ async function makeDevice(
   return { stateDir, config };
 }
 
-/** Has nothing to offer, to anybody. */
+/** A server that never offers an update. Emits `poll` for each poll. */
 async function startServer(): Promise<{
   url: string;
   events: EventEmitter;
@@ -158,19 +158,19 @@ async function startServer(): Promise<{
   };
 }
 
-function repeated(measure: () => number): number[] {
+function repeat(measure: () => number): number[] {
   return Array.from({ length: STARTS }, measure);
 }
 
 function timeOf(file: string, args: string[]): number {
   const begin = performance.now();
   const { status } = spawnSync(file, args, { stdio: 'ignore' });
-  if (status !== 0) throw new Error(`${file} ${args.join(' ')} ended with ${status}`);
+  if (status !== 0) throw new Error(`${file} ${args.join(' ')} exited with ${status}`);
   return performance.now() - begin;
 }
 
-function idOf({ pid }: ChildProcess): number {
-  if (pid === undefined) throw new Error('the launcher could not be started');
+function pidOf({ pid }: ChildProcess): number {
+  if (pid === undefined) throw new Error('the launcher did not start');
   return pid;
 }
 
@@ -179,7 +179,7 @@ async function childOf(pid: number): Promise<number> {
   return Number(children.trim().split(' ')[0]);
 }
 
-/** In MB; `own`: what would be free without this process. */
+/** In MB; `own`: memory that is not shared with other processes. */
 async function memoryOf(pid: number): Promise<{ resident: number; own: number }> {
   const text = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8');
   const kilobytes = (name: string): number =>
@@ -188,7 +188,7 @@ async function memoryOf(pid: number): Promise<{ resident: number; own: number }>
   return { resident: (kilobytes('Rss') * 1024) / 1e6, own: (own * 1024) / 1e6 };
 }
 
-/** Processor time and voluntary context switches of all threads so far. */
+/** Processor time and voluntary context switches of all threads since they started. */
 async function activityOf(pids: readonly number[]): Promise<{ cpuMs: number; wakeUps: number }> {
   let cpuMs = 0;
   let wakeUps = 0;

@@ -1,6 +1,6 @@
 /**
- * `npm run bench`: what the product costs, measured on the machine at hand. The figures of the page
- * come from its browser tests, which measure against the real server while they check.
+ * `npm run bench`: measures the product on this machine. Browser tests measure the figures of the page, with
+ * the real server.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -18,25 +18,25 @@ import { measureServer, SERVER_TOPICS, type ServerTopic } from './server/measure
 const ROOT = path.resolve(import.meta.dirname, '../..');
 
 const PARTS = [...SERVER_TOPICS, 'agent', 'page'] as const;
-/** What can be asked for; `server` stands for all of its topics. */
+/** Values of `--only`; `server` means all of its topics. */
 const CHOICES = ['server', ...PARTS] as const;
 type Part = (typeof PARTS)[number];
 
 const program = new Command('bench')
   .description('Measures the product on this machine')
-  .option('--json', 'one JSON object a line, for machines', false)
+  .option('--json', 'print one JSON object per figure', false)
   .addOption(
-    new Option('--only <parts...>', 'what to measure; server: polls to memory')
+    new Option('--only <parts...>', 'what to measure; server: all server topics')
       .choices(CHOICES)
       .default([...CHOICES], 'all'),
   )
   .option(
     '--memory-hours <hours>',
-    'of a million devices, for the memory of the server',
+    'hours of traffic of a million devices in the memory test',
     Number,
     0.1,
   )
-  .option('--profile <folder>', 'takes CPU profiles of the servers that polls and reports go to');
+  .option('--profile <folder>', 'write CPU profiles of the servers during polls and reports');
 program.parse();
 const { json, only, memoryHours, profile } = program.opts<{
   json: boolean;
@@ -81,7 +81,7 @@ async function runTests(file: string): Promise<number> {
   const run = spawn(process.execPath, [mocha, ...PAGE_MEASURING_TESTS], {
     cwd: ROOT,
     env: { ...process.env, [FIGURES_FILE]: file },
-    // Only the figures go to standard output.
+    // Standard output is for figures only.
     stdio: ['ignore', process.stderr, process.stderr],
   });
   const [status] = (await once(run, 'exit')) as [number | null];
@@ -96,10 +96,10 @@ async function readFigures(file: string): Promise<Figure[]> {
     .map((line) => JSON.parse(line) as Figure);
 }
 
-function print({ name, value, unit, ratio, against, goal, holds }: Figure): void {
-  const beside = ratio === null ? '' : `${ratio} × ${against}`;
+function print({ name, value, unit, ratio, against, goal, met }: Figure): void {
+  const comparison = ratio === null ? '' : `${ratio} × ${against}`;
   console.log(
-    `${holds ? '✔' : '✖'} ${name.padEnd(64)} ${`${value} ${unit}`.padStart(14)}  ` +
-      `${beside.padEnd(36)} goal ${goal}`,
+    `${met ? '✔' : '✖'} ${name.padEnd(64)} ${`${value} ${unit}`.padStart(14)}  ` +
+      `${comparison.padEnd(36)} goal ${goal}`,
   );
 }

@@ -1,9 +1,9 @@
-/** Browser tests that measure the page against the real server while they check it. */
+/** Browser tests that also measure the page, with the real server. */
 export const PAGE_MEASURING_TESTS = [
-  // The page's own JavaScript, gzip.
+  // Size of the page's JavaScript, gzipped.
   'test/e2e/bundle.test.ts',
-  // From a device's report to the screen.
+  // Time from a device's report until the page shows it.
   'test/e2e/live.test.ts',
-  // First rows and scrolling of 100,000 targets.
+  // Loading and scrolling 100,000 targets.
   'test/e2e/large-deployment.test.ts',
 ];

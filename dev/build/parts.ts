@@ -28,7 +28,12 @@ const TOOLS = ['package.json', 'package-lock.json', 'tsconfig.json', 'dev/build'
 
 export const PARTS = {
   node: {
-    inputs: [...TOOLS, 'tsconfig.build.json', 'backend', 'jobs', 'migrations', 'agent/ota'],
+    inputs: [
+      ...TOOLS,
+      'tsconfig.build.json',
+      ...['backend', 'jobs', 'migrations'],
+      ...['kernel', 'files', 'package', 'release-cli'].map((folder) => `agent/${folder}`),
+    ],
     into: '.',
     make: (folder) =>
       run('node_modules/typescript/bin/tsc', ['-p', 'tsconfig.build.json', '--outDir', folder]),

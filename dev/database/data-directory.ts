@@ -1,8 +1,8 @@
 /**
- * The folder an embedded server lives in:
+ * The data folder of an embedded server:
  *
- *     <folder>/cluster       the server's own files; whole, or not there at all
- *     <folder>/server.json   password and the process that started it last
+ *     <folder>/cluster       the server's files; complete or missing
+ *     <folder>/server.json   the password, and the process that last started the server
  */
 import {
   chmod,
@@ -25,26 +25,30 @@ import path from 'node:path';
 
 import { canEnter, type ServerAccount } from './postgres-account.ts';
 
-/** Where data goes when the server account cannot reach the folder asked for. */
+/** Where data is stored if the server account cannot enter the requested folder. */
 const REACHABLE_ROOT = '/var/lib/ops-center-ota';
-/** In there: where the link to it stands. */
+/** File in the relocated folder with the path of the link to it. */
 const LINK_FILE = 'linked-from';
 const DRAFT_PREFIX = 'cluster.draft-';
 
 export interface DataDirectory {
-  /** Real path of the folder. */
+  /** Path of the folder, without symbolic links. */
   folder: string;
   cluster: string;
 }
 
-/** What is remembered from one start to the next. */
+/** The content of `server.json`. */
 export interface ServerRecord {
   password: string;
-  /** Process that started the server last. */
+  /** Process that last started the server. */
   ownerPid: number;
 }
 
-/** Makes the folder, belonging to the server account and closed to everybody else. */
+/**
+ * Creates the folder, accessible to the server account only.
+ *
+ * @throws Error if the server account cannot enter it and it cannot be relocated
+ */
 export async function prepareDataDirectory(
   requested: string,
   account: ServerAccount | null,
@@ -64,8 +68,8 @@ export async function prepareDataDirectory(
 }
 
 /**
- * The folder asked for becomes a link to a reachable place, so that removing it still means starting
- * anew.
+ * Creates the folder elsewhere, and a link to it at the requested path. Removing the link still starts with
+ * an empty database.
  */
 async function relocated(
   requested: string,
@@ -80,14 +84,14 @@ async function relocated(
   const target = await mkdtemp(path.join(REACHABLE_ROOT, `${path.basename(requested)}-`));
   if (!canEnter(REACHABLE_ROOT, account)) unreachable(REACHABLE_ROOT, path.dirname(target))();
   await symlink(target, requested);
-  // Last: until it is there, nobody takes the folder for abandoned.
+  // Written last: folders without this file are never removed as abandoned.
   await writeFile(path.join(target, LINK_FILE), requested);
   return target;
 }
 
 /**
- * Data whose link was removed. Where the folder of the link is gone, too, it may come back (a disk that
- * is not mounted now), unless it was a temporary one.
+ * Removes data folders whose link was removed. If the link's parent folder is missing too, the data is kept,
+ * because the parent may be on a disk that is not mounted, unless it was a temporary folder.
  */
 async function removeAbandoned(): Promise<void> {
   for (const name of await readdir(REACHABLE_ROOT)) {
@@ -111,14 +115,14 @@ async function exists(file: string): Promise<boolean> {
 function unreachable(folder: string, parent: string): (cause?: unknown) => never {
   return (cause) => {
     throw new Error(
-      `The PostgreSQL data in ${folder} is out of reach of the account the server runs as: ` +
-        `open ${parent} to it, move the data, or set DATABASE_URL to an existing server.`,
+      `The account that runs PostgreSQL cannot enter ${folder}. Give it access to ${parent}, ` +
+        'move the data, or set DATABASE_URL to an existing server.',
       { cause },
     );
   };
 }
 
-/** Leftovers of an initialization that was cut short. */
+/** Removes what interrupted initializations left. */
 async function removeDrafts(folder: string): Promise<void> {
   for (const name of await readdir(folder)) {
     if (name.startsWith(DRAFT_PREFIX)) await rm(path.join(folder, name), { recursive: true });
@@ -129,7 +133,7 @@ export function clusterExists(directory: DataDirectory): Promise<boolean> {
   return exists(directory.cluster);
 }
 
-/** Lets `fill` make the cluster in a draft folder and puts it in place only when it is whole. */
+/** Lets `fill` create the cluster in a draft folder, and renames it when it is complete. */
 export async function createCluster(
   directory: DataDirectory,
   account: ServerAccount | null,
@@ -141,7 +145,7 @@ export async function createCluster(
   await rename(draft, directory.cluster);
 }
 
-/** Hands a password to a program that reads it from a file only. */
+/** Passes a password to a program that only reads it from a file. */
 export async function withPasswordFile(
   directory: DataDirectory,
   account: ServerAccount | null,

@@ -1,6 +1,6 @@
 /**
- * A real PostgreSQL server as a child process, from the programs that npm installed. Listens on
- * 127.0.0.1 only, opens no socket file, and stops when this process ends, however it ends.
+ * A PostgreSQL server as a child process, from the programs that npm installed. It listens on 127.0.0.1 only,
+ * without a socket file, and stops when this process ends, even by SIGKILL.
  */
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
@@ -35,7 +35,7 @@ import {
 const SUPERUSER = 'postgres';
 const PORT_ATTEMPTS = 5;
 
-/** Nothing here has to survive a power cut. */
+/** Faster, but the data does not survive a power cut. */
 const THROWAWAY_SETTINGS = {
   fsync: 'off',
   synchronous_commit: 'off',
@@ -47,13 +47,13 @@ const THROWAWAY_SETTINGS = {
 
 export interface EmbeddedPostgresOptions {
   dataDir: string;
-  /** Default: a free one. */
+  /** Default: a free port. */
   port?: number;
-  /** False: written without care for power cuts, and removed when the server stops. */
+  /** False: the data does not survive a power cut, and is removed when the server stops. */
   persistent: boolean;
-  /** Further settings of postgresql.conf. */
+  /** Additional settings, as in postgresql.conf. */
   settings?: Record<string, string>;
-  /** Told when the server ends without having been asked to, with the last lines of its log. */
+  /** Called with the last lines of the log if the server exits unexpectedly. */
   onCrash?: (report: string) => void;
 }
 
@@ -62,13 +62,12 @@ export interface EmbeddedPostgres {
   /** Connection string of one of its databases, as superuser. */
   connectionString(database?: string): string;
   /**
-   * `fast` disconnects everybody and writes everything down; `immediate` is as good as a power cut.
-   * May be called more than once.
+   * `fast` closes all connections and writes a checkpoint; `immediate` acts like a crash. Idempotent.
    */
   stop(mode?: StopMode): Promise<void>;
 }
 
-/** @throws with what to do about it when the server cannot be set up or does not start */
+/** @throws Error if the server cannot be set up or does not start; the message says how to fix it */
 export async function startEmbeddedPostgres(
   options: EmbeddedPostgresOptions,
 ): Promise<EmbeddedPostgres> {
@@ -98,7 +97,7 @@ export async function startEmbeddedPostgres(
   };
 }
 
-/** Finds the cluster, or makes it; nothing runs on it afterwards. */
+/** Finds or creates the cluster, and stops a server that still uses it. */
 async function openCluster(
   binaries: PostgresBinaries,
   account: ServerAccount | null,
@@ -108,8 +107,8 @@ async function openCluster(
   if (await clusterExists(directory)) {
     if (record === null) {
       throw new Error(
-        `${directory.folder} holds a PostgreSQL cluster but not its password (server.json). ` +
-          'Put that file back, or remove the folder to start with an empty database.',
+        `${directory.folder} contains a PostgreSQL cluster but not its password (server.json). ` +
+          'Restore that file, or remove the folder to start with an empty database.',
       );
     }
     await clearLeftoverServer(directory.cluster, record.ownerPid);
@@ -139,7 +138,7 @@ async function initialize(
       '--auth=scram-sha-256',
       `--pwfile=${passwordFile}`,
       '--encoding=UTF8',
-      // The same order and letters on every machine, whatever locales it has.
+      // The same collation on every machine, whatever locales are installed.
       '--locale-provider=builtin',
       '--builtin-locale=C.UTF-8',
       '--locale=C',
@@ -164,8 +163,8 @@ async function startOnPort(
     try {
       return { server: await runServer({ ...command, port }), port };
     } catch (error) {
-      const another = error instanceof PortTakenError && wanted === undefined;
-      if (!another || attempt === PORT_ATTEMPTS) throw error;
+      const canRetry = error instanceof PortTakenError && wanted === undefined;
+      if (!canRetry || attempt === PORT_ATTEMPTS) throw error;
     }
   }
 }

@@ -1,6 +1,6 @@
 /**
- * PostgreSQL refuses to run as root. When this process is root, the server runs as the system user
- * `postgres`, which is created where it is missing; otherwise it runs as whoever we are.
+ * PostgreSQL refuses to run as root. If this process is root, the server runs as the system user `postgres`,
+ * which is created if missing. Otherwise it runs as the current user.
  */
 import { execFile, spawnSync } from 'node:child_process';
 import { promisify } from 'node:util';
@@ -9,13 +9,17 @@ const run = promisify(execFile);
 
 const SYSTEM_USER = 'postgres';
 
-/** Who runs the server. */
+/** The account that the server runs as. */
 export interface ServerAccount {
   uid: number;
   gid: number;
 }
 
-/** `null`: this process is not root, the server runs under its own account. */
+/**
+ * `null`: this process is not root, so the server runs as the current user.
+ *
+ * @throws Error if the system user cannot be created
+ */
 export async function serverAccount(): Promise<ServerAccount | null> {
   if (process.getuid?.() !== 0) return null;
   const known = await lookUp();
@@ -31,14 +35,14 @@ export async function serverAccount(): Promise<ServerAccount | null> {
       SYSTEM_USER,
     ]);
   } catch (error) {
-    // Two processes may create the user at the same time; the loser finds it below.
+    // Another process may have created the user at the same time; the next lookup finds it.
     reason = error;
   }
   const created = await lookUp();
   if (created) return created;
   throw new Error(
     `PostgreSQL cannot run as root and the system user "${SYSTEM_USER}" could not be created. ` +
-      'Create that user, run as another user than root, or set DATABASE_URL to an existing server.',
+      'Create that user, run as a user other than root, or set DATABASE_URL to an existing server.',
     { cause: reason },
   );
 }
@@ -56,8 +60,8 @@ async function lookUp(): Promise<ServerAccount | null> {
 }
 
 /**
- * Whether the account can enter the folder. Asked of the operating system, as that account, because
- * the answer depends on every folder above, on access lists and on mount options.
+ * Whether the account can enter the folder. Tries it as that account, because this depends on all parent
+ * folders, access control lists and mount options.
  */
 export function canEnter(folder: string, account: ServerAccount): boolean {
   const probe = spawnSync('/bin/sh', ['-c', 'cd "$1"', 'sh', folder], {

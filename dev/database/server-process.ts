@@ -1,4 +1,4 @@
-/** One run of the `postgres` program: start, readiness, stop, and an end when this process is killed. */
+/** Runs the `postgres` program: start, readiness, stop. It also stops if this process is killed. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import type { Socket } from 'node:net';
@@ -16,7 +16,7 @@ export interface ServerCommand {
   port: number;
   /** As in postgresql.conf. */
   settings: Record<string, string>;
-  /** Told when the server ends without having been asked to, with the last lines of its log. */
+  /** Called with the last lines of the log if the server exits unexpectedly. */
   onCrash?: ((report: string) => void) | undefined;
 }
 
@@ -26,38 +26,41 @@ export interface ServerProcess {
   stop(mode: StopMode): Promise<void>;
 }
 
-/** The port was taken between the moment it was found free and the start. */
+/** Another process took the port before the server started. */
 export class PortTakenError extends Error {}
 
-/** @throws {PortTakenError} or, with the server's log, when it does not start for another reason */
+/**
+ * @throws {PortTakenError}
+ * @throws Error with the server's log if it does not start for another reason
+ */
 export async function runServer(command: ServerCommand): Promise<ServerProcess> {
   const server = spawn(command.postgres, serverArguments(command), {
     ...command.account,
     cwd: '/',
     env: programEnvironment(),
-    // A group of its own: Ctrl-C must not stop the database under a host that is still draining.
+    // Its own process group: Ctrl+C must not stop the database while the host is still draining.
     detached: true,
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   const ended = once(server, 'close');
-  const output = await ready(server);
-  const guard = guardAgainstOurDeath(server, command.account);
+  const output = await untilReady(server);
+  const watchdog = startWatchdog(server, command.account);
   let stopping = false;
   server.once('close', () => {
-    guard.kill('SIGKILL');
+    watchdog.kill('SIGKILL');
     if (!stopping) command.onCrash?.(output.tail());
   });
-  // The guard ends the server when this process is through; neither must keep it from ending.
+  // Neither process may keep this one alive; when it exits, the watchdog stops the server.
   server.unref();
-  guard.unref();
+  watchdog.unref();
   (server.stderr as Socket).unref();
-  (guard.stdin as Socket).unref();
+  (watchdog.stdin as Socket).unref();
   return {
     async stop(mode) {
       stopping = true;
       server.ref();
       (server.stderr as Socket).ref();
-      await end(server, ended, mode === 'fast' ? 'SIGINT' : 'SIGQUIT');
+      await terminate(server, ended, mode === 'fast' ? 'SIGINT' : 'SIGQUIT');
     },
   };
 }
@@ -75,12 +78,12 @@ function serverArguments(command: ServerCommand): string[] {
   return ['-D', command.cluster, ...flags];
 }
 
-/** Nothing of ours: PGPORT, PGDATA and their like would change what the programs do. */
+/** A minimal environment: inherited variables such as PGPORT and PGDATA would change what the programs do. */
 export function programEnvironment(): NodeJS.ProcessEnv {
   return { PATH: process.env.PATH ?? '/usr/bin:/bin', LC_ALL: 'C' };
 }
 
-async function ready(server: ChildProcess): Promise<ProgramOutput> {
+async function untilReady(server: ChildProcess): Promise<ProgramOutput> {
   return new Promise<ProgramOutput>((resolve, reject) => {
     const output = new ProgramOutput(server, (line) => {
       if (!line.includes('database system is ready to accept connections')) return;
@@ -102,10 +105,10 @@ async function ready(server: ChildProcess): Promise<ProgramOutput> {
 }
 
 /**
- * A shell that waits for its input to close, which the operating system does when this process ends,
- * also by SIGKILL, and then stops the server.
+ * Starts a shell that waits for its input to close and then stops the server. The operating system closes
+ * the input when this process ends, even by SIGKILL.
  */
-function guardAgainstOurDeath(server: ChildProcess, account: ServerAccount | null): ChildProcess {
+function startWatchdog(server: ChildProcess, account: ServerAccount | null): ChildProcess {
   return spawn('/bin/sh', ['-c', 'read -r _; kill -INT "$1"', 'sh', String(server.pid)], {
     ...account,
     cwd: '/',
@@ -114,13 +117,13 @@ function guardAgainstOurDeath(server: ChildProcess, account: ServerAccount | nul
   });
 }
 
-async function end(
+async function terminate(
   server: ChildProcess,
   ended: Promise<unknown>,
   signal: NodeJS.Signals,
 ): Promise<void> {
   server.kill(signal);
-  const impatience = setTimeout(() => server.kill('SIGQUIT'), STOP_TIMEOUT_MS);
+  const killTimer = setTimeout(() => server.kill('SIGQUIT'), STOP_TIMEOUT_MS);
   await ended;
-  clearTimeout(impatience);
+  clearTimeout(killTimer);
 }

@@ -1,4 +1,4 @@
-/** What the demo asks of the server, over HTTP like anybody else. */
+/** The admin API as the demo uses it. Methods throw if the response is not a 2xx. */
 import { EventSourceParserStream } from 'eventsource-parser/stream';
 
 import type {
@@ -49,7 +49,7 @@ export class AdminClient {
     });
   }
 
-  /** The deployment's events as they come, until `signal` ends it. */
+  /** Yields the deployment's events until the stream ends or `signal` is aborted. */
   async *watch(id: string, signal: AbortSignal): AsyncGenerator<StreamEvent> {
     const response = await this.#fetch('GET', `${ADMIN_PATH}/deployments/${id}/stream`, undefined, {
       signal,

@@ -1,6 +1,6 @@
-import { takeInterrupts } from '../interrupts.ts';
+import { catchInterrupts } from '../interrupts.ts';
 
-/** What the demo started, to be ended in reverse, whether it came to its end or was interrupted. */
+/** Stops what the demo started, in reverse order, after it finished or was interrupted. */
 export class Cleanup {
   readonly #steps: (() => Promise<void>)[] = [];
 
@@ -8,11 +8,11 @@ export class Cleanup {
     this.#steps.push(step);
   }
 
-  /** Resolves with the exit code of an interrupted program when somebody presses Ctrl+C. */
+  /** Resolves with exit code 130 on the first Ctrl+C; a second one exits at once. */
   onInterrupt(): Promise<number> {
-    const { asked, insisted } = takeInterrupts();
-    void insisted.then(() => process.exit(130));
-    return asked.then(() => 130);
+    const { stopRequested, forceStopRequested } = catchInterrupts();
+    void forceStopRequested.then(() => process.exit(130));
+    return stopRequested.then(() => 130);
   }
 
   async run(): Promise<void> {

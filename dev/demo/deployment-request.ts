@@ -1,11 +1,11 @@
-/** What the demo deploys, for each strategy. */
+/** The deployment that the demo creates, by strategy. */
 import type { CreateDeploymentRequest } from '../../backend/contract/admin-api.ts';
 import type { RolloutStrategy } from '../../backend/contract/states.ts';
 import type { SandboxDevice } from './sandbox-device.ts';
 import { NEW_VERSION, type ServedPackage } from './update-package.ts';
 
-/** Devices that a manual deployment picks by hand: the one that must go back among them. */
-const PICKED = 4;
+/** Devices in a manual deployment, including the incompatible one. */
+const MANUAL_DEVICES = 4;
 
 export function deploymentFor(
   strategy: RolloutStrategy,
@@ -18,7 +18,7 @@ export function deploymentFor(
     rollout_strategy: strategy,
     ...(strategy === 'canary' && { rollout_percentage: 25 }),
     ...(strategy === 'manual'
-      ? { device_ids: pickByHand(devices) }
+      ? { device_ids: pickDevices(devices) }
       : {
           device_filters: {
             device_type: 'raspberry_pi',
@@ -32,8 +32,8 @@ export function deploymentFor(
   };
 }
 
-function pickByHand(devices: SandboxDevice[]): string[] {
-  const weak = devices.filter((device) => device.sensorBoard === 'revision-1');
-  const others = devices.filter((device) => device.sensorBoard !== 'revision-1');
-  return [...weak, ...others].slice(0, PICKED).map((device) => device.id);
+function pickDevices(devices: SandboxDevice[]): string[] {
+  const incompatible = devices.filter((device) => device.sensorBoard === 'revision-1');
+  const compatible = devices.filter((device) => device.sensorBoard !== 'revision-1');
+  return [...incompatible, ...compatible].slice(0, MANUAL_DEVICES).map((device) => device.id);
 }

@@ -1,4 +1,4 @@
-/** `npm run demo`: a real package reaches a dozen real agents, and one of them goes back by itself. */
+/** `npm run demo`: rolls out a real package to a dozen real agents, one of which rolls back automatically. */
 import { mkdtemp, mkdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -19,8 +19,8 @@ import { checkSandboxes, firstLine, printSummary } from './summary.ts';
 import { NEW_VERSION, OLD_VERSION, servePackage } from './update-package.ts';
 
 const DEVICES = 12;
-/** The device that cannot run the new version; its agent must bring it back. */
-const WEAK_DEVICE = 7;
+/** Number of the device that cannot run the new version, so its agent must roll back. */
+const INCOMPATIBLE_DEVICE = 7;
 const PACKAGE_ROOT = path.resolve(import.meta.dirname, '../..');
 
 type Task = ListrTaskWrapper<unknown, never, never>;
@@ -32,14 +32,14 @@ interface DemoOptions {
 }
 
 const program = new Command('demo')
-  .description('Takes a real package through a rollout to a dozen real agents in sandboxes')
+  .description('Rolls out a real package to a dozen real agents in sandboxes')
   .addOption(
-    new Option('--strategy <name>', 'how the update is rolled out')
+    new Option('--strategy <name>', 'rollout strategy')
       .choices(ROLLOUT_STRATEGIES)
       .default('canary'),
   )
   .option('--keep', 'leave everything running until Ctrl+C', false)
-  .option('--port <number>', "the page's port; 0 takes a free one", Number, 0);
+  .option('--port <number>', 'port of the page; 0: a free port', Number, 0);
 program.parse();
 
 const cleanup = new Cleanup();
@@ -51,12 +51,12 @@ try {
 }
 
 async function demo({ strategy, keep, port }: DemoOptions): Promise<number> {
-  const began = Date.now();
+  const startedAt = Date.now();
   const folder = await mkdtemp(path.join(tmpdir(), 'ota-demo-'));
   cleanup.add(() => rm(folder, { recursive: true, force: true }));
   const { admin, serverUrl, loginUrl } = await startServer(folder, port);
   console.log(`\nOps-Center with the OTA plugin: ${serverUrl}/admin/edge/ota`);
-  console.log(`Sign in with one click:         ${loginUrl}\n`);
+  console.log(`Sign-in link (works once):      ${loginUrl}\n`);
 
   const devices = await startDevices(folder, serverUrl, admin);
   const served = await servePackage(await makeFolder(folder, 'package'));
@@ -66,26 +66,25 @@ async function demo({ strategy, keep, port }: DemoOptions): Promise<number> {
     `Deployment "${created.deployment_name}" (${strategy}): ${created.target_devices} devices, ` +
       `package of ${served.bytes} bytes, ${OLD_VERSION} → ${NEW_VERSION}\n`,
   );
-  await rollOut(admin, created.deployment_id, devices);
+  await followRollout(admin, created.deployment_id, devices);
 
   const detail = await admin.detail(created.deployment_id);
   const targets = new Map(detail.devices.map((target) => [target.device_id, target]));
   const results = await checkSandboxes(devices, targets);
   printSummary(results, detail);
-  const wentBack = detail.progress.rolled_back;
-  const proven = results.every((result) => result.agrees) && wentBack === 1;
+  const passed = results.every((result) => result.matches) && detail.progress.rolled_back === 1;
   console.log(
-    proven
-      ? `Every sandbox is what the server says, and the device that could not run ${NEW_VERSION} ` +
-          `went back to ${OLD_VERSION} by itself. (${Math.round((Date.now() - began) / 1_000)} s)`
-      : `The sandboxes are NOT what was expected; see the table, and the agents' logs with --keep.`,
+    passed
+      ? `All sandboxes match the server, and the device that could not run ${NEW_VERSION} rolled back ` +
+          `to ${OLD_VERSION} automatically. (${Math.round((Date.now() - startedAt) / 1_000)} s)`
+      : 'The sandboxes do NOT match. See the table, and the agent logs (keep them with --keep).',
   );
   if (keep) {
-    console.log(`\nStill running: ${serverUrl}/admin/edge/ota — Ctrl+C ends it.`);
-    console.log(`Agents' logs and sandboxes: ${folder}`);
+    console.log(`\nStill running at ${serverUrl}/admin/edge/ota. Press Ctrl+C to stop.`);
+    console.log(`Sandboxes and agent logs: ${folder}`);
     await interrupted;
   }
-  return proven ? 0 : 1;
+  return passed ? 0 : 1;
 }
 
 async function startServer(folder: string, port: number) {
@@ -104,7 +103,8 @@ async function startServer(folder: string, port: number) {
     listen: '127.0.0.1',
   });
   cleanup.add(() => host.stop());
-  if (!host.pluginActive || !host.admin?.token) throw new Error('The plugin did not start.');
+  if (!host.pluginActive || !host.admin?.token)
+    throw new Error('The plugin could not be activated.');
   return {
     admin: new AdminClient(host.url, host.admin.token),
     serverUrl: host.url,
@@ -125,7 +125,7 @@ async function startDevices(
         name,
         serverUrl,
         agentPath: path.join(PACKAGE_ROOT, 'dist/agent/ota-agent.cjs'),
-        sensorBoard: index + 1 === WEAK_DEVICE ? 'revision-1' : 'revision-2',
+        sensorBoard: index + 1 === INCOMPATIBLE_DEVICE ? 'revision-1' : 'revision-2',
       });
     }),
   );
@@ -134,18 +134,22 @@ async function startDevices(
     await Promise.all(devices.map((device) => device.stop()));
   });
   for (const device of devices) device.start();
-  console.log(`${DEVICES} agents are running, each in a sandbox of its own, on ${OLD_VERSION}.`);
+  console.log(`${DEVICES} agents are running ${OLD_VERSION}, each in its own sandbox.`);
   return devices;
 }
 
-/** Starts the deployment, expands a canary when its share is through, and follows it to its end. */
-async function rollOut(admin: AdminClient, id: string, devices: SandboxDevice[]): Promise<void> {
+/** Starts the deployment, expands a canary when its first batch has finished, and waits until it is finished. */
+async function followRollout(
+  admin: AdminClient,
+  id: string,
+  devices: SandboxDevice[],
+): Promise<void> {
   const watch = new RolloutWatch(admin, id);
   await watch.start();
   cleanup.add(() => Promise.resolve(watch.stop()));
   const inOrder = devices.filter((device) => watch.targets.has(device.id));
   const started = await admin.start(id);
-  const steering =
+  const expansion =
     started.rollout_strategy === 'canary'
       ? [
           {
@@ -156,7 +160,7 @@ async function rollOut(admin: AdminClient, id: string, devices: SandboxDevice[])
       : [];
   await new Listr(
     [
-      ...steering,
+      ...expansion,
       ...inOrder.map((device) => ({
         title: device.name,
         task: (_: unknown, task: Task) => followDevice(watch, device, task),
@@ -176,13 +180,13 @@ async function expandAfterCanary(
   task: Task,
 ): Promise<void> {
   const canaries = [...watch.targets.values()].filter((target) => target.batch === 1);
-  task.title = `canary   ${canaries.length} devices get the update first`;
-  await watch.until(() => canaries.every((target) => watch.hasEnded(target.device_id)));
+  task.title = `canary   ${canaries.length} devices are updated first`;
+  await watch.until(() => canaries.every((target) => watch.hasFinished(target.device_id)));
   const { total_devices: total } = await admin.expand(watch.deploymentId);
-  task.title = `canary   ${canaries.length} devices are through; expanded to all ${total}`;
+  task.title = `canary   ${canaries.length} devices have finished; expanded to all ${total}`;
 }
 
-/** @throws Error for the terminal to show, when the device did not complete the update */
+/** @throws Error for the terminal to show if the device does not complete the update */
 async function followDevice(watch: RolloutWatch, device: SandboxDevice, task: Task): Promise<void> {
   let shown = '';
   const show = () => {
@@ -190,24 +194,24 @@ async function followDevice(watch: RolloutWatch, device: SandboxDevice, task: Ta
     const text = target ? `${target.status} (batch ${target.batch})` : '';
     if (text === shown) return;
     shown = text;
-    // A terminal shows the title in place; plain output has a line for each change.
+    // A terminal updates the title in place; plain output prints a line per change.
     if (process.stdout.isTTY) task.title = `${device.name}  ${text}`;
     else task.output = `${device.name}  ${text}`;
   };
   show();
-  const hide = watch.onChange(show);
+  const stopShowing = watch.onChange(show);
   try {
-    await watch.until(() => watch.hasEnded(device.id));
+    await watch.until(() => watch.hasFinished(device.id));
   } finally {
-    hide();
+    stopShowing();
   }
   const target = watch.targets.get(device.id);
-  const end = `${device.name}  ${target?.status}`;
-  // A terminal shows the message in place of the title.
+  const result = `${device.name}  ${target?.status}`;
+  // A terminal replaces the title with the message.
   if (target?.status !== 'completed') {
-    throw new Error(`${end}: ${firstLine(target?.error_message)}`);
+    throw new Error(`${result}: ${firstLine(target?.error_message)}`);
   }
-  task.title = end;
+  task.title = result;
 }
 
 async function makeFolder(parent: string, name: string): Promise<string> {

@@ -1,11 +1,11 @@
-/** Follows a deployment by its event stream, so that the demo waits for events and never for time. */
+/** Follows a deployment through its event stream, so that the demo waits for events, never for a time. */
 import { EventEmitter, once } from 'node:events';
 
 import type { DeploymentSummary, TargetView } from '../../backend/contract/admin-api.ts';
 import { FINISHED_TARGET_STATUSES } from '../../backend/contract/states.ts';
 import type { AdminClient } from './admin-client.ts';
 
-const ENDED = new Set<string>(FINISHED_TARGET_STATUSES);
+const FINISHED = new Set<string>(FINISHED_TARGET_STATUSES);
 
 export class RolloutWatch {
   readonly targets = new Map<string, TargetView>();
@@ -22,7 +22,7 @@ export class RolloutWatch {
     this.deploymentId = deploymentId;
   }
 
-  /** Resolves with the first picture; follows on until {@link stop}. */
+  /** Resolves when the current state is loaded, and follows changes until {@link stop}. */
   async start(): Promise<void> {
     await this.#refresh();
     this.#follow().catch((error: unknown) => {
@@ -37,9 +37,9 @@ export class RolloutWatch {
   }
 
   /**
-   * Waits until the condition holds; it is looked at after every event.
+   * Waits until the condition holds. It is checked after every event.
    *
-   * @throws Error when the watch was stopped, or cannot follow any more
+   * @throws Error if the watch is stopped, or the event stream fails
    */
   async until(condition: () => boolean): Promise<void> {
     while (!condition()) {
@@ -48,10 +48,11 @@ export class RolloutWatch {
     }
   }
 
-  hasEnded(deviceId: string): boolean {
-    return ENDED.has(this.targets.get(deviceId)?.status ?? '');
+  hasFinished(deviceId: string): boolean {
+    return FINISHED.has(this.targets.get(deviceId)?.status ?? '');
   }
 
+  /** Returns a function that removes the listener. */
   onChange(listener: () => void): () => void {
     this.#changed.on('change', listener);
     return () => this.#changed.off('change', listener);
@@ -67,7 +68,7 @@ export class RolloutWatch {
           if (event.type === 'reset') await this.#refresh();
           this.#changed.emit('change');
         }
-        // The stream ended: what came in between is in the picture of now.
+        // The stream ended: load what changed before the next one starts.
         if (!signal.aborted) await this.#refresh();
       } catch (error) {
         if (!signal.aborted) throw error;

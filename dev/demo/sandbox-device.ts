@@ -1,4 +1,4 @@
-/** A device of the demo: a folder that stands for its file system, and a real agent process in it. */
+/** A device of the demo: a folder as its file system, and a real agent process that uses it. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
@@ -8,7 +8,7 @@ import path from 'node:path';
 import type { AdminClient } from './admin-client.ts';
 import { INSTALLED_PATHS, NEW_VERSION, OLD_VERSION, filesOf } from './update-package.ts';
 
-const STOP_LIMIT_MS = 10_000;
+const STOP_TIMEOUT_MS = 10_000;
 
 export interface SandboxSettings {
   folder: string;
@@ -16,7 +16,7 @@ export interface SandboxSettings {
   serverUrl: string;
   /** The bundled agent. */
   agentPath: string;
-  /** The new version cannot work with the first revision. */
+  /** The new version does not support the first revision. */
   sensorBoard: 'revision-1' | 'revision-2';
 }
 
@@ -37,12 +37,12 @@ export class SandboxDevice {
     this.logFile = path.join(settings.folder, 'agent.log');
   }
 
-  /** Uuid in Ops-Center; known once the device is registered. */
+  /** UUID in Ops-Center; empty until the device is registered. */
   get id(): string {
     return this.#id;
   }
 
-  /** Puts the old version on the device and registers it. */
+  /** Installs the old version and registers the device. */
   async prepare(admin: AdminClient): Promise<void> {
     await this.#writeFiles(filesOf(OLD_VERSION));
     await this.#writeFiles({ 'sys/sensor-board': this.sensorBoard });
@@ -71,14 +71,14 @@ export class SandboxDevice {
     if (!running || running.exitCode !== null || running.signalCode !== null) return;
     const exited = once(running, 'exit');
     running.kill('SIGTERM');
-    const kill = setTimeout(() => running.kill('SIGKILL'), STOP_LIMIT_MS);
+    const kill = setTimeout(() => running.kill('SIGKILL'), STOP_TIMEOUT_MS);
     await exited;
     clearTimeout(kill);
   }
 
   /**
-   * The version whose files are on the device: every file of it, and no other in the places that an
-   * update writes to. `null` when the device is between versions.
+   * The installed version, determined from the files: all files of the version and no others in the folders
+   * that an update changes. `null` if the files match no version.
    */
   async installedVersion(): Promise<string | null> {
     const found = await this.#readFiles();
@@ -101,10 +101,10 @@ export class SandboxDevice {
         env: { ...process.env, OTA_REGISTRATION_TOKEN: token },
       },
     );
-    let complaint = '';
-    register.stderr.on('data', (chunk: Buffer) => (complaint += chunk.toString()));
+    let errorOutput = '';
+    register.stderr.on('data', (chunk: Buffer) => (errorOutput += chunk.toString()));
     const [code] = (await once(register, 'close')) as [number | null];
-    if (code !== 0) throw new Error(`${name} could not register: ${complaint.trim()}`);
+    if (code !== 0) throw new Error(`${name} could not register: ${errorOutput.trim()}`);
   }
 
   #agentConfig(): object {
@@ -112,7 +112,7 @@ export class SandboxDevice {
       server: { url: this.settings.serverUrl },
       state_dir: path.join(this.settings.folder, 'state'),
       root: this.#root,
-      // A lab's pace: the server asks for a poll every second, and the agent may follow.
+      // The server requests a poll every second; allow the agent to follow.
       poll: { interval_seconds: 1, min_seconds: 0.5 },
       snapshot_paths: INSTALLED_PATHS,
       install: { timeout_seconds: 30 },

@@ -1,17 +1,19 @@
-/** The demo's proof: what the server says of each device, beside what lies in its sandbox. */
+/** Compares the server's view of each device with the files in its sandbox. */
 import type { DeploymentDetail, TargetView } from '../../backend/contract/admin-api.ts';
 import type { SandboxDevice } from './sandbox-device.ts';
 import { NEW_VERSION, OLD_VERSION } from './update-package.ts';
 
 export interface DeviceResult {
   name: string;
-  /** The target's status, or `not a target`. */
-  server: string;
+  /** Status of the target, or `not a target`. */
+  serverStatus: string;
   serverVersion: string | null;
-  /** From the files; `null` when they are of no version. */
+  /** `null`: the files match no version. */
   sandboxVersion: string | null;
-  agrees: boolean;
-  remark: string;
+  /** Whether both versions are the one that the status implies. */
+  matches: boolean;
+  /** First line of the error message. */
+  error: string;
 }
 
 export async function checkSandboxes(
@@ -26,11 +28,11 @@ export async function checkSandboxes(
       const expected = target?.status === 'completed' ? NEW_VERSION : OLD_VERSION;
       return {
         name: device.name,
-        server: target?.status ?? 'not a target',
+        serverStatus: target?.status ?? 'not a target',
         serverVersion,
         sandboxVersion,
-        agrees: sandboxVersion === serverVersion && sandboxVersion === expected,
-        remark: firstLine(target?.error_message),
+        matches: sandboxVersion === serverVersion && sandboxVersion === expected,
+        error: firstLine(target?.error_message),
       };
     }),
   );
@@ -39,23 +41,21 @@ export async function checkSandboxes(
 export function printSummary(results: DeviceResult[], detail: DeploymentDetail): void {
   const rows = results.map((result) => [
     result.name,
-    result.server,
+    result.serverStatus,
     result.serverVersion ?? 'unknown',
-    result.sandboxVersion ?? 'BETWEEN VERSIONS',
-    result.agrees ? 'yes' : 'NO',
-    result.remark,
+    result.sandboxVersion ?? 'MIXED',
+    result.matches ? 'yes' : 'NO',
+    result.error,
   ]);
-  printTable(['device', 'server says', 'version', 'sandbox holds', 'agree', ''], rows);
+  printTable(['device', 'status', 'server', 'sandbox', 'match', 'error'], rows);
   const { progress } = detail;
   console.log(
-    `\nThe deployment is "${detail.status}": ${progress.completed} completed, ` +
+    `\nDeployment ${detail.status}: ${progress.completed} completed, ` +
       `${progress.rolled_back} rolled back, ${progress.failed} failed, ` +
       `${progress.skipped} skipped, ${progress.pending} pending of ${progress.total_devices}.`,
   );
   if (detail.status === 'failed') {
-    console.log(
-      '(So it should be: one device cannot run the new version, and a deployment with a device that failed or went back counts as failed.)',
-    );
+    console.log('(This is expected: a deployment fails if any device failed or rolled back.)');
   }
 }
 
@@ -72,7 +72,7 @@ function printTable(head: string[], rows: string[][]): void {
   for (const row of rows) console.log(line(row));
 }
 
-/** As much of a message as a line of the terminal takes. */
+/** The first line of a message, at most 70 characters. */
 export function firstLine(text: string | null | undefined): string {
   const line = (text ?? '').split('\n')[0] ?? '';
   return line.length > 70 ? `${line.slice(0, 69)}…` : line;

@@ -1,4 +1,4 @@
-/** The update that the demo rolls out: a package in the documented format, built on the spot. */
+/** Builds and serves the package that the demo rolls out. */
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
@@ -11,7 +11,7 @@ import { create } from 'tar';
 export const OLD_VERSION = 'v2.0.0';
 export const NEW_VERSION = 'v2.1.0';
 
-/** Where `install.sh` puts things, relative to the device's root. */
+/** Folders that `install.sh` writes to, relative to the device's root. */
 export const INSTALLED_PATHS = ['usr/local/bin', 'boot/firmware', 'etc/edge-agent'];
 
 const INSTALL_SCRIPT = `#!/bin/bash
@@ -36,8 +36,8 @@ echo "Installation complete!"
 `;
 
 /**
- * The program a device runs. From v2.1.0 on it needs the second revision of the sensor board, which
- * one device of the demo does not have: there its self-test fails and the device must go back.
+ * The program that a device runs. From v2.1.0 on it needs the second revision of the sensor board. One device
+ * of the demo has the first: the program fails its health check there, so the device must roll back.
  */
 function edgeAgent(version: string): string {
   const needsNewBoard = version === NEW_VERSION;
@@ -56,7 +56,7 @@ echo "edge agent ${version} is up on $board"
 `;
 }
 
-/** Files of a version below a device's root, as the package (or the factory) puts them there. */
+/** Files of a version, by path relative to the device's root. */
 export function filesOf(version: string): Record<string, string> {
   return {
     'usr/local/bin/edge_agent.sh': edgeAgent(version),
@@ -74,7 +74,7 @@ export interface ServedPackage {
   close(): Promise<void>;
 }
 
-/** Packs the new version and serves it on loopback, with ranges and entity tags. */
+/** Builds the package of the new version and serves it on loopback, with support for ranges and ETags. */
 export async function servePackage(folder: string): Promise<ServedPackage> {
   const archive = await packUpdate(folder);
   const content = await readFile(archive);

@@ -1,4 +1,4 @@
-/** A device as the server sees it: polls and reports over the device API, installs nothing. */
+/** A minimal client of the device API: polls and reports, but installs nothing. Errors are thrown. */
 import type {
   CheckUpdateResponse,
   LogUpload,
@@ -20,13 +20,17 @@ export class DeviceClient {
     this.#token = device.token;
   }
 
-  /** @param currentVersion what the device runs; agents of the earlier generation do not tell */
+  /** @param currentVersion installed version; earlier agents do not send it */
   checkUpdate(currentVersion?: string): Promise<CheckUpdateResponse> {
     const query = currentVersion === undefined ? '' : `&current_version=${currentVersion}`;
     return this.#request('GET', '/check-update', undefined, query);
   }
 
-  /** @returns the answer of the last report */
+  /**
+   * Sends reports one after the other.
+   *
+   * @returns the response to the last one
+   */
   async report(
     deploymentId: string,
     ...reports: (StatusReport | StatusReport['status'])[]
@@ -36,7 +40,7 @@ export class DeviceClient {
       const body = typeof report === 'string' ? { status: report } : report;
       answer = await this.#request('POST', `/deployments/${deploymentId}/status`, body);
     }
-    if (!answer) throw new Error('Nothing to report was given.');
+    if (!answer) throw new Error('No report was given.');
     return answer;
   }
 

@@ -1,4 +1,4 @@
-/** How a virtual device reaches the device API: over connections shared by many, on any server. */
+/** The device API for virtual devices, which share connections to one or more servers. */
 import { Agent, request, type Dispatcher } from 'undici';
 
 import type {
@@ -7,30 +7,30 @@ import type {
   StatusReport,
 } from '../../backend/contract/device-api.ts';
 
-/** What came back, sorted by what a device does next. */
-export type Answer<T> =
-  | { kind: 'answer'; body: T }
-  /** Refused for good: sending it again would not help. */
-  | { kind: 'refused'; status: number; code: string | null }
-  /** Nobody answered, or the server asked to come again. */
-  | { kind: 'away'; retryAfterSeconds: number | null };
+/** The outcome of a request, by what the device does next. */
+export type Outcome<T> =
+  | { kind: 'accepted'; body: T }
+  /** Rejected permanently; a retry would not help. */
+  | { kind: 'rejected'; status: number; code: string | null }
+  /** No response, or a temporary error: try again later. */
+  | { kind: 'unavailable'; retryAfterSeconds: number | null };
 
 export interface DeviceCredentials {
   id: string;
   token: string;
 }
 
-/** Statuses after which a device tries again (docs/agent.md). */
-const COME_AGAIN = new Set([401, 408, 425, 429]);
-const ANSWER_LIMIT_MS = 30_000;
+/** Statuses below 500 after which a device tries again (docs/agent.md). */
+const RETRYABLE = new Set([401, 408, 425, 429]);
+const RESPONSE_TIMEOUT_MS = 30_000;
 
 export class DeviceConnections {
   readonly #agent: Agent;
   #next = 0;
 
   /**
-   * @param urls server processes, used in turn
-   * @param connections open at the same time for each of them
+   * @param urls server processes, used round-robin
+   * @param connections maximum number of connections to each of them
    */
   constructor(
     private readonly urls: readonly string[],
@@ -39,7 +39,7 @@ export class DeviceConnections {
     this.#agent = new Agent({ connections });
   }
 
-  poll(device: DeviceCredentials): Promise<Answer<CheckUpdateResponse>> {
+  poll(device: DeviceCredentials): Promise<Outcome<CheckUpdateResponse>> {
     return this.#send(device, 'GET', `/api/v1/ota/check-update?device_id=${device.id}`);
   }
 
@@ -47,13 +47,13 @@ export class DeviceConnections {
     device: DeviceCredentials,
     deploymentId: string,
     report: StatusReport,
-  ): Promise<Answer<StatusResponse>> {
+  ): Promise<Outcome<StatusResponse>> {
     const path = `/api/v1/ota/deployments/${deploymentId}/status?device_id=${device.id}`;
     return this.#send(device, 'POST', path, report);
   }
 
-  /** Keeps the device online in the host's eyes. */
-  heartbeat(device: DeviceCredentials): Promise<Answer<unknown>> {
+  /** Keeps the device online on the host. */
+  heartbeat(device: DeviceCredentials): Promise<Outcome<unknown>> {
     return this.#send(device, 'POST', `/api/v1/edge/devices/${device.id}/heartbeat`, {});
   }
 
@@ -66,7 +66,7 @@ export class DeviceConnections {
     method: Dispatcher.HttpMethod,
     path: string,
     body?: object,
-  ): Promise<Answer<T>> {
+  ): Promise<Outcome<T>> {
     const url = this.urls[(this.#next += 1) % this.urls.length] ?? '';
     try {
       const response = await request(url + path, {
@@ -77,28 +77,32 @@ export class DeviceConnections {
           ...(body && { 'content-type': 'application/json' }),
         },
         ...(body && { body: JSON.stringify(body) }),
-        headersTimeout: ANSWER_LIMIT_MS,
-        bodyTimeout: ANSWER_LIMIT_MS,
+        headersTimeout: RESPONSE_TIMEOUT_MS,
+        bodyTimeout: RESPONSE_TIMEOUT_MS,
       });
-      return await sort<T>(response);
+      return await outcomeOf<T>(response);
     } catch {
-      return { kind: 'away', retryAfterSeconds: null };
+      return { kind: 'unavailable', retryAfterSeconds: null };
     }
   }
 }
 
-async function sort<T>({ statusCode, headers, body }: Dispatcher.ResponseData): Promise<Answer<T>> {
+async function outcomeOf<T>({
+  statusCode,
+  headers,
+  body,
+}: Dispatcher.ResponseData): Promise<Outcome<T>> {
   const text = await body.text();
-  const answer = parsed(text);
-  if (statusCode < 300 && answer !== null) return { kind: 'answer', body: answer as T };
-  const { type, code } = (answer ?? {}) as { type?: unknown; code?: unknown };
-  // What the plugin itself says; a proxy, a portal or a host without it may say anything.
-  const isRefusal = typeof type === 'string' && type.startsWith('urn:ota:problem:');
-  if (!isRefusal || statusCode >= 500 || COME_AGAIN.has(statusCode)) {
+  const json = parsed(text);
+  if (statusCode < 300 && json !== null) return { kind: 'accepted', body: json as T };
+  const { type, code } = (json ?? {}) as { type?: unknown; code?: unknown };
+  // Only errors of the plugin are final, not those of a proxy, a captive portal or the host.
+  const isPluginError = typeof type === 'string' && type.startsWith('urn:ota:problem:');
+  if (!isPluginError || statusCode >= 500 || RETRYABLE.has(statusCode)) {
     const seconds = Number(headers['retry-after']);
-    return { kind: 'away', retryAfterSeconds: seconds >= 0 ? seconds : null };
+    return { kind: 'unavailable', retryAfterSeconds: seconds >= 0 ? seconds : null };
   }
-  return { kind: 'refused', status: statusCode, code: typeof code === 'string' ? code : null };
+  return { kind: 'rejected', status: statusCode, code: typeof code === 'string' ? code : null };
 }
 
 function parsed(text: string): unknown {

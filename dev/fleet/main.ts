@@ -1,9 +1,9 @@
-/** `npm run fleet`: many virtual devices on a running host, for trying out and measuring. */
+/** `npm run fleet`: runs virtual devices against a running host. */
 import { setInterval } from 'node:timers/promises';
 
 import { Command, Option } from 'commander';
 
-import { takeInterrupts } from '../interrupts.ts';
+import { catchInterrupts } from '../interrupts.ts';
 import { seededRandom } from './random.ts';
 import { registerDevices } from './registration.ts';
 import { VirtualFleet } from './virtual-fleet.ts';
@@ -24,35 +24,43 @@ interface FleetOptions {
   seed: number;
 }
 
-const REPORT_MS = 1_000;
-/** Registered devices between two lines that say so. */
-const SHOWN_EVERY = 100;
+const STATUS_INTERVAL_MS = 1_000;
+/** Registered devices between two progress messages. */
+const PROGRESS_EVERY = 100;
 
 const program = new Command('fleet')
-  .description('Registers virtual devices, which poll and carry updates through until Ctrl+C')
-  .option('--server <url>', 'address of the host', 'http://localhost:8084')
+  .description('Registers virtual devices that poll and simulate updates until Ctrl+C')
+  .option('--server <url>', 'URL of the host', 'http://localhost:8084')
   .addOption(
-    new Option('--admin-token <token>', 'of an admin of the organization the devices belong to')
+    new Option(
+      '--admin-token <token>',
+      'token of an admin of the organization that the devices will belong to',
+    )
       .env('OPS_ADMIN_TOKEN')
       .makeOptionMandatory(),
   )
-  .option('--devices <number>', 'how many', Number, 1_000)
-  .option('--type <name>', 'their device type', 'raspberry_pi')
-  .option('--version <version>', 'what they run at first', 'v2.0.0')
-  .option('--poll-seconds <number>', 'between two polls at the most', Number, 60)
-  .option('--step-seconds <number>', 'mean time of a step of an update', Number, 2)
-  .option('--failure-share <share>', 'of updates that fail, 0 to 1', Number, 0.01)
-  .option('--rollback-share <share>', 'of updates that are rolled back, 0 to 1', Number, 0.01)
-  .option('--offline-share <share>', 'of devices that never come, 0 to 1', Number, 0)
-  .option('--heartbeat-seconds <number>', 'between two heartbeats; 0: none are sent', Number, 30)
-  .option('--connections <number>', 'to the host at the same time', Number, 64)
-  .option('--seed <number>', 'repeats an earlier course', Number, Date.now() % 1_000_000);
+  .option('--devices <number>', 'number of devices', Number, 1_000)
+  .option('--type <name>', 'device type', 'raspberry_pi')
+  .option('--version <version>', 'version installed at the start', 'v2.0.0')
+  .option('--poll-seconds <number>', 'maximum seconds between polls', Number, 60)
+  .option('--step-seconds <number>', 'mean duration of each update step', Number, 2)
+  .option('--failure-share <share>', 'share of updates that fail, 0 to 1', Number, 0.01)
+  .option('--rollback-share <share>', 'share of updates that are rolled back, 0 to 1', Number, 0.01)
+  .option('--offline-share <share>', 'share of devices that never connect, 0 to 1', Number, 0)
+  .option('--heartbeat-seconds <number>', 'seconds between heartbeats; 0: none', Number, 30)
+  .option('--connections <number>', 'maximum number of connections to the host', Number, 64)
+  .option(
+    '--seed <number>',
+    'seed of the random numbers, to repeat an earlier run',
+    Number,
+    Date.now() % 1_000_000,
+  );
 program.parse();
 const options = program.opts<FleetOptions>();
 
-const online = (await fetch(`${options.server}/health`).catch(() => null)) !== null;
-if (!online) {
-  console.error(`Nothing answers at ${options.server}; start the host with npm start.`);
+const isReachable = (await fetch(`${options.server}/health`).catch(() => null)) !== null;
+if (!isReachable) {
+  console.error(`No host at ${options.server}. Start one with npm start.`);
   process.exit(1);
 }
 const run = `${options.seed}-${process.pid}`;
@@ -66,7 +74,9 @@ const members = await registerDevices(
     online: options.heartbeatSeconds > 0,
   })),
   (count) => {
-    if (count % SHOWN_EVERY === 0) show(`${count} of ${options.devices} devices are registered`);
+    if (count % PROGRESS_EVERY === 0) {
+      printStatus(`Registered ${count} of ${options.devices} devices`);
+    }
   },
 );
 const fleet = new VirtualFleet(members, {
@@ -78,19 +88,21 @@ const fleet = new VirtualFleet(members, {
   random: seededRandom(options.seed),
 });
 fleet.start();
-console.log(`\n${members.length} devices poll; seed ${options.seed}. Ctrl+C ends them.`);
+console.log(
+  `\n${members.length} devices are polling (seed ${options.seed}). Press Ctrl+C to stop.`,
+);
 
 const stop = new AbortController();
-const { asked, insisted } = takeInterrupts();
-void asked.then(() => stop.abort());
-void insisted.then(() => process.exit(130));
+const { stopRequested, forceStopRequested } = catchInterrupts();
+void stopRequested.then(() => stop.abort());
+void forceStopRequested.then(() => process.exit(130));
 try {
   let before = { ...fleet.tally };
-  for await (const _ of setInterval(REPORT_MS, undefined, { signal: stop.signal })) {
-    const { polls, offers, acknowledged, refused, away } = fleet.tally;
-    show(
-      `${polls - before.polls} polls/s, ${acknowledged - before.acknowledged} reports/s; in all ` +
-        `${offers} offers, ${acknowledged} reports, ${refused} refused, ${away} unanswered`,
+  for await (const _ of setInterval(STATUS_INTERVAL_MS, undefined, { signal: stop.signal })) {
+    const { polls, offers, acknowledged, rejected, unavailable } = fleet.tally;
+    printStatus(
+      `${polls - before.polls} polls/s, ${acknowledged - before.acknowledged} reports/s; total: ` +
+        `${offers} offers, ${acknowledged} reports, ${rejected} rejected, ${unavailable} retried`,
     );
     before = { ...fleet.tally };
   }
@@ -101,7 +113,7 @@ try {
   await fleet.stop();
 }
 
-/** One line that is written over where there is a terminal. */
-function show(text: string): void {
+/** Prints a line, which replaces the previous one on a terminal. */
+function printStatus(text: string): void {
   process.stdout.write(process.stdout.isTTY ? `\r\u001b[K${text}` : `${text}\n`);
 }

@@ -1,4 +1,4 @@
-/** Chance that can be repeated: the same seed gives the same course. */
+/** Reproducible randomness: the same seed gives the same sequence. */
 import { uniformFloat64 } from 'pure-rand/distribution/uniformFloat64';
 import { uniformInt } from 'pure-rand/distribution/uniformInt';
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
@@ -6,7 +6,7 @@ import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 export interface Random {
   /** 0 ≤ x < 1 */
   share(): number;
-  /** One of them. */
+  /** One of the values. */
   pick<T>(values: readonly T[]): T;
 }
 

@@ -1,10 +1,10 @@
-/** Makes devices known to the stand-in host, in the way agents do. */
+/** Creates and registers devices on the stand-in host, like agents do. */
 
-export interface DeviceToBe {
+export interface NewDevice {
   name: string;
   type: string;
   version: string;
-  /** Sends a first heartbeat; without one the host finds the device silent after a while, and offline. */
+  /** Send a first heartbeat; without heartbeats the host marks the device offline after a while. */
   online: boolean;
 }
 
@@ -16,39 +16,40 @@ export interface RegisteredDevice {
   version: string;
 }
 
-const AT_A_TIME = 64;
+const CONCURRENCY = 64;
 
 /**
- * @param adminToken of an admin of the organization the devices shall belong to
- * @param onRegistered told how many there are so far
- * @throws Error naming what the host refused
+ * @param adminToken of an admin of the organization that the devices will belong to
+ * @param onRegistered called with the number of devices registered so far
+ * @returns the devices, in the order of `wanted`
+ * @throws Error with the response of the host if it rejects a request
  */
 export async function registerDevices(
   url: string,
   adminToken: string,
-  wanted: readonly DeviceToBe[],
+  wanted: readonly NewDevice[],
   onRegistered: (count: number) => void = () => undefined,
 ): Promise<RegisteredDevice[]> {
   const devices: RegisteredDevice[] = [];
-  let begun = 0;
+  let started = 0;
   let registered = 0;
-  const takeOneAfterTheOther = async (): Promise<void> => {
-    for (let index = begun++; index < wanted.length; index = begun++) {
-      devices[index] = await register(url, adminToken, wanted[index] as DeviceToBe);
+  const registerNext = async (): Promise<void> => {
+    for (let index = started++; index < wanted.length; index = started++) {
+      devices[index] = await register(url, adminToken, wanted[index] as NewDevice);
       registered += 1;
       onRegistered(registered);
     }
   };
-  await Promise.all(Array.from({ length: AT_A_TIME }, takeOneAfterTheOther));
+  await Promise.all(Array.from({ length: CONCURRENCY }, registerNext));
   return devices;
 }
 
 async function register(
   url: string,
   adminToken: string,
-  { name, type, version, online }: DeviceToBe,
+  { name, type, version, online }: NewDevice,
 ): Promise<RegisteredDevice> {
-  const made = await post<{ registration_token: string }>(
+  const created = await post<{ registration_token: string }>(
     `${url}/api/v1/admin/edge/devices/generate-token`,
     adminToken,
     { device_name: name, device_type: type },
@@ -58,7 +59,7 @@ async function register(
     auth_token: string;
   }>(`${url}/api/v1/edge/devices/register`, null, {
     hardware_id: `hw-${name}`,
-    registration_token: made.registration_token,
+    registration_token: created.registration_token,
     firmware_version: version,
     metadata: {},
   });

@@ -1,6 +1,6 @@
 /**
- * A device as the server sees it: polls, carries updates through and reports each step until it is
- * acknowledged, as the agent does. It installs nothing, so that a process holds many of them.
+ * A simulated device: polls, goes through the steps of an update and repeats each report until it is
+ * acknowledged, like the agent. It installs nothing, so one process can run many of them.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -10,32 +10,32 @@ import type {
   UpdateOffer,
 } from '../../backend/contract/device-api.ts';
 import type { ReportedStatus } from '../../backend/contract/states.ts';
-import type { Answer, DeviceConnections, DeviceCredentials } from './device-connection.ts';
+import type { DeviceConnections, DeviceCredentials, Outcome } from './device-connection.ts';
 import type { Random } from './random.ts';
 
 export interface DeviceBehaviour {
-  /** Between two polls at the most; less when the server says so. Spread by ± 50 %. */
+  /** Maximum interval between polls; shorter if the server requests it. Spread by ± 50 %. */
   pollSeconds: number;
-  /** Mean time that each step of an update takes. */
+  /** Mean duration of each step of an update. */
   stepSeconds: number;
-  /** Share of updates that end `failed`, before anything was installed. */
+  /** Share of updates that finish as `failed`, 0 to 1. */
   failureShare: number;
-  /** Share of updates that end `rolled_back`. */
+  /** Share of updates that finish as `rolled_back`, 0 to 1. */
   rollbackShare: number;
-  /** Wait before something unanswered is sent again. */
+  /** Delay before a retry, if the server does not send `Retry-After`. */
   retrySeconds: number;
 }
 
-/** What a device has done, for whoever counts. */
+/** Counters of all devices of a fleet. */
 export interface FleetTally {
   polls: number;
   offers: number;
   acknowledged: number;
-  refused: number;
-  away: number;
+  rejected: number;
+  unavailable: number;
 }
 
-type End = 'completed' | 'failed' | 'rolled_back' | 'skipped';
+type FinalStatus = 'completed' | 'failed' | 'rolled_back' | 'skipped';
 
 /** The last report of a device that the server acknowledged. */
 export interface Acknowledged {
@@ -53,8 +53,8 @@ export class VirtualDevice {
   readonly #random: Random;
   readonly #tally: FleetTally;
   readonly #onAcknowledged: () => void;
-  /** How attempts ended, so that a repeated offer gets the same answer. */
-  readonly #ends = new Map<string, End>();
+  /** Results by attempt, so that a repeated offer gets the same result. */
+  readonly #results = new Map<string, FinalStatus>();
 
   constructor(
     credentials: DeviceCredentials,
@@ -76,19 +76,19 @@ export class VirtualDevice {
     this.#onAcknowledged = parts.onAcknowledged;
   }
 
-  /** Polls and updates until the signal ends it. */
-  async live(signal: AbortSignal): Promise<void> {
+  /** Polls and updates until the signal is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
     const { pollSeconds, retrySeconds } = this.#behaviour;
     try {
       await this.#wait(pollSeconds * this.#random.share(), signal);
       while (!signal.aborted) {
-        const answer = this.#count(await this.#connections.poll(this.credentials));
+        const outcome = this.#count(await this.#connections.poll(this.credentials));
         this.#tally.polls += 1;
         let seconds = retrySeconds;
-        if (answer.kind === 'away') seconds = answer.retryAfterSeconds ?? retrySeconds;
-        if (answer.kind === 'answer') {
-          await this.#obey(answer.body, signal);
-          seconds = Math.min(pollSeconds, answer.body.poll_after_seconds);
+        if (outcome.kind === 'unavailable') seconds = outcome.retryAfterSeconds ?? retrySeconds;
+        if (outcome.kind === 'accepted') {
+          await this.#handle(outcome.body, signal);
+          seconds = Math.min(pollSeconds, outcome.body.poll_after_seconds);
         }
         await this.#wait(seconds * (0.5 + this.#random.share()), signal);
       }
@@ -97,8 +97,8 @@ export class VirtualDevice {
     }
   }
 
-  /** Says that it is there, until the signal ends it. */
-  async keepOnline(heartbeatSeconds: number, signal: AbortSignal): Promise<void> {
+  /** Sends heartbeats until the signal is aborted. */
+  async sendHeartbeats(heartbeatSeconds: number, signal: AbortSignal): Promise<void> {
     try {
       await this.#wait(heartbeatSeconds * this.#random.share(), signal);
       while (!signal.aborted) {
@@ -110,73 +110,83 @@ export class VirtualDevice {
     }
   }
 
-  async #obey(answer: CheckUpdateResponse, signal: AbortSignal): Promise<void> {
-    if (answer.update_available) {
+  async #handle(response: CheckUpdateResponse, signal: AbortSignal): Promise<void> {
+    if (response.update_available) {
       this.#tally.offers += 1;
-      await this.#update(answer, signal);
-    } else if (answer.rollback) {
-      const { deployment_id: id, version, attempt } = answer.rollback;
+      await this.#update(response, signal);
+    } else if (response.rollback) {
+      const { deployment_id: id, version, attempt } = response.rollback;
       const report = { status: 'rolled_back' as const, attempt, installed_version: version };
-      if (await this.#tell(id, report, signal)) this.version = version;
+      if (await this.#report(id, report, signal)) this.version = version;
     }
   }
 
   async #update(offer: UpdateOffer, signal: AbortSignal): Promise<void> {
     const { deployment_id: id, attempt, target_version: version } = offer;
     const key = `${id} ${attempt}`;
-    const known = this.#ends.get(key);
+    const known = this.#results.get(key);
     if (known === undefined) {
       for (const status of ['downloading', 'installing', 'verifying'] as const) {
-        const answer = await this.#tell(id, { status, attempt }, signal);
-        if (answer === null) return;
-        if (answer === 'abort') return void (await this.#end(key, id, attempt, 'skipped', signal));
+        const directive = await this.#report(id, { status, attempt }, signal);
+        if (directive === null) return;
+        if (directive === 'abort') {
+          await this.#finish(key, id, attempt, 'skipped', signal);
+          return;
+        }
         await this.#wait(this.#behaviour.stepSeconds * 2 * this.#random.share(), signal);
       }
     }
-    const end = known ?? this.#drawEnd();
-    if (end === 'completed') this.version = version;
-    await this.#end(key, id, attempt, end, signal);
+    const status = known ?? this.#drawResult();
+    if (status === 'completed') this.version = version;
+    await this.#finish(key, id, attempt, status, signal);
   }
 
-  async #end(key: string, id: string, attempt: number, end: End, signal: AbortSignal) {
-    this.#ends.set(key, end);
-    const reason = end === 'failed' || end === 'rolled_back' ? 'the device was made to fail' : null;
-    await this.#tell(id, { status: end, attempt, error_message: reason }, signal);
+  async #finish(
+    key: string,
+    id: string,
+    attempt: number,
+    status: FinalStatus,
+    signal: AbortSignal,
+  ): Promise<void> {
+    this.#results.set(key, status);
+    const isFailure = status === 'failed' || status === 'rolled_back';
+    const reason = isFailure ? 'simulated failure' : null;
+    await this.#report(id, { status, attempt, error_message: reason }, signal);
   }
 
-  #drawEnd(): End {
+  #drawResult(): FinalStatus {
     const { failureShare, rollbackShare } = this.#behaviour;
     const draw = this.#random.share();
     if (draw < failureShare) return 'failed';
     return draw < failureShare + rollbackShare ? 'rolled_back' : 'completed';
   }
 
-  /** Sends a report until it is acknowledged, and answers the directive; `null`: refused. */
-  async #tell(
+  /** Repeats a report until it is acknowledged. Returns the directive; `null`: the report was rejected. */
+  async #report(
     deploymentId: string,
     report: StatusReport & { attempt: number },
     signal: AbortSignal,
   ): Promise<'continue' | 'abort' | null> {
     for (;;) {
-      const answer = this.#count(
+      const outcome = this.#count(
         await this.#connections.report(this.credentials, deploymentId, report),
       );
-      if (answer.kind === 'refused') return null;
-      if (answer.kind === 'answer') {
+      if (outcome.kind === 'rejected') return null;
+      if (outcome.kind === 'accepted') {
         const { status, attempt } = report;
         this.acknowledged = { deploymentId, attempt, status };
         this.#tally.acknowledged += 1;
         this.#onAcknowledged();
-        return answer.body.directive;
+        return outcome.body.directive;
       }
-      const seconds = answer.retryAfterSeconds ?? this.#behaviour.retrySeconds;
+      const seconds = outcome.retryAfterSeconds ?? this.#behaviour.retrySeconds;
       await this.#wait(seconds * (0.5 + this.#random.share()), signal);
     }
   }
 
-  #count<T>(answer: Answer<T>): Answer<T> {
-    if (answer.kind !== 'answer') this.#tally[answer.kind] += 1;
-    return answer;
+  #count<T>(outcome: Outcome<T>): Outcome<T> {
+    if (outcome.kind !== 'accepted') this.#tally[outcome.kind] += 1;
+    return outcome;
   }
 
   async #wait(seconds: number, signal: AbortSignal): Promise<void> {

@@ -1,4 +1,4 @@
-/** Many virtual devices in one process. */
+/** Runs many virtual devices in one process. */
 import { EventEmitter, once } from 'node:events';
 
 import { DeviceConnections, type DeviceCredentials } from './device-connection.ts';
@@ -6,31 +6,37 @@ import type { Random } from './random.ts';
 import { VirtualDevice, type DeviceBehaviour, type FleetTally } from './virtual-device.ts';
 
 export interface FleetSettings {
-  /** Server processes, used in turn. */
+  /** Server processes, used round-robin. */
   urls: readonly string[];
-  /** Connections to each of them at the same time. */
+  /** Maximum number of connections to each of them. */
   connections: number;
   behaviour: DeviceBehaviour;
-  /** Share of the devices that never come. */
+  /** Share of the devices that never connect, 0 to 1. */
   offlineShare: number;
-  /** Between two heartbeats; none: the host takes the devices for offline after a while. */
+  /** Interval between heartbeats; if missing, none are sent and the host marks the devices offline. */
   heartbeatSeconds?: number;
   random: Random;
 }
 
 export class VirtualFleet {
   readonly devices: readonly VirtualDevice[];
-  readonly tally: FleetTally = { polls: 0, offers: 0, acknowledged: 0, refused: 0, away: 0 };
+  readonly tally: FleetTally = {
+    polls: 0,
+    offers: 0,
+    acknowledged: 0,
+    rejected: 0,
+    unavailable: 0,
+  };
   readonly #connections: DeviceConnections;
   readonly #offlineShare: number;
   readonly #heartbeatSeconds: number | undefined;
   readonly #random: Random;
   readonly #events = new EventEmitter<{ acknowledged: [] }>().setMaxListeners(0);
-  /** Ends what waits for the fleet as a whole. */
+  /** Aborts {@link untilAcknowledged}. */
   readonly #stop = new AbortController();
-  /** End the lives of single devices. */
+  /** Stop single devices. */
   readonly #stops: AbortController[] = [];
-  #lives: Promise<unknown> = Promise.resolve();
+  #running: Promise<unknown> = Promise.resolve();
 
   constructor(
     members: readonly (DeviceCredentials & { version: string | null })[],
@@ -54,31 +60,32 @@ export class VirtualFleet {
 
   start(): void {
     const online = this.devices.filter(() => this.#random.share() >= this.#offlineShare);
-    const beat = this.#heartbeatSeconds;
-    this.#lives = Promise.all(
+    const heartbeatSeconds = this.#heartbeatSeconds;
+    this.#running = Promise.all(
       online.flatMap((device) => {
-        // One for each: a signal looks through all its listeners whenever somebody waits.
+        // One per device: with one shared signal, adding a listener would get slower with each device.
         const stop = new AbortController();
         this.#stops.push(stop);
-        const life = device.live(stop.signal);
-        return beat === undefined ? life : [life, device.keepOnline(beat, stop.signal)];
+        const running = device.run(stop.signal);
+        if (heartbeatSeconds === undefined) return running;
+        return [running, device.sendHeartbeats(heartbeatSeconds, stop.signal)];
       }),
     );
-    this.#lives.catch(() => this.stop());
+    this.#running.catch(() => this.stop());
   }
 
-  /** Resolves once so many reports have been acknowledged. */
+  /** Resolves when at least so many reports have been acknowledged. Rejects if the fleet is stopped first. */
   async untilAcknowledged(reports: number): Promise<void> {
     while (this.tally.acknowledged < reports) {
       await once(this.#events, 'acknowledged', { signal: this.#stop.signal });
     }
   }
 
-  /** @throws what made a device stop by itself, if one did */
+  /** Stops all devices. @throws the error of a device that failed */
   async stop(): Promise<void> {
     this.#stop.abort();
     for (const stop of this.#stops.splice(0)) stop.abort();
     await this.#connections.close();
-    await this.#lives;
+    await this.#running;
   }
 }

@@ -4,7 +4,7 @@ import type { RequestHandler } from 'express';
 
 import { HostProblem } from './problem.ts';
 
-/** Knows the requests under way, so that a stopping host can finish them. */
+/** Tracks active requests, so that a stopping host can wait for them. */
 export class ActiveRequests {
   readonly #responses = new Set<ServerResponse>();
   #draining = false;
@@ -14,10 +14,10 @@ export class ActiveRequests {
     return this.#draining;
   }
 
-  /** To stand before everything else. */
+  /** Mount this before every other handler. */
   readonly handler: RequestHandler = (_request, response, next) => {
     if (this.#draining) {
-      // Connections that were open before still bring requests; their clients shall come again.
+      // Open connections still send requests; their clients have to reconnect and try again.
       response.set('Connection', 'close');
       throw new HostProblem('unavailable', 'The host is stopping.');
     }
@@ -25,7 +25,7 @@ export class ActiveRequests {
     next();
   };
 
-  /** From now until it is closed the response is under way. */
+  /** Tracks the response until it is closed. */
   add(response: ServerResponse): void {
     this.#responses.add(response);
     response.once('close', () => {
@@ -34,21 +34,21 @@ export class ActiveRequests {
     });
   }
 
-  /** Refuses new requests and waits for those under way; event streams, which never end, do not count. */
+  /** Rejects new requests and waits for the active ones, except event streams, which never end. */
   async drain(limitMs: number): Promise<void> {
     this.#draining = true;
-    if (this.#isQuiet()) return;
+    if (this.#isIdle()) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, limitMs);
       this.#onChange = () => {
-        if (!this.#isQuiet()) return;
+        if (!this.#isIdle()) return;
         clearTimeout(timer);
         resolve();
       };
     });
   }
 
-  #isQuiet(): boolean {
+  #isIdle(): boolean {
     return [...this.#responses].every((response) =>
       String(response.getHeader('content-type')).startsWith('text/event-stream'),
     );

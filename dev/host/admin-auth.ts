@@ -5,7 +5,7 @@ import type { AdminIdentity } from '../../backend/host-contract.ts';
 import { sessionToken } from './session-cookie.ts';
 import { bearerToken, tokenHash } from './tokens.ts';
 
-/** Who is signed in, by bearer token or by the session cookie of the page. */
+/** Authenticates admins by bearer token or by the page's session cookie. */
 export function createAdminAuth(knex: Knex): (request: Request) => Promise<AdminIdentity | null> {
   return async (request) => {
     const token = bearerToken(request.get('authorization'));

@@ -1,4 +1,4 @@
-/** Which path of the host is answered by whom. */
+/** The host's routes and middleware. */
 import express, { type Express, type RequestHandler } from 'express';
 import type { Knex } from 'knex';
 import type { Logger } from 'pino';
@@ -10,7 +10,7 @@ import { liveness, readiness, type PluginState } from './health.ts';
 import { AREA_PATHS, type HostServices } from './host-context.ts';
 import { metricsRoute } from './metrics.ts';
 import { importMapHash, pageRoutes } from './page-routes.ts';
-import { HostProblem, answerProblems, notFound } from './problem.ts';
+import { HostProblem, notFound, problemHandler } from './problem.ts';
 import { requestIds } from './request-id.ts';
 import { sameOriginSessions } from './same-origin.ts';
 import { noSniffing, securityHeaders } from './security-headers.ts';
@@ -33,12 +33,12 @@ export function createApplication(parts: ApplicationParts): Express {
   const app = express();
   app.disable('x-powered-by');
   if (parts.role !== 'worker') {
-    // Devices come first: they ask thousands of times a second, and each step before them counts.
+    // Device routes come first: thousands of polls per second skip the middleware below.
     app.use(
       AREA_PATHS.device,
       activeRequests.handler,
       services.areas.device.handler,
-      withoutPlugin(parts.pluginState),
+      rejectWithoutPlugin(parts.pluginState),
     );
   }
   app.use(requestIds, noSniffing);
@@ -53,18 +53,18 @@ export function createApplication(parts: ApplicationParts): Express {
     app.use('/api/v1/edge/devices', edgeDeviceRoutes(knex, auth, parts.heartbeatSeconds));
     app.use(securityHeaders([importMapHash()]));
     app.use('/api/v1/admin', sameOriginSessions);
-    app.use(AREA_PATHS.admin, services.areas.admin.handler, withoutPlugin(parts.pluginState));
+    app.use(AREA_PATHS.admin, services.areas.admin.handler, rejectWithoutPlugin(parts.pluginState));
     app.use('/api/v1/admin/edge/devices', adminDeviceRoutes(knex, auth));
     app.use(signInRoutes(knex));
     app.use(pageRoutes(knex, services.context, services.pages));
   }
   app.use(notFound);
-  app.use(answerProblems(parts.logger));
+  app.use(problemHandler(parts.logger));
   return app;
 }
 
-/** 503 for the paths of a plugin that is still starting or could not be loaded: clients try again later. */
-function withoutPlugin(pluginState: () => PluginState): RequestHandler {
+/** Answers 503 while the plugin is starting or after its activation failed, so that clients try again later. */
+function rejectWithoutPlugin(pluginState: () => PluginState): RequestHandler {
   return (_request, _response, next) => {
     const state = pluginState();
     if (state !== 'starting' && state !== 'failed') {
@@ -73,7 +73,7 @@ function withoutPlugin(pluginState: () => PluginState): RequestHandler {
     }
     throw new HostProblem(
       'unavailable',
-      state === 'starting' ? 'The plugin is starting.' : 'The plugin could not be loaded.',
+      state === 'starting' ? 'The plugin is starting.' : 'The plugin could not be activated.',
     );
   };
 }

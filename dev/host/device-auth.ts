@@ -15,16 +15,20 @@ interface TokenRow {
 }
 
 /**
- * Whose token a request carries. Every poll of every device asks; requests that arrive together share
- * one statement, and nothing is remembered, so a withdrawn token ends at once.
+ * Authenticates devices by bearer token. Requests that arrive together share one statement. Nothing is
+ * cached, so a revoked token stops working at once.
  */
 export function createDeviceAuth(
   knex: Knex,
 ): (request: IncomingMessage) => Promise<DeviceIdentity | null> {
-  const turn = new Turn();
+  const slot = new StatementSlot();
   const devices = new DataLoader<string, DeviceIdentity | null>(
-    (hashes) => findDevices(knex, hashes).finally(() => turn.end()),
-    { cache: false, maxBatchSize: MAX_BATCH, batchScheduleFn: (dispatch) => turn.begin(dispatch) },
+    (hashes) => findDevices(knex, hashes).finally(() => slot.release()),
+    {
+      cache: false,
+      maxBatchSize: MAX_BATCH,
+      batchScheduleFn: (dispatch) => slot.acquire(dispatch),
+    },
   );
   return async (request) => {
     const token = bearerToken(request.headers.authorization);
@@ -32,12 +36,12 @@ export function createDeviceAuth(
   };
 }
 
-/** One statement at a time: the longer it takes, the more requests share the next one. */
-class Turn {
+/** Runs one statement at a time: requests that arrive meanwhile share the next one. */
+class StatementSlot {
   readonly #waiting: (() => void)[] = [];
   #taken = false;
 
-  begin(dispatch: () => void): void {
+  acquire(dispatch: () => void): void {
     if (this.#taken) {
       this.#waiting.push(dispatch);
     } else {
@@ -46,7 +50,7 @@ class Turn {
     }
   }
 
-  end(): void {
+  release(): void {
     const next = this.#waiting.shift();
     if (next) next();
     else this.#taken = false;

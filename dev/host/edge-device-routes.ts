@@ -1,4 +1,4 @@
-/** The routes of Ops-Center that make devices known and keep in touch with them. */
+/** Ops-Center's routes to create, register and list devices, and for their heartbeats and reports. */
 import { isIP } from 'node:net';
 
 import express, { Router, type Request, type RequestHandler, type Response } from 'express';
@@ -24,10 +24,10 @@ import { HostProblem, validated } from './problem.ts';
 
 const BODY_LIMIT = '256kb';
 const UNIQUE_VIOLATION = '23505';
-/** What the stand-in tells every device; Ops-Center proper has one for each. */
+/** The same for every device; a real Ops-Center has one per device. */
 const DEVICE_CONFIG = { version: 1, data: {} };
 
-/** To be mounted at `/api/v1/admin/edge/devices`. */
+/** Mounted at `/api/v1/admin/edge/devices`. */
 export function adminDeviceRoutes(knex: Knex, auth: HostContext['auth']): Router {
   return Router()
     .use(express.json({ limit: BODY_LIMIT }))
@@ -48,7 +48,7 @@ export function adminDeviceRoutes(knex: Knex, auth: HostContext['auth']): Router
       const admin = await requireAdmin(auth, request);
       const body = validated(generateTokenBody, request.body);
       if (body.organization_id && body.organization_id !== admin.organizationId) {
-        throw new HostProblem('forbidden', 'Devices are made in your own organization only.');
+        throw new HostProblem('forbidden', 'You can only create devices in your own organization.');
       }
       const device = await createDevice(knex, {
         organizationId: admin.organizationId,
@@ -56,7 +56,7 @@ export function adminDeviceRoutes(knex: Knex, auth: HostContext['auth']): Router
         type: body.device_type,
       }).catch((error: unknown) => {
         if ((error as { code?: unknown }).code !== UNIQUE_VIOLATION) throw error;
-        throw new HostProblem('conflict', 'Another device of the organization has this name.');
+        throw new HostProblem('conflict', 'Another device in the organization has this name.');
       });
       response.status(201).json({
         device_id: device.id,
@@ -66,7 +66,7 @@ export function adminDeviceRoutes(knex: Knex, auth: HostContext['auth']): Router
     });
 }
 
-/** To be mounted at `/api/v1/edge/devices`. */
+/** Mounted at `/api/v1/edge/devices`. */
 export function edgeDeviceRoutes(
   knex: Knex,
   auth: HostContext['auth'],
@@ -118,7 +118,7 @@ async function register(
     throw new HostProblem('conflict', 'Another device is registered with this hardware id.');
   });
   if (!device) {
-    throw new HostProblem('unauthenticated', 'The registration token is unknown, used or too old.');
+    throw new HostProblem('unauthenticated', 'The registration token is unknown, used or expired.');
   }
   response.json({
     device_id: device.id,
@@ -137,11 +137,15 @@ export async function requireAdmin(
 ): Promise<AdminIdentity> {
   const user = await auth.admin(request);
   if (!user) throw new HostProblem('unauthenticated', 'Sign in, or send a valid bearer token.');
-  if (!user.isAdmin) throw new HostProblem('forbidden', 'This is for admins.');
+  if (!user.isAdmin) throw new HostProblem('forbidden', 'Only admins can do this.');
   return user;
 }
 
-/** The device whose token and whose path it is. */
+/**
+ * Returns the id of the device. Its token must belong to the device in the path.
+ *
+ * @throws {HostProblem} `unauthenticated`, `forbidden`
+ */
 async function requireDevice(auth: HostContext['auth'], request: Request): Promise<string> {
   const device = await auth.device(request);
   if (!device) throw new HostProblem('unauthenticated', 'Send the bearer token of the device.');
@@ -163,9 +167,9 @@ function readCursor(cursor: string): [string, string] {
       if (typeof name === 'string' && typeof id === 'string' && UUID.test(id)) return [name, id];
     }
   } catch {
-    // Not one of ours; said below.
+    // Reported below.
   }
-  throw new HostProblem('invalid_request', 'The cursor is not one that this host gave.');
+  throw new HostProblem('invalid_request', 'The cursor is not valid.');
 }
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;

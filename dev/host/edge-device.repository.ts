@@ -1,4 +1,4 @@
-/** What the host asks and tells the database about devices. */
+/** Devices, their tokens and their reports in the database. */
 import { randomUUID } from 'node:crypto';
 
 import type { Knex } from 'knex';
@@ -24,7 +24,7 @@ export interface RegisteredDevice {
   id: string;
   name: string;
   organizationId: string;
-  /** Bearer token of the device; not stored anywhere. */
+  /** Bearer token of the device; only its hash is stored. */
   token: string;
 }
 
@@ -42,8 +42,8 @@ export interface DeviceListing {
 export type ReportKind = 'metrics' | 'logs' | 'config_applied';
 
 /**
- * Announces a device that has yet to register; returns its id and the token it registers with. Until then
- * its row has the status `pending` and a hardware id that no device has.
+ * Creates a device and the token it registers with. Until it registers, its row has the status `pending`
+ * and a placeholder hardware id.
  */
 export async function createDevice(
   knex: Knex,
@@ -74,10 +74,10 @@ export async function createDevice(
 }
 
 /**
- * A token serves one device. The same device may come again with it while it is valid, since the
- * answer to its first attempt may have been lost; the bearer token given before ends then.
+ * A registration token belongs to one device. The device may register again while the token is valid,
+ * because the first response may have been lost; this revokes its previous bearer token.
  *
- * @returns `null` when the token is unknown, too old, or was used by another device
+ * @returns `null` if the token is unknown, expired, or was used by another device
  */
 export async function registerDevice(
   knex: Knex,
@@ -134,10 +134,10 @@ export async function recordHeartbeat(
     });
 }
 
-/** Rows that one statement locks: a whole fleet that falls silent at once must not lock out its reports. */
-const OFFLINE_AT_ONCE = 5_000;
+/** Rows per statement: an outage of the whole fleet must not lock all rows at once and block reports. */
+const OFFLINE_BATCH = 5_000;
 
-/** Marks as offline what has been silent for longer than `seconds`; returns how many that were. */
+/** Marks devices without a heartbeat for `seconds` as offline; returns how many. */
 export async function markSilentDevicesOffline(knex: Knex, seconds: number): Promise<number> {
   let marked = 0;
   for (;;) {
@@ -145,14 +145,14 @@ export async function markSilentDevicesOffline(knex: Knex, seconds: number): Pro
       .select('id')
       .where({ status: 'online' })
       .where('last_seen', '<', knex.raw(`now() - ? * interval '1 second'`, [seconds]))
-      .limit(OFFLINE_AT_ONCE)
+      .limit(OFFLINE_BATCH)
       .forUpdate()
       .skipLocked();
     const count = await knex('edge_devices')
       .whereIn('id', silent)
       .update({ status: 'offline', updated_at: knex.fn.now() });
     marked += count;
-    if (count < OFFLINE_AT_ONCE) return marked;
+    if (count < OFFLINE_BATCH) return marked;
   }
 }
 
@@ -175,7 +175,7 @@ export async function removeOldReports(knex: Knex, days: number): Promise<void> 
     .delete();
 }
 
-/** One page, by name; `after` is the last device of the page before. */
+/** One page, ordered by name; `after`: name and id of the last device on the previous page. */
 export async function listDevices(
   knex: Knex,
   query: { organizationId: string; search: string; after: [string, string] | null; limit: number },

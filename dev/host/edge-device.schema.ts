@@ -1,4 +1,4 @@
-/** What devices and admins may send to the device routes of the host. */
+/** Schemas of the requests to the host's device routes. */
 import Joi from 'joi';
 
 export interface GenerateTokenBody {
@@ -21,7 +21,7 @@ export interface RegisterBody {
 }
 
 export const registerBody = Joi.object<RegisterBody>({
-  // The host's own mark of devices that have yet to register.
+  // Reserved for devices that have not registered yet.
   hardware_id: Joi.string()
     .trim()
     .min(1)
@@ -29,7 +29,7 @@ export const registerBody = Joi.object<RegisterBody>({
     .pattern(/^pending-/, { invert: true, name: 'pending-…' })
     .required(),
   registration_token: Joi.string().max(200).required(),
-  // Agents that cannot tell say "unknown".
+  // Agents that do not know their version send "unknown".
   firmware_version: Joi.string().trim().max(50).empty(['', 'unknown']).allow(null).default(null),
   metadata: Joi.object().unknown(true).default({}),
 });
@@ -51,7 +51,7 @@ export const heartbeatBody = Joi.object<HeartbeatBody>({
   ip_address: Joi.string().max(100).allow(null, ''),
 }).unknown(true);
 
-/** Whatever a device has to report, as long as it is an object. */
+/** Any JSON object. */
 export const reportBody = Joi.object<Record<string, unknown>>().unknown(true);
 
 export interface DeviceListQuery {

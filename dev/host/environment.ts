@@ -1,4 +1,4 @@
-/** The settings of the stand-in, from environment variables. */
+/** Reads the stand-in host's settings from environment variables. */
 import path from 'node:path';
 
 import Joi from 'joi';
@@ -18,13 +18,13 @@ export interface HostEnvironment {
   role: HostRole;
   pluginConfig: unknown;
   logLevel: string;
-  /** Whether plugins may answer ahead of Express. */
-  listenAhead: boolean;
+  /** Whether to offer `http.preRouter` to the plugin. */
+  preRouter: boolean;
 }
 
-/** For trying things out, packages may come from this machine without HTTPS. */
+/** Lets developers serve packages from this machine over plain HTTP. */
 const DEFAULT_PLUGIN_CONFIG = { allow_insecure_loopback_packages: true };
-const SHORTEST_TOKEN = 16;
+const MIN_TOKEN_LENGTH = 16;
 
 interface Variables {
   PORT: number;
@@ -38,10 +38,10 @@ interface Variables {
   OPS_ROLE: HostRole;
   OPS_OTA_CONFIG: Record<string, unknown>;
   OPS_LOG_LEVEL: string;
-  OPS_LISTEN_AHEAD: boolean;
+  OPS_PRE_ROUTER: boolean;
 }
 
-const token = Joi.string().min(SHORTEST_TOKEN).pattern(/^\S+$/, 'without spaces');
+const token = Joi.string().min(MIN_TOKEN_LENGTH).pattern(/^\S+$/, 'without spaces');
 
 const schema = Joi.object<Variables>({
   PORT: Joi.number().port().default(8084),
@@ -55,7 +55,7 @@ const schema = Joi.object<Variables>({
   OPS_ROLE: Joi.valid('api', 'worker', 'all').default('all'),
   OPS_OTA_CONFIG: Joi.string().custom(parseJsonObject).default(DEFAULT_PLUGIN_CONFIG),
   OPS_LOG_LEVEL: Joi.valid('fatal', 'error', 'warn', 'info', 'debug', 'trace').default('info'),
-  OPS_LISTEN_AHEAD: Joi.boolean().default(true),
+  OPS_PRE_ROUTER: Joi.boolean().default(true),
 }).unknown(true);
 
 function parseJsonObject(text: string, helpers: Joi.CustomHelpers): unknown {
@@ -63,12 +63,12 @@ function parseJsonObject(text: string, helpers: Joi.CustomHelpers): unknown {
     const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
   } catch {
-    // Said below.
+    // Reported below.
   }
   return helpers.message({ custom: '{#label} must be a JSON object' });
 }
 
-/** @throws naming every variable that is wrong */
+/** @throws Error that names every invalid variable */
 export function readEnvironment(variables: NodeJS.ProcessEnv): HostEnvironment {
   const given = Object.fromEntries(Object.entries(variables).filter(([, value]) => value !== ''));
   const { value, error } = schema.validate(given, { abortEarly: false });
@@ -90,6 +90,6 @@ export function readEnvironment(variables: NodeJS.ProcessEnv): HostEnvironment {
     role: value.OPS_ROLE,
     pluginConfig: value.OPS_OTA_CONFIG,
     logLevel: value.OPS_LOG_LEVEL,
-    listenAhead: value.OPS_LISTEN_AHEAD,
+    preRouter: value.OPS_PRE_ROUTER,
   };
 }

@@ -4,19 +4,19 @@ import type { Knex } from 'knex';
 import type { PluginHealth } from '../../backend/host-contract.ts';
 import type { LoadedPlugin } from './plugin-loader.ts';
 
-const CHECK_LIMIT_MS = 3_000;
+const CHECK_TIMEOUT_MS = 3_000;
 
-/** `starting`: `activate` has not returned; `failed`: the plugin was skipped. */
+/** `starting`: `activate` has not returned; `failed`: the plugin could not be activated. */
 export type PluginState = 'starting' | 'failed' | LoadedPlugin;
 
-/** `GET /health`: the process answers. Nothing else: a host must not be ended for its database's sake. */
+/** `GET /health`: the process responds. Checks nothing else: a restart does not help if the database is down. */
 export const liveness: RequestHandler = (_request, response) => {
   response.set('Cache-Control', 'no-store').json({ status: 'ok' });
 };
 
 /**
- * `GET /health/ready`: 200 when requests can be served, else 503; the body says what is in the way.
- * A host that is stopping is not ready.
+ * `GET /health/ready`: 200 if requests can be served, otherwise 503 with the failed checks. A stopping
+ * host is not ready.
  */
 export function readiness(
   knex: Knex,
@@ -41,10 +41,10 @@ export function readiness(
 
 async function databaseHealth(knex: Knex): Promise<{ healthy: boolean; detail?: string }> {
   try {
-    await withinLimit(knex.raw('SELECT 1'));
+    await withTimeout(knex.raw('SELECT 1'));
     return { healthy: true };
   } catch {
-    return { healthy: false, detail: 'The database does not answer.' };
+    return { healthy: false, detail: 'The database does not respond.' };
   }
 }
 
@@ -53,19 +53,19 @@ async function pluginHealth(
 ): Promise<Partial<PluginHealth> & { healthy: boolean; detail?: string }> {
   if (state === 'starting') return { healthy: false, detail: 'The plugin is starting.' };
   if (state === 'failed') {
-    return { healthy: false, detail: 'The plugin is broken; the log of the host says why.' };
+    return { healthy: false, detail: 'The plugin could not be activated; see the host log.' };
   }
   try {
-    return await withinLimit(state.plugin.health());
+    return await withTimeout(state.plugin.health());
   } catch {
-    return { healthy: false, detail: 'The plugin could not tell how it is.' };
+    return { healthy: false, detail: 'The health check of the plugin failed.' };
   }
 }
 
-async function withinLimit<T>(work: PromiseLike<T>): Promise<T> {
+async function withTimeout<T>(work: PromiseLike<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error('too slow')), CHECK_LIMIT_MS);
+    timer = setTimeout(() => reject(new Error('timed out')), CHECK_TIMEOUT_MS);
   });
   try {
     return await Promise.race([work, limit]);

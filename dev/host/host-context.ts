@@ -1,4 +1,4 @@
-/** What the stand-in gives a plugin, and the other ends of it that the host holds. */
+/** The context that the stand-in host gives a plugin, and the host's side of it. */
 import { EventEmitter } from 'node:events';
 
 import type { Knex } from 'knex';
@@ -6,15 +6,16 @@ import type { Logger } from 'pino';
 
 import type { HostContext, HostRole } from '../../backend/host-contract.ts';
 import { createAdminAuth } from './admin-auth.ts';
-import { AheadPoint } from './pre-router.ts';
 import { createDeviceAuth } from './device-auth.ts';
 import { MountPoint } from './mounts.ts';
 import { NavigationPages } from './navigation-pages.ts';
+import { PreRouter } from './pre-router.ts';
 import { redisConnections } from './redis-connections.ts';
 
 export const AREA_PATHS = { admin: '/api/v1/admin/ota', device: '/api/v1/ota' } as const;
 
-export interface HostNotice {
+/** An event that the plugin emitted with `events.emit`. */
+export interface PluginEvent {
   name: string;
   payload: Record<string, unknown>;
 }
@@ -26,27 +27,27 @@ export interface HostOptions {
   /** The plugin's section of the host's configuration. */
   pluginConfig: unknown;
   redisUrl?: string | undefined;
-  /** Whether plugins may answer ahead of Express; default yes. */
-  listenAhead?: boolean | undefined;
+  /** Whether to offer `http.preRouter`; default true. */
+  preRouter?: boolean | undefined;
 }
 
 export interface HostServices {
   context: HostContext;
   areas: Record<'admin' | 'device', MountPoint>;
   /** Of the device area. */
-  ahead: AheadPoint;
+  preRouter: PreRouter;
   pages: NavigationPages;
-  notices: EventEmitter<{ notice: [HostNotice] }>;
-  /** Calls what plugins asked to be called before the host stops; a failing one stops no other. */
+  events: EventEmitter<{ event: [PluginEvent] }>;
+  /** Runs the plugins' shutdown callbacks; logs those that fail. */
   runShutdownCallbacks(): Promise<void>;
 }
 
 export function createHostServices(options: HostOptions): HostServices {
   const { knex, logger } = options;
   const areas = { admin: new MountPoint(), device: new MountPoint() };
-  const ahead = new AheadPoint(AREA_PATHS.device);
+  const preRouter = new PreRouter(AREA_PATHS.device);
   const pages = new NavigationPages();
-  const notices = new EventEmitter<{ notice: [HostNotice] }>();
+  const events = new EventEmitter<{ event: [PluginEvent] }>();
   const shutdownCallbacks = new Set<{ callback: () => Promise<void> }>();
   const context: HostContext = {
     role: options.role,
@@ -56,13 +57,13 @@ export function createHostServices(options: HostOptions): HostServices {
     ...(options.redisUrl ? { redis: redisConnections(options.redisUrl, logger) } : {}),
     http: {
       mount: (area, router) => areas[area].mount(router),
-      ...((options.listenAhead ?? true) && {
-        listenAhead: (_area, listener) => ahead.add(listener),
+      ...((options.preRouter ?? true) && {
+        preRouter: (_area, handler) => preRouter.add(handler),
       }),
     },
     auth: { admin: createAdminAuth(knex), device: createDeviceAuth(knex) },
     navigation: { addPage: (page) => pages.add(page) },
-    events: { emit: (name, payload) => void notices.emit('notice', { name, payload }) },
+    events: { emit: (name, payload) => void events.emit('event', { name, payload }) },
     lifecycle: {
       onShutdown(callback) {
         const entry = { callback };
@@ -74,19 +75,16 @@ export function createHostServices(options: HostOptions): HostServices {
   return {
     context,
     areas,
-    ahead,
+    preRouter,
     pages,
-    notices,
+    events,
     async runShutdownCallbacks() {
       const callbacks = [...shutdownCallbacks];
       shutdownCallbacks.clear();
       const outcomes = await Promise.allSettled(callbacks.map(({ callback }) => callback()));
       for (const outcome of outcomes) {
         if (outcome.status === 'rejected') {
-          logger.error(
-            { err: outcome.reason as unknown },
-            'A plugin failed to prepare for the stop',
-          );
+          logger.error({ err: outcome.reason as unknown }, 'A shutdown callback failed');
         }
       }
     },

@@ -1,4 +1,4 @@
-/** The stand-in host in a process of its own, to be measured, killed and started again. */
+/** Runs the stand-in host in its own process, so that callers can measure, kill and restart it. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
@@ -9,8 +9,9 @@ import { freePort } from '../database/free-port.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const READY = /^Ops-Center (worker )?is running/;
-/** Lines of the log that a failure is told with. */
+/** Last lines of output to include in an error. */
 const KEPT_LINES = 30;
+const START_ATTEMPTS = 5;
 
 export interface HostProcessSettings {
   role: HostRole;
@@ -18,10 +19,10 @@ export interface HostProcessSettings {
   /** Empty: the queue is in PostgreSQL. */
   redisUrl: string;
   pluginConfig: object;
-  /** Of an admin who may steer deployments; default: one is made that nobody learns. */
+  /** Default: the host generates one that the caller cannot see. */
   adminToken?: string;
-  /** Default true: plugins may answer ahead of Express. */
-  listenAhead?: boolean;
+  /** Whether to offer `http.preRouter` to the plugin; default true. */
+  preRouter?: boolean;
   /** Options of Node.js, e.g. `--cpu-prof`. */
   nodeOptions?: readonly string[];
 }
@@ -45,7 +46,7 @@ export class HostProcess {
       OPS_ROLE: settings.role,
       OPS_OTA_CONFIG: JSON.stringify(settings.pluginConfig),
       OPS_LOG_LEVEL: 'warn',
-      OPS_LISTEN_AHEAD: String(settings.listenAhead ?? true),
+      OPS_PRE_ROUTER: String(settings.preRouter ?? true),
       ...(settings.adminToken && { OPS_ADMIN_TOKEN: settings.adminToken }),
     };
   }
@@ -56,13 +57,12 @@ export class HostProcess {
     return server;
   }
 
-  /** Resolves when it serves; a database that comes back at the same time may cost a few tries. */
+  /** Resolves when the host serves requests. Tries again if the database is not available yet. */
   async start(): Promise<void> {
-    const TRIES = 5;
-    for (let tries = 1; ; tries += 1) {
+    for (let attempt = 1; ; attempt += 1) {
       const failure = await this.#tryToStart();
       if (failure === null) return;
-      if (tries === TRIES) throw new Error(`${this.role} did not start:\n${failure}`);
+      if (attempt === START_ATTEMPTS) throw new Error(`${this.role} did not start:\n${failure}`);
     }
   }
 
@@ -72,7 +72,7 @@ export class HostProcess {
     return pid;
   }
 
-  /** Resolves when it has ended, with its exit code; `null`: a signal ended it. */
+  /** Resolves with the exit code when the process has exited; `null`: a signal ended it, or it was not running. */
   async kill(signal: NodeJS.Signals): Promise<number | null> {
     const child = this.#child;
     if (!child || child.exitCode !== null || child.signalCode !== null) return null;
@@ -82,16 +82,16 @@ export class HostProcess {
     return code;
   }
 
-  /** Stands still, like a process on a machine that is out of breath, until {@link wake}. */
-  freeze(): void {
+  /** Suspends the process, like a stalled machine, until {@link resume}. */
+  suspend(): void {
     this.#child?.kill('SIGSTOP');
   }
 
-  wake(): void {
+  resume(): void {
     this.#child?.kill('SIGCONT');
   }
 
-  /** `null`: it serves; else the end of what it said. */
+  /** `null`: the host serves requests; otherwise the last lines of its output. */
   async #tryToStart(): Promise<string | null> {
     const child = spawn(
       process.execPath,

@@ -1,20 +1,20 @@
 /**
- * The tables of Ops-Center that the plugin finds: organizations, users and devices as Ops-Center publishes
- * them, and next to them what only the stand-in needs. Ops-Center brings its own along with its own
- * migrations; the stand-in makes them when they are missing and never changes what exists.
+ * Tables of the host: those that Ops-Center publishes for plugins, and those that only the stand-in host
+ * needs. A real Ops-Center creates its tables with its own migrations. The stand-in host creates missing
+ * tables and never changes existing ones.
  */
 import type { Knex } from 'knex';
 
 export async function createHostTables(knex: Knex): Promise<void> {
   await knex.transaction(async (transaction) => {
-    // Several processes may start at once, and IF NOT EXISTS alone does not keep them apart.
+    // IF NOT EXISTS is not safe when several processes start at the same time.
     await transaction.raw(`SELECT pg_advisory_xact_lock(hashtext('ops-center-host-tables'))`);
     await transaction.raw(PUBLISHED_TABLES);
     await transaction.raw(STAND_IN_TABLES);
   });
 }
 
-/** Columns, types and constraints as Ops-Center has them; nothing added and nothing left out. */
+/** Exactly the columns, types and constraints of Ops-Center. */
 const PUBLISHED_TABLES = `
   CREATE TABLE IF NOT EXISTS organizations (
     id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -32,11 +32,11 @@ const PUBLISHED_TABLES = `
     device_type varchar(50) NOT NULL,
     organization_id uuid NOT NULL REFERENCES organizations,
     registration_token varchar(255) UNIQUE,
-    -- Hardware id; pending-<uuid> until the device registers.
+    -- hardware id; pending-<uuid> until the device registers
     device_id varchar(255) NOT NULL UNIQUE,
     ip_address inet,
     last_seen timestamptz,
-    -- online, offline, maintenance, error, what a heartbeat reports; pending until the device registers.
+    -- online, offline, maintenance, error or as reported by a heartbeat; pending until the device registers
     status varchar(20) NOT NULL DEFAULT 'offline',
     firmware_version varchar(50),
     created_at timestamptz NOT NULL DEFAULT now(),
@@ -52,7 +52,7 @@ const STAND_IN_TABLES = `
   CREATE INDEX IF NOT EXISTS edge_devices_online ON edge_devices (last_seen)
     WHERE status = 'online';
 
-  -- What Keycloak would know of the people.
+  -- In Ops-Center, Keycloak stores this.
   CREATE TABLE IF NOT EXISTS users (
     id uuid PRIMARY KEY REFERENCES keycloak_users (id),
     organization_id uuid NOT NULL REFERENCES organizations (id),
@@ -61,13 +61,13 @@ const STAND_IN_TABLES = `
     created_at timestamptz NOT NULL DEFAULT now()
   );
 
-  -- Bearer tokens of the API. Only hashes are stored, here and below.
+  -- Bearer tokens of the API. Only hashes are stored, also in the tables below.
   CREATE TABLE IF NOT EXISTS user_tokens (
     token_hash bytea PRIMARY KEY,
     user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE
   );
 
-  -- Signed-in browsers, and the links that sign one in.
+  -- Browser sessions, and one-time login links.
   CREATE TABLE IF NOT EXISTS user_sessions (
     session_hash bytea PRIMARY KEY,
     user_id uuid NOT NULL REFERENCES users (id) ON DELETE CASCADE,

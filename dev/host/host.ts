@@ -1,4 +1,4 @@
-/** A running Ops-Center stand-in: database schema, users, routes, pages and the plugin. */
+/** The stand-in host: database schema, users, routes, pages and the plugin. */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -9,21 +9,21 @@ import type { Logger } from 'pino';
 import type { HostRole } from '../../backend/host-contract.ts';
 import { ActiveRequests } from './active-requests.ts';
 import { createApplication } from './application.ts';
+import { startCleanup } from './cleanup.ts';
 import type { PluginState } from './health.ts';
-import { createHostServices, type HostServices } from './host-context.ts';
+import { createHostServices } from './host-context.ts';
 import { createHostTables } from './host-schema.ts';
-import { startHousekeeping } from './housekeeping.ts';
 import { loadPlugin } from './plugin-loader.ts';
 import { createLoginLink } from './sessions.ts';
-import { ensureAdmin, ensureSecondAdmin, type StandingAdmin } from './users.ts';
+import { ensureAdmin, ensureSecondAdmin, type HostAdmin } from './users.ts';
 
 const DEFAULT_HEARTBEAT_SECONDS = 30;
 const POOL_SIZE = 20;
-/** A request that gets no database connection for so long is told to come again. */
+/** A request that waits longer than this for a database connection is answered with 503. */
 const CONNECTION_LIMIT_MS = 10_000;
-/** From the request to stop until everything is closed, by force if need be. */
+/** Time limit of the whole shutdown; steps that are still running then are abandoned. */
 const STOP_LIMIT_MS = 9_000;
-/** What of it the requests under way may take. */
+/** Share of it for active requests. */
 const DRAIN_LIMIT_MS = 4_000;
 
 export interface HostSettings {
@@ -32,55 +32,55 @@ export interface HostSettings {
   /** PostgreSQL connection string. */
   databaseUrl: string;
   redisUrl?: string | undefined;
-  /** Whether plugins may answer ahead of Express; default yes. */
-  listenAhead?: boolean | undefined;
+  /** Whether to offer `http.preRouter` to the plugin; default true. */
+  preRouter?: boolean | undefined;
   /** Folder that holds `plugin.json`. */
   pluginRoot: string;
   pluginConfig: unknown;
-  /** 0: a free one. */
+  /** 0: a free port. */
   port: number;
   /** Address to listen on, e.g. `127.0.0.1`. */
   listen: string;
-  /** Made when it is missing. */
+  /** Generated if missing. */
   adminToken?: string | undefined;
-  /** Makes a second organization with an admin of its own. */
+  /** If set, creates a second organization with this token for its admin. */
   secondAdminToken?: string | undefined;
-  /** What a scraper brings to `/metrics`; missing: there are no metrics. */
+  /** Bearer token for `/metrics`; without it there is no such route. */
   metricsToken?: string | undefined;
   /** Default 30. */
   heartbeatSeconds?: number;
 }
 
 export interface RunningHost {
-  /** As this machine reaches it, e.g. `http://localhost:8084`. */
+  /** URL on this machine, e.g. `http://localhost:8084`. */
   url: string;
-  /** `null` in the role `worker`, which leaves users alone. */
-  admin: StandingAdmin | null;
-  secondAdmin: StandingAdmin | null;
-  /** False: the plugin is broken and was skipped. */
+  /** `null` in the role `worker`, which does not create users. */
+  admin: HostAdmin | null;
+  secondAdmin: HostAdmin | null;
+  /** False: the plugin could not be activated. */
   pluginActive: boolean;
   knex: Knex;
-  notices: HostServices['notices'];
-  /** Address that signs the admin in, once. */
+  /** Creates a URL that signs the admin in once. */
   createLoginUrl(): Promise<string>;
-  /** Finishes what is under way, takes the plugin down and closes everything. */
+  /** Waits for active requests, deactivates the plugin and closes everything. Idempotent. */
   stop(): Promise<void>;
 }
 
 /**
- * Resolves when the plugin is active, or was found to be broken; requests are taken before that.
+ * Starts the host. Requests are accepted before the plugin is active. Resolves when the plugin is active
+ * or its activation has failed.
  *
- * @throws when the database or the port cannot be had
+ * @throws Error if the database is unavailable or the port is in use
  */
 export async function startHost(settings: HostSettings): Promise<RunningHost> {
   const { logger, role } = settings;
   const heartbeatSeconds = settings.heartbeatSeconds ?? DEFAULT_HEARTBEAT_SECONDS;
   const knex = knexFactory({
     client: 'pg',
-    connection: named(settings.databaseUrl, `ops-center-${role}`),
+    connection: withApplicationName(settings.databaseUrl, `ops-center-${role}`),
     pool: { min: 0, max: POOL_SIZE },
     acquireConnectionTimeout: CONNECTION_LIMIT_MS,
-    // Errors are logged; what was to be stored is nobody's business there.
+    // Keeps stored values out of logged errors.
     compileSqlOnError: false,
   });
   const services = createHostServices({ ...settings, knex });
@@ -96,9 +96,8 @@ export async function startHost(settings: HostSettings): Promise<RunningHost> {
     metricsToken: settings.metricsToken,
     pluginState: () => pluginState,
   });
-  // Express is the rule; what a plugin answers ahead of it is what comes thousands of times a second.
   const server = createServer((request, response) => {
-    if (services.ahead.take(request, response, activeRequests)) return;
+    if (services.preRouter.handle(request, response, activeRequests)) return;
     application(request, response);
   });
   let users: Awaited<ReturnType<typeof prepareUsers>>;
@@ -110,11 +109,10 @@ export async function startHost(settings: HostSettings): Promise<RunningHost> {
     await knex.destroy();
     throw error;
   }
-  services.notices.on('notice', ({ name, payload }) =>
-    logger.info({ notice: name, ...payload }, 'Notice from the plugin'),
+  services.events.on('event', ({ name, payload }) =>
+    logger.info({ event: name, ...payload }, 'Plugin event'),
   );
-  const stopHousekeeping =
-    role === 'worker' ? null : startHousekeeping(knex, heartbeatSeconds, logger);
+  const stopCleanup = role === 'worker' ? null : startCleanup(knex, heartbeatSeconds, logger);
 
   const loaded = await loadPlugin(settings.pluginRoot, services.context, logger);
   pluginState = loaded ?? 'failed';
@@ -122,15 +120,15 @@ export async function startHost(settings: HostSettings): Promise<RunningHost> {
 
   let stopping: Promise<void> | null = null;
   async function shutDown(): Promise<void> {
-    const within = limitedTo(STOP_LIMIT_MS, logger);
+    const within = createShutdownTimer(STOP_LIMIT_MS, logger);
     const closed = once(server, 'close');
     server.close();
     await within('the shutdown callbacks', services.runShutdownCallbacks());
-    await within('requests under way', activeRequests.drain(DRAIN_LIMIT_MS));
+    await within('active requests', activeRequests.drain(DRAIN_LIMIT_MS));
     await within('the plugin', loaded?.unload());
     server.closeAllConnections();
     await closed;
-    await within('the housekeeping', stopHousekeeping?.());
+    await within('the cleanup', stopCleanup?.());
     await within('the database connections', knex.destroy());
   }
   return {
@@ -138,17 +136,16 @@ export async function startHost(settings: HostSettings): Promise<RunningHost> {
     url,
     pluginActive: loaded !== null,
     knex,
-    notices: services.notices,
     async createLoginUrl() {
-      if (!users.admin) throw new Error('A worker has no pages to sign in to.');
+      if (!users.admin) throw new Error('A worker process has no pages to sign in to.');
       return `${url}/login?code=${await createLoginLink(knex, users.admin.userId)}`;
     },
     stop: () => (stopping ??= shutDown()),
   };
 }
 
-/** With the name the database shows for our connections, unless the operator gave one. */
-function named(databaseUrl: string, name: string): string {
+/** Sets the name that PostgreSQL shows for these connections, unless the operator chose one. */
+function withApplicationName(databaseUrl: string, name: string): string {
   const url = new URL(databaseUrl);
   if (!url.searchParams.has('application_name')) url.searchParams.set('application_name', name);
   return url.href;
@@ -157,7 +154,7 @@ function named(databaseUrl: string, name: string): string {
 async function prepareUsers(
   knex: Knex,
   { role, adminToken, secondAdminToken }: HostSettings,
-): Promise<{ admin: StandingAdmin | null; secondAdmin: StandingAdmin | null }> {
+): Promise<{ admin: HostAdmin | null; secondAdmin: HostAdmin | null }> {
   if (role === 'worker') return { admin: null, secondAdmin: null };
   return {
     admin: await ensureAdmin(knex, adminToken),
@@ -171,7 +168,7 @@ async function listen(server: Server, { port, listen: address }: HostSettings): 
     await once(server, 'listening');
   } catch (error) {
     throw new Error(
-      `The host cannot listen on ${address}:${port}. If something else does, choose a port with PORT.`,
+      `The host cannot listen on ${address}:${port}. If the port is in use, set PORT to another one.`,
       { cause: error },
     );
   }
@@ -182,8 +179,8 @@ function urlOf({ address, family, port }: AddressInfo): string {
   return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
 }
 
-/** Steps of a stop share one limit: a step that hangs must not keep the others from being done. */
-function limitedTo(
+/** One time limit for all shutdown steps: a step that hangs must not block the steps after it. */
+function createShutdownTimer(
   limitMs: number,
   logger: Logger,
 ): (what: string, step: Promise<unknown> | undefined) => Promise<void> {
@@ -193,6 +190,6 @@ function limitedTo(
   });
   return async (what, step) => {
     const outcome = await Promise.race([step, expired]);
-    if (outcome === 'expired') logger.warn(`Stopping without waiting any longer for ${what}`);
+    if (outcome === 'expired') logger.warn(`Shutdown continues without waiting for ${what}`);
   };
 }

@@ -1,7 +1,7 @@
 import type { LoggerOptions } from 'pino';
 
 /**
- * What libraries hang onto their errors and no log may hold: the Redis client names the command that
- * failed with its arguments, AUTH with a password; PostgreSQL tells the values of the row it refused.
+ * Keeps secrets out of logged errors: the Redis client attaches the failed command with its arguments (the
+ * password of AUTH), PostgreSQL the values of the rejected row.
  */
 export const LOG_OPTIONS: LoggerOptions = { redact: ['err.command', 'err.detail', 'err.where'] };

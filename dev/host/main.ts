@@ -1,18 +1,18 @@
-/** `npm start`: the stand-in for Ops-Center, with the plugin of this package. */
+/** `npm start`: the stand-in host with the plugin of this package. */
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 
 import { destination, pino } from 'pino';
 
 import { startEmbeddedPostgres } from '../database/embedded-postgres.ts';
-import { takeInterrupts } from '../interrupts.ts';
+import { catchInterrupts } from '../interrupts.ts';
 import { readEnvironment, type HostEnvironment } from './environment.ts';
 import { startHost } from './host.ts';
 import { LOG_OPTIONS } from './log-options.ts';
 import { startMessage } from './start-message.ts';
 
 const PLUGIN_ROOT = path.resolve(import.meta.dirname, '..', '..');
-/** The host stops within this, or is ended; its database is stopped in any case. */
+/** After this the process exits even if the host has not stopped. The database is stopped in any case. */
 const STOP_LIMIT_MS = 10_000;
 
 const environment = environmentOrExit();
@@ -20,48 +20,48 @@ const logger = pino(
   { ...LOG_OPTIONS, level: environment.logLevel },
   destination({ fd: 2, sync: true }),
 );
-const interrupts = takeInterrupts();
+const interrupts = catchInterrupts();
 
 const database = environment.databaseUrl
-  ? { url: environment.databaseUrl, name: 'the one of DATABASE_URL', stop: () => Promise.resolve() }
+  ? { url: environment.databaseUrl, name: 'from DATABASE_URL', stop: () => Promise.resolve() }
   : await embeddedDatabase(environment.dataDir);
 let hasStopped = true;
 try {
   hasStopped = await Promise.race([
-    operate().then(() => true),
-    interrupts.insisted.then(() => false),
-    interrupts.asked.then(() => setTimeout(STOP_LIMIT_MS, false, { ref: false })),
+    runHost().then(() => true),
+    interrupts.forceStopRequested.then(() => false),
+    interrupts.stopRequested.then(() => setTimeout(STOP_LIMIT_MS, false, { ref: false })),
   ]);
-  logger.info(hasStopped ? 'Stopped' : 'Ended before everything had stopped');
+  logger.info(hasStopped ? 'Stopped' : 'Exiting before everything has stopped');
 } catch (error) {
-  logger.fatal({ err: error }, 'Ops-Center could not start');
+  logger.fatal({ err: error }, 'Ops-Center failed to start');
   process.exitCode = 1;
 } finally {
   await database.stop();
 }
-// Something that does not end must not keep the process.
+// Open handles must not keep the process alive.
 if (!hasStopped) process.exit(1);
 
-/** From the start to the stop that somebody asks for. */
-async function operate(): Promise<void> {
+/** Runs the host until a stop is requested. */
+async function runHost(): Promise<void> {
   const host = await startHost({
     ...environment,
     logger,
     databaseUrl: database.url,
     pluginRoot: PLUGIN_ROOT,
   });
-  // A fault of the plugin that nobody waits for must not take the host down.
+  // An unhandled rejection in the plugin must not take the host down.
   process.on('unhandledRejection', (reason) => {
-    logger.error({ err: reason }, 'Something failed and nobody took care of it');
+    logger.error({ err: reason }, 'Unhandled rejection');
   });
   console.log(
     await startMessage(host, {
-      tokenWasMade: !environment.adminToken,
+      tokenGenerated: !environment.adminToken,
       database: database.name,
-      onlyThisMachine: ['127.0.0.1', '::1', 'localhost'].includes(environment.listen),
+      loopbackOnly: ['127.0.0.1', '::1', 'localhost'].includes(environment.listen),
     }),
   );
-  logger.info({ signal: await interrupts.asked }, 'Stopping');
+  logger.info({ signal: await interrupts.stopRequested }, 'Stopping');
   await host.stop();
 }
 
@@ -81,7 +81,7 @@ async function embeddedDatabase(
   const server = await startEmbeddedPostgres({
     dataDir: folder,
     persistent: true,
-    onCrash: (report) => logger.fatal(`The embedded database ended by itself:\n${report}`),
+    onCrash: (report) => logger.fatal(`The embedded database exited unexpectedly:\n${report}`),
   });
   return {
     url: server.connectionString(),

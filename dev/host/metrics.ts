@@ -7,10 +7,9 @@ import { HostProblem } from './problem.ts';
 import { bearerToken, tokenHash } from './tokens.ts';
 
 /**
- * `GET /metrics`, to whoever brings the scraper's token; without a token set there is nothing here.
- * Addresses are not trusted: behind a proxy on the same machine everybody comes from loopback. Admins
- * are not either: metrics tell of all organizations, and are wanted most when the database, which
- * knows the admins, is away.
+ * `GET /metrics` with the scraper's token; without a configured token there is no such route. Loopback
+ * addresses get no access, because behind a local proxy every request comes from loopback. Admins get none
+ * either: metrics cover all organizations, and must work while the database, which stores admins, is down.
  */
 export function metricsRoute(
   token: string | undefined,
@@ -21,7 +20,7 @@ export function metricsRoute(
   return async (request, response) => {
     const given = bearerToken(request.get('authorization'));
     if (given === null || !timingSafeEqual(tokenHash(given), expected)) {
-      throw new HostProblem('unauthenticated', 'Send the token of OPS_METRICS_TOKEN as bearer.');
+      throw new HostProblem('unauthenticated', 'Send the OPS_METRICS_TOKEN as bearer token.');
     }
     const state = pluginState();
     if (state === 'starting' || state === 'failed') {

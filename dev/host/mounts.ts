@@ -1,13 +1,13 @@
 import type { RequestHandler, Router } from 'express';
 
 /**
- * A place in the host's application where routers come and go. Express cannot take a router off
- * again, so the application gets this one handler, which asks the routers mounted at the moment.
+ * Mounts and unmounts routers at run time. Express cannot remove a router, so the application uses this
+ * handler, which calls the routers that are currently mounted.
  */
 export class MountPoint {
   readonly #routers = new Set<{ router: Router }>();
 
-  /** Routers are asked in the order they were mounted. Returns what takes this one off again. */
+  /** Routers run in the order they were mounted. Returns a function that unmounts this one. */
   mount(router: Router): () => void {
     const entry = { router };
     this.#routers.add(entry);
@@ -18,7 +18,7 @@ export class MountPoint {
 
   readonly handler: RequestHandler = (request, response, next) => {
     const entries = [...this.#routers];
-    const ask = (index: number): void => {
+    const run = (index: number): void => {
       const entry = entries[index];
       if (!entry) {
         next();
@@ -26,9 +26,9 @@ export class MountPoint {
       }
       entry.router(request, response, (outcome?: unknown) => {
         if (outcome) next(outcome);
-        else ask(index + 1);
+        else run(index + 1);
       });
     };
-    ask(0);
+    run(0);
   };
 }

@@ -1,14 +1,20 @@
 import type { NavigationPage } from '../../backend/host-contract.ts';
 
-/** The pages plugins brought, in the order they came. */
+/** The pages that plugins added, in that order. */
 export class NavigationPages {
   readonly #pages = new Map<string, NavigationPage>();
 
-  /** @throws when the id or the path is taken */
+  /**
+   * Returns a function that removes the page.
+   *
+   * @throws Error if the id or the path is taken
+   */
   add(page: NavigationPage): () => void {
     for (const other of this.#pages.values()) {
       if (other.id === page.id || other.path === page.path) {
-        throw new Error(`Page "${page.id}" at ${page.path} is already there (${other.title}).`);
+        throw new Error(
+          `Page "${page.id}" at ${page.path} conflicts with the page "${other.title}".`,
+        );
       }
     }
     this.#pages.set(page.id, page);

@@ -1,16 +1,16 @@
-/** How the files of pages are sent: compressed, and cached as long as their names allow. */
+/** Compression and caching of page files. */
 import type { ServerResponse } from 'node:http';
 
 import compression from 'compression';
 import type { RequestHandler } from 'express';
 
-/** Chunks as bundlers name them, `chunks/Detail-sVwxo1Vy.js`: other content has another name. */
+/** Files whose name contains a content hash, e.g. `chunks/Detail-sVwxo1Vy.js`. */
 const HASHED = /[\\/]chunks[\\/][^\\/]+-[\w-]{8}\.(?:js|css)$/;
 const FOREVER = 'public, max-age=31536000, immutable';
-/** Kept, but asked for each time: the answer is 304 until a new version is installed. */
+/** Browsers revalidate each time and get a 304 until a new version is installed. */
 const REVALIDATED = 'no-cache';
 
-/** For the paths of page files only: API answers are small, and an event must not wait in a buffer. */
+/** For page files only: API responses are small, and compression would buffer events. */
 export const compressed: RequestHandler = compression();
 
 /** Options of `express.static` and `sendFile`. */

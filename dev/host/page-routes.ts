@@ -1,4 +1,4 @@
-/** The frame around all pages, the libraries they share, and the files that plugins bring. */
+/** Serves the shell around all pages, the libraries they share, and the files of plugins. */
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -15,7 +15,7 @@ import { HostProblem } from './problem.ts';
 const PAGE_FOLDER = path.join(import.meta.dirname, 'page');
 const SHELL = readFileSync(path.join(PAGE_FOLDER, 'shell.html'), 'utf8');
 const IMPORT_MAP = /<script type="importmap">([\s\S]*?)<\/script>/;
-/** Builds that browsers load as they are; the development ones import packages of their own. */
+/** Builds without further imports; the development builds import other packages. */
 const LIBRARIES: Record<string, string> = {
   vue: 'vue.runtime.esm-browser.prod.js',
   pinia: 'pinia.esm-browser.prod.js',
@@ -25,7 +25,7 @@ const LIBRARIES: Record<string, string> = {
 /** For the content security policy. */
 export function importMapHash(): string {
   const script = IMPORT_MAP.exec(SHELL)?.[1];
-  if (script === undefined) throw new Error('The page frame has no import map.');
+  if (script === undefined) throw new Error('shell.html has no import map.');
   return `'sha256-${createHash('sha256').update(script).digest('base64')}'`;
 }
 
@@ -59,7 +59,7 @@ function pageFiles(folder: string): RequestHandler {
   return express.static(folder, { ...ASSET_OPTIONS, index: false, setHeaders: setCaching });
 }
 
-/** The module of a page may bring chunks: its whole folder is served. */
+/** Serves the whole folder of the module, because it may import chunks. */
 function pluginFiles(pages: NavigationPages): RequestHandler<{ id: string }> {
   const folders = new WeakMap<NavigationPage, RequestHandler>();
   return (request, response, next) => {
@@ -77,7 +77,7 @@ function pluginFiles(pages: NavigationPages): RequestHandler<{ id: string }> {
   };
 }
 
-/** What the frame shows: who is signed in, and which pages there are for them. */
+/** Data for the shell: the signed-in user and the pages they may open. */
 function shellData(knex: Knex, host: HostContext, pages: NavigationPages): RequestHandler {
   return async (request, response) => {
     const user = await host.auth.admin(request);
@@ -87,7 +87,7 @@ function shellData(knex: Knex, host: HostContext, pages: NavigationPages): Reque
       .first<{ name: string } | undefined>('name');
     response.set('Cache-Control', 'no-store').json({
       user: { name: user.name, organization: organization?.name ?? null, is_admin: user.isAdmin },
-      // Permissions of the stand-in are simple: admins have all of them, others none.
+      // In the stand-in host, admins have all permissions and other users have none.
       pages: user.isAdmin ? pages.list().map(publicPage) : [],
     });
   };

@@ -1,4 +1,4 @@
-/** Brings the plugin to life the way Ops-Center does: through `plugin.json`, and nothing else. */
+/** Loads the plugin as Ops-Center does: only through `plugin.json`. */
 import { pathToFileURL } from 'node:url';
 
 import type { Logger } from 'pino';
@@ -10,11 +10,11 @@ import { createPluginScope } from './plugin-scope.ts';
 export interface LoadedPlugin {
   manifest: PluginManifest;
   plugin: ActivePlugin;
-  /** Deactivates the plugin and takes off what it forgot. Rejects never. */
+  /** Deactivates the plugin and removes what it left registered. Never rejects. */
   unload(): Promise<void>;
 }
 
-/** `null`: the plugin is broken; why is in the log, and nothing of it is left in the host. */
+/** `null`: activation failed. The reason is logged, and nothing of the plugin stays registered. */
 export async function loadPlugin(
   packageRoot: string,
   host: HostContext,
@@ -28,23 +28,26 @@ export async function loadPlugin(
     }
     const activate = await importActivate(manifest);
     const plugin = await activate(scope.context);
-    logger.info({ plugin: manifest.id, version: manifest.version }, 'Plugin is active');
+    logger.info({ plugin: manifest.id, version: manifest.version }, 'Plugin activated');
     return { manifest, plugin, unload };
 
     async function unload(): Promise<void> {
       try {
         await plugin.deactivate();
       } catch (error) {
-        logger.error({ err: error, plugin: manifest.id }, 'Plugin did not deactivate cleanly');
+        logger.error({ err: error, plugin: manifest.id }, 'Plugin deactivation failed');
       }
       const leftovers = scope.release();
       if (leftovers.length > 0) {
-        logger.warn({ plugin: manifest.id, leftovers }, 'Plugin left something behind');
+        logger.warn(
+          { plugin: manifest.id, leftovers },
+          'Plugin did not remove everything it registered',
+        );
       }
     }
   } catch (error) {
     scope.release();
-    logger.error({ err: error, packageRoot }, 'Plugin is broken and was skipped');
+    logger.error({ err: error, packageRoot }, 'Plugin activation failed');
     return null;
   }
 }

@@ -5,7 +5,7 @@ import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 
 import type { HostRole } from '../../backend/host-contract.ts';
 
-/** What the host needs to know from `plugin.json`; the file may say more. */
+/** The fields of `plugin.json` that the host uses. */
 export interface PluginManifest {
   id: string;
   name: string;
@@ -15,10 +15,10 @@ export interface PluginManifest {
   roles: HostRole[];
 }
 
-/** The contract between host and plugins; shipped with the plugin, so that editors know it, too. */
+/** Part of the contract between host and plugins. Shipped with the plugin, so that editors can use it. */
 const SCHEMA = path.resolve(import.meta.dirname, '../../plugin.schema.json');
 
-/** @throws naming every fault when the file is missing, not JSON, or not a manifest */
+/** @throws Error if the file is missing, not JSON, or not a valid manifest; names every problem */
 export async function readPluginManifest(packageRoot: string): Promise<PluginManifest> {
   const file = path.join(packageRoot, 'plugin.json');
   const content: unknown = JSON.parse(await readFile(file, 'utf8'));
@@ -27,12 +27,12 @@ export async function readPluginManifest(packageRoot: string): Promise<PluginMan
     JSON.parse(await readFile(SCHEMA, 'utf8')) as object,
   ) as ValidateFunction<PluginManifest>;
   if (!isManifest(content)) {
-    const faults = ajv.errorsText(isManifest.errors, { dataVar: '', separator: '; ' });
-    throw new Error(`${file} is not a plugin manifest: ${faults}.`);
+    const problems = ajv.errorsText(isManifest.errors, { dataVar: '', separator: '; ' });
+    throw new Error(`${file} is not a plugin manifest: ${problems}.`);
   }
   const main = path.resolve(packageRoot, content.main);
   if (!main.startsWith(path.resolve(packageRoot) + path.sep)) {
-    throw new Error(`${file}: "main" leads out of the plugin's folder.`);
+    throw new Error(`${file}: "main" points outside of the plugin's folder.`);
   }
   return { ...content, main };
 }

@@ -2,13 +2,13 @@ import type { HostContext } from '../../backend/host-contract.ts';
 
 export interface PluginScope {
   context: HostContext;
-  /** Takes off what the plugin left behind, and says what that was. */
+  /** Removes everything the plugin still has registered, and returns a description of each. */
   release(): string[];
 }
 
 /**
- * The context as one plugin sees it. Keeps account of what the plugin registers, so that a plugin which
- * fails half-way, or forgets something, leaves nothing in the host.
+ * The context of one plugin. Tracks what the plugin registers, so that the host can remove the rest if
+ * activation fails or `deactivate` misses something.
  */
 export function createPluginScope(host: HostContext): PluginScope {
   const registered = new Map<() => void, string>();
@@ -19,14 +19,13 @@ export function createPluginScope(host: HostContext): PluginScope {
     registered.set(removeOnce, what);
     return removeOnce;
   };
-  const { listenAhead } = host.http;
+  const { preRouter } = host.http;
   return {
     context: {
       ...host,
       http: {
-        ...(listenAhead && {
-          listenAhead: (area, listener) =>
-            tracked(`listener ahead of ${area}`, listenAhead(area, listener)),
+        ...(preRouter && {
+          preRouter: (area, handler) => tracked(`pre-router of ${area}`, preRouter(area, handler)),
         }),
         mount: (area, router) => tracked(`routes of ${area}`, host.http.mount(area, router)),
       },

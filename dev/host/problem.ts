@@ -15,26 +15,26 @@ const TITLES = {
   unavailable: [503, 'Not available at the moment'],
 } as const;
 
-/** Codes of the host's own answers. The plugin has its own. */
+/** Codes of the host's error responses. The plugin has its own. */
 export type HostProblemCode = keyof typeof TITLES;
 
-/** An answer other than the one asked for, as `application/problem+json`. */
+/** An error response, sent as `application/problem+json`. */
 export class HostProblem extends Error {
   readonly code: HostProblemCode;
-  readonly faults: { path: string; message: string }[];
+  readonly errors: { path: string; message: string }[];
 
   constructor(
     code: HostProblemCode,
     detail: string,
-    faults: { path: string; message: string }[] = [],
+    errors: { path: string; message: string }[] = [],
   ) {
     super(detail);
     this.code = code;
-    this.faults = faults;
+    this.errors = errors;
   }
 }
 
-/** @throws {HostProblem} `invalid_request`, naming every fault */
+/** @throws {HostProblem} `invalid_request`, naming every error */
 export function validated<T>(schema: ObjectSchema<T>, input: unknown): T {
   const { value, error } = schema.validate(input ?? {}, {
     abortEarly: false,
@@ -48,13 +48,13 @@ export function validated<T>(schema: ObjectSchema<T>, input: unknown): T {
   );
 }
 
-/** For paths nobody answered. */
+/** Handles requests that no route matched. */
 export const notFound: RequestHandler = (request, _response, next) => {
   next(new HostProblem('not_found', `There is nothing at ${request.method} ${request.path}.`));
 };
 
-/** The one place where the host turns an error into an answer. */
-export function answerProblems(logger: Logger): ErrorRequestHandler {
+/** The only place where the host turns an error into a response. */
+export function problemHandler(logger: Logger): ErrorRequestHandler {
   return (error: unknown, request, response, next) => {
     if (response.headersSent) {
       next(error);
@@ -64,7 +64,7 @@ export function answerProblems(logger: Logger): ErrorRequestHandler {
     const [status, title] = TITLES[problem.code];
     const requestId = response.get('X-Request-Id');
     if (status === 500) {
-      logger.error({ err: error, path: request.path, request_id: requestId }, 'A request failed');
+      logger.error({ err: error, path: request.path, request_id: requestId }, 'Request failed');
     }
     if (status === 503) response.set('Retry-After', '5');
     response
@@ -76,7 +76,7 @@ export function answerProblems(logger: Logger): ErrorRequestHandler {
         status,
         detail: problem.message,
         code: problem.code,
-        ...(problem.faults.length > 0 ? { errors: problem.faults } : {}),
+        ...(problem.errors.length > 0 ? { errors: problem.errors } : {}),
         ...(status >= 500 ? { request_id: requestId } : {}),
       });
   };
@@ -86,18 +86,18 @@ function asProblem(error: unknown): HostProblem {
   if (error instanceof HostProblem) return error;
   const { status, message } = error as { status?: unknown; message?: unknown };
   const detail = typeof message === 'string' ? message : 'The request could not be read.';
-  // What Express's own body parsers throw.
+  // Thrown by Express's body parsers.
   if (status === 400) return new HostProblem('invalid_request', detail);
   if (status === 413) return new HostProblem('payload_too_large', detail);
   if (status === 415) return new HostProblem('unsupported_media_type', detail);
-  if (isDatabaseAway(error)) {
-    return new HostProblem('unavailable', 'The database cannot be reached at the moment.');
+  if (isDatabaseUnavailable(error)) {
+    return new HostProblem('unavailable', 'The database is not available.');
   }
-  return new HostProblem('internal_error', 'Something went wrong; the log of the host says what.');
+  return new HostProblem('internal_error', 'Internal error; see the host log.');
 }
 
-/** Codes of the operating system and of PostgreSQL, and Knex when no connection became free in time. */
-function isDatabaseAway(error: unknown): boolean {
+/** Error codes of the operating system and PostgreSQL, and Knex's timeout for a free connection. */
+function isDatabaseUnavailable(error: unknown): boolean {
   const { code, name } = error as { code?: unknown; name?: unknown };
   return (
     name === 'KnexTimeoutError' ||

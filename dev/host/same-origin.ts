@@ -7,34 +7,34 @@ import { bearerToken } from './tokens.ts';
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
- * Refuses what another site makes a signed-in browser send. Bearer tokens are never sent by a browser
- * on its own, so requests that carry one are let through.
+ * Protects sessions against cross-site request forgery. Requests with a bearer token are allowed, because
+ * browsers never send one on their own.
  */
 export const sameOriginSessions: RequestHandler = (request, _response, next) => {
-  const needsProof =
+  const needsCheck =
     !SAFE_METHODS.has(request.method) &&
     bearerToken(request.get('authorization')) === null &&
     sessionToken(request) !== null;
-  if (needsProof && !isSameOrigin(request)) refuse(request);
+  if (needsCheck && !isSameOrigin(request)) reject(request);
   next();
 };
 
-/** For forms that are used without a session, such as the one that signs in. */
+/** For forms without a session, such as the login form. */
 export const sameOriginOnly: RequestHandler = (request, _response, next) => {
-  if (!isSameOrigin(request)) refuse(request);
+  if (!isSameOrigin(request)) reject(request);
   next();
 };
 
-function refuse(request: Request): never {
+function reject(request: Request): never {
   throw new HostProblem(
     'cross_site',
-    `${request.method} with a session is accepted from the pages of this host only.`,
+    `${request.method} requests with a session are only accepted from pages of this host.`,
   );
 }
 
 /**
- * Browsers send `Sec-Fetch-Site` to addresses they trust (HTTPS, localhost), and `Origin` with every
- * unsafe request; what sends neither is not a page of ours.
+ * Browsers send `Sec-Fetch-Site` to HTTPS and localhost addresses, and `Origin` with every unsafe request.
+ * A request with neither does not come from a page of this host.
  */
 function isSameOrigin(request: Request): boolean {
   const site = request.get('sec-fetch-site');

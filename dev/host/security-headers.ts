@@ -1,15 +1,15 @@
 import type { RequestHandler } from 'express';
 import helmet from 'helmet';
 
-/** For every answer, of every area: what it is, is what it says it is. */
+/** For every response: browsers must not guess another content type. */
 export const noSniffing: RequestHandler = (_request, response, next) => {
   response.setHeader('X-Content-Type-Options', 'nosniff');
   next();
 };
 
 /**
- * @param scriptHashes of the inline scripts that are allowed, e.g. `'sha256-…'`; an import map can only
- *   be inline
+ * @param scriptHashes hashes of the allowed inline scripts, e.g. `'sha256-…'`; an import map has to be
+ *   inline
  */
 export function securityHeaders(scriptHashes: readonly string[]): RequestHandler {
   return helmet({
@@ -29,9 +29,9 @@ export function securityHeaders(scriptHashes: readonly string[]): RequestHandler
         frameAncestors: ["'none'"],
       },
     },
-    // The stand-in speaks plain HTTP; a proxy in front of it that speaks HTTPS decides.
+    // The stand-in host serves plain HTTP; a proxy that adds HTTPS decides about this.
     strictTransportSecurity: false,
-    // Not "no-referrer": with that, browsers say "Origin: null" even to the page's own host.
+    // With "no-referrer", browsers would send "Origin: null" even to the page's own host.
     referrerPolicy: { policy: 'same-origin' },
   });
 }

@@ -1,17 +1,17 @@
-/** Signed-in browsers and the one-time links that sign one in. */
+/** Browser sessions, and the one-time login links that create them. */
 import type { Knex } from 'knex';
 
 import { newToken, tokenHash } from './tokens.ts';
 
 export const SESSION_SECONDS = 12 * 60 * 60;
 
-/** Returns the secret for the session cookie. */
+/** Returns the token for the session cookie. */
 export async function openSession(knex: Knex, userId: string): Promise<string> {
   const session = newToken('session');
   await knex('user_sessions').insert({
     session_hash: tokenHash(session),
     user_id: userId,
-    expires_at: inSeconds(knex),
+    expires_at: sessionExpiry(knex),
   });
   return session;
 }
@@ -20,18 +20,18 @@ export async function closeSession(knex: Knex, session: string): Promise<void> {
   await knex('user_sessions').where('session_hash', tokenHash(session)).delete();
 }
 
-/** Returns the code of a link that signs the user in once. */
+/** Returns the code of a link that signs the user in once, within {@link SESSION_SECONDS}. */
 export async function createLoginLink(knex: Knex, userId: string): Promise<string> {
   const code = newToken('login');
   await knex('login_links').insert({
     code_hash: tokenHash(code),
     user_id: userId,
-    expires_at: inSeconds(knex),
+    expires_at: sessionExpiry(knex),
   });
   return code;
 }
 
-/** The user the link is for; `null` when it was used, is too old or never was. */
+/** Returns the user's id; `null` if the link is unknown, used or expired. */
 export async function redeemLoginLink(knex: Knex, code: string): Promise<string | null> {
   const [link] = await knex('login_links')
     .where('code_hash', tokenHash(code))
@@ -46,6 +46,6 @@ export async function removeExpiredSessions(knex: Knex): Promise<void> {
   await knex('login_links').where('expires_at', '<', knex.fn.now()).delete();
 }
 
-function inSeconds(knex: Knex): Knex.Raw {
+function sessionExpiry(knex: Knex): Knex.Raw {
   return knex.raw(`now() + ? * interval '1 second'`, [SESSION_SECONDS]);
 }

@@ -1,4 +1,4 @@
-/** `/login` and `/logout`: from a token or a one-time link to a session cookie, and back. */
+/** `/login` exchanges a token or a one-time link for a session cookie; `/logout` ends the session. */
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 
@@ -12,8 +12,9 @@ import { tokenHash } from './tokens.ts';
 
 const HOME = '/admin';
 const PAGE = readFileSync(path.join(import.meta.dirname, 'page', 'login.html'), 'utf8');
-const WRONG_TOKEN = 'This token is not known. Use the admin token the host printed at its start.';
-const SPENT_LINK = 'This link was used before or is too old. Sign in with the admin token.';
+const WRONG_TOKEN =
+  'This token is not valid. Use the admin token that the host printed when it started.';
+const USED_LINK = 'This link was used before or is too old. Sign in with the admin token.';
 
 export function signInRoutes(knex: Knex): Router {
   return Router()
@@ -24,7 +25,7 @@ export function signInRoutes(knex: Knex): Router {
         return;
       }
       const userId = await redeemLoginLink(knex, code);
-      if (userId === null) showForm(request, response.status(401), SPENT_LINK);
+      if (userId === null) showForm(request, response.status(401), USED_LINK);
       else await signIn(knex, userId, request, response);
     })
     .post(
@@ -68,7 +69,7 @@ async function signIn(
   response.redirect(303, destination(request));
 }
 
-/** Only to pages of this host: anything else would make the host send people anywhere. */
+/** Only paths of this host's pages, so that `next` cannot redirect to another site. */
 function destination(request: Request): string {
   const { next } = request.query;
   return typeof next === 'string' && /^\/admin(\/[\w/-]*)?$/.test(next) ? next : HOME;

@@ -1,4 +1,4 @@
-/** The people of the stand-in: one admin in each of one or two organizations. */
+/** The users of the stand-in host: one admin in each of one or two organizations. */
 import type { Knex } from 'knex';
 
 import { newToken, tokenHash } from './tokens.ts';
@@ -18,36 +18,36 @@ const SECOND = {
   email: 'second@ops-center.example',
 };
 
-export interface StandingAdmin {
+export interface HostAdmin {
   userId: string;
   organizationId: string;
   /** Bearer token of the admin API. */
   token: string;
 }
 
-export function ensureAdmin(knex: Knex, token: string | undefined): Promise<StandingAdmin> {
+export function ensureAdmin(knex: Knex, token: string | undefined): Promise<HostAdmin> {
   return ensure(knex, FIRST, token ?? newToken('admin'));
 }
 
-/** An admin of another organization, to try that organizations do not see each other. */
-export function ensureSecondAdmin(knex: Knex, token: string): Promise<StandingAdmin> {
+/** An admin of another organization, to check that organizations are isolated from each other. */
+export function ensureSecondAdmin(knex: Knex, token: string): Promise<HostAdmin> {
   return ensure(knex, SECOND, token);
 }
 
-/** From now on only this token is the admin's; tokens of earlier starts end. */
-async function ensure(knex: Knex, who: typeof FIRST, token: string): Promise<StandingAdmin> {
-  const { organizationId, userId } = who;
+/** Creates the admin if missing, and replaces the tokens of earlier starts with this one. */
+async function ensure(knex: Knex, user: typeof FIRST, token: string): Promise<HostAdmin> {
+  const { organizationId, userId } = user;
   await knex.transaction(async (transaction) => {
     await transaction('organizations')
-      .insert({ id: organizationId, name: who.organization })
+      .insert({ id: organizationId, name: user.organization })
       .onConflict('id')
       .ignore();
     await transaction('keycloak_users')
-      .insert({ id: userId, email: who.email })
+      .insert({ id: userId, email: user.email })
       .onConflict('id')
       .ignore();
     await transaction('users')
-      .insert({ id: userId, organization_id: organizationId, name: who.name, is_admin: true })
+      .insert({ id: userId, organization_id: organizationId, name: user.name, is_admin: true })
       .onConflict('id')
       .ignore();
     await transaction('user_tokens').where({ user_id: userId }).delete();

@@ -1,15 +1,15 @@
-/** The OpenAPI 3.1 document of both areas. */
+/** Builds the OpenAPI 3.1 document of both areas. */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { PROBLEMS, type ProblemCode } from '../../backend/contract/problem.ts';
 import { AREA_PATHS } from '../host/host-context.ts';
-import { COMPONENTS, answerSchemas } from './answer-schemas.ts';
 import { COMMON_PROBLEMS, OPERATIONS, type Area, type Operation } from './operations.ts';
 import { requestSchema, type JsonSchema } from './request-schema.ts';
+import { COMPONENTS, responseSchemas } from './response-schemas.ts';
 
 const AREAS: readonly Area[] = ['admin', 'device'];
-/** What the guards of an area want; named as in `components.securitySchemes`. */
+/** Key in `components.securitySchemes`. */
 const SECURITY: Record<Area, string> = { admin: 'adminToken', device: 'deviceToken' };
 const UUID: JsonSchema = { $ref: `${COMPONENTS}Uuid` };
 
@@ -36,10 +36,10 @@ export async function openApiDocument(): Promise<OpenApiDocument> {
         'Every error is application/problem+json with a stable code.',
       license: { name: license, identifier: license },
     },
-    servers: [{ url: '/', description: 'The Ops-Center that runs the plugin' }],
+    servers: [{ url: '/', description: 'The Ops-Center with the plugin' }],
     tags: [
-      { name: 'admin', description: "Admins; everything is limited to the caller's organization" },
-      { name: 'device', description: 'Devices; the token says which one speaks' },
+      { name: 'admin', description: "Routes for admins, limited to the caller's organization" },
+      { name: 'device', description: 'Routes for devices; the token identifies the device' },
     ],
     paths: paths(),
     components: {
@@ -47,29 +47,29 @@ export async function openApiDocument(): Promise<OpenApiDocument> {
         adminToken: {
           type: 'http',
           scheme: 'bearer',
-          description: 'A token or session of an admin',
+          description: 'Token of an admin; a session cookie works too',
         },
         deviceToken: {
           type: 'http',
           scheme: 'bearer',
-          description: 'What a device got when it was registered',
+          description: 'Token that the device received at registration',
         },
       },
-      responses: problemAnswers(),
-      schemas: answerSchemas(answerTypes()),
+      responses: problemResponses(),
+      schemas: responseSchemas(responseTypes()),
     },
   };
 }
 
-/** The path of a route as OpenAPI writes it. */
+/** The path of a route in OpenAPI syntax, e.g. `/api/v1/ota/deployments/{id}/status`. */
 export function documentedPath(area: Area, path: string): string {
   return AREA_PATHS[area] + path.replaceAll(/:(\w+)/g, '{$1}');
 }
 
-function answerTypes(): string[] {
+function responseTypes(): string[] {
   const named = AREAS.flatMap((area) =>
-    Object.values(OPERATIONS[area]).map(({ answer }) => answer),
-  ).filter((answer) => !['events', 'document', 'nothing'].includes(answer));
+    Object.values(OPERATIONS[area]).map(({ response }) => response),
+  ).filter((response) => !['events', 'document', 'nothing'].includes(response));
   return [...new Set([...named, 'Problem', 'StreamEvent', 'Uuid'])];
 }
 
@@ -79,13 +79,13 @@ function paths(): OpenApiDocument['paths'] {
     for (const [route, operation] of Object.entries(OPERATIONS[area])) {
       const [method = '', path = ''] = route.split(' ');
       const item = (result[documentedPath(area, path)] ??= {});
-      item[method] = described(area, path, operation);
+      item[method] = operationObject(area, path, operation);
     }
   }
   return result;
 }
 
-function described(area: Area, path: string, operation: Operation): JsonSchema {
+function operationObject(area: Area, path: string, operation: Operation): JsonSchema {
   const { id, summary, body, example } = operation;
   const parameters = [
     ...pathParameters(path),
@@ -106,7 +106,7 @@ function described(area: Area, path: string, operation: Operation): JsonSchema {
     ...(parameters.length > 0 && { parameters }),
     ...(body && { requestBody: requestBody(requestSchema(body), example) }),
     responses: {
-      [operation.status ?? 200]: answer(operation),
+      [operation.status ?? 200]: successResponse(operation),
       ...problems,
     },
   };
@@ -145,7 +145,7 @@ function headerParameters({ headers = {} }: Operation): JsonSchema[] {
   }));
 }
 
-/** No body is as good as an empty object. */
+/** The body is only required if it has required properties. */
 function requestBody(schema: JsonSchema, example?: object): JsonSchema {
   return {
     required: Array.isArray(schema.required),
@@ -153,17 +153,18 @@ function requestBody(schema: JsonSchema, example?: object): JsonSchema {
   };
 }
 
-function answer({ answer, summary }: Operation): JsonSchema {
-  if (answer === 'events') {
+function successResponse({ response, summary }: Operation): JsonSchema {
+  if (response === 'events') {
     return {
       description:
-        'Server-sent events. The name of an event is the `type` of a StreamEvent, its data the JSON ' +
-        'of the rest. `Last-Event-ID` goes on where a stream was cut off.',
+        'Server-sent events. The event name is the `type` of a StreamEvent; the data is the rest of ' +
+        'it as JSON. `Last-Event-ID` resumes an interrupted stream.',
       content: { 'text/event-stream': { schema: { type: 'string' } } },
     };
   }
-  if (answer === 'nothing') return { description: summary };
-  const schema = answer === 'document' ? { type: 'object' } : { $ref: `${COMPONENTS}${answer}` };
+  if (response === 'nothing') return { description: summary };
+  const schema =
+    response === 'document' ? { type: 'object' } : { $ref: `${COMPONENTS}${response}` };
   return { description: summary, content: { 'application/json': { schema } } };
 }
 
@@ -176,22 +177,22 @@ function problemsOf(area: Area, { problems = [] }: Operation): Map<number, Probl
   return byStatus;
 }
 
-/** Routes that can answer the same codes share the answer. */
+/** Routes with the same codes share a response. */
 const nameOf = (codes: readonly ProblemCode[]): string => codes.join('_or_');
 
-function problemAnswers(): Record<string, JsonSchema> {
-  const answers: Record<string, JsonSchema> = {};
+function problemResponses(): Record<string, JsonSchema> {
+  const responses: Record<string, JsonSchema> = {};
   for (const area of AREAS) {
     for (const operation of Object.values(OPERATIONS[area])) {
       for (const [status, codes] of problemsOf(area, operation)) {
-        answers[nameOf(codes)] = problemAnswer(status, codes);
+        responses[nameOf(codes)] = problemResponse(status, codes);
       }
     }
   }
-  return answers;
+  return responses;
 }
 
-function problemAnswer(status: number, codes: readonly ProblemCode[]): JsonSchema {
+function problemResponse(status: number, codes: readonly ProblemCode[]): JsonSchema {
   const schema = {
     allOf: [
       { $ref: `${COMPONENTS}Problem` },
@@ -207,7 +208,7 @@ function problemAnswer(status: number, codes: readonly ProblemCode[]): JsonSchem
 
 const RETRY_AFTER = {
   'Retry-After': {
-    description: 'Seconds after which trying again makes sense',
+    description: 'Seconds to wait before a retry',
     required: true,
     schema: { type: 'integer', minimum: 1 },
   },

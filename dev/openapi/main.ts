@@ -1,4 +1,4 @@
-/** `npm run openapi`: writes the OpenAPI document and the types of a client for it, both checked in. */
+/** `npm run openapi`: generates the OpenAPI document and the client types. */
 import { writeFile } from 'node:fs/promises';
 
 import { generatedFiles } from './generated-files.ts';

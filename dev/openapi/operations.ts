@@ -1,6 +1,6 @@
 /**
- * What each route takes and answers. A test compares the list with the routes that are mounted;
- * others hold every answer to it, and every request that it allows to what the server really takes.
+ * The request and response of each route. Tests check that this list contains exactly the mounted routes, that
+ * all responses conform to it, and that the server accepts the same requests.
  */
 import type Joi from 'joi';
 
@@ -34,27 +34,27 @@ import { metricsQuerySchema } from '../../backend/metrics/metrics.schema.ts';
 export type Area = 'admin' | 'device';
 
 export interface Operation {
-  /** Name of the function that a generated client offers. */
+  /** Name of the function in a generated client. */
   id: string;
   summary: string;
   query?: Joi.ObjectSchema;
-  /** Headers that mean something to it, with what. */
+  /** Optional request headers, with a description. */
   headers?: Record<string, string>;
   body?: Joi.ObjectSchema;
-  /** A body that is taken. */
+  /** A valid body. */
   example?: object;
   /** Default 200. */
   status?: 200 | 201 | 202 | 204;
   /**
-   * A type of `backend/contract/`; `events`: server-sent events, each a `StreamEvent`; `document`: the
-   * OpenAPI document itself; `nothing`: no body.
+   * Name of a type in `backend/contract/`; or `events`: server-sent events of the type `StreamEvent`;
+   * `document`: this OpenAPI document; `nothing`: no body.
    */
-  answer: string;
-  /** Beside those of every route of the area. */
+  response: string;
+  /** Error codes in addition to {@link COMMON_PROBLEMS}. */
   problems?: readonly ProblemCode[];
 }
 
-/** What any route of an area may answer instead. */
+/** Error codes of every route of an area. */
 export const COMMON_PROBLEMS: Record<Area, readonly ProblemCode[]> = {
   admin: [
     'invalid_request',
@@ -98,30 +98,30 @@ const act = (id: string, summary: string, problems: readonly ProblemCode[]): Ope
   id,
   summary,
   body: emptySchema,
-  answer: 'DeploymentDetail',
+  response: 'DeploymentDetail',
   problems: ['not_found', 'invalid_state', ...problems],
 });
 
-/** By area, then by method and path as Express has them. Paths are below the area's. */
+/** By area, then by method and path as in Express, relative to the area. */
 export const OPERATIONS: Record<Area, Record<string, Operation>> = {
   admin: {
     'get /deployments': {
       id: 'listDeployments',
       summary: 'Deployments of the organization, newest first',
       query: listQuerySchema,
-      answer: 'DeploymentList',
+      response: 'DeploymentList',
     },
     'post /deployments': {
       id: 'createDeployment',
-      summary: 'Creates a deployment: all of it or nothing',
+      summary: 'Creates a deployment completely or not at all',
       body: createDeploymentSchema(false),
       example: NEW_DEPLOYMENT,
       headers: {
         'Idempotency-Key':
-          'Makes it safe to send again: for 24 hours the same key and body give the first answer',
+          'Makes retries safe: for 24 hours, the same request with the same key gets the same response',
       },
       status: 201,
-      answer: 'CreatedDeployment',
+      response: 'CreatedDeployment',
       problems: [
         'no_matching_devices',
         'too_many_batches',
@@ -132,37 +132,37 @@ export const OPERATIONS: Record<Area, Record<string, Operation>> = {
     },
     'post /deployments/preview': {
       id: 'previewDeployment',
-      summary: 'Who would get the update and in which batches; creates nothing',
+      summary: 'The matching devices and the batches of a new deployment; creates nothing',
       body: previewDeploymentSchema(false),
       example: NEW_DEPLOYMENT,
-      answer: 'DeploymentPreview',
+      response: 'DeploymentPreview',
       problems: ['too_many_batches'],
     },
     'post /deployments/impact': {
       id: 'getDraftImpact',
-      summary: 'What a deployment would do to the fleet; creates nothing',
+      summary: 'How a new deployment would change the fleet; creates nothing',
       body: previewDeploymentSchema(false),
       example: NEW_DEPLOYMENT,
-      answer: 'DeploymentImpact',
+      response: 'DeploymentImpact',
       problems: [],
     },
     'get /deployments/:id/impact': {
       id: 'getImpact',
-      summary: 'What starting or going on with the deployment would do to the fleet as it is now',
-      answer: 'DeploymentImpact',
+      summary: 'How starting or resuming the deployment would change the fleet now',
+      response: 'DeploymentImpact',
       problems: ['not_found'],
     },
     'get /deployments/:id': {
       id: 'getDeployment',
       summary: 'A deployment with its progress, batches, policy and first 100 devices',
-      answer: 'DeploymentDetail',
+      response: 'DeploymentDetail',
       problems: ['not_found'],
     },
     'get /deployments/:id/devices': {
       id: 'listTargets',
-      summary: 'A page of the devices of a deployment',
+      summary: 'A page of targets of a deployment',
       query: targetQuerySchema,
-      answer: 'TargetPage',
+      response: 'TargetPage',
       problems: ['not_found'],
     },
     'post /deployments/:id/start': act('startDeployment', 'Starts a pending deployment', [
@@ -170,41 +170,41 @@ export const OPERATIONS: Record<Area, Record<string, Operation>> = {
     ]),
     'post /deployments/:id/pause': act(
       'pauseDeployment',
-      'Offers nothing new; devices at work finish',
+      'Stops offering the update; devices that are updating finish',
       [],
     ),
     'post /deployments/:id/resume': act(
       'resumeDeployment',
-      'Goes on where the deployment was paused, and accepts the failures so far',
+      'Resumes a paused deployment, and accepts the failures so far',
       ['queue_unavailable'],
     ),
     'post /deployments/:id/cancel': act(
       'cancelDeployment',
-      'Skips pending devices, stops those at work where that is still safe',
+      'Skips pending targets, and stops updating devices where that is safe',
       [],
     ),
     'post /deployments/:id/expand': {
       id: 'expandDeployment',
-      summary: 'Releases more of a canary, up to a share of all its devices',
+      summary: 'Releases more of a canary, up to a share of all its targets',
       body: expandSchema,
       example: { percentage: 100 },
-      answer: 'DeploymentDetail',
+      response: 'DeploymentDetail',
       problems: ['not_found', 'invalid_state', 'percentage_too_low', 'queue_unavailable'],
     },
     'post /deployments/:id/retry': {
       id: 'retryDevices',
-      summary: 'A new attempt for devices that failed or went back by themselves',
+      summary: 'Starts a new attempt for targets that failed or rolled back by themselves',
       body: retrySchema,
-      answer: 'RetryResponse',
+      response: 'RetryResponse',
       problems: ['not_found', 'invalid_state', 'queue_unavailable'],
     },
     'post /deployments/:id/devices/:device_id/rollback': {
       id: 'rollBackDevice',
-      summary: 'Asks a device to go back to an earlier version, at its next poll',
+      summary: 'Requests the rollback of a device to an earlier version, at its next poll',
       body: rollbackSchema,
       example: { previous_version: 'v2.0.0' },
       status: 202,
-      answer: 'RollbackAccepted',
+      response: 'RollbackAccepted',
       problems: [
         'not_found',
         'invalid_state',
@@ -213,70 +213,71 @@ export const OPERATIONS: Record<Area, Record<string, Operation>> = {
       ],
     },
     'delete /deployments/:id/devices/:device_id/rollback': {
-      id: 'withdrawRollback',
-      summary: 'Takes back what asked a device to go back, as long as it has not answered',
+      id: 'cancelRollback',
+      summary: 'Cancels a requested rollback, as long as the device has not answered it',
       status: 204,
-      answer: 'nothing',
+      response: 'nothing',
       problems: ['not_found', 'invalid_state'],
     },
     'get /deployments/:id/devices/:device_id/logs': {
       id: 'getInstallLogs',
       summary: 'The installation log of each attempt',
-      answer: 'InstallLogs',
+      response: 'InstallLogs',
       problems: ['not_found'],
     },
     'get /deployments/:id/events': {
       id: 'listEvents',
       summary: 'The timeline of a deployment, newest first',
       query: eventQuerySchema,
-      answer: 'EventPage',
+      response: 'EventPage',
       problems: ['not_found'],
     },
     'get /deployments/:id/stream': {
       id: 'streamDeployment',
-      summary: 'Changes of a deployment as they happen',
-      answer: 'events',
+      summary: 'Live changes of a deployment',
+      response: 'events',
       problems: ['not_found'],
     },
     'get /stream': {
       id: 'streamDeployments',
-      summary: 'Changes of all deployments as they happen; of the detailed ones, each device, too',
+      summary: 'Live changes of all deployments; for those in `detail`, also of their devices',
       query: streamQuerySchema,
-      answer: 'events',
+      response: 'events',
     },
     'get /devices': {
       id: 'listDevices',
-      summary: 'Devices to pick from, and the types and versions there are',
+      summary: 'Devices to choose from, with the existing types and versions',
       query: fleetQuerySchema,
-      answer: 'DevicePage',
+      response: 'DevicePage',
     },
     'get /metrics': {
       id: 'getMetrics',
       summary: 'Figures of the organization, or of one deployment',
       query: metricsQuerySchema,
-      answer: 'OtaMetrics',
+      response: 'OtaMetrics',
       problems: ['not_found'],
     },
     'get /openapi.json': {
       id: 'getOpenApi',
       summary: 'This document',
-      answer: 'document',
+      response: 'document',
     },
   },
   device: {
     'get /check-update': {
       id: 'checkUpdate',
-      summary: 'What the device is to do now, and when to ask again',
+      summary: 'The update or rollback to carry out now, and when to poll again',
       query: checkUpdateQuerySchema,
-      answer: 'CheckUpdateResponse',
+      response: 'CheckUpdateResponse',
     },
     'post /deployments/:id/status': {
       id: 'reportStatus',
-      summary: 'How far the device is; acknowledged once it is stored, and may be repeated',
+      summary:
+        'Reports the status of an update; acknowledged when it is stored, and safe to repeat',
       query: deviceQuerySchema,
       body: statusReportSchema,
       example: { status: 'downloading', attempt: 1, progress: 40 },
-      answer: 'StatusResponse',
+      response: 'StatusResponse',
       problems: [
         'not_found',
         'invalid_state',
@@ -288,12 +289,12 @@ export const OPERATIONS: Record<Area, Record<string, Operation>> = {
     },
     'post /deployments/:id/logs': {
       id: 'uploadLog',
-      summary: 'A piece of the installation log',
+      summary: 'Uploads a piece of the installation log',
       query: deviceQuerySchema,
       body: logUploadSchema,
       example: { attempt: 1, chunk: 'Installing v2.1.0\n', offset: 0 },
       status: 202,
-      answer: 'LogAccepted',
+      response: 'LogAccepted',
       problems: ['not_found', 'payload_too_large', 'log_limit_reached', 'unsupported_media_type'],
     },
   },

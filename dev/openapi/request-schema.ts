@@ -1,16 +1,16 @@
-/** JSON Schema of what a route takes, from the Joi schema that it validates with. */
+/** Converts the Joi schemas of requests to JSON Schema. */
 import type Joi from 'joi';
 
 export type JsonSchema = Record<string, unknown>;
 
-/** Joi's conversion (Standard JSON Schema), which its types do not name. */
+/** Joi's Standard JSON Schema conversion, which is missing in its types. */
 interface Convertible {
   '~standard': {
     jsonSchema: { input(options: { target: 'draft-2020-12' }): JsonSchema };
   };
 }
 
-/** What `describe()` tells of a schema, as far as the conversion leaves it out. */
+/** The parts of `describe()` that the conversion leaves out. */
 interface Described {
   flags?: { empty?: { allow?: unknown[] } };
   keys?: Record<string, Described>;
@@ -19,8 +19,8 @@ interface Described {
 }
 
 /**
- * What is taken as it is. Joi also mends a little (spaces around a text, numbers as text, upper case
- * in an id); the schema does not promise that.
+ * The schema of input that needs no conversion. Joi also accepts surrounding spaces, numbers as text and upper
+ * case in ids, which the schema does not document.
  */
 export function requestSchema(schema: Joi.Schema): JsonSchema {
   const { jsonSchema } = (schema as unknown as Convertible)['~standard'];
@@ -31,7 +31,7 @@ export function requestSchema(schema: Joi.Schema): JsonSchema {
 function refined(schema: JsonSchema, description: Described): JsonSchema {
   const { keys = {}, items: [item] = [], metas = [], flags } = description;
   const result = { ...schema };
-  // Joi's note for a limit that JSON Schema has no word for.
+  // Joi's extension for constraints that JSON Schema cannot express.
   delete result['x-constraint'];
   if (isSchema(result.properties)) {
     result.properties = Object.fromEntries(
@@ -42,7 +42,7 @@ function refined(schema: JsonSchema, description: Described): JsonSchema {
     );
   }
   if (item && isSchema(result.items)) result.items = refined(result.items, item);
-  // A key whose value is "empty" is as good as absent.
+  // Joi treats a key with an "empty" value as missing.
   if (flags?.empty?.allow?.includes('')) {
     if (Array.isArray(result.enum)) result.enum = ['', ...(result.enum as unknown[])];
     else delete result.minLength;

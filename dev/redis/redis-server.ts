@@ -1,4 +1,4 @@
-/** A Redis of the tests' own: nothing on disk, a port that no other one uses. */
+/** A temporary Redis server without persistence. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -13,8 +13,8 @@ export interface RedisServer {
 }
 
 /**
- * @param port default: a free one; given to come back where an earlier one was
- * @returns `null` where redis-server is not installed
+ * @param port default: a free port; pass one to replace an earlier server
+ * @returns `null` if redis-server is not installed
  */
 export async function startRedisServer(port?: number): Promise<RedisServer | null> {
   const program = findProgram(REDIS_SERVER);
@@ -26,22 +26,21 @@ export async function startRedisServer(port?: number): Promise<RedisServer | nul
     { cwd: '/', stdio: ['ignore', 'pipe', 'ignore'] },
   );
   const ended = once(child, 'close').catch(() => undefined);
-  await accepting(child);
-  // Should the run be killed, nothing is left behind.
-  const killWithUs = (): void => void child.kill('SIGKILL');
-  process.once('exit', killWithUs);
+  await untilReady(child);
+  const killOnExit = (): void => void child.kill('SIGKILL');
+  process.once('exit', killOnExit);
   return {
     url: `redis://127.0.0.1:${chosen}`,
     port: chosen,
     async stop() {
-      process.off('exit', killWithUs);
+      process.off('exit', killOnExit);
       child.kill('SIGTERM');
       await ended;
     },
   };
 }
 
-async function accepting(child: ChildProcess): Promise<void> {
+async function untilReady(child: ChildProcess): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     const lines: string[] = [];
     child.once('error', reject);

@@ -3,7 +3,7 @@ import { chromium, type Browser } from 'playwright-core';
 
 const DEFAULT_PATH = '/usr/bin/chromium';
 
-/** Where Chromium is, `CHROMIUM_PATH` first; `null`: not on this machine. */
+/** Path of Chromium: `CHROMIUM_PATH`, or the default. `null`: it is not installed. */
 export function chromiumPath(): string | null {
   const file = process.env['CHROMIUM_PATH'] ?? DEFAULT_PATH;
   try {
@@ -14,7 +14,7 @@ export function chromiumPath(): string | null {
   }
 }
 
-/** Starts Chromium without a window and with a profile of its own, which goes when it is closed. */
+/** Starts headless Chromium with a temporary profile. */
 export function launchChromium(executablePath: string): Promise<Browser> {
   return chromium.launch({
     executablePath,

@@ -1,6 +1,7 @@
 /**
- * `npm run screenshots`: starts the stand-in with a fleet and deployments in many states, and writes
- * every view of the page in light, dark and narrow to `screenshots/`.
+ * `npm run screenshots [PREFIX…]`: starts the stand-in host with a fleet and deployments in many states, and
+ * writes screenshots of every view, light, dark and narrow, to `screenshots/`. With prefixes, only files whose
+ * name starts with one of them.
  */
 import { copyFile, mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,18 +11,18 @@ import type { Browser } from 'playwright-core';
 import { startEmbeddedPostgres } from '../database/embedded-postgres.ts';
 import { startHost, type RunningHost } from '../host/host.ts';
 import { chromiumPath, launchChromium } from './browser.ts';
-import { letTimePass } from './let-time-pass.ts';
+import { backdateDeployments } from './backdate.ts';
 import { SceneBuilder } from './scenes.ts';
 import { viewsOf, type View } from './views.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const FOLDER = path.join(ROOT, 'screenshots');
 const IMAGES = path.join(ROOT, 'docs', 'images');
-/** Shown in the README, so kept in the repository. */
-const KEPT = ['list-light.png', 'detail-rolling-light.png', 'wizard-4-review-dark.png'];
-const MAX_KEPT_BYTES = 200_000;
+/** Copied to `docs/images`, for the README. */
+const README_IMAGES = ['list-light.png', 'detail-rolling-light.png', 'wizard-4-review-dark.png'];
+const MAX_IMAGE_BYTES = 200_000;
 
-const LOOKS = [
+const VARIANTS = [
   { name: 'light', width: 1360, height: 900, colorScheme: 'light' },
   { name: 'dark', width: 1360, height: 900, colorScheme: 'dark' },
   { name: 'narrow', width: 375, height: 812, colorScheme: 'light' },
@@ -30,7 +31,7 @@ const LOOKS = [
 const wanted = process.argv.slice(2);
 const executable = chromiumPath();
 if (!executable) {
-  console.error('Chromium is missing. Install the package "chromium" or set CHROMIUM_PATH.');
+  console.error('Chromium is not installed. Install the package "chromium", or set CHROMIUM_PATH.');
   process.exit(1);
 }
 
@@ -47,25 +48,25 @@ try {
     pluginConfig: {},
     port: 0,
     listen: '127.0.0.1',
-    // Nobody beats here; the devices shall stay online while the pictures are taken.
+    // No device sends heartbeats, but all have to stay online.
     heartbeatSeconds: 3_600,
   });
   if (!host.pluginActive || !host.admin?.token) {
-    throw new Error('The plugin did not start. Run `npm run build` first.');
+    throw new Error('The plugin could not be activated. Run `npm run build` first.');
   }
   const scenes = await new SceneBuilder(host.url, host.admin.token, host.knex).build();
-  await letTimePass(host.knex);
+  await backdateDeployments(host.knex);
   browser = await launchChromium(executable);
   await mkdir(FOLDER, { recursive: true });
-  for (const look of LOOKS) {
+  for (const variant of VARIANTS) {
     for (const view of viewsOf(scenes)) {
-      const file = `${view.name}-${look.name}.png`;
+      const file = `${view.name}-${variant.name}.png`;
       if (wanted.length > 0 && !wanted.some((name) => file.startsWith(name))) continue;
-      await photograph(browser, host, view, look, path.join(FOLDER, file));
+      await takeScreenshot(browser, host, view, variant, path.join(FOLDER, file));
       console.log(path.relative(ROOT, path.join(FOLDER, file)));
     }
   }
-  if (wanted.length === 0) await keepForReadme();
+  if (wanted.length === 0) await updateReadmeImages();
 } finally {
   await browser?.close();
   await host?.stop();
@@ -73,14 +74,14 @@ try {
   await rm(dataDir, { recursive: true, force: true });
 }
 
-async function photograph(
+async function takeScreenshot(
   chromium: Browser,
   { createLoginUrl, url }: RunningHost,
   view: View,
-  look: (typeof LOOKS)[number],
+  variant: (typeof VARIANTS)[number],
   file: string,
 ): Promise<void> {
-  const { width, height, colorScheme } = look;
+  const { width, height, colorScheme } = variant;
   const context = await chromium.newContext({
     viewport: { width, height },
     colorScheme,
@@ -94,11 +95,11 @@ async function photograph(
     await view.prepare(page);
     if (!view.before) await page.locator('.ota-skeleton').first().waitFor({ state: 'detached' });
     if (!view.windowOnly) {
-      // The host's navigation is as high as the window, so the window takes the page's height.
+      // Not `fullPage`: the host's navigation is as high as the window.
       const pageHeight = Number(await page.evaluate('document.documentElement.scrollHeight'));
       await page.setViewportSize({ width, height: Math.max(height, pageHeight) });
     }
-    // Pictures are taken of the page at rest: no fade, no ring of a field that was just clicked.
+    // Wait for animations, such as fading dialogs and focus rings.
     await page.evaluate(
       'Promise.all(document.getAnimations().map((one) => one.finished.catch(() => null)))',
     );
@@ -108,15 +109,15 @@ async function photograph(
   }
 }
 
-async function keepForReadme(): Promise<void> {
+async function updateReadmeImages(): Promise<void> {
   await mkdir(IMAGES, { recursive: true });
-  for (const name of KEPT) {
+  for (const name of README_IMAGES) {
     const target = path.join(IMAGES, name);
     await copyFile(path.join(FOLDER, name), target);
     const { size } = await stat(target);
-    if (size > MAX_KEPT_BYTES) {
+    if (size > MAX_IMAGE_BYTES) {
       throw new Error(
-        `${name} has ${size} bytes; images in docs/images stay below ${MAX_KEPT_BYTES}.`,
+        `${name} has ${size} bytes; the limit for docs/images is ${MAX_IMAGE_BYTES}.`,
       );
     }
   }

@@ -1,4 +1,4 @@
-/** A fleet and deployments in every state a reader of the screenshots should meet. */
+/** Creates the fleet and the deployments that the screenshots show. */
 import type { Knex } from 'knex';
 import type {
   CreatedDeployment,
@@ -19,18 +19,19 @@ install.sh exited with status 1
 `;
 
 export interface Scenes {
-  /** A canary whose first batch is done; one of its devices failed and sent a log. */
+  /** A canary whose first batch has finished. One device failed and uploaded a log. */
   canary: CreatedDeployment;
+  /** Name of that device. */
   failedDevice: string;
-  /** A rolling deployment in the middle of its second batch. */
+  /** A rolling deployment whose second batch is updating. */
   rolling: CreatedDeployment;
-  /** Picked by hand and not started. */
+  /** A manual deployment, not started. */
   pending: CreatedDeployment;
   /** Paused by the failure threshold. */
-  stopped: CreatedDeployment;
+  paused: CreatedDeployment;
   completed: CreatedDeployment;
   cancelled: CreatedDeployment;
-  /** Ended with one failed device, which was asked to go back. */
+  /** Finished with one failed device, for which a rollback is requested. */
   failed: CreatedDeployment;
 }
 
@@ -47,7 +48,7 @@ export class SceneBuilder {
     );
     const jetsons = await this.#fleet('jetson', 'nvidia_jetson', 60, () => 'v3.1.4');
     const gateways = await this.#fleet('gateway', 'x86_gateway', 24, () => 'v1.8.0');
-    // Its version cannot be compared, and it is out of reach of every deployment here.
+    // Its version cannot be compared. No deployment here selects it.
     await this.#fleet(
       'lab',
       'x86_gateway',
@@ -65,7 +66,7 @@ export class SceneBuilder {
     const completed = await this.#completed(sensors);
     const failed = await this.#failed(sensors.slice(0, 4));
     const cancelled = await this.#cancelled(gateways);
-    const stopped = await this.#stoppedByThreshold(gateways);
+    const paused = await this.#pausedByThreshold(gateways);
     const rolling = await this.#rolling(jetsons);
     const { canary, failedDevice } = await this.#canary(pis);
     const pending = await this.#create({
@@ -74,7 +75,7 @@ export class SceneBuilder {
       rollout_strategy: 'manual',
       device_ids: pis.slice(40, 41).map((device) => device.id),
     });
-    return { canary, failedDevice, rolling, pending, stopped, completed, cancelled, failed };
+    return { canary, failedDevice, rolling, pending, paused, completed, cancelled, failed };
   }
 
   async #canary(devices: DeviceClient[]) {
@@ -92,19 +93,19 @@ export class SceneBuilder {
     });
     await this.#act(canary, 'start');
     const offered = await this.#offered(canary, devices, 9);
-    const [unlucky, ...others] = offered;
-    if (!unlucky) throw new Error('No device was offered the canary.');
+    const [failing, ...others] = offered;
+    if (!failing) throw new Error('No device was offered the canary.');
     await Promise.all(others.map((device) => this.#complete(canary, device)));
-    await unlucky.report(canary.deployment_id, 'downloading', 'installing');
-    await unlucky.sendLog(canary.deployment_id, { attempt: 1, chunk: INSTALL_LOG, offset: 0 });
-    await unlucky.report(canary.deployment_id, {
+    await failing.report(canary.deployment_id, 'downloading', 'installing');
+    await failing.sendLog(canary.deployment_id, { attempt: 1, chunk: INSTALL_LOG, offset: 0 });
+    await failing.report(canary.deployment_id, {
       status: 'failed',
       error_message:
         "install.sh exited with status 1: cp: error writing '/boot/firmware/kernel.img': No space left on device",
     });
-    // It failed half-way: it runs the new version, and a rollback is possible.
-    await unlucky.checkUpdate('v2.1.0');
-    return { canary, failedDevice: unlucky.name };
+    // It runs the new version although it failed, so a rollback is possible.
+    await failing.checkUpdate('v2.1.0');
+    return { canary, failedDevice: failing.name };
   }
 
   async #rolling(devices: DeviceClient[]): Promise<CreatedDeployment> {
@@ -173,14 +174,14 @@ export class SceneBuilder {
       device_ids: devices.map((device) => device.id),
     });
     await this.#act(deployment, 'start');
-    const [unlucky, ...others] = await this.#offered(deployment, devices, devices.length);
+    const [failing, ...others] = await this.#offered(deployment, devices, devices.length);
     await Promise.all(others.map((device) => this.#complete(deployment, device)));
-    await unlucky?.report(deployment.deployment_id, 'downloading', {
+    await failing?.report(deployment.deployment_id, 'downloading', {
       status: 'failed',
       error_message: 'Download failed: the connection was lost 5 times',
     });
     await this.#post(
-      `/deployments/${deployment.deployment_id}/devices/${unlucky?.id ?? ''}/rollback`,
+      `/deployments/${deployment.deployment_id}/devices/${failing?.id ?? ''}/rollback`,
       { previous_version: 'v1.0.0' },
     );
     return deployment;
@@ -201,7 +202,7 @@ export class SceneBuilder {
     return deployment;
   }
 
-  async #stoppedByThreshold(devices: DeviceClient[]): Promise<CreatedDeployment> {
+  async #pausedByThreshold(devices: DeviceClient[]): Promise<CreatedDeployment> {
     const deployment = await this.#create({
       deployment_name: 'Urgent security patch',
       target_version: 'v1.9.0',
@@ -215,7 +216,7 @@ export class SceneBuilder {
       else {
         await device.report(deployment.deployment_id, 'downloading', {
           status: 'failed',
-          error_message: 'Checksum mismatch: the package is not the one that was announced',
+          error_message: 'Checksum mismatch: the downloaded package differs from the announced one',
         });
       }
     }
@@ -240,7 +241,7 @@ export class SceneBuilder {
       })),
     );
     const silent = devices.filter((_, index) => !online(index + 1)).map(({ id }) => id);
-    // What the host does once it has not heard of them for long enough.
+    // As the host does after missing heartbeats.
     await this.knex('edge_devices').whereIn('id', silent).update({ status: 'offline' });
     return devices.map((device) => new DeviceClient(this.url, device));
   }
@@ -271,7 +272,7 @@ export class SceneBuilder {
         return offered.length >= count ? offered : null;
       },
       {
-        // The server answers a device 120 times a minute at most.
+        // The server allows 120 requests per device and minute.
         every: 500,
         timeout: 30_000,
         describe: `${count} devices are offered ${deployment.deployment_name}`,

@@ -1,18 +1,18 @@
-/** What is photographed and checked, and what has to be done before. */
+/** The views of the page that are captured and tested, and how to reach them. */
 import type { Page } from 'playwright-core';
 import type { Scenes } from './scenes.ts';
-import { answerWith, cutOff, holdBack, UNAVAILABLE, withoutStream } from './troubles.ts';
-import * as wizard from './wizard-entries.ts';
+import * as wizard from './fill-wizard.ts';
+import { blockStreams, goOffline, hang, respondWith, UNAVAILABLE } from './network-faults.ts';
 
 export interface View {
   name: string;
-  /** Path of the page, opened between `before` and `prepare`. */
+  /** Path of the page; opened after `before` and before `prepare`. */
   path: string;
-  /** What goes wrong on the way to the server, where that is what the view is about. */
+  /** Sets up faults or mock responses. */
   before?: (page: Page) => Promise<void>;
-  /** Brings the page to where the picture is taken, and waits until it is there. */
+  /** Brings the page to the state to capture, and waits for it. */
   prepare: (page: Page) => Promise<void>;
-  /** Dialogs and drawers cover the window, not the whole page. */
+  /** Capture the window only, because dialogs and drawers do not cover the whole page. */
   windowOnly?: boolean;
 }
 
@@ -20,29 +20,29 @@ const ROOT = '/admin/edge/ota';
 const NEW = `${ROOT}/new`;
 
 export function viewsOf(scenes: Scenes): View[] {
-  return [...listViews(), ...detailViews(scenes), ...stepsOfDetail(scenes), ...wizardViews()];
+  return [...listViews(), ...detailViews(scenes), ...dialogViews(scenes), ...wizardViews()];
 }
 
 function listViews(): View[] {
-  const listed = (page: Page) => seen(page, 'Firmware Update v2.1.0');
+  const listed = (page: Page) => visible(page, 'Firmware Update v2.1.0');
   return [
     { name: 'list', path: ROOT, prepare: listed },
     {
       name: 'list-no-match',
       path: `${ROOT}?search=nothing+like+that`,
-      prepare: (page) => seen(page, 'Nothing matches'),
+      prepare: (page) => visible(page, 'No deployment matches'),
     },
     {
       name: 'list-empty',
       path: ROOT,
       before: async (page) => {
-        await answerWith(page, '/deployments?**', {
+        await respondWith(page, '/deployments?**', {
           json: {
             deployments: [],
             pagination: { page: 1, page_size: 20, total_count: 0, total_pages: 0 },
           },
         });
-        await answerWith(page, '/metrics', {
+        await respondWith(page, '/metrics', {
           json: {
             success_rate: null,
             rollback_rate: null,
@@ -57,29 +57,29 @@ function listViews(): View[] {
         });
       },
       prepare: async (page) => {
-        await seen(page, 'No deployments yet');
-        await seen(page, 'No devices are registered yet.');
+        await visible(page, 'No deployments yet');
+        await visible(page, 'No devices are registered yet.');
       },
     },
     {
       name: 'list-loading',
       path: ROOT,
-      before: (page) => holdBack(page, '/{deployments?**,metrics}'),
+      before: (page) => hang(page, '/{deployments?**,metrics}'),
       prepare: (page) => page.locator('.ota-skeleton').first().waitFor(),
     },
     {
       name: 'list-error',
       path: ROOT,
-      before: (page) => answerWith(page, '/{deployments?**,metrics}', UNAVAILABLE),
-      prepare: (page) => seen(page, 'Try again'),
+      before: (page) => respondWith(page, '/{deployments?**,metrics}', UNAVAILABLE),
+      prepare: (page) => visible(page, 'Try again'),
     },
     {
-      name: 'list-lost',
+      name: 'list-connection-lost',
       path: ROOT,
-      before: (page) => withoutStream(page),
+      before: (page) => blockStreams(page),
       prepare: async (page) => {
         await listed(page);
-        await cutOff(page);
+        await goOffline(page);
         await page.getByText('Connection lost', { exact: true }).waitFor();
       },
     },
@@ -89,7 +89,7 @@ function listViews(): View[] {
       windowOnly: true,
       prepare: async (page) => {
         await page.getByRole('button', { name: 'Pause Jetson vision stack 3.2' }).click();
-        await seen(page, 'until you resume');
+        await visible(page, 'until you resume');
       },
     },
     {
@@ -97,18 +97,18 @@ function listViews(): View[] {
       path: ROOT,
       prepare: async (page) => {
         await listed(page);
-        await answerWith(page, '/**', {
+        await respondWith(page, '/**', {
           status: 401,
           json: { type: 'about:blank', title: 'Unauthorized', status: 401, detail: '', code: '' },
         });
         await page.getByRole('button', { name: 'Failed', exact: true }).click();
-        await seen(page, 'You are signed out');
+        await visible(page, 'You are signed out');
       },
     },
   ];
 }
 
-/** The detail in every state of a deployment, by every strategy. */
+/** The detail page in every state of a deployment, for every strategy. */
 function detailViews(scenes: Scenes): View[] {
   const rows = (page: Page) => page.locator('[data-row="0"]').waitFor();
   const detail = (name: keyof Scenes & ('canary' | 'rolling')) => scenes[name].deployment_id;
@@ -127,8 +127,8 @@ function detailViews(scenes: Scenes): View[] {
       prepare: rows,
     },
     {
-      name: 'detail-stopped',
-      path: `${ROOT}/${scenes.stopped.deployment_id}?status=failed`,
+      name: 'detail-paused',
+      path: `${ROOT}/${scenes.paused.deployment_id}?status=failed`,
       prepare: rows,
     },
     {
@@ -141,37 +141,37 @@ function detailViews(scenes: Scenes): View[] {
     {
       name: 'detail-cancelled',
       path: `${ROOT}/${scenes.cancelled.deployment_id}?search=nothing`,
-      prepare: (page) => seen(page, 'No device matches'),
+      prepare: (page) => visible(page, 'No device matches'),
     },
     {
       name: 'detail-loading',
       path: `${ROOT}/${detail('canary')}`,
       windowOnly: true,
-      before: (page) => holdBack(page, '/deployments/*'),
+      before: (page) => hang(page, '/deployments/*'),
       prepare: (page) => page.locator('.ota-skeleton').first().waitFor(),
     },
     {
       name: 'detail-error',
       path: `${ROOT}/${detail('canary')}`,
       windowOnly: true,
-      before: (page) => answerWith(page, '/deployments/*', UNAVAILABLE),
-      prepare: (page) => seen(page, 'Try again'),
+      before: (page) => respondWith(page, '/deployments/*', UNAVAILABLE),
+      prepare: (page) => visible(page, 'Try again'),
     },
     {
-      name: 'missing',
+      name: 'detail-not-found',
       path: `${ROOT}/00000000-0000-4000-8000-000000000000`,
       windowOnly: true,
-      prepare: (page) => seen(page, 'No such deployment'),
+      prepare: (page) => visible(page, 'Deployment not found'),
     },
   ];
 }
 
-/** What is opened from the detail. */
-function stepsOfDetail(scenes: Scenes): View[] {
+/** Dialogs, drawers and tabs of the detail page. */
+function dialogViews(scenes: Scenes): View[] {
   const canary = `${ROOT}/${scenes.canary.deployment_id}`;
   const openDevice = async (page: Page) => {
     await page.getByRole('button', { name: `Details of ${scenes.failedDevice}` }).click();
-    await seen(page, 'Attempt 1');
+    await visible(page, 'Attempt 1');
   };
   return [
     {
@@ -187,7 +187,7 @@ function stepsOfDetail(scenes: Scenes): View[] {
       prepare: async (page) => {
         await openDevice(page);
         await page.getByRole('button', { name: 'Roll back', exact: true }).click();
-        await seen(page, 'This touches 1 device.');
+        await visible(page, 'This affects 1 device.');
       },
     },
     {
@@ -206,29 +206,29 @@ function stepsOfDetail(scenes: Scenes): View[] {
       windowOnly: true,
       prepare: async (page) => {
         await page.getByRole('button', { name: 'Expand', exact: true }).click();
-        await seen(page, 'Releases the update to 36 more devices.');
+        await visible(page, 'Releases the update to 36 more devices.');
       },
     },
     {
-      name: 'detail-cancel-refused',
+      name: 'detail-cancel-failed',
       path: canary,
       windowOnly: true,
       prepare: async (page) => {
         await page.getByRole('button', { name: 'Cancel', exact: true }).click();
-        await answerWith(page, '/deployments/*/cancel', UNAVAILABLE);
+        await respondWith(page, '/deployments/*/cancel', UNAVAILABLE);
         await page.getByRole('dialog').locator('[data-confirm]:not([disabled])').click();
-        await seen(page, 'Cancel did not work');
+        await visible(page, 'Cancel failed');
       },
     },
     {
       name: 'detail-timeline',
       path: `${ROOT}/${scenes.rolling.deployment_id}?tab=timeline`,
-      prepare: (page) => seen(page, 'Deployment created'),
+      prepare: (page) => visible(page, 'Deployment created'),
     },
     {
       name: 'detail-settings',
       path: `${canary}?tab=settings`,
-      prepare: (page) => seen(page, 'Safety policy'),
+      prepare: (page) => visible(page, 'Safety policy'),
     },
   ];
 }
@@ -236,16 +236,16 @@ function stepsOfDetail(scenes: Scenes): View[] {
 function wizardViews(): View[] {
   return [
     { name: 'wizard-1-basic', path: NEW, prepare: wizard.basicInfo },
-    { name: 'wizard-1-rolling', path: NEW, prepare: wizard.rollingWithFaults },
+    { name: 'wizard-1-invalid', path: NEW, prepare: wizard.invalidRolling },
     { name: 'wizard-2-devices', path: NEW, prepare: wizard.targetDevices },
     { name: 'wizard-2-not-comparable', path: NEW, prepare: wizard.notComparable },
-    { name: 'wizard-2-none', path: NEW, prepare: wizard.noDevice },
+    { name: 'wizard-2-no-match', path: NEW, prepare: wizard.noDevice },
     { name: 'wizard-2-picker', path: NEW, prepare: wizard.pickDevices },
     { name: 'wizard-3-package', path: NEW, prepare: wizard.updatePackage },
-    { name: 'wizard-3-faults', path: NEW, prepare: wizard.faults },
+    { name: 'wizard-3-invalid', path: NEW, prepare: wizard.invalidPackage },
     { name: 'wizard-4-review', path: NEW, prepare: wizard.review },
     { name: 'wizard-discard', path: NEW, windowOnly: true, prepare: wizard.discard },
   ];
 }
 
-const seen = (page: Page, text: string) => page.getByText(text).first().waitFor();
+const visible = (page: Page, text: string) => page.getByText(text).first().waitFor();

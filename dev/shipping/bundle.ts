@@ -7,7 +7,7 @@ import { build } from 'esbuild';
 export const ROOT = path.resolve(import.meta.dirname, '../..');
 
 const PROGRAMS = {
-  'ota-agent.cjs': 'agent/main.ts',
+  'ota-agent.cjs': 'agent/device/cli/main.ts',
   'ota-launcher.cjs': 'agent/launcher/main.ts',
   /** Goes into the executables; of no use by itself. */
   'executable.cjs': 'agent/executable.ts',

@@ -1,7 +1,7 @@
-/** The admin API as the page uses it, one function a route. Every one of them rejects with `ApiError`. */
+/** The admin API as the page uses it, one function per route. Each rejects with an `ApiError`. */
 import type { CreateDeploymentRequest } from '../../backend/contract/admin-api.ts';
 import type { operations } from '../../backend/contract/generated/openapi.ts';
-import { answerOf, api } from './http.ts';
+import { unwrap, api } from './http.ts';
 
 /** The query of a route; `null` and empty values are left out. */
 type QueryOf<Name extends keyof operations> = Nullable<
@@ -18,36 +18,40 @@ const ofTarget = (id: string, deviceId: string) => ({ path: { id, device_id: dev
 
 export const adminClient = {
   listDeployments: (query: DeploymentQuery, signal?: AbortSignal) =>
-    answerOf(api.GET('/deployments', { params: { query: given(query) }, ...aborted(signal) })),
+    unwrap(
+      api.GET('/deployments', { params: { query: withoutNulls(query) }, ...withSignal(signal) }),
+    ),
 
-  /** @param key what makes it safe to send the same body again */
+  /** @param key idempotency key: with it, sending the same body again creates no second deployment */
   createDeployment: (body: CreateDeploymentRequest, key: string) =>
-    answerOf(api.POST('/deployments', { body, params: { header: { 'Idempotency-Key': key } } })),
+    unwrap(api.POST('/deployments', { body, params: { header: { 'Idempotency-Key': key } } })),
 
   previewDeployment: (body: CreateDeploymentRequest, signal?: AbortSignal) =>
-    answerOf(api.POST('/deployments/preview', { body, ...aborted(signal) })),
+    unwrap(api.POST('/deployments/preview', { body, ...withSignal(signal) })),
 
   getDraftImpact: (body: CreateDeploymentRequest, signal?: AbortSignal) =>
-    answerOf(api.POST('/deployments/impact', { body, ...aborted(signal) })),
+    unwrap(api.POST('/deployments/impact', { body, ...withSignal(signal) })),
 
   getImpact: (id: string, signal?: AbortSignal) =>
-    answerOf(api.GET('/deployments/{id}/impact', { params: ofDeployment(id), ...aborted(signal) })),
+    unwrap(
+      api.GET('/deployments/{id}/impact', { params: ofDeployment(id), ...withSignal(signal) }),
+    ),
 
   getDeployment: (id: string, signal?: AbortSignal) =>
-    answerOf(api.GET('/deployments/{id}', { params: ofDeployment(id), ...aborted(signal) })),
+    unwrap(api.GET('/deployments/{id}', { params: ofDeployment(id), ...withSignal(signal) })),
 
-  /** The actions without anything to say. */
+  /** Actions whose request has no fields. */
   act: (id: string, action: SimpleAction) =>
-    answerOf(api.POST(`/deployments/{id}/${action}`, { params: ofDeployment(id), body: {} })),
+    unwrap(api.POST(`/deployments/{id}/${action}`, { params: ofDeployment(id), body: {} })),
 
   expand: (id: string, percentage: number) =>
-    answerOf(
+    unwrap(
       api.POST('/deployments/{id}/expand', { params: ofDeployment(id), body: { percentage } }),
     ),
 
-  /** Without `deviceIds` all failed targets are tried again. */
+  /** Without `deviceIds`, all failed targets are retried. */
   retry: (id: string, deviceIds?: string[]) =>
-    answerOf(
+    unwrap(
       api.POST('/deployments/{id}/retry', {
         params: ofDeployment(id),
         body: deviceIds ? { device_ids: deviceIds } : {},
@@ -59,64 +63,64 @@ export const adminClient = {
     deviceId: string,
     { version, force = false }: { version?: string | undefined; force?: boolean } = {},
   ) =>
-    answerOf(
+    unwrap(
       api.POST('/deployments/{id}/devices/{device_id}/rollback', {
         params: ofTarget(id, deviceId),
         body: { ...(version && { previous_version: version }), ...(force && { force }) },
       }),
     ),
 
-  /** Takes the request for a rollback back, as long as the device has not answered it. */
-  withdrawRollback: (id: string, deviceId: string) =>
-    answerOf(
+  /** Cancels a requested rollback that the device has not reported yet. */
+  cancelRollback: (id: string, deviceId: string) =>
+    unwrap(
       api.DELETE('/deployments/{id}/devices/{device_id}/rollback', {
         params: ofTarget(id, deviceId),
       }),
     ),
 
   listTargets: (id: string, query: QueryOf<'listTargets'>, signal?: AbortSignal) =>
-    answerOf(
+    unwrap(
       api.GET('/deployments/{id}/devices', {
-        params: { ...ofDeployment(id), query: given(query) },
-        ...aborted(signal),
+        params: { ...ofDeployment(id), query: withoutNulls(query) },
+        ...withSignal(signal),
       }),
     ),
 
   getLogs: (id: string, deviceId: string, signal?: AbortSignal) =>
-    answerOf(
+    unwrap(
       api.GET('/deployments/{id}/devices/{device_id}/logs', {
         params: ofTarget(id, deviceId),
-        ...aborted(signal),
+        ...withSignal(signal),
       }),
     ),
 
   listEvents: (id: string, cursor?: string | null, signal?: AbortSignal) =>
-    answerOf(
+    unwrap(
       api.GET('/deployments/{id}/events', {
-        params: { ...ofDeployment(id), query: given({ cursor }) },
-        ...aborted(signal),
+        params: { ...ofDeployment(id), query: withoutNulls({ cursor }) },
+        ...withSignal(signal),
       }),
     ),
 
   listDevices: (query: QueryOf<'listDevices'>, signal?: AbortSignal) =>
-    answerOf(api.GET('/devices', { params: { query: given(query) }, ...aborted(signal) })),
+    unwrap(api.GET('/devices', { params: { query: withoutNulls(query) }, ...withSignal(signal) })),
 
   getMetrics: (deploymentId?: string, signal?: AbortSignal) =>
-    answerOf(
+    unwrap(
       api.GET('/metrics', {
-        params: { query: given({ deployment_id: deploymentId }) },
-        ...aborted(signal),
+        params: { query: withoutNulls({ deployment_id: deploymentId }) },
+        ...withSignal(signal),
       }),
     ),
 };
 
-/** What the client leaves out anyway, left out of the type. */
-function given<Query extends object>(
+/** Removes `null` from the type of a query; the client leaves such values out when it serializes it. */
+function withoutNulls<Query extends object>(
   query: Query,
 ): { [Key in keyof Query]: Exclude<Query[Key], null> } {
   return query as { [Key in keyof Query]: Exclude<Query[Key], null> };
 }
 
-function aborted(signal: AbortSignal | undefined): { signal?: AbortSignal } {
+function withSignal(signal: AbortSignal | undefined): { signal?: AbortSignal } {
   return signal ? { signal } : {};
 }

@@ -1,18 +1,20 @@
 import type { FieldError, Problem, ProblemCode } from '../../backend/contract/problem.ts';
 import { texts } from '../texts/texts.ts';
 
-/** `unreachable`: no answer at all; `slow`: no answer in time; `rejected`: an answer that says no. */
+/**
+ * `unreachable`: no response; `slow`: no response in time; `rejected`: an error response, or one that cannot be read.
+ */
 export type ApiErrorKind = 'unreachable' | 'slow' | 'signed_out' | 'rejected';
 
-/** Every way a request can fail, ready to be shown: `message` is a sentence for people. */
+/** A failed request, whatever the cause, ready to be shown: `message` is a sentence for the user. */
 export class ApiError extends Error {
   readonly kind: ApiErrorKind;
-  /** HTTP status, 0 when there was no answer. */
+  /** HTTP status; 0 if there was no response. */
   readonly status: number;
   readonly code: ProblemCode | null;
-  /** Title of the fault, shorter than `message`. */
+  /** Short title, shorter than `message`. */
   readonly title: string;
-  readonly faults: readonly FieldError[];
+  readonly fieldErrors: readonly FieldError[];
 
   constructor(init: {
     kind: ApiErrorKind;
@@ -20,7 +22,7 @@ export class ApiError extends Error {
     message: string;
     status?: number;
     code?: ProblemCode | null;
-    faults?: readonly FieldError[];
+    fieldErrors?: readonly FieldError[];
   }) {
     super(init.message);
     this.name = 'ApiError';
@@ -28,10 +30,10 @@ export class ApiError extends Error {
     this.title = init.title;
     this.status = init.status ?? 0;
     this.code = init.code ?? null;
-    this.faults = init.faults ?? [];
+    this.fieldErrors = init.fieldErrors ?? [];
   }
 
-  /** Whether trying again later can help without anybody changing anything. */
+  /** Whether the same request may succeed later. */
   get isTemporary(): boolean {
     return (
       this.kind === 'unreachable' ||
@@ -42,8 +44,8 @@ export class ApiError extends Error {
   }
 }
 
-/** The answer of the product is `application/problem+json`; a proxy's may be anything. */
-export function errorFromAnswer(status: number, body: unknown): ApiError {
+/** @param body parsed body: `application/problem+json` from the server, but anything from a proxy */
+export function errorFromResponse(status: number, body: unknown): ApiError {
   const problem = isProblem(body) ? body : null;
   if (status === 401) {
     return new ApiError({
@@ -59,8 +61,8 @@ export function errorFromAnswer(status: number, body: unknown): ApiError {
     status,
     code: problem?.code ?? null,
     title: problem?.title ?? texts.errors.unexpectedTitle,
-    message: problem?.detail || problem?.title || texts.errors.unexpectedAnswer(status),
-    faults: problem?.errors ?? [],
+    message: problem?.detail || problem?.title || texts.errors.unexpectedStatus(status),
+    fieldErrors: problem?.errors ?? [],
   });
 }
 

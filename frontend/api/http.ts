@@ -1,22 +1,22 @@
 import createClient from 'openapi-fetch';
 import type { paths } from '../../backend/contract/generated/openapi.ts';
 import { texts } from '../texts/texts.ts';
-import { ApiError, errorFromAnswer } from './api-error.ts';
+import { ApiError, errorFromResponse } from './api-error.ts';
 
 const API_BASE = '/api/v1/admin/ota';
 
-/** After so long without an answer a request is given up, so that a hung server is noticed. */
-const ANSWER_TIMEOUT_MS = 15_000;
+/** Requests without a response are aborted after this time, so that the page notices a hung server. */
+const RESPONSE_TIMEOUT_MS = 15_000;
 
-/** The admin API, its paths as the page writes them. */
+/** The paths of the admin API relative to `API_BASE`. */
 type AdminPaths = {
   [
     Path in keyof paths as Path extends `${typeof API_BASE}${infer Rest}` ? Rest : never
   ]: paths[Path];
 };
 
-/** What a call of the {@link api} resolves with. */
-interface Answered<T> {
+/** What a call of {@link api} resolves with. */
+interface ApiResult<T> {
   data?: T;
   error?: unknown;
   response: Response;
@@ -25,56 +25,56 @@ interface Answered<T> {
 type SignedOutListener = () => void;
 const signedOutListeners = new Set<SignedOutListener>();
 
-/** Calls `listener` whenever the server no longer knows the session; returns how to stop that. */
+/** Calls `listener` whenever a response shows that the session has expired; returns a function that unsubscribes it. */
 export function onSignedOut(listener: SignedOutListener): () => void {
   signedOutListeners.add(listener);
   return () => signedOutListeners.delete(listener);
 }
 
-/** The admin API with the session of the host; to be read by {@link answerOf}. */
+/** Client of the admin API, authenticated by the host's session cookie. Pass its results to {@link unwrap}. */
 export const api = createClient<AdminPaths>({
   baseUrl: API_BASE,
   credentials: 'same-origin',
   cache: 'no-store',
-  // The content type alone keeps forms of other sites from making requests that change something.
+  // With a JSON content type, forms of other sites cannot send requests that change something (CSRF).
   headers: { Accept: 'application/json' },
   querySerializer: searchOf,
   fetch: send,
 });
 
 /**
- * The answer of a call.
+ * The response body of a call.
  *
- * @throws ApiError for everything but a 2xx answer; an abort by the caller's signal passes through.
+ * @throws {ApiError} unless the response is a 2xx; an abort by the caller's signal is rethrown as it is
  */
-export async function answerOf<T>(call: Promise<Answered<T>>): Promise<T> {
-  let answered: Answered<T>;
+export async function unwrap<T>(call: Promise<ApiResult<T>>): Promise<T> {
+  let result: ApiResult<T>;
   try {
-    answered = await call;
+    result = await call;
   } catch (error) {
     throw error instanceof SyntaxError ? notJson() : error;
   }
-  const { data, error, response } = answered;
+  const { data, error, response } = result;
   if (response.ok) return data as T;
 
-  const failure = errorFromAnswer(response.status, error);
+  const failure = errorFromResponse(response.status, error);
   if (failure.kind === 'signed_out') for (const listener of signedOutListeners) listener();
   throw failure;
 }
 
-/** Address of an event stream. */
+/** @param path relative to the admin API, as in `/stream` */
 export function streamUrl(path: string): string {
   return API_BASE + path;
 }
 
-/** A query without its empty values. */
+/** Serializes a query without its empty values. */
 function searchOf(query: Record<string, unknown>): string {
-  const given = Object.entries(query).filter(([, value]) => (value ?? '') !== '');
-  return new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
+  const nonEmpty = Object.entries(query).filter(([, value]) => (value ?? '') !== '');
+  return new URLSearchParams(nonEmpty.map(([name, value]) => [name, String(value)])).toString();
 }
 
 async function send(request: Request): Promise<Response> {
-  const timeout = AbortSignal.timeout(ANSWER_TIMEOUT_MS);
+  const timeout = AbortSignal.timeout(RESPONSE_TIMEOUT_MS);
   try {
     return await fetch(request, { signal: AbortSignal.any([request.signal, timeout]) });
   } catch (error) {

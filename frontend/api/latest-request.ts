@@ -3,44 +3,58 @@ import { toApiError, type ApiError } from './api-error.ts';
 
 export interface LatestRequest {
   loading: Ref<boolean>;
-  /** Why the last request failed; `null` once one was answered. */
+  /** Why the last request failed; `null` once one has succeeded. */
   error: ShallowRef<ApiError | null>;
-  /** Asks, and gives the answer to `take` unless a newer request has begun by then. Never rejects. */
-  run<T>(ask: (signal: AbortSignal) => Promise<T>, take: (answer: T) => void): Promise<void>;
-  /** Nothing is waited for any more. */
+  /**
+   * Sends the request and passes its response to `onSuccess`, unless a newer one has started by then. Never rejects.
+   */
+  run: Run;
+  /**
+   * Like `run`, for callers that have to know the outcome.
+   *
+   * @throws {ApiError} if the request fails and no newer one has started
+   */
+  runOrThrow: Run;
+  /** Aborts the pending request, if any; neither its response nor its error is used. */
   abort(): void;
 }
 
-/** One request after the other, of which the latest counts: it aborts the one before. */
+type Run = <T>(
+  send: (signal: AbortSignal) => Promise<T>,
+  onSuccess: (response: T) => void,
+) => Promise<void>;
+
+/** Requests of which only the latest counts: each one aborts the one before. */
 export function useLatestRequest(): LatestRequest {
   const loading = ref(false);
   const error = shallowRef<ApiError | null>(null);
-  let running: AbortController | null = null;
+  let current: AbortController | null = null;
 
   function abort(): void {
-    running?.abort();
-    running = null;
+    current?.abort();
+    current = null;
     loading.value = false;
   }
 
-  async function run<T>(
-    ask: (signal: AbortSignal) => Promise<T>,
-    take: (answer: T) => void,
-  ): Promise<void> {
+  const runOrThrow: Run = async (send, onSuccess) => {
     abort();
-    const controller = (running = new AbortController());
+    const controller = (current = new AbortController());
     loading.value = true;
     try {
-      const answer = await ask(controller.signal);
-      if (running !== controller) return;
-      take(answer);
+      const response = await send(controller.signal);
+      if (current !== controller) return;
+      onSuccess(response);
       error.value = null;
     } catch (cause) {
-      if (running === controller) error.value = toApiError(cause);
+      if (current !== controller) return;
+      error.value = toApiError(cause);
+      throw error.value;
     } finally {
-      if (running === controller) loading.value = false;
+      if (current === controller) loading.value = false;
     }
-  }
+  };
 
-  return { loading, error, run, abort };
+  const run: Run = (send, onSuccess) => runOrThrow(send, onSuccess).catch(() => undefined);
+
+  return { loading, error, run, runOrThrow, abort };
 }

@@ -4,62 +4,62 @@ import { toApiError } from './api-error.ts';
 import { openTabStream, type StreamEventName, type TabStream, type Watched } from './tab-stream.ts';
 
 /**
- * `live`: changes arrive by themselves. `stale`: the stream is open and silent, not even heartbeats
- * arrive. `polling`: the stream is down, the page asks every few seconds instead. `lost`: that fails,
- * too; what is shown may be old.
+ * `live`: changes arrive over the stream. `stale`: the stream is open, but not even heartbeats arrive.
+ * `polling`: the stream is down, and the page polls every few seconds instead. `lost`: polling fails, too, and
+ * the shown data may be out of date.
  */
 export type LiveState = 'connecting' | 'live' | 'stale' | 'polling' | 'lost';
 
-/** What a stream reports of deployments and devices. */
+/** Stream events that change deployments or devices. */
 export type ChangeEvent = Exclude<StreamEvent, { type: 'reset' | 'heartbeat' }>;
 
 export interface LiveUpdates {
   state: Ref<LiveState>;
-  /** When the shown data was last known to be right; null before the first time. */
+  /** When the shown data was last known to be current; `null` before the first time. */
   freshAt: Ref<Date | null>;
-  /** Tells that the page has just fetched everything itself. */
+  /** Call after the view has fetched everything itself. */
   markFresh(): void;
   close(): void;
 }
 
 export interface LiveUpdatesOptions {
   watched: Watched;
-  /** All changes of one animation frame together, in order. */
+  /** Receives all changes of one animation frame, in order. */
   onEvents(events: ChangeEvent[]): void;
-  /** Fetches everything anew: after missed events, and again and again while polling. */
+  /** Fetches everything again: after missed events, and repeatedly while polling. Rejects if that fails. */
   refresh(): Promise<void>;
 }
 
 const POLL_MS = 5_000;
-/** A proxy that holds the stream back must not keep the page waiting. */
+/** When to start polling if the stream has not opened, since a proxy may buffer it. */
 const OPEN_TIMEOUT_MS = 4_000;
-/** The server sends a heartbeat every 15 seconds; two that are missing are no accident. */
+/** The server sends a heartbeat every 15 seconds; this allows for one that is missing. */
 const SILENCE_MS = 35_000;
 const REOPEN_MS = [1_000, 2_000, 5_000, 10_000, 15_000];
-/** A tab that nobody looks at lets its stream go after this time. */
+/** A hidden tab closes its stream after this time. */
 const HIDDEN_MS = 10_000;
 
 /**
- * Keeps a view up to date by the event stream that all tabs share, and by polling where there is none. The
- * browser reconnects by itself with `Last-Event-ID`; when it gives up (an answer other than 200) a new
- * stream is opened, which knows nothing of the past, so everything is fetched anew.
+ * Keeps a view up to date by the event stream that all tabs share, or by polling while there is none. The
+ * browser reconnects with `Last-Event-ID`. When it gives up (a response other than 200), a new stream is opened;
+ * it cannot replay missed events, so everything is fetched again.
  */
 export function openLiveUpdates(options: LiveUpdatesOptions): LiveUpdates {
   const state = ref<LiveState>('connecting');
   const freshAt = ref<Date | null>(null);
   let stream: TabStream | null = null;
-  /** The browser has given up, or the stream is silent. */
+  /** The browser has stopped reconnecting, or the stream is silent. */
   let isDown = false;
-  /** What the next stream does not tell has to be fetched. */
+  /** Events may have been missed: fetch everything once the next stream is open. */
   let hasMissed = false;
-  /** The browser goes on from the last event by itself. */
+  /** The browser reconnects and resumes from the last event, so none are missed. */
   let resumes = false;
   let failures = 0;
   let closed = false;
   let pollTimer: ReturnType<typeof setTimeout> | undefined;
   let reopenTimer: ReturnType<typeof setTimeout> | undefined;
   let frame = 0;
-  let waiting: ChangeEvent[] = [];
+  let pending: ChangeEvent[] = [];
   let silenceTimer: ReturnType<typeof setTimeout> | undefined;
   let hiddenTimer: ReturnType<typeof setTimeout> | undefined;
 
@@ -71,28 +71,28 @@ export function openLiveUpdates(options: LiveUpdatesOptions): LiveUpdates {
     freshAt.value = new Date();
   }
 
-  /** The stream has been heard: what is shown is right, and the wait for the next message begins. */
-  function heard(): void {
+  /** The stream is alive: the shown data is current, and the timeout for the next message starts. */
+  function onAlive(): void {
     markFresh();
-    awaitNext();
+    restartSilenceTimer();
   }
 
-  function awaitNext(): void {
+  function restartSilenceTimer(): void {
     clearTimeout(silenceTimer);
-    if (!closed) silenceTimer = setTimeout(doubt, SILENCE_MS);
+    if (!closed) silenceTimer = setTimeout(onSilence, SILENCE_MS);
   }
 
-  /** A connection may be dead without an end: a server that stands still, a cut network. */
-  function doubt(): void {
+  /** A connection can be dead without being closed: the server hangs, or the network is cut. */
+  function onSilence(): void {
     isDown = true;
     if (state.value === 'live') state.value = 'stale';
     resumes = false;
     hasMissed = true;
     startPolling();
-    reopenLater();
+    scheduleReopen();
   }
 
-  function reopenLater(): void {
+  function scheduleReopen(): void {
     const wait = REOPEN_MS[Math.min(failures, REOPEN_MS.length - 1)];
     failures += 1;
     clearTimeout(reopenTimer);
@@ -105,7 +105,7 @@ export function openLiveUpdates(options: LiveUpdatesOptions): LiveUpdates {
       markFresh();
       return true;
     } catch (error) {
-      // Without a session nothing will get better until the user has signed in again.
+      // Without a session, retrying is pointless until the user has signed in again.
       if (toApiError(error).kind === 'signed_out') close();
       return false;
     }
@@ -130,8 +130,8 @@ export function openLiveUpdates(options: LiveUpdatesOptions): LiveUpdates {
 
   function deliver(): void {
     frame = 0;
-    const events = waiting;
-    waiting = [];
+    const events = pending;
+    pending = [];
     if (!closed && events.length > 0) options.onEvents(events);
   }
 
@@ -140,9 +140,9 @@ export function openLiveUpdates(options: LiveUpdatesOptions): LiveUpdates {
     failures = 0;
     stopPolling();
     state.value = 'live';
-    heard();
+    onAlive();
     if (isOld || (hasMissed && !resumes)) void refresh();
-    // Whatever opens the next one, for whichever tab: what happens in between is not heard.
+    // Events between this stream and the next one are missed, whichever tab opens it.
     hasMissed = true;
     resumes = false;
   }
@@ -155,36 +155,36 @@ export function openLiveUpdates(options: LiveUpdatesOptions): LiveUpdates {
     startPolling();
     if (!final) return;
     isDown = true;
-    reopenLater();
+    scheduleReopen();
   }
 
   function onEvent(name: StreamEventName, data: string): void {
-    heard();
+    onAlive();
     if (name === 'heartbeat') return;
     const event = { type: name, ...JSON.parse(data) } as Exclude<
       StreamEvent,
       { type: 'heartbeat' }
     >;
     const { everything, detailed } = options.watched;
-    const concerns = event.deployment_id === detailed || event.deployment_id === null;
-    if (!concerns && !(everything && event.type !== 'device')) return;
+    const isRelevant = event.deployment_id === detailed || event.deployment_id === null;
+    if (!isRelevant && !(everything && event.type !== 'device')) return;
     if (event.type === 'reset') {
       void refresh();
       return;
     }
-    waiting.push(event);
-    // A hidden tab gets no frames; it must not hoard what it misses.
+    pending.push(event);
+    // A hidden tab gets no animation frames, so events would pile up.
     if (document.hidden) deliver();
     else if (frame === 0) frame = requestAnimationFrame(deliver);
   }
 
   function open(): void {
     stream = openTabStream(options.watched, { onOpen, onError, onEvent });
-    awaitNext();
+    restartSilenceTimer();
   }
 
   function reopen(): void {
-    awaitNext();
+    restartSilenceTimer();
     if (stream) stream.reopen();
     else open();
   }
@@ -195,17 +195,17 @@ export function openLiveUpdates(options: LiveUpdatesOptions): LiveUpdates {
     reopen();
   }
 
-  /** What happens behind a tab that nobody sees is fetched when somebody does. */
+  /** A hidden tab closes its stream, and fetches what it has missed when it becomes visible. */
   function onVisibility(): void {
     clearTimeout(hiddenTimer);
-    if (document.hidden) hiddenTimer = setTimeout(letGo, HIDDEN_MS);
+    if (document.hidden) hiddenTimer = setTimeout(disconnect, HIDDEN_MS);
     else if (!stream) {
       hasMissed = true;
       open();
     }
   }
 
-  function letGo(): void {
+  function disconnect(): void {
     stream?.close();
     stream = null;
     stopPolling();
@@ -215,7 +215,7 @@ export function openLiveUpdates(options: LiveUpdatesOptions): LiveUpdates {
 
   function close(): void {
     closed = true;
-    letGo();
+    disconnect();
     clearTimeout(openTimer);
     clearTimeout(hiddenTimer);
     cancelAnimationFrame(frame);

@@ -1,32 +1,33 @@
 import { streamUrl } from './http.ts';
 
 /**
- * One event stream for all tabs of the page in a browser. A browser opens six connections to a server over
- * HTTP/1.1, and a stream each would leave none for the seventh tab, nor for anything a tab asks.
+ * One event stream for all tabs of the page in a browser. Over HTTP/1.1, a browser opens only six connections to
+ * a server; one stream per tab would soon leave none for requests.
  *
- * Tabs queue for a Web Lock; the one that has it opens the stream, for what any of them watches, and passes
- * on what it hears by a BroadcastChannel. When it goes, the next takes over. Where a browser has no Web Locks
- * (they need HTTPS), each tab opens its own.
+ * Tabs queue for a Web Lock. The tab that holds it, the leader, opens the stream for everything that any tab
+ * watches, and forwards its events over a BroadcastChannel. When the leader closes, the next tab takes over. Without
+ * Web Locks (they need HTTPS), each tab opens its own stream.
  */
 
-/** What a view watches; the devices of no deployment, or of one. */
+/** What a view watches. */
 export interface Watched {
-  /** Whether every deployment is of interest, or only the detailed one. */
+  /** All deployments, without their devices. */
   everything: boolean;
+  /** Id of the deployment that is watched with its devices. */
   detailed: string | null;
 }
 
 export interface StreamListener {
-  /** @param isOld it was open before this view came, which may have missed something */
+  /** @param isOld the stream was open before this view subscribed, which may have missed events */
   onOpen(isOld: boolean): void;
-  /** @param final the browser does not try again by itself */
+  /** @param final the browser will not reconnect */
   onError(final: boolean): void;
   /** @param data as JSON */
   onEvent(name: StreamEventName, data: string): void;
 }
 
 export interface TabStream {
-  /** Opens a new stream where the last one has ended, or has fallen silent. */
+  /** Opens a new stream after the last one has failed or gone silent. */
   reopen(): void;
   close(): void;
 }
@@ -35,26 +36,26 @@ const EVENT_NAMES = ['deployment', 'progress', 'device', 'reset', 'heartbeat'] a
 export type StreamEventName = (typeof EVENT_NAMES)[number];
 
 type Message =
-  /** The leader is new, and asks what is watched. */
+  /** From a new leader: asks every tab what it watches. */
   | { kind: 'who' }
-  /** `null`: nothing any more. */
+  /** `null`: the tab no longer watches anything. */
   | { kind: 'watch'; tab: string; watched: Watched | null }
   | { kind: 'reopen' }
-  /** Whether the leader still does anything. */
+  /** Checks whether the leader still responds. */
   | { kind: 'ping' }
   | { kind: 'pong' }
-  /** `to`: for one tab only. */
+  /** With `to`, only for that tab. */
   | { kind: 'opened'; to?: string }
   | { kind: 'failed'; final: boolean }
   | { kind: 'event'; name: StreamEventName; data: string };
 
 const NAME = 'ota-event-stream';
-/** How long a new leader waits to hear what the other tabs watch, and for views that change. */
+/** How long a leader collects what tabs watch before it opens a stream. */
 const GATHER_MS = 60;
-/** A leader that does not answer stands still (its tab is frozen), and is replaced. */
+/** A leader that does not respond in this time (its tab is frozen) is replaced. */
 const PONG_MS = 2_000;
 
-/** At most one at a time in a tab: its view. */
+/** Subscribes the tab's view to the shared stream. At most one subscription per tab at a time. */
 export function openTabStream(watched: Watched, listener: StreamListener): TabStream {
   const canShare = 'locks' in navigator && 'BroadcastChannel' in window;
   return canShare ? joinTabs(watched, listener) : openAlone(watched, listener);
@@ -75,11 +76,11 @@ function openAlone(watched: Watched, listener: StreamListener): TabStream {
 function joinTabs(watched: Watched, listener: StreamListener): TabStream {
   const tab = crypto.randomUUID();
   const channel = new BroadcastChannel(NAME);
-  const left = new AbortController();
-  /** Of all tabs; kept by the leader. */
+  const closing = new AbortController();
+  /** What each tab watches; `null` unless this tab is the leader. */
   let watches: Map<string, Watched> | null = null;
   let source: EventSource | null = null;
-  /** What it has, at least. */
+  /** What the open stream covers. */
   let covered: Coverage = NOTHING;
   let gathering: ReturnType<typeof setTimeout> | undefined;
   let pinging: ReturnType<typeof setTimeout> | undefined;
@@ -91,16 +92,16 @@ function joinTabs(watched: Watched, listener: StreamListener): TabStream {
   function campaign(options: LockOptions): void {
     navigator.locks
       .request(NAME, options, () => {
-        if (left.signal.aborted) return undefined;
+        if (closing.signal.aborted) return undefined;
         return new Promise<void>((resolve) => {
           resign = resolve;
           lead();
         });
       })
       .catch(() => {
-        // Another tab has taken the lock from one that seemed to stand still, or this one has left.
+        // Another tab stole the lock because this one did not respond, or this tab is closing.
         stopLeading();
-        if (!left.signal.aborted) campaign({ signal: left.signal });
+        if (!closing.signal.aborted) campaign({ signal: closing.signal });
       });
   }
 
@@ -155,7 +156,7 @@ function joinTabs(watched: Watched, listener: StreamListener): TabStream {
 
   function reopen(): void {
     if (watches) {
-      // Several tabs ask for it at once.
+      // Several tabs may request this at once.
       if (source?.readyState !== EventSource.CONNECTING) openSoon();
       return;
     }
@@ -195,22 +196,22 @@ function joinTabs(watched: Watched, listener: StreamListener): TabStream {
     }
   };
 
-  const forget = (): void => post({ kind: 'watch', tab, watched: null });
+  const unwatch = (): void => post({ kind: 'watch', tab, watched: null });
 
   function close(): void {
-    window.removeEventListener('pagehide', forget);
+    window.removeEventListener('pagehide', unwatch);
     window.removeEventListener('pageshow', watch);
     clearTimeout(pinging);
     stopLeading();
-    forget();
-    left.abort();
+    unwatch();
+    closing.abort();
     resign();
     channel.close();
   }
 
-  window.addEventListener('pagehide', forget);
+  window.addEventListener('pagehide', unwatch);
   window.addEventListener('pageshow', watch);
-  campaign({ signal: left.signal });
+  campaign({ signal: closing.signal });
   watch();
   return { reopen, close };
 }
@@ -234,7 +235,7 @@ const NOTHING: Coverage = { everything: false, detailed: [] };
 
 function coverageOf(all: Watched[]): Coverage {
   const detailed = [...new Set(all.flatMap((one) => one.detailed ?? []))].sort();
-  // Streams are of one deployment, or of all.
+  // The server has streams of one deployment and of all, but none of several.
   return { everything: detailed.length !== 1 || all.some((one) => one.everything), detailed };
 }
 

@@ -7,72 +7,72 @@ import type {
 import { FINISHED_TARGET_STATUSES, TARGET_STATUSES } from '../../backend/contract/states.ts';
 import { texts } from '../texts/texts.ts';
 
-/** A batch on the track. */
+/** One batch with a card of its own. */
 export interface TrackCard {
   kind: 'batch';
   batch: BatchView;
-  ended: number;
-  waits: string | null;
+  finished: number;
+  waitReason: string | null;
 }
 
-/** Neighbouring batches as one card, with the facts of a card for all of them. */
+/** Consecutive batches behind one card, which sums them up. */
 export interface TrackFold {
   kind: 'folded';
-  /** Stays the same while batches before or behind it come and go. */
+  /** Stays the same while batches are added to or removed from the fold. */
   key: string;
   level: FoldLevel;
   batches: readonly BatchView[];
   size: number;
-  ended: number;
+  finished: number;
   status_breakdown: StatusBreakdown;
-  /** Of all of its batches; `null` where they differ. */
+  /** The state of all its batches; `null` if they differ. */
   state: BatchState | null;
-  /** What it shows when it is open; empty when it is not. */
+  /** Its cards if it is open; empty if it is closed. */
   items: TrackItem[];
 }
 
 export type TrackItem = TrackCard | TrackFold;
 
-/** Folds of the track, and in those with many batches folds of `SUB_FOLD` each. */
+/** 0: folds of the track. 1: folds of `SUB_FOLD` batches within a large one. */
 export type FoldLevel = 0 | 1;
 
 /**
- * Which folds the reader opened, as numbers of the batches in them: the folds change while the rollout
- * moves on, and what was opened stays open.
+ * Which folds the user opened, as the numbers of the batches in them: folds change while the rollout
+ * progresses, but the batches of an opened fold stay visible.
  */
 export type OpenBatches = Record<FoldLevel, ReadonlySet<number>>;
 
 export const SUB_FOLD = 24;
-export const NOTHING_OPEN: OpenBatches = { 0: new Set(), 1: new Set() };
+export const ALL_CLOSED: OpenBatches = { 0: new Set(), 1: new Set() };
 
-export function endedIn(batch: Pick<BatchView, 'status_breakdown'>): number {
+export function finishedIn(batch: Pick<BatchView, 'status_breakdown'>): number {
   return FINISHED_TARGET_STATUSES.reduce((sum, status) => sum + batch.status_breakdown[status], 0);
 }
 
 /**
- * The batches as the track shows them. Up to `room` stand one by one; of more, those around the
- * batch that runs now do, the last one too, and the others are folded. The selected one is never
- * inside a closed fold: the fold is parted around it.
+ * The batches as the track shows them. Up to `maxCards` batches have a card each. Of more, only the last one and
+ * those around the running one do, and the others are folded. The selected batch is never inside a closed fold:
+ * the fold is split around it.
  */
 export function batchTrack(
   detail: Pick<DeploymentDetail, 'batches' | 'status' | 'rollout_strategy'>,
-  room: number,
-  open: OpenBatches = NOTHING_OPEN,
+  maxCards: number,
+  open: OpenBatches = ALL_CLOSED,
   selected: number | null = null,
 ): TrackItem[] {
   const { batches } = detail;
   const card = (batch: BatchView): TrackItem => ({
     kind: 'batch',
     batch,
-    ended: endedIn(batch),
-    waits: waitsFor(batch, detail),
+    finished: finishedIn(batch),
+    waitReason: waitReasonOf(batch, detail),
   });
-  if (batches.length <= room) return batches.map(card);
+  if (batches.length <= maxCards) return batches.map(card);
 
-  const firstOpen = batches.findIndex((batch) => batch.state !== 'ended');
-  const current = firstOpen === -1 ? batches.length - 1 : firstOpen;
-  const from = Math.max(0, Math.min(current - 1, batches.length - room + 2));
-  const to = Math.min(batches.length, from + room - 2);
+  const firstUnfinished = batches.findIndex((batch) => batch.state !== 'ended');
+  const current = firstUnfinished === -1 ? batches.length - 1 : firstUnfinished;
+  const from = Math.max(0, Math.min(current - 1, batches.length - maxCards + 2));
+  const to = Math.min(batches.length, from + maxCards - 2);
 
   const fold = (
     part: readonly BatchView[],
@@ -82,12 +82,12 @@ export function batchTrack(
     const rest = (piece: readonly BatchView[]) => fold(piece, level, anchor);
     if (part.length < 2) return part.map(card);
     const isOpen = part.some(({ number }) => open[level].has(number));
-    const pulledOut = part.findIndex(({ number }) => number === selected);
-    if (!isOpen && pulledOut !== -1) {
+    const selectedAt = part.findIndex(({ number }) => number === selected);
+    if (!isOpen && selectedAt !== -1) {
       return [
-        ...rest(part.slice(0, pulledOut)),
-        ...part.slice(pulledOut, pulledOut + 1).map(card),
-        ...rest(part.slice(pulledOut + 1)),
+        ...rest(part.slice(0, selectedAt)),
+        ...part.slice(selectedAt, selectedAt + 1).map(card),
+        ...rest(part.slice(selectedAt + 1)),
       ];
     }
     const inside = (): TrackItem[] =>
@@ -97,7 +97,7 @@ export function batchTrack(
     const fixed = anchor === 'first' ? part[0] : part.at(-1);
     return [
       {
-        ...factsOf(part),
+        ...summarize(part),
         kind: 'folded' as const,
         key: `${level}-${anchor}-${fixed?.number ?? 0}`,
         level,
@@ -114,8 +114,8 @@ export function batchTrack(
   ];
 }
 
-/** After the reader opened a closed fold or closed an open one. */
-export function toggled(open: OpenBatches, fold: TrackFold): OpenBatches {
+/** Opens a closed fold, or closes an open one with the folds inside it. */
+export function toggleFold(open: OpenBatches, fold: TrackFold): OpenBatches {
   const numbers = fold.batches.map(({ number }) => number);
   const next = { 0: new Set(open[0]), 1: new Set(open[1]) };
   if (fold.items.length > 0) {
@@ -127,13 +127,13 @@ export function toggled(open: OpenBatches, fold: TrackFold): OpenBatches {
   }
   for (const number of numbers) {
     next[fold.level].add(number);
-    // Shown one by one, they stay so when the fold grows and gets folds of its own.
+    // Batches that have cards keep them when the fold grows large enough to have folds of its own.
     if (numbers.length <= SUB_FOLD) next[1].add(number);
   }
   return next;
 }
 
-/** By numbers, not by position: the borders stay where they are while the rollout moves on. */
+/** Splits by batch number, not by position, so that the folds stay the same while the rollout progresses. */
 function subFolds(batches: readonly BatchView[]): BatchView[][] {
   const pieces = new Map<number, BatchView[]>();
   for (const batch of batches) {
@@ -143,7 +143,7 @@ function subFolds(batches: readonly BatchView[]): BatchView[][] {
   return [...pieces.values()];
 }
 
-function factsOf(batches: readonly BatchView[]) {
+function summarize(batches: readonly BatchView[]) {
   const status_breakdown = Object.fromEntries(
     TARGET_STATUSES.map((status) => [
       status,
@@ -153,18 +153,18 @@ function factsOf(batches: readonly BatchView[]) {
   const state = batches[0]?.state ?? null;
   return {
     size: batches.reduce((sum, batch) => sum + batch.size, 0),
-    ended: endedIn({ status_breakdown }),
+    finished: finishedIn({ status_breakdown }),
     status_breakdown,
     state: batches.every((batch) => batch.state === state) ? state : null,
   };
 }
 
-/** Why a planned batch has not been released; `null` where nothing is to be waited for. */
-function waitsFor(
+/** What a planned batch is waiting for; `null` if it is released, or never will be. */
+function waitReasonOf(
   batch: BatchView,
   detail: Pick<DeploymentDetail, 'batches' | 'status' | 'rollout_strategy'>,
 ): string | null {
-  const t = texts.detail.waits;
+  const t = texts.detail.waiting;
   if (batch.state !== 'planned') return null;
   if (detail.status === 'pending') return t.start;
   if (detail.status === 'paused') return t.resume;
@@ -173,6 +173,6 @@ function waitsFor(
   const before = detail.batches.find((candidate) => candidate.number === batch.number - 1);
   if (!before) return t.next;
   if (before.state === 'planned') return t.after(before.number);
-  const open = before.size - endedIn(before);
+  const open = before.size - finishedIn(before);
   return open > 0 ? t.before(before.number, open) : t.next;
 }

@@ -9,9 +9,9 @@ import { adminClient } from '../api/admin-client.ts';
 import type { ChangeEvent } from '../api/live-updates.ts';
 import { toApiError, type ApiError } from '../api/api-error.ts';
 
-/** Whether all of `facts` are what `detail` says already, as after every opening of the stream. */
-function holds(detail: DeploymentDetail, facts: Partial<DeploymentDetail>): boolean {
-  return Object.entries(facts).every(([name, value]) =>
+/** Whether `detail` already has these values, which a stream repeats whenever it opens. */
+function isUpToDate(detail: DeploymentDetail, changes: Partial<DeploymentDetail>): boolean {
+  return Object.entries(changes).every(([name, value]) =>
     isSame(detail[name as keyof DeploymentDetail], value),
   );
 }
@@ -25,7 +25,7 @@ function isSame(a: unknown, b: unknown): boolean {
   );
 }
 
-/** The one deployment that is open: its head, figures and timeline. Its targets are a store apart. */
+/** The open deployment: its detail, key figures and timeline. Its targets have a store of their own. */
 export const useDeploymentStore = defineStore('ota-deployment', () => {
   const id = ref('');
   const detail = shallowRef<DeploymentDetail | null>(null);
@@ -45,37 +45,41 @@ export const useDeploymentStore = defineStore('ota-deployment', () => {
     eventsError.value = null;
   }
 
-  /** Fetches the head. An answer for a deployment that is no longer open is dropped. */
+  /**
+   * Fetches the detail. A response for a deployment that is no longer open is dropped.
+   *
+   * @throws whatever the request failed with; `error` has it, too
+   */
   async function load(): Promise<void> {
-    const wanted = id.value;
+    const requestedId = id.value;
     try {
-      const answer = await adminClient.getDeployment(wanted);
-      if (id.value !== wanted) return;
-      detail.value = answer;
+      const response = await adminClient.getDeployment(requestedId);
+      if (id.value !== requestedId) return;
+      detail.value = response;
       error.value = null;
     } catch (cause) {
-      if (id.value !== wanted) return;
+      if (id.value !== requestedId) return;
       error.value = toApiError(cause);
       throw cause;
     }
   }
 
   async function loadMetrics(): Promise<void> {
-    const wanted = id.value;
+    const requestedId = id.value;
     try {
-      const answer = await adminClient.getMetrics(wanted);
-      if (id.value === wanted) metrics.value = answer;
+      const response = await adminClient.getMetrics(requestedId);
+      if (id.value === requestedId) metrics.value = response;
     } catch {
-      // The figures stay as they are; the head tells that the server is away.
+      // The figures stay as they are; the detail shows that the server cannot be reached.
     }
   }
 
-  /** Fetches the newest page of the timeline; earlier pages that are already shown stay. */
+  /** Fetches the newest page of the timeline, and keeps the earlier pages that it connects to. */
   async function loadEvents(): Promise<void> {
-    const wanted = id.value;
+    const requestedId = id.value;
     try {
-      const page = await adminClient.listEvents(wanted);
-      if (id.value !== wanted) return;
+      const page = await adminClient.listEvents(requestedId);
+      if (id.value !== requestedId) return;
       const shown = new Set(page.events.map((event) => event.id));
       const earlier = (events.value ?? []).filter((event) => !shown.has(event.id));
       const connected = events.value?.some((event) => shown.has(event.id)) ?? false;
@@ -83,26 +87,26 @@ export const useDeploymentStore = defineStore('ota-deployment', () => {
       if (!connected) eventsCursor.value = page.next_cursor;
       eventsError.value = null;
     } catch (cause) {
-      if (id.value === wanted) eventsError.value = toApiError(cause);
+      if (id.value === requestedId) eventsError.value = toApiError(cause);
     }
   }
 
   async function loadEarlierEvents(): Promise<void> {
-    const wanted = id.value;
+    const requestedId = id.value;
     try {
-      const page = await adminClient.listEvents(wanted, eventsCursor.value);
-      if (id.value !== wanted) return;
+      const page = await adminClient.listEvents(requestedId, eventsCursor.value);
+      if (id.value !== requestedId) return;
       events.value = [...(events.value ?? []), ...page.events];
       eventsCursor.value = page.next_cursor;
     } catch (cause) {
-      if (id.value === wanted) eventsError.value = toApiError(cause);
+      if (id.value === requestedId) eventsError.value = toApiError(cause);
     }
   }
 
   /**
-   * Takes events of the stream into the head.
+   * Applies events of the stream to the detail.
    *
-   * @returns whether the batches and the phase may have changed, which only a fetch can tell.
+   * @returns whether batches and phase may have changed, which events do not contain
    */
   function apply(streamEvents: ChangeEvent[]): boolean {
     let stale = false;
@@ -112,11 +116,11 @@ export const useDeploymentStore = defineStore('ota-deployment', () => {
       if (event.deployment_id !== current.deployment_id) continue;
       if (event.type === 'deployment') {
         const { type: _, ...summary } = event;
-        if (holds(current, summary)) continue;
+        if (isUpToDate(current, summary)) continue;
         detail.value = { ...current, ...summary };
       } else {
         const { type: _, deployment_id: __, status_breakdown: counts, ...progress } = event;
-        if (holds(current, { progress, status_breakdown: counts })) continue;
+        if (isUpToDate(current, { progress, status_breakdown: counts })) continue;
         detail.value = {
           ...current,
           progress,

@@ -1,27 +1,27 @@
 import { onScopeDispose, shallowRef, watch, type ShallowRef } from 'vue';
 import type { DeploymentDetail, TargetView } from '../../backend/contract/admin-api.ts';
 import { openLiveUpdates, type LiveUpdates } from '../api/live-updates.ts';
-import { useThrottled } from '../shared/later.ts';
+import { useThrottled } from '../shared/debounce-throttle.ts';
 import { useDeploymentStore } from './deployment.store.ts';
 import { useTargetsStore } from './targets/targets.store.ts';
 
-/** Batches and phase come with the head only; for a burst of reports one fetch is enough. */
-const HEAD_WAIT_MS = 500;
+/** Batches and phase are not in events, only in the detail; one fetch is enough for a burst of reports. */
+const DETAIL_WAIT_MS = 500;
 const FIGURES_WAIT_MS = 1_500;
 
 export interface LiveDeployment {
   live: ShallowRef<LiveUpdates | undefined>;
-  /** Fetches the head; what goes wrong stands in the store. */
+  /** Fetches the detail; an error is in the store. */
   load(): void;
-  /** After an action: shows its answer (`null`: it told nothing) and fetches what follows from it. */
-  takeOver(answer: DeploymentDetail | null): void;
+  /** After an action: shows the detail in its response (`null` if it has none) and fetches what else changed. */
+  applyResult(detail: DeploymentDetail | null): void;
 }
 
 /**
- * Opens the deployment of `deploymentId` in the stores and keeps them up to date, by the event stream
- * or by polling, until the view is gone.
+ * Opens the deployment in the stores and keeps them up to date, by the event stream or by polling, until the view
+ * is unmounted.
  *
- * @param onTargets Targets that the stream told of, also those that the table has not loaded.
+ * @param onTargets receives changed targets, including those that the table has not loaded
  */
 export function useLiveDeployment(
   deploymentId: () => string,
@@ -33,14 +33,14 @@ export function useLiveDeployment(
 
   const load = () => void store.load().catch(() => undefined);
   const loadFigures = () => Promise.all([store.loadMetrics(), store.loadEvents()]);
-  const headLater = useThrottled(() => store.load(), HEAD_WAIT_MS);
-  const figuresLater = useThrottled(loadFigures, FIGURES_WAIT_MS);
+  const scheduleLoad = useThrottled(() => store.load(), DETAIL_WAIT_MS);
+  const scheduleFigures = useThrottled(loadFigures, FIGURES_WAIT_MS);
 
-  // Devices of a large deployment are counted in the background; the first time, there is something to wait for.
+  // The server counts the devices of a large deployment in the background; `as_of` is null until the first count.
   watch(
     () => store.metrics,
     (metrics) => {
-      if (metrics?.as_of === null) figuresLater();
+      if (metrics?.as_of === null) scheduleFigures();
     },
   );
   watch(
@@ -53,19 +53,19 @@ export function useLiveDeployment(
       live.value = openLiveUpdates({
         watched: { everything: false, detailed: id },
         onEvents(events) {
-          const headChanged = store.apply(events);
-          if (headChanged) headLater();
+          const detailChanged = store.apply(events);
+          if (detailChanged) scheduleLoad();
           const changed = events.flatMap((event) =>
             event.type === 'device' ? [event.device] : [],
           );
           targets.apply(changed);
           onTargets(changed);
-          if (headChanged || changed.length > 0) figuresLater();
+          if (detailChanged || changed.length > 0) scheduleFigures();
         },
         async refresh() {
           await store.load();
           await targets.refresh();
-          figuresLater();
+          scheduleFigures();
         },
       });
     },
@@ -76,12 +76,12 @@ export function useLiveDeployment(
   return {
     live,
     load,
-    takeOver(answer) {
-      // The answer may be late, and another deployment open by now.
-      if (answer?.deployment_id === store.id) store.detail = answer;
-      else headLater();
+    applyResult(detail) {
+      // The response may be late: another deployment may be open by now.
+      if (detail?.deployment_id === store.id) store.detail = detail;
+      else scheduleLoad();
       void targets.refresh();
-      figuresLater();
+      scheduleFigures();
     },
   };
 }

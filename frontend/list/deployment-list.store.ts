@@ -7,35 +7,27 @@ import type {
 } from '../../backend/contract/admin-api.ts';
 import { adminClient, type DeploymentQuery } from '../api/admin-client.ts';
 import { toApiError, type ApiError } from '../api/api-error.ts';
+import { useLatestRequest } from '../api/latest-request.ts';
 import type { ChangeEvent } from '../api/live-updates.ts';
 
-/** The list of deployments as the address asks for it, and the figures above it. */
+/** The page of deployments that the URL selects, and the key figures above it. */
 export const useDeploymentListStore = defineStore('ota-deployment-list', () => {
   const query = ref<DeploymentQuery>({});
   const list = shallowRef<DeploymentList | null>(null);
   const metrics = shallowRef<OtaMetrics | null>(null);
-  const listError = shallowRef<ApiError | null>(null);
   const metricsError = shallowRef<ApiError | null>(null);
-  const loading = ref(false);
-  let running: AbortController | null = null;
+  const { loading, error: listError, runOrThrow } = useLatestRequest();
 
-  /** Fetches the list; a newer call wins over one that is still under way. */
-  async function loadList(): Promise<void> {
-    running?.abort();
-    const controller = (running = new AbortController());
-    loading.value = true;
-    try {
-      const answer = await adminClient.listDeployments(query.value, controller.signal);
-      if (running !== controller) return;
-      list.value = answer;
-      listError.value = null;
-    } catch (error) {
-      if (running !== controller) return;
-      listError.value = toApiError(error);
-      throw error;
-    } finally {
-      if (running === controller) loading.value = false;
-    }
+  /**
+   * Fetches the list; a newer call replaces one that is still pending.
+   *
+   * @throws {ApiError} if the fetch fails and was not replaced
+   */
+  function loadList(): Promise<void> {
+    return runOrThrow(
+      (signal) => adminClient.listDeployments(query.value, signal),
+      (response) => (list.value = response),
+    );
   }
 
   async function loadMetrics(): Promise<void> {
@@ -61,9 +53,9 @@ export const useDeploymentListStore = defineStore('ota-deployment-list', () => {
   }
 
   /**
-   * Takes events into the shown rows.
+   * Applies events to the loaded rows.
    *
-   * @returns whether the list must be fetched anew, because a row may have come or gone.
+   * @returns whether to fetch the list again, because rows may have been added or removed
    */
   function apply(events: ChangeEvent[]): boolean {
     let stale = false;

@@ -3,9 +3,9 @@ import { byVersion } from '../shared/format.ts';
 
 export type VersionCount = OtaMetrics['versions'][number];
 
-/** Devices of one type on one version, or on several older ones that were put together. */
+/** Devices of one type on one version, or on several older versions combined. */
 export interface VersionPart {
-  /** `[null]`: devices that have not said what they run. */
+  /** `[null]`: devices whose version is unknown. */
   versions: (string | null)[];
   count: number;
 }
@@ -18,9 +18,9 @@ export interface VersionRow {
 }
 
 /**
- * One row a device type, the most frequent first. Versions are compared within their type only: what
- * is new for a gateway says nothing about a sensor. Of more than `maxParts` versions the oldest are
- * put together, so that shades can be told apart.
+ * One row per device type, the most frequent first. Versions are ordered within their type only, since types
+ * have independent version histories. Beyond `maxParts` versions, the oldest are combined into one part, so that
+ * the shades of a bar remain distinguishable.
  */
 export function versionRows(counts: readonly VersionCount[], maxParts: number): VersionRow[] {
   const byType = new Map<string | null, VersionCount[]>();

@@ -1,6 +1,6 @@
 /**
- * How numbers, times and versions are written. Pure: the moment and the zone come in as arguments
- * where they matter, so that what is shown can be tested.
+ * Formats numbers, times and sizes. Pure: the current time and the time zone are arguments where they matter, so
+ * that results can be tested.
  */
 import { compareVersions } from '../../backend/contract/version.ts';
 import { locale, texts } from '../texts/texts.ts';
@@ -10,9 +10,9 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 
-// Making a formatter costs far more than using it, and tables use them by the hundred.
+// Creating a formatter costs far more than using it, and tables format hundreds of values.
 const relative = new Intl.RelativeTimeFormat(locale, { numeric: 'auto', style: 'short' });
-const madeDateFormats = new Map<string, Intl.DateTimeFormat>();
+const dateFormats = new Map<string, Intl.DateTimeFormat>();
 const wholeNumber = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
 const oneDecimal = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
 
@@ -20,7 +20,7 @@ export function formatCount(value: number): string {
   return wholeNumber.format(value);
 }
 
-/** `null` (nothing to divide by) is written as a dash. */
+/** @param value 0–100; `null` (nothing to divide by) becomes a dash */
 export function formatPercent(value: number | null): string {
   return value === null ? texts.common.none : `${oneDecimal.format(value)} %`;
 }
@@ -45,7 +45,7 @@ export function formatDuration(seconds: number | null): string {
     .join(' ');
 }
 
-/** "just now", "3 min ago", "in 2 h", "yesterday"; from a week on the date says more. */
+/** "just now", "3 min ago", "in 2 hr", "yesterday"; the date from a week on. */
 export function formatRelative(at: Date, now: Date, timeZone?: string): string {
   const difference = at.getTime() - now.getTime();
   const distance = Math.abs(difference);
@@ -56,7 +56,7 @@ export function formatRelative(at: Date, now: Date, timeZone?: string): string {
   return dateFormat({ dateStyle: 'medium', ...(timeZone && { timeZone }) }).format(at);
 }
 
-/** Date, time to the second and zone, as shown on hover. */
+/** Date, time to the second, and time zone. */
 export function formatExact(at: Date, timeZone?: string): string {
   return dateFormat({
     day: 'numeric',
@@ -83,9 +83,9 @@ export function formatClock(at: Date, timeZone?: string): string {
 
 function dateFormat(options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
   const key = JSON.stringify(options);
-  const made = madeDateFormats.get(key) ?? new Intl.DateTimeFormat(locale, options);
-  madeDateFormats.set(key, made);
-  return made;
+  const format = dateFormats.get(key) ?? new Intl.DateTimeFormat(locale, options);
+  dateFormats.set(key, format);
+  return format;
 }
 
 export function formatBytes(bytes: number): string {
@@ -95,8 +95,8 @@ export function formatBytes(bytes: number): string {
 }
 
 /**
- * Newest last, by the rule that the server compares with: `v2.9.0` comes before `v2.10.0`. Versions that
- * are no numbers come before those, unknown ones first.
+ * Sorts versions by the server's rule, oldest first: `v2.9.0` before `v2.10.0`. Unknown versions (`null`) come
+ * first, then those that are not numeric.
  */
 export function byVersion(a: string | null, b: string | null): number {
   if (a === b) return 0;
@@ -104,7 +104,7 @@ export function byVersion(a: string | null, b: string | null): number {
   if (b === null) return 1;
   const isNumbered = (version: string) => compareVersions(version, version) !== null;
   const numbered = Number(isNumbered(a)) - Number(isNumbered(b));
-  // Two names of one version stand in an order, too, that is always the same.
+  // Spellings of the same version (`2.1`, `v2.1.0`) need a stable order, too.
   return numbered || compareVersions(a, b) || collator.compare(a, b);
 }
 const collator = new Intl.Collator('en', { numeric: true });

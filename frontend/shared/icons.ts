@@ -1,4 +1,4 @@
-/** Icons as paths of a 24 × 24 grid, drawn with a stroke of the text's colour. */
+/** Icons as SVG paths on a 24 × 24 grid, stroked in the text color. */
 export const ICON_PATHS = {
   alert: ['M12 3.5 21.5 20h-19L12 3.5Z', 'M12 10v4', 'M12 17h.01'],
   arrowLeft: ['M19 12H5', 'm11 6-6 6 6 6'],

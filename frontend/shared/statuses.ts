@@ -5,15 +5,15 @@ import type {
 } from '../../backend/contract/states.ts';
 import type { IconName } from './icons.ts';
 
-/** What a colour means on this page; every tone comes with an icon and a word, never alone. */
+/** Meaning of a color on this page. A tone never stands alone: an icon and a label go with it. */
 export type Tone = 'neutral' | 'info' | 'success' | 'warning' | 'danger' | 'muted';
 
-export interface StatusLook {
+export interface StatusStyle {
   tone: Tone;
   icon: IconName;
 }
 
-export const DEPLOYMENT_LOOK: Record<DeploymentStatus, StatusLook> = {
+export const DEPLOYMENT_STYLE: Record<DeploymentStatus, StatusStyle> = {
   pending: { tone: 'neutral', icon: 'clock' },
   in_progress: { tone: 'info', icon: 'progress' },
   paused: { tone: 'warning', icon: 'pause' },
@@ -22,7 +22,7 @@ export const DEPLOYMENT_LOOK: Record<DeploymentStatus, StatusLook> = {
   cancelled: { tone: 'muted', icon: 'ban' },
 };
 
-export const TARGET_LOOK: Record<TargetStatus, StatusLook> = {
+export const TARGET_STYLE: Record<TargetStatus, StatusStyle> = {
   pending: { tone: 'neutral', icon: 'clock' },
   downloading: { tone: 'info', icon: 'download' },
   installing: { tone: 'info', icon: 'gear' },
@@ -33,7 +33,7 @@ export const TARGET_LOOK: Record<TargetStatus, StatusLook> = {
   rolled_back: { tone: 'warning', icon: 'undo' },
 };
 
-/** From the end of the work to its beginning: the order of segments in a progress bar. */
+/** Order of the segments in a progress bar, from the most to the least advanced. */
 export const PROGRESS_ORDER: readonly TargetStatus[] = [
   'completed',
   'verifying',

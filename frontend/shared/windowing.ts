@@ -1,35 +1,36 @@
 import { computed, onScopeDispose, ref, watch, type ComputedRef, type Ref } from 'vue';
 
 export interface Windowing {
-  /** Indices of the rows to render: those in sight and a few beyond. */
+  /** Indices of the rows to render, `to` exclusive: the visible ones and a few beyond. */
   range: ComputedRef<{ from: number; to: number }>;
-  /** Height of all rows together, in px. */
+  /** Total height of all rows, in px. */
   totalHeight: ComputedRef<number>;
   scrollToRow(index: number): void;
 }
 
-/** Rows rendered beyond the edge, so that fast scrolling shows rows and not a void. */
+/** Rows rendered beyond each edge, so that fast scrolling shows no gaps. */
 const OVERSCAN = 8;
 
 /**
- * Renders only what is in sight of a list of any length. Rows all have the same height; the list
- * element scrolls.
+ * Computes which rows of a scrolling list to render, so that only visible ones are in the document.
+ *
+ * @param rowHeight height of every row, in px
+ * @param headHeight height of a sticky head inside the list, in px
  */
 export function useWindowing(
   list: Ref<HTMLElement | null | undefined>,
   count: () => number,
   rowHeight: () => number,
-  /** Height of a sticky head inside the list, in px. */
   headHeight: () => number = () => 0,
 ): Windowing {
-  const firstInSight = ref(0);
-  const rowsInSight = ref(20);
+  const firstVisible = ref(0);
+  const visibleRows = ref(20);
 
   const measure = () => {
     const element = list.value;
     if (!element) return;
-    firstInSight.value = Math.floor(element.scrollTop / rowHeight());
-    rowsInSight.value = Math.ceil((element.clientHeight - headHeight()) / rowHeight()) + 1;
+    firstVisible.value = Math.floor(element.scrollTop / rowHeight());
+    visibleRows.value = Math.ceil((element.clientHeight - headHeight()) / rowHeight()) + 1;
   };
   const observer = new ResizeObserver(measure);
 
@@ -55,8 +56,8 @@ export function useWindowing(
 
   return {
     range: computed(() => ({
-      from: Math.max(0, Math.min(firstInSight.value, count()) - OVERSCAN),
-      to: Math.min(count(), firstInSight.value + rowsInSight.value + OVERSCAN),
+      from: Math.max(0, Math.min(firstVisible.value, count()) - OVERSCAN),
+      to: Math.min(count(), firstVisible.value + visibleRows.value + OVERSCAN),
     })),
     totalHeight: computed(() => count() * rowHeight()),
     scrollToRow(index) {

@@ -2,7 +2,7 @@ import { defineStore } from 'pinia';
 import { ref } from 'vue';
 import type { Tone } from '../shared/statuses.ts';
 
-export interface PassingNotice {
+export interface Toast {
   id: number;
   tone: Tone;
   text: string;
@@ -10,9 +10,9 @@ export interface PassingNotice {
 
 const SHOWN_MS = 6_000;
 
-/** Short messages after an action, and whether the session has ended. */
+/** Toasts after an action, and whether the session has expired. */
 export const useNoticesStore = defineStore('ota-notices', () => {
-  const notices = ref<PassingNotice[]>([]);
+  const notices = ref<Toast[]>([]);
   const signedOut = ref(false);
   let lastId = 0;
 
@@ -20,11 +20,11 @@ export const useNoticesStore = defineStore('ota-notices', () => {
     notices.value = notices.value.filter((notice) => notice.id !== id);
   }
 
-  function tell(tone: Tone, text: string): void {
+  function show(tone: Tone, text: string): void {
     const id = ++lastId;
     notices.value.push({ id, tone, text });
     setTimeout(() => dismiss(id), SHOWN_MS);
   }
 
-  return { notices, signedOut, tell, dismiss };
+  return { notices, signedOut, show, dismiss };
 });

@@ -1,4 +1,4 @@
-/** What every view says: names of the page, units, faults, and whether the page is live. */
+/** Texts that every view shares: the page's title, units, errors, and whether the page is live. */
 import { devices } from './numbers.ts';
 
 export const page = { title: 'OTA Deployments' };
@@ -9,7 +9,7 @@ export const common = {
   retryNow: 'Try again',
   close: 'Close',
   back: 'Back',
-  breadcrumb: 'Way back',
+  breadcrumb: 'Breadcrumb',
   loading: 'Loading…',
   devices,
   of: (part: string, whole: string) => `${part} of ${whole}`,
@@ -22,15 +22,16 @@ export const time = { now: 'just now' };
 export const errors = {
   unreachableTitle: 'No connection',
   unreachable: 'The server cannot be reached. The page keeps trying.',
-  slowTitle: 'No answer yet',
-  slow: 'The server took too long to answer. Try again in a moment.',
+  slowTitle: 'No response yet',
+  slow: 'The server took too long to respond. Try again in a moment.',
   signedOutTitle: 'You are signed out',
-  signedOut: 'Your session has ended. Sign in again to go on; what you typed here is kept.',
+  signedOut:
+    'Your session has expired. Sign in again to continue; your input on this page is kept.',
   signIn: 'Sign in',
   unexpectedTitle: 'Something went wrong',
-  unexpectedAnswer: (status: number) => `The server answered with status ${status}.`,
-  notJson: 'The answer could not be read. A proxy may stand between this page and the server.',
-  actionFailed: (action: string) => `${action} did not work`,
+  unexpectedStatus: (status: number) => `The server responded with status ${status}.`,
+  notJson: 'The response could not be read. There may be a proxy between this page and the server.',
+  actionFailed: (action: string) => `${action} failed`,
 };
 
 export const live = {
@@ -39,11 +40,11 @@ export const live = {
   stale: 'Stale',
   staleSince: (clock: string) => `Stale since ${clock}`,
   staleHelp: (clock: string | null) =>
-    `The server has sent nothing${clock ? ` since ${clock}` : ''}. What you see may be out of date; actions still work if the server answers.`,
+    `The server has sent nothing${clock ? ` since ${clock}` : ''}. What you see may be out of date; actions still work if the server responds.`,
   polling: 'Not live',
   lost: 'Connection lost',
-  pollingHelp: 'The event stream is not available; the page asks every 5 seconds instead.',
+  pollingHelp: 'The event stream is not available, so the page polls every 5 seconds.',
   lostHelp: (clock: string | null) =>
-    clock ? `Last update ${clock}. Trying again every 5 seconds.` : 'Trying again every 5 seconds.',
+    clock ? `Last update ${clock}. Retrying every 5 seconds.` : 'Retrying every 5 seconds.',
   liveHelp: 'Changes appear as they happen.',
 };

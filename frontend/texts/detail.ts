@@ -1,77 +1,78 @@
-/** One deployment: where it stands, its devices, its timeline, its settings. */
+/** One deployment: its current state, devices, timeline and settings. */
 import { devices, number, plural } from './numbers.ts';
-import { eventFact, eventTitle } from './words.ts';
+import { eventReason, eventTitle } from './labels.ts';
 
 export const detail = {
   backToList: 'All deployments',
   created: 'Created',
   started: 'Started',
-  ended: 'Ended',
+  finished: 'Finished',
   scheduled: 'Starts',
   strategy: 'Strategy',
   target: 'Target version',
-  notFoundTitle: 'No such deployment',
-  notFound: 'It does not exist, or it belongs to another organization.',
+  notFoundTitle: 'Deployment not found',
+  notFound: 'It does not exist or belongs to another organization.',
   progress: 'Progress',
   updated: (done: string, total: string) => `${done} of ${total} updated`,
-  showOnly: (status: string, count: number) => `Show the ${devices(count)}: ${status}`,
-  now: {
+  showOnly: (status: string, count: number) => `Show ${devices(count)} with status ${status}`,
+  phase: {
     notStarted: (total: number) => `Ready. Start it to offer the update to ${devices(total)}.`,
-    scheduled: (when: string) => `Starts by itself ${when}. You can also start it now.`,
-    rollingOut: (waiting: number, working: number) =>
-      `${devices(working)} at work, ${number.format(waiting)} waiting.`,
-    rollingBatch: (index: number, batches: number, waiting: number, working: number) =>
-      `Batch ${number.format(index)} of ${number.format(batches)} is running: ${devices(working)} at work, ${number.format(waiting)} waiting.`,
+    scheduled: (when: string) => `Starts automatically ${when}. You can also start it now.`,
+    rollingOut: (waiting: number, updating: number) =>
+      `${devices(updating)} updating, ${number.format(waiting)} waiting.`,
+    rollingBatch: (index: number, batches: number, waiting: number, updating: number) =>
+      `Batch ${number.format(index)} of ${number.format(batches)} is running: ${devices(updating)} updating, ${number.format(waiting)} waiting.`,
     awaitingExpansion: (completed: number, unsuccessful: number, rest: number) => {
       const results = [
         `${number.format(completed)} updated`,
         ...(unsuccessful > 0 ? [`${number.format(unsuccessful)} failed or rolled back`] : []),
       ].join(', ');
-      const advice = unsuccessful > 0 ? 'Look at the errors before you' : 'You can now';
+      const advice = unsuccessful > 0 ? 'Check the errors before you' : 'You can now';
       return completed + unsuccessful === 0
-        ? `The canary has finished without updating a device, so it proves nothing yet. ${plural(rest, 'device waits', 'devices wait')} until you expand.`
-        : `The canary has finished: ${results}. ${advice} expand to the other ${devices(rest)}.`;
+        ? `The canary has finished without updating a device, so the update is still untested. ${plural(rest, 'device waits', 'devices wait')} until you expand.`
+        : `The canary has finished: ${results}. ${advice} expand to the remaining ${devices(rest)}.`;
     },
-    canaryRunning: (working: number, waiting: number, rest: number) =>
-      `The canary is running: ${devices(working)} updating, ${number.format(waiting)} waiting. The other ${devices(rest)} wait until you expand.`,
-    pausedAdmin: 'Paused by hand. Devices at work finish; nothing new is offered until you resume.',
+    canaryRunning: (updating: number, waiting: number, rest: number) =>
+      `The canary is running: ${devices(updating)} updating, ${number.format(waiting)} waiting. The remaining ${devices(rest)} wait until you expand.`,
+    pausedAdmin:
+      'Paused manually. Updating devices finish; no other device is offered the update until you resume.',
     pausedThreshold: (failed: number, percent: string) =>
-      `Stopped by the failure threshold: ${devices(failed)} failed, more than ${percent} of those that ended. Look at the errors, then resume or cancel.`,
+      `Paused by the failure threshold: ${devices(failed)} failed, more than ${percent} of those that finished. Check the errors, then resume or cancel.`,
     completed: (skipped: number) =>
       skipped === 0
-        ? 'All devices are done.'
-        : `Done. ${devices(skipped)} skipped: superseded, cancelled or not checked in.`,
-    failed: (failed: number, back: number) =>
-      back === 0
-        ? `Ended; ${devices(failed)} failed. Retry offers the update again.`
-        : `Ended; ${devices(failed)} failed and ${number.format(back)} went back to the version before.`,
-    cancelled: (skipped: number) => `Cancelled; ${devices(skipped)} skipped.`,
+        ? 'All devices have finished.'
+        : `Completed. ${devices(skipped)} skipped: superseded, cancelled or not checked in.`,
+    failed: (failed: number, rolledBack: number) =>
+      rolledBack === 0
+        ? `Finished: ${devices(failed)} failed. Retry to offer the update again.`
+        : `Finished: ${devices(failed)} failed and ${number.format(rolledBack)} rolled back to the previous version.`,
+    cancelled: (skipped: number) => `Cancelled: ${devices(skipped)} skipped.`,
   },
   batches: 'Batches',
   batch: (index: number) => `Batch ${number.format(index)}`,
   batchCanary: 'Canary',
-  batchRest: 'The rest',
-  batchDone: (done: number, size: number) =>
-    `${number.format(done)} of ${number.format(size)} ended`,
+  batchExpansion: 'Expansion',
+  batchFinished: (finished: number, size: number) =>
+    `${number.format(finished)} of ${number.format(size)} finished`,
   batchFailed: (count: number) => `${number.format(count)} failed`,
   batchSkipped: (count: number) => `${number.format(count)} skipped`,
   batchRolledBack: (count: number) => `${number.format(count)} rolled back`,
   batchShow: (index: number) => `Show the devices of batch ${number.format(index)}`,
   batchRange: (from: number, to: number) => `Batches ${number.format(from)}–${number.format(to)}`,
   batchCount: (count: number) => plural(count, 'batch', 'batches'),
-  foldOpen: (count: number) => `Show the ${plural(count, 'batch', 'batches')}`,
-  foldClose: (count: number) => `Fold the ${plural(count, 'batch', 'batches')}`,
-  waits: {
-    start: 'Waits for the start',
-    expand: 'Waits until you expand',
+  foldOpen: (count: number) => `Show ${plural(count, 'batch', 'batches')}`,
+  foldClose: (count: number) => `Hide ${plural(count, 'batch', 'batches')}`,
+  waiting: {
+    start: 'Waiting to be started',
+    expand: 'Waiting for you to expand',
     before: (index: number, open: number) =>
-      `Waits for ${devices(open)} of batch\u00a0${number.format(index)}`,
-    resume: 'Waits until you resume',
+      `Waiting for ${devices(open)} of batch\u00a0${number.format(index)}`,
+    resume: 'Waiting for you to resume',
     after: (index: number) => `After batch ${number.format(index)}`,
-    next: 'Is released next',
+    next: 'Released next',
   },
   tabs: { devices: 'Devices', timeline: 'Timeline', settings: 'Package and settings' },
-  figures: 'Figures',
+  figures: 'Key figures',
 };
 
 export const targets = {
@@ -80,7 +81,7 @@ export const targets = {
     device: 'Device',
     status: 'Status',
     batch: 'Batch',
-    version: 'Runs now',
+    version: 'Current version',
     attempt: 'Attempt',
     last: 'Last report',
     error: 'Error',
@@ -100,7 +101,7 @@ export const targets = {
   emptyTitle: 'No device matches',
   empty: 'Change the filters to see other devices.',
   notReleased: 'Not released yet',
-  rollbackPending: (version: string) => `Goes back to ${version}`,
+  rollbackRequested: (version: string) => `Rollback to ${version} requested`,
   unnamed: 'Unnamed device',
   details: (name: string) => `Details of ${name}`,
   noReport: 'No report yet',
@@ -109,18 +110,18 @@ export const targets = {
 export const device = {
   id: 'Device ID',
   type: 'Type',
-  runs: 'Runs now',
-  before: 'Before this deployment',
+  currentVersion: 'Current version',
+  previousVersion: 'Previous version',
   batch: 'Batch',
   attempt: 'Attempt',
   started: 'Started',
-  ended: 'Ended',
+  finished: 'Finished',
   lastReport: 'Last report',
   duration: 'Duration',
   error: 'Error',
   earlierError: (attempt: number, status: string) => `Attempt ${attempt}: ${status}`,
-  runsVersionBefore: (version: string) =>
-    `The device runs ${version}, as it did before this deployment: there is nothing to roll back.`,
+  runsPreviousVersion: (version: string) =>
+    `The device runs ${version}, the version before this deployment. There is nothing to roll back.`,
   log: 'Installation log',
   logAttempt: (attempt: number) => `Attempt ${attempt}`,
   logNone: 'The device has sent no installation log for this deployment.',
@@ -133,18 +134,18 @@ export const device = {
   logPrevious: 'Previous match (Shift+Enter)',
   logCopy: 'Copy log',
   logCopied: 'Copied',
-  logNotCopied: 'The browser did not allow copying',
+  logNotCopied: 'The browser blocked copying',
   logDownload: 'Download log',
 };
 
 export const timeline = {
   title: 'Timeline',
-  none: 'Nothing has happened yet.',
+  none: 'No events yet.',
   more: 'Show earlier events',
   from: (address: string) => `from ${address}`,
   event: eventTitle,
-  fact: eventFact,
-  factName: {
+  reason: eventReason,
+  data: {
     batch: (value: string) => `batch ${value}`,
     devices: (value: number) => devices(value),
     percentage: (value: string) => `to ${value} %`,
@@ -171,7 +172,7 @@ export const settings = {
   policy: 'Safety policy',
   threshold: 'Failure threshold',
   thresholdValue: (percent: number, from: number) =>
-    `Pauses above ${percent} % failed, from ${devices(from)} ended on`,
+    `Pauses when more than ${percent} % failed, once ${devices(from)} finished`,
   off: 'Off',
   deviceTimeout: 'Device timeout',
   deviceTimeoutValue: (minutes: number) =>

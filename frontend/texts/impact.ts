@@ -1,16 +1,16 @@
-/** What a rollout changes in the fleet, and the number that is asked for before it. */
+/** What a rollout changes in the fleet, and the device count that confirms it. */
 import { devices, number, plural } from './numbers.ts';
 
 export const impact = {
   title: 'What changes',
   loading: 'Comparing versions…',
-  unknown: 'What would change is not known right now',
+  unknown: 'The changes could not be determined',
   share: (count: number, fleet: number) =>
     `${number.format(count)} of ${devices(fleet)} in the fleet`,
   change: {
     upgrade: (count: number) => `${devices(count)} upgraded`,
     downgrade: (count: number) => `${devices(count)} downgraded`,
-    same: (count: number) => `${devices(count)} re-installed: they run this version already`,
+    same: (count: number) => `${devices(count)} reinstalled with the version already running`,
     unknown: (count: number) => `${devices(count)} whose version is unknown or cannot be compared`,
   },
   type: (type: string, count: number) => `${type} (${number.format(count)})`,
@@ -19,15 +19,15 @@ export const impact = {
   moreTypes: (count: number) => `${number.format(count)} more`,
   overlap: (count: number) =>
     `${number.format(count)} of these devices also ${count === 1 ? 'belongs' : 'belong'} to`,
-  overlapFacts: (version: string, status: string) => `(${version}, ${status})`,
+  overlapDetails: (version: string, status: string) => `(${version}, ${status})`,
   because: {
     downgrade: (count: number) =>
       `${devices(count)} would get an older version than ${count === 1 ? 'it runs' : 'they run'} now.`,
     several_types: (count: number) =>
-      `One package goes to ${number.format(count)} device types. Make sure that it fits all of them.`,
+      `The package goes to ${number.format(count)} device types. Make sure that it supports all of them.`,
     large_share: (count: number, fleet: number) =>
       `More than a fifth of the fleet gets the update at once: ${number.format(count)} of ${devices(fleet)}.`,
   },
-  asksAtStart: 'Starting it will ask for the number of devices.',
+  confirmAtStart: 'You will have to enter the number of devices when you start it.',
   confirm: (count: number) => `To confirm, type the number of devices: ${number.format(count)}`,
 };

@@ -1,4 +1,4 @@
-/** The list of deployments, and the figures of the fleet or of one deployment. */
+/** The list of deployments, and the key figures of the fleet or of one deployment. */
 import { number, plural } from './numbers.ts';
 
 export const list = {
@@ -24,9 +24,9 @@ export const list = {
   startsAt: 'Starts',
   firstDeployment: 'Create the first one',
   emptyTitle: 'No deployments yet',
-  empty: 'A deployment brings one version to a fixed set of devices, step by step.',
-  noMatchTitle: 'Nothing matches',
-  noMatch: 'No deployment has this status and text.',
+  empty: 'A deployment rolls out one version to a fixed set of devices.',
+  noMatchTitle: 'No deployment matches',
+  noMatch: 'Change the status or the search to see other deployments.',
   clearFilters: 'Clear filters',
   pageSummary: (from: number, to: number, total: number) =>
     `${number.format(from)}–${number.format(to)} of ${number.format(total)}`,
@@ -40,30 +40,29 @@ export const list = {
 export const metrics = {
   overview: 'Overview',
   successRate: 'Success rate',
-  successRateHelp: 'Completed among all updates that ended',
+  successRateHelp: 'Share of finished updates that completed',
   averageDuration: 'Average duration',
   averageDurationHelp: 'From the start on the device to completion',
   rollbackRate: 'Rollback rate',
-  rollbackRateHelp: 'Rolled back among all updates that ended',
+  rollbackRateHelp: 'Share of finished updates that rolled back',
   compliance: 'Compliance',
-  complianceHelp: 'Devices that run the version wanted for them',
-  none: 'No update has ended yet',
+  complianceHelp: 'Share of devices on their intended version',
   summary: (active: number, total: number, targets: number) =>
     `${number.format(active)} active · ${plural(total, 'deployment', 'deployments')} · ${plural(targets, 'update', 'updates')}`,
   versionsTitle: 'Versions in the fleet',
-  versionsSubtitle: 'Share of each type’s devices, the newest version first',
+  versionsSubtitle: 'By device type, newest version first',
   counted: 'counted',
-  counting: 'Devices are being counted for the first time. They appear here in a moment.',
+  counting: 'Devices are being counted for the first time. The versions appear here in a moment.',
   otherVersions: (count: number) => `${number.format(count)} older versions`,
   unknownVersion: 'Unknown version',
   unknownType: 'No type',
-  chartLabel: 'Versions within each device type; every bar is all devices of its type',
+  chartLabel: 'Versions by device type; each bar represents all devices of its type',
   type: 'Device type',
   version: 'Version',
   count: 'Devices',
   noDevices: 'No devices are registered yet.',
-  endedTitle: 'Results over time',
-  endedLabel: 'Completed, failed and rolled back devices over time',
-  endedNone: 'Results appear here as soon as the first device ends.',
+  resultsTitle: 'Results over time',
+  resultsLabel: 'Completed, failed and rolled back devices over time',
+  resultsNone: 'Results appear here as soon as the first device finishes.',
   time: 'Time',
 };

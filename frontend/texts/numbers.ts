@@ -1,4 +1,4 @@
-/** Day before month, 24 hours: the same for every reader of the English texts. */
+/** Day before month and a 24-hour clock, whatever locale the browser has. */
 export const locale = 'en-GB';
 
 export const number = new Intl.NumberFormat(locale);

@@ -4,7 +4,7 @@ import type { DeviceConnectionFilter } from '../../backend/contract/states.ts';
 import { adminClient } from '../api/admin-client.ts';
 import type { ApiError } from '../api/api-error.ts';
 import { useLatestRequest } from '../api/latest-request.ts';
-import { useDebounced } from '../shared/later.ts';
+import { useDebounced } from '../shared/debounce-throttle.ts';
 
 const PAGE_SIZE = 200;
 const SEARCH_WAIT_MS = 250;
@@ -13,20 +13,20 @@ export interface DeviceSearch {
   search: Ref<string>;
   type: Ref<string>;
   status: Ref<DeviceConnectionFilter>;
-  /** Found so far; the rest comes by `loadMore`. */
+  /** The devices loaded so far; `loadMore` fetches the rest. */
   devices: ShallowRef<DeviceView[]>;
-  /** Types and versions of the whole fleet; null until the first answer. */
+  /** Types and versions of the whole fleet; `null` until the first response. */
   facets: ShallowRef<DevicePage['facets'] | null>;
   loading: Ref<boolean>;
   error: ShallowRef<ApiError | null>;
-  /** Asks for what is typed once the typing rests. */
-  searchLater(): void;
+  /** Starts the search once the user stops typing. */
+  scheduleSearch(): void;
   reload(): void;
-  /** Fetches the next page unless there is none or one is on its way. */
+  /** Fetches the next page, unless there is none or a request is pending. */
   loadMore(): void;
 }
 
-/** Devices of the organization by name, type and state; found by the server, fetched by cursor. */
+/** Searches the organization's devices by name, type and status on the server, page by page. */
 export function useDeviceSearch(): DeviceSearch {
   const search = ref('');
   const type = ref('');
@@ -57,7 +57,7 @@ export function useDeviceSearch(): DeviceSearch {
     );
   }
   const reload = () => void fetchPage(null);
-  const searchLater = useDebounced(reload, SEARCH_WAIT_MS);
+  const scheduleSearch = useDebounced(reload, SEARCH_WAIT_MS);
   watch([type, status], reload, { immediate: true });
 
   return {
@@ -68,7 +68,7 @@ export function useDeviceSearch(): DeviceSearch {
     facets,
     loading,
     error,
-    searchLater,
+    scheduleSearch,
     reload,
     loadMore() {
       if (cursor.value !== null && !loading.value) void fetchPage(cursor.value);

@@ -8,14 +8,14 @@ import type { ApiError } from '../api/api-error.ts';
 import { useLatestRequest } from '../api/latest-request.ts';
 
 export interface DraftImpact {
-  /** `null`: not asked for, not answered yet, or the question failed. */
+  /** `null` until the latest request has succeeded. */
   impact: ShallowRef<DeploymentImpact | null>;
   error: ShallowRef<ApiError | null>;
-  /** Asks for the impact of this request; an answer to an earlier question no longer counts. */
+  /** Fetches the impact of this request; responses to earlier calls are dropped. */
   load(request: CreateDeploymentRequest): Promise<void>;
 }
 
-/** What the draft would change in the fleet: asked for when it is reviewed, for it is a longer count than the preview. */
+/** What the draft would change in the fleet. Only fetched for the review, since it takes longer than the preview. */
 export function useDraftImpact(): DraftImpact {
   const impact = shallowRef<DeploymentImpact | null>(null);
   const { error, run, abort } = useLatestRequest();
@@ -26,7 +26,7 @@ export function useDraftImpact(): DraftImpact {
     error.value = null;
     return run(
       (signal) => adminClient.getDraftImpact(request, signal),
-      (answer) => (impact.value = answer),
+      (response) => (impact.value = response),
     );
   }
 

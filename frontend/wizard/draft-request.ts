@@ -1,11 +1,11 @@
-/** A draft as the server wants to hear it. Fields that say nothing are left to its defaults. */
+/** Converts a draft into requests. Empty fields are left out, so that the server's defaults apply. */
 import type {
   CreateDeploymentRequest,
   DeviceFilters,
   RolloutPolicy,
 } from '../../backend/contract/admin-api.ts';
 import { readChecksum } from './checksum.ts';
-import { isPickedByHand, type Draft, type Faults } from './draft.ts';
+import { isPickedByHand, type Draft, type DraftErrors } from './draft.ts';
 
 export function toRequest(draft: Draft): CreateDeploymentRequest {
   const policy = toPolicy(draft);
@@ -27,13 +27,16 @@ export function toRequest(draft: Draft): CreateDeploymentRequest {
 }
 
 /**
- * The part of the request that decides which devices match and in which batches; `null` while nothing
- * is picked or a number of the plan is missing. The rest may still be empty for a preview.
+ * The request for a preview, which may lack everything that does not affect devices or batches; `null` while no
+ * device is picked or a number of the batch plan is missing or invalid.
  */
-export function toPreviewRequest(draft: Draft, faults: Faults): CreateDeploymentRequest | null {
+export function toPreviewRequest(
+  draft: Draft,
+  errors: DraftErrors,
+): CreateDeploymentRequest | null {
   if (isPickedByHand(draft) && draft.picked.length === 0) return null;
-  if (faults.canary_percentage ?? faults.rolling_percentage ?? faults.batch_size) return null;
-  const version = faults.target_version === undefined ? draft.target_version.trim() : '';
+  if (errors.canary_percentage ?? errors.rolling_percentage ?? errors.batch_size) return null;
+  const version = errors.target_version === undefined ? draft.target_version.trim() : '';
   return {
     deployment_name: draft.deployment_name.trim(),
     target_version: version,

@@ -1,7 +1,7 @@
 import { defineStore } from 'pinia';
 import { computed, reactive, ref, watch } from 'vue';
-import { draftFaults } from './draft-faults.ts';
-import { emptyDraft, WIZARD_STEPS, type Draft, type Faults } from './draft.ts';
+import { validateDraft } from './draft-validation.ts';
+import { emptyDraft, WIZARD_STEPS, type Draft, type DraftErrors } from './draft.ts';
 
 const STORAGE_KEY = 'ota-deployment-draft';
 
@@ -10,16 +10,16 @@ interface Stored {
   step: number;
 }
 
-/** The wizard's draft: kept in this tab's session storage, so that a reload loses nothing. */
+/** The wizard's draft, kept in session storage so that it survives a reload. */
 export const useDraftStore = defineStore('ota-draft', () => {
   const stored = restore();
   const draft = reactive<Draft>(stored?.draft ?? emptyDraft());
   const step = ref(stored?.step ?? 0);
-  /** What the server found wrong; a fault goes as soon as its field is changed. */
-  const serverFaults = ref<Faults>({});
-  const faults = computed<Faults>(() => ({
-    ...serverFaults.value,
-    ...draftFaults(draft, new Date()),
+  /** Errors from the server; each is removed when its field changes. */
+  const serverErrors = ref<DraftErrors>({});
+  const errors = computed<DraftErrors>(() => ({
+    ...serverErrors.value,
+    ...validateDraft(draft, new Date()),
   }));
 
   watch(
@@ -28,23 +28,24 @@ export const useDraftStore = defineStore('ota-draft', () => {
       try {
         sessionStorage.setItem(STORAGE_KEY, JSON.stringify({ draft, step: step.value }));
       } catch {
-        // No room or no permission: the draft then lives as long as the page.
+        // Storage is full or blocked: the draft then lasts only as long as the page.
       }
     },
     { deep: true },
   );
 
-  function restored(): boolean {
+  /** Whether the draft differs from an empty one. */
+  function hasEntries(): boolean {
     return JSON.stringify(draft) !== JSON.stringify(emptyDraft());
   }
 
   function clear(): void {
     Object.assign(draft, emptyDraft());
     step.value = 0;
-    serverFaults.value = {};
+    serverErrors.value = {};
   }
 
-  return { draft, step, serverFaults, faults, restored, clear };
+  return { draft, step, serverErrors, errors, hasEntries, clear };
 });
 
 function restore(): Stored | null {

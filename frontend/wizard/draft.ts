@@ -1,4 +1,4 @@
-/** What stands in the wizard, and which step each field belongs to. Pure; the store keeps it. */
+/** The fields of the wizard, and the step that each belongs to. Pure; `draft.store.ts` has the state. */
 import type {
   DeviceConnectionFilter,
   RolloutStrategy,
@@ -8,7 +8,7 @@ import type {
 export const WIZARD_STEPS = ['basic', 'devices', 'package', 'review'] as const;
 export type WizardStep = (typeof WIZARD_STEPS)[number];
 
-/** Numbers are kept as typed, so that half-typed and wrong ones can be shown and named. */
+/** Numbers are kept as typed, so that incomplete and invalid ones can be shown with their errors. */
 export interface Draft {
   deployment_name: string;
   target_version: string;
@@ -17,13 +17,13 @@ export interface Draft {
   rolling_by: 'percentage' | 'count';
   rolling_percentage: string;
   batch_size: string;
-  /** Empty fields of the policy and the schedule mean: the server's default. */
+  /** In the policy and the schedule, an empty field means the server's default. */
   threshold_off: boolean;
   failure_threshold_percent: string;
   failure_min_devices: string;
   device_timeout_minutes: string;
   pickup_timeout_hours: string;
-  /** As `<input type="datetime-local">` writes it, in the viewer's zone. */
+  /** In the format of `<input type="datetime-local">`, in the viewer's time zone. */
   scheduled_at: string;
   pick_by: 'filter' | 'hand';
   device_type: string;
@@ -40,7 +40,7 @@ export interface Draft {
 }
 
 export type DraftField = keyof Draft | 'device_ids';
-export type Faults = Partial<Record<DraftField, string>>;
+export type DraftErrors = Partial<Record<DraftField, string>>;
 
 export function emptyDraft(): Draft {
   return {
@@ -98,11 +98,11 @@ export const STEP_FIELDS: Record<WizardStep, readonly DraftField[]> = {
   review: [],
 };
 
-export function faultsIn(step: WizardStep, faults: Faults): DraftField[] {
-  return STEP_FIELDS[step].filter((field) => faults[field] !== undefined);
+export function errorsIn(step: WizardStep, errors: DraftErrors): DraftField[] {
+  return STEP_FIELDS[step].filter((field) => errors[field] !== undefined);
 }
 
-/** Only a manual deployment names its devices; the pick is kept while another strategy is tried. */
+/** Picked devices only count for a manual deployment; they are kept while another strategy is selected. */
 export function isPickedByHand(draft: Draft): boolean {
   return draft.rollout_strategy === 'manual' && draft.pick_by === 'hand';
 }

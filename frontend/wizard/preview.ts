@@ -4,10 +4,10 @@ import { adminClient } from '../api/admin-client.ts';
 import type { ApiError } from '../api/api-error.ts';
 import { useLatestRequest } from '../api/latest-request.ts';
 import { toPreviewRequest } from './draft-request.ts';
-import type { Draft, Faults } from './draft.ts';
+import type { Draft, DraftErrors } from './draft.ts';
 
 export interface PreviewState {
-  /** The last answer; still shown while the next one is on its way. `null`: nothing to ask for. */
+  /** The last response, kept while the next one is loading; `null` if the draft cannot be previewed. */
   preview: ShallowRef<DeploymentPreview | null>;
   error: ShallowRef<ApiError | null>;
   loading: Ref<boolean>;
@@ -15,21 +15,21 @@ export interface PreviewState {
 
 const WAIT_MS = 300;
 
-/** Asks which devices the draft matches, a moment after its filters or plan were last changed. */
-export function usePreview(draft: Draft, faults: () => Faults): PreviewState {
+/** Fetches which devices the draft matches, shortly after the last change of its filters or batch plan. */
+export function usePreview(draft: Draft, errors: () => DraftErrors): PreviewState {
   const preview = shallowRef<DeploymentPreview | null>(null);
   const { loading, error, run, abort } = useLatestRequest();
   let timer: ReturnType<typeof setTimeout> | undefined;
 
-  const ask = (body: NonNullable<ReturnType<typeof toPreviewRequest>>) =>
+  const load = (body: NonNullable<ReturnType<typeof toPreviewRequest>>) =>
     run(
       (signal) => adminClient.previewDeployment(body, signal),
-      (answer) => (preview.value = answer),
+      (response) => (preview.value = response),
     );
 
-  // Only what decides about devices and batches: typing a name asks for nothing.
-  const question = () => {
-    const body = toPreviewRequest(draft, faults());
+  // Only what affects devices and batches: typing a name sends no request.
+  const requestKey = () => {
+    const body = toPreviewRequest(draft, errors());
     if (!body) return null;
     const { target_version, device_filters, device_ids, skip_up_to_date } = body;
     const { rollout_strategy, rollout_percentage, batch_size } = body;
@@ -37,7 +37,7 @@ export function usePreview(draft: Draft, faults: () => Faults): PreviewState {
     return JSON.stringify([...devices, rollout_strategy, rollout_percentage, batch_size]);
   };
   watch(
-    question,
+    requestKey,
     (now, before) => {
       clearTimeout(timer);
       abort();
@@ -47,8 +47,8 @@ export function usePreview(draft: Draft, faults: () => Faults): PreviewState {
         return;
       }
       loading.value = true;
-      const body = toPreviewRequest(draft, faults());
-      if (body) timer = setTimeout(() => void ask(body), before === undefined ? 0 : WAIT_MS);
+      const body = toPreviewRequest(draft, errors());
+      if (body) timer = setTimeout(() => void load(body), before === undefined ? 0 : WAIT_MS);
     },
     { immediate: true },
   );

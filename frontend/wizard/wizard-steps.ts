@@ -2,24 +2,24 @@ import { computed, nextTick, ref, watch, type ComputedRef, type Ref } from 'vue'
 import { useRoute, useRouter, type LocationQuery } from 'vue-router';
 import { ROUTE } from '../route-names.ts';
 import type { useDraftStore } from './draft.store.ts';
-import { faultsIn, WIZARD_STEPS, type Faults, type WizardStep } from './draft.ts';
+import { errorsIn, WIZARD_STEPS, type DraftErrors, type WizardStep } from './draft.ts';
 
 export interface WizardSteps {
   step: ComputedRef<WizardStep>;
-  /** Index of the furthest step that was seen; steps up to it can be gone to. */
+  /** Index of the furthest step reached; steps up to it can be opened. */
   reached: Ref<number>;
-  /** Steps that one has tried to leave with faults in them. */
-  faulty: ComputedRef<WizardStep[]>;
-  /** Faults of the step on the screen. Nobody is scolded while typing for the first time. */
-  shownFaults: ComputedRef<Faults>;
+  /** Steps with errors that the user has tried to leave. */
+  invalidSteps: ComputedRef<WizardStep[]>;
+  /** Errors to show in the current step: only the server's until the user has tried to leave it. */
+  visibleErrors: ComputedRef<DraftErrors>;
   goTo(index: number): Promise<void>;
-  /** To the next step, or to the first fault of this one. */
+  /** Goes to the next step, or to the first error of this one. */
   next(): Promise<void>;
-  /** Checks every step and goes to the first fault; answers whether there is one. */
-  showFaults(): Promise<boolean>;
+  /** Validates all steps and goes to the first error. Resolves with whether there is one. */
+  showErrors(): Promise<boolean>;
 }
 
-/** Where one is in the wizard, and which faults are shown. `form` takes the focus with each step. */
+/** The current step of the wizard and the errors to show. `form` receives the focus with each step. */
 export function useWizardSteps(
   store: ReturnType<typeof useDraftStore>,
   form: Readonly<Ref<HTMLElement | null>>,
@@ -30,17 +30,17 @@ export function useWizardSteps(
   const reached = ref(store.step);
 
   const step = computed<WizardStep>(() => WIZARD_STEPS[store.step] ?? 'basic');
-  const isFaulty = (name: WizardStep) => faultsIn(name, store.faults).length > 0;
+  const isInvalid = (name: WizardStep) => errorsIn(name, store.errors).length > 0;
 
-  /** Steps stand in the address, so that the browser's Back leads to the step before. */
-  const addressOf = (index: number) => ({
+  /** The step is in the URL, so that the browser's Back button leads to the previous step. */
+  const locationOf = (index: number) => ({
     query: index === 0 ? {} : { step: WIZARD_STEPS[index] },
   });
   const indexIn = (query: LocationQuery) =>
     Math.max(0, WIZARD_STEPS.indexOf(query['step'] as WizardStep));
 
-  // A draft that was kept is gone on with where it was left; an address ahead of it is not followed.
-  if (indexIn(route.query) !== store.step) void router.replace(addressOf(store.step));
+  // A restored draft continues at its step, even if the URL names a later one.
+  if (indexIn(route.query) !== store.step) void router.replace(locationOf(store.step));
   watch(
     () => indexIn(route.query),
     (index) => {
@@ -53,9 +53,9 @@ export function useWizardSteps(
     reached.value = Math.max(reached.value, index);
     await show(index);
     if (index === indexIn(route.query)) return;
-    const { fullPath } = router.resolve(addressOf(index));
+    const { fullPath } = router.resolve(locationOf(index));
     if (history.state?.back === fullPath) router.back();
-    else await router.push(addressOf(index));
+    else await router.push(locationOf(index));
   }
 
   async function show(index: number): Promise<void> {
@@ -65,33 +65,33 @@ export function useWizardSteps(
     form.value?.scrollIntoView({ block: 'nearest' });
   }
 
-  async function focusFirstFault(): Promise<void> {
+  async function focusFirstError(): Promise<void> {
     await nextTick();
-    const [field] = faultsIn(step.value, store.faults);
+    const [field] = errorsIn(step.value, store.errors);
     form.value?.querySelector<HTMLElement>(`[data-field="${field}"] :is(input, textarea)`)?.focus();
   }
 
   return {
     step,
     reached,
-    faulty: computed(() =>
-      WIZARD_STEPS.filter((name) => checked.value.has(name) && isFaulty(name)),
+    invalidSteps: computed(() =>
+      WIZARD_STEPS.filter((name) => checked.value.has(name) && isInvalid(name)),
     ),
-    shownFaults: computed(() =>
-      checked.value.has(step.value) ? store.faults : store.serverFaults,
+    visibleErrors: computed(() =>
+      checked.value.has(step.value) ? store.errors : store.serverErrors,
     ),
     goTo,
     async next() {
       checked.value.add(step.value);
-      if (isFaulty(step.value)) await focusFirstFault();
+      if (isInvalid(step.value)) await focusFirstError();
       else await goTo(store.step + 1);
     },
-    async showFaults() {
+    async showErrors() {
       for (const name of WIZARD_STEPS) checked.value.add(name);
-      const index = WIZARD_STEPS.findIndex(isFaulty);
+      const index = WIZARD_STEPS.findIndex(isInvalid);
       if (index === -1) return false;
       await goTo(index);
-      await focusFirstFault();
+      await focusFirstError();
       return true;
     },
   };

@@ -102,7 +102,7 @@ describe('agent: adopting a device of another agent', () => {
     expect(exit.stderr).to.include('auth_token').and.include(registration);
   });
 
-  it('leaves a device alone whose agent is at work', async () => {
+  it('leaves a device alone whose agent is running', async () => {
     await adopt();
     const agent = await device.start(['run']);
     await agent.firstLine;
@@ -112,7 +112,7 @@ describe('agent: adopting a device of another agent', () => {
     await agent.exit;
   });
 
-  it('status waits for an agent at work, and says by its exit code that there is none', async () => {
+  it('status waits for a running agent; its exit code says when there is none', async () => {
     await adopt();
     expect((await device.run(['status', '--wait', '0.1'])).code).to.equal(3);
     const agent = await device.start(['run']);

@@ -42,7 +42,7 @@ const ATTACKS: Record<string, { entries: ArchiveEntry[]; says: string }> = {
       { path: 'out', type: 'SymbolicLink', linkpath: '../../../../root' },
       { path: 'out/escaped', content: 'x' },
     ],
-    says: 'a symbolic link; only files and folders are allowed. Leave it out, and make it in install.sh',
+    says: 'a symbolic link; only files and folders are allowed. Leave it out, and create it in install.sh',
   },
   'F15 a hard link out of the folder': {
     entries: [SCRIPT, { path: 'passwd', type: 'Link', linkpath: '/etc/passwd' }],
@@ -196,7 +196,7 @@ describe('agent: archives that attack', () => {
   it('F20 trailing zeros are refused', () =>
     expectRefused(
       packageOf(Buffer.concat([makePackage('true').bytes, Buffer.alloc(100)])),
-      'data behind its end',
+      'data after its end',
     ));
 
   describe('G33 of other tools', () => {

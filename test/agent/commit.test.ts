@@ -57,7 +57,7 @@ describe('agent: a new version stays once the server has heard of it', () => {
       describe: `the step ${step ?? 'after the end'}`,
     });
 
-  it('goes back when the new version cannot reach the server, and says so when it can', async () => {
+  it('rolls back when the new version cannot reach the server, and says so when it can', async () => {
     const agent = await installThen(cutOff, { deadline_seconds: 0.5 });
     await untilStep('verify');
     await untilStep(undefined);
@@ -131,14 +131,14 @@ describe('agent: a new version stays once the server has heard of it', () => {
     await agent.exit;
   });
 
-  it('F36 killed while it waits for the server, it starts over; killed too often, it goes back', async () => {
+  it('F36 killed while it waits for the server, it starts over; killed too often, it rolls back', async () => {
     await installThen(cutOff, { deadline_seconds: 60 }, { max_interrupted_runs: 2 }).then(kill);
     await device.start(['run']).then(kill);
     server.intercept = null;
     server.offer = null;
     expect((await device.once()).code).to.equal(11);
     expect(await device.picture()).to.equal(before);
-    expect(server.lastReport.error_message).to.include('cut off 2 times');
+    expect(server.lastReport.error_message).to.include('interrupted 2 times');
   });
 
   it('SIGTERM ends the waiting at once and does not count; the next start goes on', async () => {

@@ -4,8 +4,8 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { mountPointsIn } from '../../agent/state/mounts.ts';
-import { removeTree } from '../../agent/state/remove-tree.ts';
+import { mountPointsIn } from '../../agent/files/mounts.ts';
+import { removeTree } from '../../agent/files/remove-tree.ts';
 import { DeviceServer, type TestOffer } from './support/device-server.ts';
 import { canMountPrivately, onSmallDisk } from './support/mount-namespace.ts';
 import { type Package, makePackage } from './support/package-builder.ts';
@@ -203,7 +203,7 @@ describe('agent: what the disk may do', () => {
         const exit = await device.once();
         expect(exit.code, exit.stderr).to.equal(0);
         expect(server.lastReport.status).to.equal('completed');
-        expect(exit.stderr.split('cannot be tidied up')).to.have.length(2);
+        expect(exit.stderr.split('cannot be removed, and is tried again')).to.have.length(2);
         expect(exit.stderr).to.include(left);
       } finally {
         execFileSync('chattr', ['-i', left]);
@@ -241,7 +241,7 @@ describe('agent: what the disk may do', () => {
         const exit = await device.once();
         expect(exit.code, exit.stderr).to.equal(0);
         expect(server.lastReport.status).to.equal('completed');
-        expect(exit.stderr).to.include('cannot be tidied up');
+        expect(exit.stderr).to.include('cannot be removed, and is tried again');
       });
     }
 

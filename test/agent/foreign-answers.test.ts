@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { problemCode, receptionOf } from '../../agent/network/answers.ts';
-import type { HttpAnswer } from '../../agent/network/http-client.ts';
+import { problemCode, receptionOf } from '../../agent/device/network/answers.ts';
+import type { HttpAnswer } from '../../agent/device/network/http-client.ts';
 import {
   DeviceServer,
   type Interceptor,
@@ -149,7 +149,7 @@ describe('agent: answers of something between device and server', () => {
         ...['--force', '--server', server.url, '--token', REGISTRATION_TOKEN],
       ]);
       expect(exit.code, exit.stderr).to.equal(3);
-      expect(exit.stderr).to.include('not an answer of Ops-Center').and.not.include('TypeError');
+      expect(exit.stderr).to.include('not an answer from Ops-Center').and.not.include('TypeError');
     });
   }
 
@@ -158,7 +158,7 @@ describe('agent: answers of something between device and server', () => {
     const agent = await device.start(['run']);
     await server.until(() => server.polls.length > 3);
     agent.process.kill('SIGTERM');
-    expect((await agent.exit).stderr).to.include('a heartbeat was not taken: 200 with text/html');
+    expect((await agent.exit).stderr).to.include('a heartbeat failed: 200 with text/html');
   });
 
   describe('after install.sh', () => {

@@ -2,14 +2,14 @@ import { readFile, readdir, writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
 import type { Keyring } from '../../backend/contract/signing/keyring.ts';
 import {
-  bareOf,
+  rawKeyOf,
   keyringOf,
   manifestOf,
   newKeyPair,
   pemOf,
   signKeyring,
   signManifest,
-} from '../support/signed-package.ts';
+} from '../support/signing-fixtures.ts';
 import { DeviceServer } from './support/device-server.ts';
 import { makePackage } from './support/package-builder.ts';
 import { type AgentExit, Sandbox } from './support/sandbox.ts';
@@ -17,10 +17,10 @@ import { type AgentExit, Sandbox } from './support/sandbox.ts';
 const [root, first, second, stranger] = [newKeyPair(), newKeyPair(), newKeyPair(), newKeyPair()];
 const SCRIPT = 'echo new > "$OTA_ROOT/app/version.txt"';
 
-const entry = (id: string, pair: typeof root, withdrawn = false): Keyring['keys'][number] => ({
+const entry = (id: string, pair: typeof root, revoked = false): Keyring['keys'][number] => ({
   id,
-  public_key: bareOf(pair),
-  withdrawn,
+  public_key: rawKeyOf(pair),
+  revoked,
 });
 
 describe('agent: keyrings', () => {
@@ -88,7 +88,7 @@ describe('agent: keyrings', () => {
     await expectRefused('no keyring yet', await install('first', first));
     const exit = await give(keyringOf([entry('first', first)]));
     expect(exit.code, exit.stderr).to.equal(0);
-    expect(exit.stdout).to.include('Keyring 1 is in force').and.include('trusted    first');
+    expect(exit.stdout).to.include('Keyring 1 is in force').and.include('trusted  first');
     expect((await install('first', first)).code).to.equal(0);
   });
 
@@ -115,15 +115,15 @@ describe('agent: keyrings', () => {
     const missing = await device.run(['keyring', device.state('nowhere')]);
     expect([missing.code, missing.stderr.includes('cannot be read')]).to.deep.equal([2, true]);
     const shown = await device.run(['keyring']);
-    expect(shown.stdout).to.equal('trusted    first\n');
+    expect(shown.stdout).to.equal('trusted  first\n');
     const again = await give(keyringOf([entry('first', first)], { sequence: 5 }));
     expect(again.stdout).to.include('in force already');
   });
 
-  it('F02 a key that a keyring withdrew stays withdrawn, whatever a later one says', async () => {
+  it('F02 a key that a keyring revoked stays revoked, whatever a later one says', async () => {
     await give(keyringOf([entry('first', first), entry('second', second, true)]));
     await give(keyringOf([entry('first', first), entry('again', second)], { sequence: 2 }));
-    await expectRefused('withdrawn key "again"', await install('again', second));
+    await expectRefused('revoked key "again"', await install('again', second));
   });
 
   it('F05 a keyring that has expired is believed no longer', async () => {
@@ -150,10 +150,10 @@ describe('agent: keyrings', () => {
     const evil = keyringOf([entry('x', stranger)], { sequence: 2 });
     const made = carrying(signKeyring(evil, stranger));
     await expectRefused('does not fit the keyring', await install('first', first, made));
-    expect((await device.run(['keyring'])).stdout).to.equal('trusted    first\n');
+    expect((await device.run(['keyring'])).stdout).to.equal('trusted  first\n');
   });
 
-  it('a package whose keyring withdraws its own key is refused, interrupted or not', async () => {
+  it('a package whose keyring revokes its own key is refused, interrupted or not', async () => {
     for (const faults of [{}, { FAULT_KILL_STEP: 'snapshot', FAULT_KILL_WHEN: 'before' }]) {
       await device.remove();
       device = await Sandbox.create(server.url);
@@ -164,7 +164,7 @@ describe('agent: keyrings', () => {
       });
       const exit = await install('first', first, carrying(signKeyring(next, root)), faults);
       const last = exit.signal === 'SIGKILL' ? await device.once() : exit;
-      await expectRefused('withdrawn key "first"', last);
+      await expectRefused('revoked key "first"', last);
     }
   });
 

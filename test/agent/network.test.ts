@@ -11,11 +11,11 @@ import {
   getDefaultAutoSelectFamilyAttemptTimeout,
   setDefaultAutoSelectFamilyAttemptTimeout,
 } from 'node:net';
-import { parseConfig } from '../../agent/config.ts';
-import { messageOf } from '../../agent/errors.ts';
-import { attemptTimeout, createHttpClient } from '../../agent/network/http-client.ts';
+import { parseConfig } from '../../agent/device/config/agent-config.ts';
+import { messageOf } from '../../agent/kernel/errors.ts';
+import { attemptTimeout, createHttpClient } from '../../agent/device/network/http-client.ts';
 import { type Certificate, type CertificateSet, makeCertificates } from './support/certificates.ts';
-import { leaveUnchecked } from '../support/checked-answers.ts';
+import { exemptFromChecks } from '../support/response-checks.ts';
 import { DeviceServer, answerWith } from './support/device-server.ts';
 import { makePackage } from './support/package-builder.ts';
 import { Sandbox } from './support/sandbox.ts';
@@ -63,7 +63,7 @@ describe('agent: network', () => {
     listener: RequestListener = (_request, response) => response.end(PACKAGE.bytes),
   ): Promise<Proxy> {
     const packages = createTlsServer(certificate, listener);
-    leaveUnchecked(packages);
+    exemptFromChecks(packages);
     const port = await listen(packages);
     const targets: string[] = [];
     const sockets = new Set<Socket>();

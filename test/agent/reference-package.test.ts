@@ -116,6 +116,6 @@ describe('agent: the reference package, installed to absolute paths', () => {
   it('is rolled back when the server asks for it later', async () => {
     await expectUpdated();
     server.rollback = { deployment_id: 'deployment-1', version: '1.0.0', attempt: 1 };
-    await expectRolledBack('asked for by the server');
+    await expectRolledBack('requested by the server');
   });
 });

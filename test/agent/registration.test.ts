@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 
 import { expect } from 'chai';
 
-import type { Credentials } from '../../agent/state/credentials.ts';
+import type { Credentials } from '../../agent/device/state/credentials.ts';
 import { DEVICE_TOKEN, DeviceServer, REGISTRATION_TOKEN, refuse } from './support/device-server.ts';
 import { makePackage } from './support/package-builder.ts';
 import { Sandbox } from './support/sandbox.ts';

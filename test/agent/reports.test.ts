@@ -171,7 +171,7 @@ describe('agent: reports and what the server answers', () => {
     });
   }
 
-  it('an attempt that was withdrawn can be offered again', async () => {
+  it('an attempt that was cancelled can be offered again', async () => {
     server.directive = 'abort';
     const offer = server.offerPackage(GOOD);
     expect((await device.once()).code).to.equal(12);

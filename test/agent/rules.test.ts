@@ -6,17 +6,13 @@ import {
   plainText,
   splitUtf8,
   terminalText,
-} from '../../agent/process/limited-output.ts';
-import { unifiedGroupFolder } from '../../agent/process/control-group.ts';
-import { isInWindow } from '../../agent/updates/permission.ts';
-import { packageUrlFault, serverUrlFault } from '../../agent/network/package-url.ts';
-import {
-  backoff,
-  parseRetryAfter,
-  pollDelay,
-  pollDelayAfterFailure,
-  withTimeLimit,
-} from '../../agent/timing.ts';
+} from '../../agent/device/process/limited-output.ts';
+import { unifiedGroupFolder } from '../../agent/device/process/control-group.ts';
+import { isInWindow } from '../../agent/device/updates/permission.ts';
+import { packageUrlFault, serverUrlFault } from '../../agent/package/package-url.ts';
+import { backoff, parseRetryAfter } from '../../agent/kernel/retry.ts';
+import { pollDelay, pollDelayAfterFailure } from '../../agent/device/network/poll-delay.ts';
+import { withTimeLimit } from '../../agent/kernel/waiting.ts';
 
 const NOW = Date.parse('2026-03-01T12:00:00Z');
 const RULES = { interval_seconds: 300, min_seconds: 10, max_seconds: 86_400, jitter_percent: 10 };
@@ -75,7 +71,7 @@ describe('agent: addresses', () => {
     ['http://localhost/p', false, 'allow_insecure_loopback'],
     ['http://127.0.0.1.example.com/p', true, 'not https'],
     ['ftp://cdn.example.com/p', true, 'ftp:'],
-    ['//', true, 'cannot be read'],
+    ['//', true, 'is invalid'],
   ];
   for (const [url, loopback, fault] of packages) {
     it(`package ${url}, loopback ${loopback}: ${fault ?? 'fine'}`, () => {

@@ -121,17 +121,19 @@ describe('agent: its own update, cut off', () => {
     });
   }
 
-  it('F40 the journal is damaged during a trial: the new agent begins nothing, the old one goes back', async () => {
+  it('F40 the journal is damaged during a trial: the new agent begins nothing, the old one rolls back', async () => {
     const { device } = scenario;
     scenario.offer(sources.deaf);
     const first = await device.launch();
-    await scenario.says(first, 'does not answer');
+    await scenario.says(first, 'does not answer yet');
     device.cutPower(first);
     await writeFile(device.sandbox.state('journal.json'), '{"torn');
     const launcher = await device.launch({ trialBoots: 2 });
     await scenario.untilEnded();
     expect(await scenario.whereItStands()).to.equal(STANDS.rolled_back);
-    expect(launcher.stderr()).to.include('This agent is on trial, but no update in the journal is');
+    expect(launcher.stderr()).to.include(
+      'This agent is on trial, but the journal has no update that brought it',
+    );
   });
 
   async function countWrites(source: string, settings: LaunchSettings): Promise<number> {

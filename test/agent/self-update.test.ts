@@ -189,7 +189,7 @@ describe('agent: its own update', () => {
     scenario.offer(sources.deaf);
     for (let round = 0; round < 3; round++) {
       const launcher = await device.launch({ trialBoots: 2 });
-      await scenario.says(launcher, 'does not answer');
+      await scenario.says(launcher, 'does not answer yet');
       await stop(launcher);
     }
     expect(scenario.ended).to.equal(undefined);

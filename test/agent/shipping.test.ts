@@ -18,7 +18,7 @@ import { promisify } from 'node:util';
 import { bundle } from '../../dev/shipping/bundle.ts';
 import { buildExecutables, ownProcessor } from '../../dev/shipping/executable.ts';
 import { nodePackages } from '../../dev/shipping/node-packages.ts';
-import { lockHolder } from '../../agent/state/lock.ts';
+import { lockHolder } from '../../agent/files/lock.ts';
 import { waitFor } from '../../dev/wait-for.ts';
 import { DeviceServer, REGISTRATION_TOKEN } from './support/device-server.ts';
 import { shippedPrograms, spawnLauncher } from './support/launched-device.ts';
@@ -154,7 +154,7 @@ describe('agent: what is shipped', () => {
       try {
         await server.until(() => server.reports.some((report) => report.status === 'completed'));
         const pid = await waitFor(() => lockHolder(state), {
-          describe: 'the new agent is at work',
+          describe: 'the new agent is running',
         });
         expect(await readlink(`/proc/${pid}/exe`)).to.equal(executable);
         expect(await readFile(`/proc/${pid}/cmdline`, 'utf8')).to.match(

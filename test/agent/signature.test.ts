@@ -2,19 +2,19 @@ import { expect } from 'chai';
 import { writeFile } from 'node:fs/promises';
 import { MANIFEST, type Manifest } from '../../backend/contract/signing/manifest.ts';
 import {
-  bareOf,
+  rawKeyOf,
   manifestOf,
   newKeyPair,
   pemOf,
   signManifest,
   signText,
-} from '../support/signed-package.ts';
+} from '../support/signing-fixtures.ts';
 import { DeviceServer, type TestOffer } from './support/device-server.ts';
 import { type Package, makePackage } from './support/package-builder.ts';
 import { Sandbox } from './support/sandbox.ts';
 
 const trusted = newKeyPair();
-const withdrawn = newKeyPair();
+const revoked = newKeyPair();
 const stranger = newKeyPair();
 
 const SCRIPT = 'echo new > "$OTA_ROOT/app/version.txt"';
@@ -48,7 +48,7 @@ describe('agent: signed packages', () => {
         device_type: 'pump',
         keys: [
           { id: 'release', public_key: pemOf(trusted) },
-          { id: 'lost', public_key: bareOf(withdrawn), withdrawn: true },
+          { id: 'lost', public_key: rawKeyOf(revoked), revoked: true },
         ],
       },
     });
@@ -105,11 +105,11 @@ describe('agent: signed packages', () => {
   it('F02 a stranger under the name of a known key', () =>
     expectRefused('signature does not fit', PACKAGE, signed(manifestFor(PACKAGE), stranger)));
 
-  it('F02 a withdrawn key', () =>
+  it('F02 a revoked key', () =>
     expectRefused(
-      'withdrawn key',
+      'revoked key',
       PACKAGE,
-      signed(manifestFor(PACKAGE, { key_id: 'lost' }), withdrawn),
+      signed(manifestFor(PACKAGE, { key_id: 'lost' }), revoked),
     ));
 
   it('F03 a valid signature over another manifest', () => {
@@ -178,14 +178,14 @@ describe('agent: signed packages', () => {
       more();
       return true;
     };
-    await expectRefused('the manifest says', PACKAGE, signed(manifestFor(PACKAGE)));
+    await expectRefused('bytes in the manifest', PACKAGE, signed(manifestFor(PACKAGE)));
   });
 
   it('F07 other contents than signed', async () => {
     const sizes = { unpacked_size: 10, file_count: 2 };
-    await expectRefused('its manifest says', PACKAGE, signed(manifestFor(PACKAGE, sizes)));
+    await expectRefused('its manifest has', PACKAGE, signed(manifestFor(PACKAGE, sizes)));
     await expectRefused(
-      'its manifest says',
+      'its manifest has',
       PACKAGE,
       signed(manifestFor(PACKAGE, { file_count: 1 })),
     );

@@ -36,7 +36,7 @@ describe('agent: an update from offer to end', () => {
     expect(server.log(offer.deployment_id)).to.include('installing 2.0.0 over 1.0.0');
   });
 
-  it('goes back to the old files, modes and times when install.sh fails', async () => {
+  it('rolls back to the old files, modes and times when install.sh fails', async () => {
     const before = await device.picture();
     const offer = server.offerPackage(
       makePackage(`${INSTALL}echo broken >&2; exit 3`, { 'version.txt': 'new\n' }),

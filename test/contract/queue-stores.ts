@@ -1,24 +1,22 @@
-/** The stores a queue can live in, with the means to empty them and to take them away. */
+/** The stores that can hold a queue. Tests can empty them and take them offline. */
 import knexFactory from 'knex';
-import pg from 'pg';
 import { pino } from 'pino';
 
 import { redisConnections } from '../../dev/host/redis-connections.ts';
 import { locateQueue, type QueueLocation } from '../../jobs/queue-backend.ts';
 import { startRedisServer } from '../../dev/redis/redis-server.ts';
-import { createTestDatabase } from '../support/test-database.ts';
-import { testPostgres } from '../support/test-services.ts';
+import { administer, createTestDatabase } from '../support/test-database.ts';
 
 export interface QueueStore {
   /** Where a queue with this prefix lives. */
   locate(prefix: string): Promise<QueueLocation>;
-  /** Everything in the store is forgotten, as after a restart without a copy on disk. */
+  /** Deletes everything in the store, as a restart without persistence does. */
   empty(prefix: string): Promise<void>;
-  goAway(): Promise<void>;
-  comeBack(): Promise<void>;
-  /** What stands in the store outside of the queue's own room. */
+  goOffline(): Promise<void>;
+  goOnline(): Promise<void>;
+  /** Keys or tables outside the queue's own namespace. */
   strayEntries(prefix: string): Promise<string[]>;
-  /** What stands in it. */
+  /** Keys or tables inside it. */
   ownEntries(prefix: string): Promise<string[]>;
   close(): Promise<void>;
 }
@@ -34,18 +32,18 @@ export async function redisStore(): Promise<QueueStore | null> {
   const inspector = connections.connect('worker');
   const keys = async (own: boolean, prefix: string) =>
     (await inspector.keys('*')).filter((key) => key.startsWith(`{${prefix}}:`) === own);
-  // Redis is not asked for anything relational; the database is the host's.
+  // `locateQueue` only reads the database settings when there is no Redis.
   const unused = knexFactory({ client: 'pg' });
   return {
     locate: (prefix) => locateQueue(connections, unused, prefix),
     async empty() {
       await inspector.flushall();
     },
-    async goAway() {
+    async goOffline() {
       await server?.stop();
       server = null;
     },
-    async comeBack() {
+    async goOnline() {
       server = await startRedisServer(port);
     },
     strayEntries: (prefix) => keys(false, prefix),
@@ -62,15 +60,6 @@ export async function postgresStore(): Promise<QueueStore> {
   const database = await createTestDatabase({ schema: 'host' });
   const { knex } = database;
   const name = new URL(database.connectionString).pathname.slice(1);
-  const server = (await testPostgres()).connectionString();
-
-  async function administer(...statements: string[]): Promise<void> {
-    const client = new pg.Client({ connectionString: server });
-    await client.connect();
-    for (const statement of statements) await client.query(statement);
-    await client.end();
-  }
-
   async function tables(condition: string, prefix: string): Promise<string[]> {
     const { rows } = await knex.raw<{ rows: { name: string }[] }>(
       `SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables
@@ -85,16 +74,16 @@ export async function postgresStore(): Promise<QueueStore> {
     locate: (prefix) => locateQueue(undefined, knex, prefix),
     async empty(prefix) {
       const full = await tables(`schemaname = ? AND tablename NOT LIKE '%migration%'`, prefix);
-      // One by one: all at once would wait for the worker while the worker waits for it.
+      // One table at a time. Locking all of them at once can deadlock with the worker.
       for (const table of full) await knex.raw(`DELETE FROM ${table}`);
     },
-    async goAway() {
+    async goOffline() {
       await administer(
         `ALTER DATABASE ${name} WITH ALLOW_CONNECTIONS false`,
         `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${name}'`,
       );
     },
-    async comeBack() {
+    async goOnline() {
       await administer(`ALTER DATABASE ${name} WITH ALLOW_CONNECTIONS true`);
     },
     async strayEntries(prefix) {

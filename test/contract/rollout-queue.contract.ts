@@ -1,8 +1,7 @@
-/** What the product needs of its queue, whatever the store. */
+/** What the product requires of its queue, on either store. */
 import { EventEmitter, once } from 'node:events';
 import { randomBytes, randomUUID } from 'node:crypto';
 
-import { Queue, createPostgresBackend, withBackend } from 'bullmq';
 import { expect } from 'chai';
 import { pino } from 'pino';
 
@@ -18,10 +17,11 @@ import { DeviceService } from '../../backend/devices/device.service.ts';
 import { PrometheusTelemetry } from '../../backend/observability/prometheus-telemetry.ts';
 import { createProcessors, type JobProcessors } from '../../jobs/processors.ts';
 import type { QueueLocation } from '../../jobs/queue-backend.ts';
-import { QUEUE_NAME, UnusableJobError, type JobName } from '../../jobs/queue.ts';
+import { InvalidJobError, type JobName } from '../../jobs/queue.ts';
 import { RolloutQueue } from '../../jobs/rollout-queue.ts';
 import { RolloutWorkers } from '../../jobs/workers.ts';
 import { createFakeHost } from '../support/fake-host.ts';
+import { withBullQueue } from '../support/job-queue.ts';
 import { insertDevices } from '../support/seed.ts';
 import { createTestDatabase } from '../support/test-database.ts';
 import { waitFor } from '../../dev/wait-for.ts';
@@ -49,7 +49,7 @@ const ROLLING_BY_FIVE: DeploymentDraft = {
 
 type Work = (payload: unknown) => Promise<void>;
 
-/** Processors that note what they were given, and do what the test wants. */
+/** Processors that record their jobs and then run the test's own work. */
 class Recorder {
   readonly runs: { name: JobName; payload: Record<string, unknown>; at: number }[] = [];
   readonly #done: JobName[] = [];
@@ -78,12 +78,12 @@ class Recorder {
     return this.runs.filter((run) => run.name === name);
   }
 
-  /** Resolves when the job has begun so often. */
-  async begun(name: JobName, times = 1): Promise<void> {
+  /** Resolves when the job has started this many times. */
+  async started(name: JobName, times = 1): Promise<void> {
     while (this.of(name).length < times) await once(this.#happened, 'run');
   }
 
-  /** Resolves when the job has been done so often. */
+  /** Resolves when the job has finished this many times. */
   async done(name: JobName, times: number): Promise<void> {
     const count = () => this.#done.filter((done) => done === name).length;
     while (count() < times) await once(this.#happened, 'done');
@@ -133,7 +133,7 @@ export function rolloutQueueContract(
       return worker;
     }
 
-    it('runs every job that is handed over, with its payload', async () => {
+    it('runs every enqueued job with its payload', async () => {
       const recorder = new Recorder();
       const id = randomUUID();
       await queue.releaseBatch(id, 2);
@@ -141,45 +141,47 @@ export function rolloutQueueContract(
       await queue.skipPending(id);
       await queue.retryFailed(id);
       await queue.startAt(id, new Date());
-      await recorder.begun('release-batch');
-      await recorder.begun('skip-pending');
-      await recorder.begun('retry-failed');
-      await recorder.begun('scheduled-start');
+      await recorder.started('release-batch');
+      await recorder.started('skip-pending');
+      await recorder.started('retry-failed');
+      await recorder.started('scheduled-start');
       expect(recorder.of('release-batch')[0]?.payload).to.include({ deployment_id: id, batch: 2 });
       for (const job of ['skip-pending', 'retry-failed', 'scheduled-start'] as const) {
         expect(recorder.of(job)[0]?.payload, job).to.include({ deployment_id: id });
       }
     });
 
-    it('tells how many jobs wait, and how long the oldest is overdue', async () => {
+    it('reports how many jobs are waiting and how long the oldest is overdue', async () => {
       const idle = await queue.figures();
       expect(idle).to.deep.equal({ waiting: 0, active: 0, delayed: 0, failed: 0, lagSeconds: 0 });
       await queue.startAt(randomUUID(), new Date(Date.now() + 60_000));
       expect(await queue.figures()).to.include({ delayed: 1, lagSeconds: 0 });
       await queue.retryFailed(randomUUID());
       await waitFor(async () => (await queue.figures()).lagSeconds > 0.1, {
-        describe: 'the job that nobody takes is overdue',
+        describe: 'the unprocessed job is overdue',
       });
       await queue.retryFailed(randomUUID());
       const later = await queue.figures();
       expect(later).to.include({ waiting: 2, active: 0, delayed: 1 });
-      // The oldest counts, not the newest.
+      // The lag is that of the oldest job, not of the newest.
       expect(later.lagSeconds).to.be.greaterThan(0.1);
       const recorder = new Recorder();
       await work(recorder.processors);
       await recorder.done('retry-failed', 2);
-      await waitFor(async () => (await queue.figures()).waiting === 0, { describe: 'none waits' });
+      await waitFor(async () => (await queue.figures()).waiting === 0, {
+        describe: 'no job is waiting',
+      });
       expect((await queue.figures()).lagSeconds).to.be.lessThan(5);
     });
 
-    it('counts a job that is due as overdue, even when no worker wakes it', async () => {
+    it('reports a due job as overdue even if no worker is running', async () => {
       await queue.startAt(randomUUID(), new Date(Date.now() + 500));
       await waitFor(async () => (await queue.figures()).lagSeconds > 1.5, {
-        describe: 'the scheduled job that nobody takes is overdue',
+        describe: 'the unprocessed scheduled job is overdue',
       });
     });
 
-    it('starts what is scheduled at its time, and not before', async () => {
+    it('runs a scheduled start at its time and not earlier', async () => {
       const recorder = new Recorder();
       await work(recorder.processors);
       const later = new Date(Date.now() + 1_200);
@@ -189,20 +191,20 @@ export function rolloutQueueContract(
       const overdue = randomUUID();
       await queue.startAt(overdue, new Date(Date.now() - 60_000));
       await queue.retryFailed(overdue);
-      await recorder.begun('retry-failed');
-      await recorder.begun('scheduled-start', 2);
+      await recorder.started('retry-failed');
+      await recorder.started('scheduled-start', 2);
       const [first, second] = recorder.of('scheduled-start');
       expect(first?.payload).to.include({ deployment_id: overdue });
       expect(second?.payload).to.include({ deployment_id: scheduled });
       expect(second?.at).to.be.at.least(later.getTime());
       expect(second?.at).to.be.below(later.getTime() + 5_000);
-      // It was asked for twice; what comes after it finds it done once.
+      // It was enqueued twice. A later job shows that it only ran once.
       await queue.retryFailed(scheduled);
       await recorder.done('retry-failed', 2);
       expect(recorder.of('scheduled-start')).to.have.length(2);
     });
 
-    it('F66 does no harm when it delivers a job more than once', async () => {
+    it('F66 releases each batch once when jobs are delivered more than once', async () => {
       const database = await createTestDatabase();
       const host = await createFakeHost({ knex: database.knex });
       const { context, admin, organizationId } = host;
@@ -244,7 +246,7 @@ export function rolloutQueueContract(
       await host.close();
       await database.drop();
 
-      /** Besides the release that is on its way already. */
+      /** In addition to the release job that the product enqueued. */
       async function deliverAgain(deploymentId: string, batch: number): Promise<void> {
         const before = recorder.of('retry-failed').length;
         await Promise.all([
@@ -273,28 +275,28 @@ export function rolloutQueueContract(
       }
     });
 
-    it('tries a failing job again', async () => {
+    it('retries a failed job', async () => {
       let failures = 0;
       const recorder = new Recorder({
         'retry-failed': () =>
-          failures++ === 0 ? Promise.reject(new Error('not this time')) : Promise.resolve(),
+          failures++ === 0 ? Promise.reject(new Error('first attempt fails')) : Promise.resolve(),
       });
       await work(recorder.processors);
       const id = randomUUID();
       await queue.retryFailed(id);
-      await recorder.begun('retry-failed', 2);
+      await recorder.started('retry-failed', 2);
       expect(recorder.of('retry-failed').map(({ payload }) => payload.deployment_id)).to.deep.equal(
         [id, id],
       );
     });
 
-    it('does not try a payload again that cannot be used', async () => {
+    it('does not retry a job with an invalid payload', async () => {
       const reached: string[] = [];
       let failures = 0;
       const rollout = {
         releaseBatch: (id: string) => Promise.resolve(void reached.push(id)),
         retryFailed: () =>
-          failures++ === 0 ? Promise.reject(new Error('not this time')) : Promise.resolve(),
+          failures++ === 0 ? Promise.reject(new Error('first attempt fails')) : Promise.resolve(),
       };
       const { 'release-batch': release, 'retry-failed': retry } = createProcessors(
         rollout as unknown as RolloutService,
@@ -302,20 +304,20 @@ export function rolloutQueueContract(
       const recorder = new Recorder({ 'release-batch': release, 'retry-failed': retry });
       await work(recorder.processors);
       await queue.releaseBatch('not an id', 1);
-      await recorder.begun('release-batch');
-      // A job that fails for another reason takes as long to be tried again as this one would.
+      await recorder.started('release-batch');
+      // A job that is retried shows that the retry delay has passed.
       await queue.retryFailed(randomUUID());
-      await recorder.begun('retry-failed', 2);
+      await recorder.started('retry-failed', 2);
       const usable = randomUUID();
       await queue.releaseBatch(usable, 1);
-      await recorder.begun('release-batch', 2);
+      await recorder.started('release-batch', 2);
       expect(
         recorder.of('release-batch').map(({ payload }) => payload.deployment_id),
       ).to.deep.equal(['not an id', usable]);
       expect(reached).to.deep.equal([usable]);
     });
 
-    it('F64 takes jobs again after the store forgot everything', async () => {
+    it('F64 runs jobs again after the store lost all its data', async () => {
       const recorder = new Recorder();
       await work(recorder.processors);
       await queue.retryFailed(randomUUID());
@@ -325,18 +327,18 @@ export function rolloutQueueContract(
       await recorder.done('retry-failed', 2);
     });
 
-    it('G01 the id of a scheduled start does not outlive its job', async () => {
+    it('G01 accepts a scheduled start again after its job failed for good', async () => {
       const id = randomUUID();
       let failures = 0;
       const recorder = new Recorder({
         'scheduled-start': () =>
           failures++ === 0
-            ? Promise.reject(new UnusableJobError('scheduled-start', 'for good'))
+            ? Promise.reject(new InvalidJobError('scheduled-start', 'fails for good'))
             : Promise.resolve(),
       });
       await work(recorder.processors);
       await queue.startAt(id, new Date());
-      await recorder.begun('scheduled-start');
+      await recorder.started('scheduled-start');
       await waitFor(
         async () => {
           const { waiting, active, delayed } = await queue.figures();
@@ -348,52 +350,51 @@ export function rolloutQueueContract(
       await recorder.done('scheduled-start', 1);
     });
 
-    it('G01 takes away what the release before kept coming, and does none of it', async () => {
-      const former = rawQueue(location);
-      for (const name of ['reconcile', 'sweep-timeouts']) {
-        await former.upsertJobScheduler(name, { every: 1_000 }, { name, data: {} });
-      }
-      const recorder = new Recorder();
-      await work(recorder.processors);
-      expect(await former.getJobSchedulers()).to.deep.equal([]);
-      await former.add('reconcile', {});
-      await waitFor(async () => (await former.getJobCountByTypes('wait', 'active')) === 0, {
-        describe: 'a leftover job is worked off',
+    it('G01 removes the job schedulers of earlier releases and drops their jobs', async () => {
+      await withBullQueue(location, async (former) => {
+        for (const name of ['reconcile', 'sweep-timeouts']) {
+          await former.upsertJobScheduler(name, { every: 1_000 }, { name, data: {} });
+        }
+        await work(new Recorder().processors);
+        expect(await former.getJobSchedulers()).to.deep.equal([]);
+        await former.add('reconcile', {});
+        await waitFor(async () => (await former.getJobCountByTypes('wait', 'active')) === 0, {
+          describe: 'the leftover job is processed',
+        });
+        expect(await former.getFailedCount()).to.equal(0);
       });
-      expect(await former.getFailedCount()).to.equal(0);
-      await former.close();
     });
 
-    it('F70 closes a worker only after the job at work is done', async () => {
-      const story: string[] = [];
+    it('F70 waits for the running job before a worker closes', async () => {
+      const order: string[] = [];
       let finish = (): void => undefined;
       const recorder = new Recorder({
         'retry-failed': () =>
           new Promise<void>((resolve) => {
             finish = () => {
-              story.push('job done');
+              order.push('job finished');
               resolve();
             };
           }),
       });
       const closing = await work(recorder.processors);
       await queue.retryFailed(randomUUID());
-      await recorder.begun('retry-failed');
-      const closed = closing.close().then(() => story.push('closed'));
-      // Another worker comes, does something, and goes again; the first is still there.
+      await recorder.started('retry-failed');
+      const closed = closing.close().then(() => order.push('closed'));
+      // Another worker opens, runs a job and closes. The first worker is still closing.
       const other = new Recorder();
       const second = await work(other.processors);
       await queue.skipPending(randomUUID());
-      await other.begun('skip-pending');
+      await other.started('skip-pending');
       await second.close();
-      story.push('another came and went');
+      order.push('another worker closed');
       finish();
       await closed;
-      expect(story).to.deep.equal(['another came and went', 'job done', 'closed']);
+      expect(order).to.deep.equal(['another worker closed', 'job finished', 'closed']);
       expect(recorder.of('skip-pending')).to.have.length(0);
     });
 
-    it('gives back a job of a newer release, which a worker of that release then does', async () => {
+    it('returns a job of a newer release to the queue for a worker of that release', async () => {
       const older = new Recorder();
       const { 'skip-pending': unknown, ...known } = older.processors;
       expect(unknown).to.be.a('function');
@@ -403,7 +404,7 @@ export function rolloutQueueContract(
       await queue.retryFailed(id);
       await older.done('retry-failed', 1);
       await waitFor(async () => (await queue.figures()).delayed > 0, {
-        describe: 'the older worker gives the job back',
+        describe: 'the older worker returns the job',
       });
       await olderWorker.close();
       const newer = new Recorder();
@@ -412,13 +413,13 @@ export function rolloutQueueContract(
       expect(newer.of('skip-pending')[0]?.payload).to.include({ deployment_id: id });
     });
 
-    it('F64 F70 closes a worker while the store is away, and leaves nothing open', async () => {
+    it('F64 F70 closes a worker while the store is offline and leaves no timer running', async () => {
       const recorder = new Recorder();
       const worker = await work(recorder.processors);
       await queue.retryFailed(randomUUID());
       await recorder.done('retry-failed', 1);
       const before = process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length;
-      await store.goAway();
+      await store.goOffline();
       try {
         const problem = await queue.retryFailed(randomUUID()).catch((error: unknown) => error);
         expect(problem).to.include({ code: 'queue_unavailable' });
@@ -430,11 +431,11 @@ export function rolloutQueueContract(
           { describe: () => process.getActiveResourcesInfo().join(', ') },
         );
       } finally {
-        await store.comeBack();
+        await store.goOnline();
       }
     });
 
-    it('shares the jobs among workers, each done by one', async () => {
+    it('distributes the jobs among the workers and runs each once', async () => {
       const done: string[] = [];
       const arrivals = new EventEmitter();
       const together = new Set<string>();
@@ -443,7 +444,7 @@ export function rolloutQueueContract(
           'retry-failed': async (payload) => {
             together.add(own);
             arrivals.emit('arrival');
-            // The first job of each waits for the other one's: neither can do all alone.
+            // Each worker's first job waits for the other worker, so one cannot run all of them.
             while (together.size < 2) await once(arrivals, 'arrival');
             done.push((payload as { deployment_id: string }).deployment_id);
           },
@@ -452,26 +453,26 @@ export function rolloutQueueContract(
       for (const { processors } of recorders) await work(processors, { concurrency: 1 });
       const ids = Array.from({ length: 12 }, () => randomUUID());
       await Promise.all(ids.map((id) => queue.retryFailed(id)));
-      await waitFor(() => done.length >= ids.length, { describe: 'all jobs are done' });
+      await waitFor(() => done.length >= ids.length, { describe: 'all jobs have run' });
       expect(done).to.have.members(ids);
       for (const recorder of recorders) expect(recorder.runs).to.not.have.length(0);
     });
 
-    it('F64 says soon that the store is away, and works again when it is back', async () => {
+    it('F64 soon reports that the store is offline and recovers by itself', async () => {
       const recorder = new Recorder();
       await work(recorder.processors);
-      await store.goAway();
-      const asked = Date.now();
+      await store.goOffline();
+      const begin = Date.now();
       const problem = await queue.retryFailed(randomUUID()).catch((error: unknown) => error);
       expect(problem).to.include({ name: 'DomainError', code: 'queue_unavailable' });
       expect((problem as { retryAfterSeconds: number }).retryAfterSeconds).to.be.above(0);
-      expect(Date.now() - asked).to.be.below(5_000);
+      expect(Date.now() - begin).to.be.below(5_000);
       if (location.kind === 'redis') {
         const health = await queue.assertAvailable().catch((error: unknown) => error);
         expect(health).to.include({ code: 'queue_unavailable' });
       }
 
-      await store.comeBack();
+      await store.goOnline();
       const id = randomUUID();
       await waitFor(() => queue.retryFailed(id).then(() => true), {
         describe: 'the producer reaches the store again',
@@ -479,32 +480,21 @@ export function rolloutQueueContract(
       });
       await queue.assertAvailable();
       await waitFor(() => recorder.runs.some(({ payload }) => payload.deployment_id === id), {
-        describe: 'the worker works again',
+        describe: 'the worker runs jobs again',
         timeout: 15_000,
       });
     });
 
-    it('keeps to its own room in the store', async () => {
+    it('stores nothing outside its own namespace', async () => {
       const recorder = new Recorder();
       await work(recorder.processors);
       await queue.startAt(randomUUID(), new Date(Date.now() + 3_600_000));
       await queue.retryFailed(randomUUID());
-      await recorder.begun('retry-failed');
+      await recorder.started('retry-failed');
       expect(await store.ownEntries(prefix)).to.not.have.length(0);
       const others = (await store.strayEntries(prefix)).filter((entry) => !entry.includes('q_'));
       expect(others).to.deep.equal([]);
       if (location.kind === 'redis') expect(location.prefix).to.equal(`{${prefix}}`);
     });
   });
-}
-
-/** The queue as a release before this one used it. */
-function rawQueue(location: QueueLocation): Queue {
-  if (location.kind === 'redis') {
-    const { connect, prefix } = location;
-    return new Queue(QUEUE_NAME, { connection: connect('producer'), prefix });
-  }
-  const { Queue: PostgresQueue } = withBackend(createPostgresBackend);
-  const { connection } = location;
-  return new PostgresQueue(QUEUE_NAME, { connection }) as unknown as Queue;
 }

@@ -52,7 +52,8 @@ describe('page: a rollout of many batches', function () {
     const fold = card(page, 'Batches 1–11');
     await fold.waitFor();
     const facts = await fold.innerText();
-    for (const fact of ['22 of 22 ended', '2 failed', '11 batches']) expect(facts).to.include(fact);
+    for (const fact of ['22 of 22 finished', '2 failed', '11 batches'])
+      expect(facts).to.include(fact);
     expect(await fold.getByRole('img').getAttribute('aria-label')).to.equal(
       'Completed: 20, Failed: 2',
     );
@@ -72,7 +73,7 @@ describe('page: a rollout of many batches', function () {
     expect(batchFilter(page)).to.equal(null);
   });
 
-  it('G46 keeps open what the reader opened, while the rollout goes on', async () => {
+  it('G46 keeps opened folds open while the rollout progresses', async () => {
     const page = await ops.signIn(`${PAGE_ROOT}/${id}`, { width: 390 });
     const fold = card(page, 'Batches 1–11');
     await fold.click();
@@ -89,14 +90,14 @@ describe('page: a rollout of many batches', function () {
   it('G46 stays usable with a thousand batches', async () => {
     const page = await ops.signIn('/admin/edge/devices', { width: 1280 });
     await page.route(`**/api/v1/admin/ota/deployments/${id}`, async (route) => {
-      const answer = await route.fetch();
-      const detail = (await answer.json()) as DeploymentDetail;
+      const response = await route.fetch();
+      const detail = (await response.json()) as DeploymentDetail;
       const last = detail.batches.at(-1);
       if (!last) throw new Error('There are no batches.');
       while (detail.batches.length < 1_000) {
         detail.batches.push({ ...last, number: detail.batches.length + 1 });
       }
-      await route.fulfill({ response: answer, json: detail });
+      await route.fulfill({ response, json: detail });
     });
     await page.goto(`${ops.url}${PAGE_ROOT}/${id}`);
     const after = track(page)

@@ -11,7 +11,7 @@ const STAMP = path.join(PACKAGE_ROOT, 'dist', '.built', 'page.json');
 const MAX_GZIP_KB = 145;
 const FROM_THE_HOST = ['pinia', 'vue', 'vue-router'];
 
-describe('page: what is delivered', () => {
+describe('page: the bundle', () => {
   let scripts: { name: string; text: string }[];
 
   before(async () => {
@@ -26,7 +26,7 @@ describe('page: what is delivered', () => {
     );
   });
 
-  it('is small, chart and log viewer included', () => {
+  it('is small, including the chart and the log viewer', () => {
     const bytes = scripts.reduce((sum, { text }) => sum + gzipSync(text).length, 0);
     console.log(`      own JavaScript: ${(bytes / 1_000).toFixed(0)} kB gzip`);
     recordFigure(
@@ -37,7 +37,7 @@ describe('page: what is delivered', () => {
     expect(bytes).to.be.below(MAX_GZIP_KB * 1_000);
   });
 
-  it('imports nothing but its own files and what the host gives', () => {
+  it('imports nothing but its own files and the modules that the host provides', () => {
     const imports = scripts
       .flatMap(({ text }) => [
         ...[...text.matchAll(/\b(?:im|ex)port\s*[\w$*{},\s]*from\s*["']([^"']+)["']/g)],
@@ -48,11 +48,11 @@ describe('page: what is delivered', () => {
     expect([...foreign].sort()).to.deep.equal(FROM_THE_HOST);
   });
 
-  it('knows no bundler: nothing is left of process.env', () => {
+  it('needs no bundler: no process.env is left', () => {
     for (const { name, text } of scripts) expect(text, name).not.to.include('process.env');
   });
 
-  it('brings one style sheet, in which nothing of Element Plus keeps its common name', async () => {
+  it('has one style sheet, in which all names of Element Plus are prefixed', async () => {
     const files = (await readdir(FOLDER, { recursive: true })).filter((name) =>
       name.endsWith('.css'),
     );

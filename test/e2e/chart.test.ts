@@ -11,7 +11,7 @@ describe('page: chart of results', function () {
   });
   after(() => ops?.close());
 
-  it('G46 is read by keyboard, its labels do not repeat, and its lines differ without colour', async () => {
+  it('G46 can be read by keyboard, has unique labels, and lines that differ without color', async () => {
     const devices = await ops.addDevices(3);
     const { deployment_id: id } = await createDeployment(ops, {
       policy: { failure_threshold_percent: null },

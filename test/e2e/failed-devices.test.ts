@@ -13,7 +13,7 @@ describe('page: devices that failed', function () {
   });
   after(() => ops?.close());
 
-  it('G43 is found by status and batch, one retried, the others rolled back', async () => {
+  it('G43 are found by status and batch; one is retried, the others are rolled back', async () => {
     const devices = await ops.addDevices(5);
     const { deployment_id: id } = await createDeployment(ops, {
       policy: { failure_threshold_percent: null },
@@ -61,7 +61,7 @@ describe('page: devices that failed', function () {
     await page.getByRole('menuitem', { name: 'Roll back all failed' }).click();
     const one = page.getByRole('dialog', { name: 'Roll back 1 device?' });
     await one.getByText('1 device already runs that version').waitFor();
-    await one.getByRole('button', { name: 'Keep as it is' }).click();
+    await one.getByRole('button', { name: 'Keep as is' }).click();
     await at[2]?.checkUpdate('v2.1.0');
     await page.getByRole('button', { name: 'More actions' }).click();
     await page.getByRole('menuitem', { name: 'Roll back all failed' }).click();
@@ -77,15 +77,15 @@ describe('page: devices that failed', function () {
     const kept = failed[0]?.device_name ?? '';
     await page.getByRole('button', { name: `Details of ${kept}` }).click();
     const drawer = page.getByRole('dialog', { name: kept });
-    await drawer.getByText('Goes back to v2.0.0').waitFor();
-    await drawer.getByRole('button', { name: 'Withdraw' }).click();
-    const withdrawal = page.getByRole('dialog', { name: `Withdraw the rollback of ${kept}?` });
-    await withdrawal.getByRole('button', { name: 'Withdraw the rollback' }).click();
-    await page.getByText(`Rollback of ${kept} withdrawn`).waitFor();
-    await drawer.getByText('Goes back to v2.0.0').waitFor({ state: 'hidden' });
+    await drawer.getByText('Rollback to v2.0.0 requested').waitFor();
+    await drawer.getByRole('button', { name: 'Cancel rollback' }).click();
+    const cancellation = page.getByRole('dialog', { name: `Cancel the rollback of ${kept}?` });
+    await cancellation.getByRole('button', { name: 'Cancel rollback' }).click();
+    await page.getByText(`Rollback of ${kept} cancelled`).waitFor();
+    await drawer.getByText('Rollback to v2.0.0 requested').waitFor({ state: 'hidden' });
   });
 
-  it('is rolled back over a newer deployment only when that is said and wanted', async () => {
+  it('undo a newer deployment only after an explicit confirmation', async () => {
     const [device] = await ops.addDevices(1, { namePrefix: 'superseded' });
     const ids: string[] = [];
     for (const version of ['v2.1.0', 'v2.2.0']) {

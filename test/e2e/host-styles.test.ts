@@ -15,7 +15,7 @@ function looks(page: Page): Promise<string[]> {
     })`);
 }
 
-describe('page: beside the host', function () {
+describe('page: host styles', function () {
   this.timeout(60_000);
   let ops: OpsCenter;
 
@@ -26,9 +26,9 @@ describe('page: beside the host', function () {
   after(() => ops?.close());
 
   for (const dark of [false, true]) {
-    it(`leaves the host's own elements as they were: ${dark ? 'dark' : 'light'}`, async () => {
+    it(`do not change for the host's own elements: ${dark ? 'dark' : 'light'}`, async () => {
       const page = await ops.signIn('/admin/edge/devices', { dark });
-      await page.getByText('No device yet').waitFor();
+      await page.getByText('No devices yet').waitFor();
       const before = await looks(page);
       expect(before.length).to.be.above(30);
 
@@ -36,7 +36,7 @@ describe('page: beside the host', function () {
       await page.waitForURL(`**${PAGE_ROOT}`);
       await page.getByText('No deployments yet').waitFor();
       await page.getByRole('link', { name: 'Devices', exact: true }).click();
-      await page.getByText('No device yet').waitFor();
+      await page.getByText('No devices yet').waitFor();
       await page.mouse.move(700, 700);
       await page.evaluate(`document.activeElement.blur()`);
       await page.evaluate(

@@ -65,7 +65,7 @@ describe('page: installation logs', function () {
       return place.top >= view.top && place.bottom <= view.bottom ? range.toString() : null;
     });
 
-  it('G45 opens each attempt at its end, and stays where the reader is on reload', async () => {
+  it('G45 open each attempt at its end, and keep the scroll position on reload', async () => {
     const [device, id] = await deviceWith(LOG, 'reader');
     const [, drawer] = await openDevice(id, device.name);
     const log = box(drawer);
@@ -101,8 +101,8 @@ describe('page: installation logs', function () {
     await isAtEnd(log);
   });
 
-  it('G45 shows colours, the last state of a line, and hostile text as text', async () => {
-    const [device, id] = await deviceWith(LOG, 'colours');
+  it('G45 show colors, the last state of a line, and hostile text as text', async () => {
+    const [device, id] = await deviceWith(LOG, 'colors');
     const [page, drawer] = await openDevice(id, device.name);
     const log = box(drawer);
     const alert = log.getByText('red alert');
@@ -121,7 +121,7 @@ describe('page: installation logs', function () {
     expect(await page.locator('.hostile, img[src="x"]').count()).to.equal(0);
   });
 
-  it('G45 is searched by keyboard', async () => {
+  it('G45 can be searched by keyboard', async () => {
     const [device, id] = await deviceWith(LOG, 'search');
     const [page, drawer] = await openDevice(id, device.name);
     const log = box(drawer);
@@ -150,7 +150,7 @@ describe('page: installation logs', function () {
     await drawer.waitFor({ state: 'hidden' });
   });
 
-  it('G45 stays quick with a match at every other place', async () => {
+  it('G45 stay fast with a match at every other character', async () => {
     const [device, id] = await deviceWith('ab'.repeat(128 * 1024), 'many');
     const [page, drawer] = await openDevice(id, device.name);
     const field = drawer.getByRole('textbox', { name: 'Search this log' });
@@ -170,7 +170,7 @@ describe('page: installation logs', function () {
     expect(took, 'milliseconds for each step').to.be.below(500);
   });
 
-  it('G45 is copied as it is shown, also where there is no clipboard', async () => {
+  it('G45 are copied as shown, even without the clipboard API', async () => {
     const [device, id] = await deviceWith(`${ESC}[32mgreen${ESC}[0m\n10%\r20%\n`, 'copied');
     const [page, drawer] = await openDevice(id, device.name);
     const button = drawer.getByRole('button', { name: 'Copy log' });
@@ -187,7 +187,7 @@ describe('page: installation logs', function () {
     }
   });
 
-  it('G45 is downloaded as the device sent it, under a safe name', async () => {
+  it('G45 are downloaded as the device sent them, with a safe file name', async () => {
     const [device, id] = await deviceWith(LOG, 'a/b "<c>"');
     const [page, drawer] = await openDevice(id, device.name);
     const [download] = await Promise.all([
@@ -198,7 +198,7 @@ describe('page: installation logs', function () {
     expect(await readFile(await download.path(), 'utf8')).to.equal(LOG);
   });
 
-  it('G45 fits a phone', async () => {
+  it('G45 fit on a phone', async () => {
     const [device, id] = await deviceWith(LOG, 'phone');
     const [page, drawer] = await openDevice(id, device.name, { width: 390, height: 780 });
     const log = box(drawer);

@@ -33,7 +33,7 @@ async function expectVisibleFocus(page: Page): Promise<void> {
   expect(outline.width).to.be.at.least(2);
 }
 
-describe('page: with the keyboard alone', function () {
+describe('page: keyboard only', function () {
   this.timeout(60_000);
   let ops: OpsCenter;
   let id: string;
@@ -51,7 +51,7 @@ describe('page: with the keyboard alone', function () {
   });
   after(() => ops?.close());
 
-  it('starts a deployment from the list, and comes back to where it was', async () => {
+  it('starts a deployment from the list and returns the focus', async () => {
     const page = await ops.signIn();
     await page.locator(`[data-deployment="${id}"]`).waitFor();
     await tabTo(page, 'button', 'Start By keyboard');
@@ -71,7 +71,7 @@ describe('page: with the keyboard alone', function () {
     await page.locator(`[data-deployment="${id}"]`).getByText('In progress').waitFor();
   });
 
-  it('keeps Tab inside a dialog, and the table to one stop', async () => {
+  it('traps the focus in a dialog, and makes the table one tab stop', async () => {
     const page = await ops.signIn(`${PAGE_ROOT}/${id}`);
     await page.locator('[data-row="2"]').waitFor();
     expect(await page.locator('[data-row] button[tabindex="0"]').count()).to.equal(1);
@@ -93,7 +93,7 @@ describe('page: with the keyboard alone', function () {
       .waitFor();
   });
 
-  it('opens a device and its questions, and comes back row by row', async () => {
+  it('moves between rows, opens a device, and returns the focus to its row', async () => {
     const page = await ops.signIn(`${PAGE_ROOT}/${id}`);
     const row = page.locator('[data-row="1"] button');
     await page.locator('[data-row="0"] button').press('ArrowDown');

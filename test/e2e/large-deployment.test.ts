@@ -6,7 +6,7 @@ import { createDeployment } from './support/rollout.ts';
 
 const DEVICES = 100_000;
 
-/** Scrolls by a notch in every frame, over three pages of rows; answers how that went. */
+/** Scrolls by a notch in every frame, over three pages of rows, and measures the frames. */
 const SCROLL = `(async () => {
   const table = document.querySelector('[role=table]');
   const frames = [];
@@ -44,7 +44,7 @@ describe('page: a deployment to 100,000 devices', function () {
   });
   after(() => ops?.close());
 
-  it('shows its first rows soon, keeps few in the document, and scrolls smoothly', async () => {
+  it('shows its first rows quickly, renders few of them, and scrolls smoothly', async () => {
     const page = await ops.signIn('/admin/edge/devices');
     await page.goto(`${ops.url}${PAGE_ROOT}`);
     const link = page.getByRole('link', { name: 'Firmware Update v2.1.0', exact: true });
@@ -77,7 +77,7 @@ describe('page: a deployment to 100,000 devices', function () {
     expect(firstRows).to.be.below(20_000);
   });
 
-  it('is walked through with the keyboard, also to rows that are not in the document yet', async () => {
+  it('can be navigated by keyboard, even to rows that are not rendered yet', async () => {
     const page = await ops.signIn(`${PAGE_ROOT}/${id}`);
     await page.getByText('200 of 100,000 devices loaded').waitFor();
     const focused = (row: number) => page.locator(`[data-row="${row}"] button:focus`).waitFor();

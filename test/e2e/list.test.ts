@@ -27,7 +27,7 @@ describe('page: list', function () {
   const shows = (page: Page, name: string) =>
     page.getByRole('link', { name, exact: true }).waitFor();
 
-  it('keeps the page in the address', async () => {
+  it('keeps the page in the URL', async () => {
     const page = await ops.signIn();
     await page.getByText('1–20 of 23').waitFor();
     await page.getByRole('button', { name: 'Next page' }).click();
@@ -38,13 +38,13 @@ describe('page: list', function () {
     await page.getByText('21–23 of 23').waitFor();
   });
 
-  it('keeps status and search in the address, and begins them on the first page', async () => {
+  it('keeps status and search in the URL, and starts them on the first page', async () => {
     const page = await ops.signIn(`${PAGE_ROOT}?page=2`);
     await page.getByRole('button', { name: 'Cancelled', exact: true }).click();
     await page.getByText('1–1 of 1').waitFor();
     expect(query(page)).to.equal('?status=cancelled');
     await page.getByLabel('Search deployments').fill('no such name');
-    await page.getByText('Nothing matches').waitFor();
+    await page.getByText('No deployment matches').waitFor();
     expect(query(page)).to.equal('?status=cancelled&search=no+such+name');
     await page.getByRole('button', { name: 'Clear filters' }).click();
     await page.getByText('1–20 of 23').waitFor();
@@ -52,7 +52,7 @@ describe('page: list', function () {
     expect(await page.getByLabel('Search deployments').inputValue()).to.equal('');
   });
 
-  it('finds by name and by version, as a shared link says', async () => {
+  it('finds deployments by name and version, as a shared link requests', async () => {
     const page = await ops.signIn(`${PAGE_ROOT}?search=Rollout+17`);
     await page.getByText('1–1 of 1').waitFor();
     expect(await page.getByLabel('Search deployments').inputValue()).to.equal('Rollout 17');
@@ -60,17 +60,17 @@ describe('page: list', function () {
     await shows(page, 'Rollout 5');
   });
 
-  it('shows the last page where a link names one that is no longer there', async () => {
+  it('shows the last page if a link names one that no longer exists', async () => {
     const page = await ops.signIn(`${PAGE_ROOT}?page=9`);
     await page.getByText('21–23 of 23').waitFor();
     expect(query(page)).to.equal('?page=2');
   });
 
-  it('does not call back who went on before it was loaded', async () => {
+  it('does not cancel a navigation that starts before it has loaded', async () => {
     const page = await ops.signIn('/admin/edge/devices');
     const list = await hold(page, '**/api/v1/admin/ota/deployments?**');
     const wizard = await hold(page, '**/chunks/NewDeploymentPage-*.js');
-    // There is no ninth page: when the list comes, the address is to be mended.
+    // There is no ninth page: when the list arrives, the URL would be corrected.
     await page.goto(`${ops.url}${PAGE_ROOT}?page=9`);
     await list.asked;
     await page.getByRole('link', { name: 'New Deployment' }).click();
@@ -84,7 +84,7 @@ describe('page: list', function () {
   });
 });
 
-/** Keeps what the page asks for from being answered until it is released. */
+/** Holds back responses to the page until they are released. */
 async function hold(page: Page, url: string) {
   let release = (): void => undefined;
   const released = new Promise<void>((resolve) => (release = resolve));

@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { absoluteFigure, recordFigure } from '../../dev/bench/figure.ts';
-import { withoutStream } from '../../dev/screenshots/troubles.ts';
+import { blockStreams } from '../../dev/screenshots/network-faults.ts';
 import { act, counts, hasStatus } from './support/detail.ts';
 import { CuttableProxy } from './support/cuttable-proxy.ts';
 import { OpsCenter, PAGE_ROOT } from './support/ops-center.ts';
@@ -66,11 +66,11 @@ describe('page: live', function () {
     await row.getByText('Completed').waitFor();
   });
 
-  it('says that it is not live where no event stream gets through, and polls instead', async () => {
+  it('shows that it is not live when no event stream gets through, and polls instead', async () => {
     await ops.addDevices(3);
     const { deployment_id: id } = await createDeployment(ops, { deployment_name: 'Polled' });
     const page = await ops.signIn('/admin/edge/devices');
-    await withoutStream(page);
+    await blockStreams(page);
     await page.goto(`${ops.url}${PAGE_ROOT}`);
     await page.getByText('Not live', { exact: true }).waitFor();
     const row = page.locator(`[data-deployment="${id}"]`);
@@ -81,7 +81,7 @@ describe('page: live', function () {
     await page.getByText('Live', { exact: true }).waitFor();
   });
 
-  it('F73 says when the server is away, keeps what it has, and catches up when it is back', async () => {
+  it('F73 shows that the server is unreachable, keeps its data, and catches up afterwards', async () => {
     const devices = await ops.addDevices(6);
     const { deployment_id: id } = await createDeployment(ops);
     await ops.api('POST', `/deployments/${id}/start`);
@@ -98,7 +98,7 @@ describe('page: live', function () {
       await page.locator('[data-row="0"]').waitFor();
       await page.getByRole('button', { name: 'Pause', exact: true }).click();
       await page.getByText('The server cannot be reached').first().waitFor();
-      await page.getByRole('button', { name: 'Keep as it is' }).click();
+      await page.getByRole('button', { name: 'Keep as is' }).click();
 
       for (const device of at) await complete(device, id);
       await proxy.mend();
@@ -110,7 +110,7 @@ describe('page: live', function () {
     }
   });
 
-  it('G41 says since when it has heard nothing, though the connection stands, and is live again', async () => {
+  it('G41 shows since when an open connection has been silent, and recovers', async () => {
     await ops.addDevices(2);
     const { deployment_id: id } = await createDeployment(ops);
     const proxy = new CuttableProxy(ops.url);
@@ -134,7 +134,7 @@ describe('page: live', function () {
     }
   });
 
-  it('F73 shows that it waits for a slow server, and then what it said', async () => {
+  it('F73 shows that it is waiting for a slow server, and then the response', async () => {
     await ops.addDevices(2);
     await createDeployment(ops, { deployment_name: 'Behind a slow line' });
     const proxy = new CuttableProxy(ops.url);
@@ -155,7 +155,7 @@ describe('page: live', function () {
     }
   });
 
-  it('asks to sign in again when the session has ended, and keeps what is shown', async () => {
+  it('asks to sign in again when the session has expired, and keeps what is shown', async () => {
     await ops.addDevices(2);
     const { deployment_id: id } = await createDeployment(ops);
     const page = await ops.signIn(`${PAGE_ROOT}/${id}`);

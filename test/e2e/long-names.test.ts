@@ -97,7 +97,7 @@ describe('page: long names', function () {
     });
   }
 
-  it('G46 of devices, types and versions keep their ends where devices are picked', async () => {
+  it('G46 of devices, types and versions keep their ends in the device picker', async () => {
     const page = await ops.signIn(`${PAGE_ROOT}/new`, { width: 1280 });
     await page.getByLabel('Deployment Name').fill('Pick');
     await page.getByLabel('Target Version').fill('v3.0.0');
@@ -122,7 +122,7 @@ describe('page: long names', function () {
 
   it('G46 of types and versions keep their ends in the overview', async () => {
     const page = await ops.signIn(PAGE_ROOT, { width: 1280 });
-    const chart = page.getByRole('list', { name: /^Versions within each device type/ });
+    const chart = page.getByRole('list', { name: /^Versions by device type/ });
     expect(await seen(chart, TYPE)).to.include({ cut: 'ation-07' });
     expect(await seen(page.locator('td'), 'v2.1.0')).to.include({ cut: null, whole: 'v2.1.0' });
   });
@@ -136,14 +136,14 @@ describe('page: long names', function () {
       const dialog = page.getByRole('dialog', { name: `Start “${DEPLOYMENT}”?`, exact: true });
       const question = dialog.getByRole('heading');
       await expectTwoLines(question, `Start “${DEPLOYMENT}”?`);
-      await page.getByRole('button', { name: 'Keep as it is' }).click();
+      await page.getByRole('button', { name: 'Keep as is' }).click();
       await page.getByRole('link', { name: DEPLOYMENT, exact: true }).first().click();
       await expectTwoLines(page.getByRole('heading', { name: DEPLOYMENT, exact: true }));
       await expectNoSidewaysScroll(page, 'the detail page');
     });
   }
 
-  it('G44 take two lines at most in a message that passes', async () => {
+  it('G44 take two lines at most in a toast', async () => {
     const page = await ops.signIn(`${PAGE_ROOT}/new`, NARROW);
     const name = DEPLOYMENT.replace('Firmware', 'Software');
     const next = page.getByRole('button', { name: 'Next', exact: true });

@@ -41,7 +41,7 @@ describe('page: on the tables of the published Ops-Center', function () {
   const devicesOf = (name: keyof EarlierRollouts): DeviceClient[] =>
     adopted[name].targets.map(({ device }) => new DeviceClient(ops.url, device));
 
-  it('G47 lists the deployments that it found, each with what had become of it', async () => {
+  it('G47 lists the existing deployments with their statuses', async () => {
     const page = await ops.signIn();
     for (const { id, name, status } of Object.values(adopted)) {
       const row = page.locator(`[data-deployment="${id}"]`);
@@ -50,7 +50,7 @@ describe('page: on the tables of the published Ops-Center', function () {
     }
   });
 
-  it('G47 resumes one that was paused, and sees it to its end', async () => {
+  it('G47 resumes a paused deployment until it finishes', async () => {
     const page = await ops.signIn(`${PAGE_ROOT}/${adopted.paused.id}`);
     await hasStatus(page, 'Paused');
     await act(page, 'Resume');
@@ -58,7 +58,7 @@ describe('page: on the tables of the published Ops-Center', function () {
     await hasStatus(page, 'Completed');
   });
 
-  it('G47 retries what had failed before the plugin came', async () => {
+  it('G47 retries devices that failed before the plugin was installed', async () => {
     const { id } = adopted.failed;
     const page = await ops.signIn(`${PAGE_ROOT}/${id}`);
     await hasStatus(page, 'Failed');
@@ -70,7 +70,7 @@ describe('page: on the tables of the published Ops-Center', function () {
   });
 
   for (const strategy of ['Manual', 'Immediate', 'Canary', 'Rolling'] as const) {
-    it(`G47 creates by the wizard, and runs, a deployment that is ${strategy.toLowerCase()}`, async () => {
+    it(`G47 creates and runs a deployment by the wizard: ${strategy.toLowerCase()}`, async () => {
       const namePrefix = `new-${strategy.toLowerCase()}`;
       const deviceType = `${namePrefix}-device`;
       const devices = await ops.addDevices(2, { namePrefix, deviceType });
@@ -91,7 +91,7 @@ describe('page: on the tables of the published Ops-Center', function () {
     });
   }
 
-  it('G47 has logged no warning meanwhile', () => {
+  it('G47 has logged no warnings', () => {
     expect(ops.host.warnings).to.deep.equal([]);
   });
 });

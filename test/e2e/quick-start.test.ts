@@ -81,14 +81,14 @@ describe('page: the steps of the quick start', function () {
     expect(await act(page, 'Start')).to.include('released to 9 devices now. 36 devices follow');
     await hasStatus(page, 'In progress');
     await completeAll(await offered(devices, id, 9), id);
-    await page.getByText('expand to the other 36 devices').waitFor();
+    await page.getByText('expand to the remaining 36 devices').waitFor();
     expect(await act(page, 'Expand')).to.include('36 more devices');
     await completeAll(await offered(devices, id, 36), id);
     await hasStatus(page, 'Completed');
     await counts(page, 'Completed', 45);
   });
 
-  it('shows what the server finds wrong at the field it found it in', async () => {
+  it('shows validation errors of the server at their fields', async () => {
     const page = await ops.signIn('/admin/edge/ota/new');
     const entries = { name: 'Too many', version: 'v9', strategy: 'Rolling' as const };
     await basicInfo(page, entries);
@@ -99,16 +99,16 @@ describe('page: the steps of the quick start', function () {
     await updatePackage(page, entries);
     await next(page);
     await page.getByRole('button', { name: 'Create Deployment' }).click();
-    await page.getByText('1 entry needs attention').waitFor();
+    await page.getByText('1 field needs attention').waitFor();
     const field = page.getByLabel('Batch Size');
     expect(await field.getAttribute('aria-invalid')).to.equal('true');
-    const [fault] = ((await field.getAttribute('aria-describedby')) ?? '').split(' ');
-    expect(await page.locator(`[id="${fault}"]`).innerText()).to.include('batch_size');
+    const [error] = ((await field.getAttribute('aria-describedby')) ?? '').split(' ');
+    expect(await page.locator(`[id="${error}"]`).innerText()).to.include('batch_size');
     await field.fill('10');
-    await page.locator(`[id="${fault}"]`).waitFor({ state: 'detached' });
+    await page.locator(`[id="${error}"]`).waitFor({ state: 'detached' });
   });
 
-  it('keeps a draft through a reload', async () => {
+  it('keeps a draft over a reload', async () => {
     const page = await ops.signIn('/admin/edge/ota/new');
     const entries = {
       name: 'Half done',
@@ -119,7 +119,7 @@ describe('page: the steps of the quick start', function () {
     await basicInfo(page, entries);
     await next(page);
     await targetDevices(page, entries);
-    await page.getByText('Draft kept in this tab').waitFor();
+    await page.getByText('Draft saved in this tab').waitFor();
     await page.reload();
     expect(await page.getByLabel('Device Type').inputValue()).to.equal('nvidia_jetson');
     await page.getByRole('button', { name: 'Back', exact: true }).click();
@@ -127,7 +127,7 @@ describe('page: the steps of the quick start', function () {
     expect(await page.getByRole('radio', { name: /^Rolling/ }).isChecked()).to.equal(true);
   });
 
-  it('opens a deployment and its filters by their address', async () => {
+  it('opens a deployment and its filters by URL', async () => {
     const { deployment_id: id } = await ops.api<CreatedDeployment>('POST', '/deployments', {
       deployment_name: 'Linked',
       target_version: 'v4.0.0',

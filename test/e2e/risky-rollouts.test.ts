@@ -12,7 +12,7 @@ import {
   type WizardEntries,
 } from './support/wizard.ts';
 
-describe('page: rollouts that deserve a second look', function () {
+describe('page: risky rollouts', function () {
   this.timeout(60_000);
   let ops: OpsCenter;
 
@@ -33,7 +33,7 @@ describe('page: rollouts that deserve a second look', function () {
   const statusOf = async (id: string) =>
     (await ops.api<DeploymentDetail>('GET', `/deployments/${id}`)).status;
 
-  it('G42 the review tells what changes, and a start that is risky asks for the number of devices', async () => {
+  it('G42 the review shows what changes, and a risky start asks for the number of devices', async () => {
     await ops.addDevices(6, { deviceType: 'raspberry_pi', firmwareVersion: 'v2.0.0' });
     const [held] = await ops.addDevices(3, {
       deviceType: 'jetson',
@@ -50,15 +50,17 @@ describe('page: rollouts that deserve a second look', function () {
     await review(page, { name: 'For all of them', version: 'v2.1.0', strategy: 'Immediate' });
     const impact = page.getByTestId('impact');
     await impact.waitFor();
-    const said = await impact.innerText();
-    expect(said).to.include('9 of 9 devices in the fleet');
-    expect(said).to.include('6 devices upgraded');
-    expect(said).to.include('3 devices downgraded');
-    expect(said).to.include('2 device types: raspberry_pi (6), jetson (3)');
-    expect(said.replace(/\s+/g, ' ')).to.include(
+    const impactText = await impact.innerText();
+    expect(impactText).to.include('9 of 9 devices in the fleet');
+    expect(impactText).to.include('6 devices upgraded');
+    expect(impactText).to.include('3 devices downgraded');
+    expect(impactText).to.include('2 device types: raspberry_pi (6), jetson (3)');
+    expect(impactText.replace(/\s+/g, ' ')).to.include(
       '1 of these devices also belongs to Already on its way (v2.1.0, In progress)',
     );
-    expect(said).to.include('Starting it will ask for the number of devices.');
+    expect(impactText).to.include(
+      'You will have to enter the number of devices when you start it.',
+    );
     await page.getByRole('button', { name: 'Create Deployment' }).click();
     await page.waitForURL(new RegExp(`${PAGE_ROOT}/[0-9a-f-]{36}$`));
     const id = page.url().split('/').at(-1) ?? '';
@@ -77,7 +79,7 @@ describe('page: rollouts that deserve a second look', function () {
     await hasStatus(page, 'In progress');
   });
 
-  it('G42 a scheduled start, which asks nobody, is confirmed when it is created', async () => {
+  it('G42 a scheduled start is confirmed when the deployment is created', async () => {
     await ops.addDevices(4, { firmwareVersion: 'v3.0.0' });
     const page = await ops.signIn();
     await page.getByRole('link', { name: 'New Deployment' }).click();
@@ -101,7 +103,7 @@ describe('page: rollouts that deserve a second look', function () {
     await page.waitForURL(new RegExp(`${PAGE_ROOT}/[0-9a-f-]{36}$`));
   });
 
-  it('G42 an upgrade of one type in stages is started with a click', async () => {
+  it('G42 a staged upgrade of one device type starts with one click', async () => {
     await ops.addDevices(10, { firmwareVersion: 'v2.0.0' });
     const { deployment_id: id } = await createDeployment(ops, { rollout_strategy: 'canary' });
     const page = await ops.signIn(`${PAGE_ROOT}/${id}`);
@@ -113,7 +115,7 @@ describe('page: rollouts that deserve a second look', function () {
     await hasStatus(page, 'In progress');
   });
 
-  it('G40 expanding is suggested when the canary has finished, and said to be early before', async () => {
+  it('G40 suggests expanding once the canary has finished, and warns that it is early before', async () => {
     const devices = await ops.addDevices(10);
     const { deployment_id: id } = await createDeployment(ops, {
       rollout_strategy: 'canary',
@@ -129,8 +131,8 @@ describe('page: rollouts that deserve a second look', function () {
       ((await expand.getAttribute('class')) ?? '').includes('button--primary');
     expect(await isPrimary()).to.equal(false);
     await expand.click();
-    await page.getByText('This is early: 1 device of the canary has not finished yet.').waitFor();
-    await page.getByRole('button', { name: 'Keep as it is' }).click();
+    await page.getByText('This is early: 1 canary device has not finished yet.').waitFor();
+    await page.getByRole('button', { name: 'Keep as is' }).click();
     await complete(canary[1]!, id);
     await page.getByText('The canary has finished: 2 updated.').waitFor();
     expect(await isPrimary()).to.equal(true);
@@ -138,7 +140,7 @@ describe('page: rollouts that deserve a second look', function () {
   });
 });
 
-describe('page: the wizard, as it is used', function () {
+describe('page: the wizard', function () {
   this.timeout(60_000);
   let ops: OpsCenter;
   let page: Page;
@@ -157,7 +159,7 @@ describe('page: the wizard, as it is used', function () {
   const current = (name: string) =>
     page.getByRole('group', { name: new RegExp(`of 4: ${name}$`) }).waitFor();
 
-  it("G44 takes the line of sha256sum, and refuses an address with somebody's password", async () => {
+  it('G44 accepts a line of sha256sum, and rejects a URL with a password', async () => {
     const entries = { name: 'Pasted', version: 'v2.1.0', strategy: 'Canary' } as const;
     await basicInfo(page, entries);
     await next(page);
@@ -177,7 +179,7 @@ describe('page: the wizard, as it is used', function () {
     await page.getByText(digits, { exact: true }).waitFor();
   });
 
-  it('G44 marks a choice that no device matches, and never ticks it', async () => {
+  it('G44 marks filters that no device matches, and never ticks them off', async () => {
     await basicInfo(page, { name: 'Nobody', version: 'v2.1.0', strategy: 'Canary' });
     await next(page);
     await page.getByLabel('Device Type').fill('toaster');
@@ -195,7 +197,7 @@ describe('page: the wizard, as it is used', function () {
       .waitFor();
   });
 
-  it('G44 wants a filter for a manual deployment', async () => {
+  it('G44 requires a filter for a manual deployment', async () => {
     await basicInfo(page, { name: 'By hand', version: 'v2.1.0', strategy: 'Manual' });
     await next(page);
     await next(page);
@@ -205,7 +207,7 @@ describe('page: the wizard, as it is used', function () {
     await current('Update Package');
   });
 
-  it("G44 goes from step to step with the browser's Back and Forward", async () => {
+  it("G44 follows the browser's Back and Forward buttons from step to step", async () => {
     await basicInfo(page, { name: 'To and fro', version: 'v2.1.0', strategy: 'Canary' });
     await next(page);
     await current('Target Devices');
@@ -230,7 +232,7 @@ describe('page: the wizard, as it is used', function () {
     expect(await page.getByLabel('Deployment Name').inputValue()).to.equal('To and fro');
   });
 
-  it('G44 an address ahead of what was filled in is not followed', async () => {
+  it('G44 does not follow a URL to a step beyond the entries', async () => {
     await page.goto(`${ops.url}${PAGE_ROOT}/new?step=review`);
     await current('Basic Info');
   });

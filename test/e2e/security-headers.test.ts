@@ -3,7 +3,7 @@ import type { Page, Response } from 'playwright-core';
 import { OpsCenter, PAGE_ROOT } from './support/ops-center.ts';
 import { createDeployment, offered } from './support/rollout.ts';
 
-describe('page: under its content security policy', function () {
+describe('page: content security policy', function () {
   this.timeout(60_000);
   let ops: OpsCenter;
 
@@ -28,23 +28,23 @@ describe('page: under its content security policy', function () {
     }
   }
 
-  it('breaks no rule of it anywhere, and every answer carries the headers', async () => {
+  it('is violated nowhere, and every response has the security headers', async () => {
     const [device] = await ops.addDevices(3);
     const { deployment_id: id } = await createDeployment(ops);
     await ops.api('POST', `/deployments/${id}/start`);
     await offered([device!], id, 1);
     await device!.report(id, 'completed');
     const page = await ops.signIn();
-    const answers: Response[] = [];
-    page.on('response', (response) => answers.push(response));
+    const responses: Response[] = [];
+    page.on('response', (response) => responses.push(response));
     await visit(page, id);
     expect(ops.policyViolations).to.deep.equal([]);
 
-    const kinds = new Set(answers.map((answer) => answer.request().resourceType()));
+    const kinds = new Set(responses.map((response) => response.request().resourceType()));
     expect([...kinds]).to.include.members(['document', 'script', 'stylesheet', 'fetch']);
-    for (const answer of answers) {
-      const headers = await answer.allHeaders();
-      const where = new URL(answer.url()).pathname;
+    for (const response of responses) {
+      const headers = await response.allHeaders();
+      const where = new URL(response.url()).pathname;
       expect(headers['x-content-type-options'], where).to.equal('nosniff');
       if (where.startsWith('/health')) continue;
       expect(headers['content-security-policy'], where).to.match(/default-src '(self|none)'/);
@@ -53,7 +53,7 @@ describe('page: under its content security policy', function () {
     }
   });
 
-  it('a script that somebody slipped in does not run, and would be seen here', async () => {
+  it('blocks an injected script, which this test would detect', async () => {
     const page = await ops.signIn();
     await page.evaluate(`{
       const script = document.createElement('script');

@@ -46,7 +46,7 @@ describe('page: in many tabs', function () {
 
   const openStreams = () => ops.metric('ota_event_stream_clients');
 
-  it('G24 all of them load, are live, and take actions, by one stream', async () => {
+  it('G24 all tabs load, are live and accept actions, over one stream', async () => {
     const devices = await ops.addDevices(3);
     const { deployment_id: id } = await createDeployment(ops);
     const tabs: Page[] = [];
@@ -73,7 +73,7 @@ describe('page: in many tabs', function () {
     expect(opened.at(-1)).to.include(`/stream?detail=${id}`);
   });
 
-  it('G24 when the tab with the stream is closed, another takes over, and nothing is missed', async () => {
+  it('G24 when the tab with the stream is closed, another takes over and nothing is missed', async () => {
     await ops.addDevices(1);
     const { deployment_id: id } = await createDeployment(ops);
     const leader = await tab(PAGE_ROOT);
@@ -91,7 +91,7 @@ describe('page: in many tabs', function () {
     for (const page of others) await live(page);
   });
 
-  it('G24 a hidden tab lets its stream go, and is up to date when it is seen again', async () => {
+  it('G24 a hidden tab closes its stream, and is up to date when it is shown again', async () => {
     await ops.addDevices(1);
     const { deployment_id: id } = await createDeployment(ops);
     const page = await tab(`${PAGE_ROOT}/${id}`);
@@ -107,7 +107,7 @@ describe('page: in many tabs', function () {
     await live(page);
   });
 
-  it('G24 a tab that stands still with the stream is replaced', async () => {
+  it('G24 a frozen tab that holds the stream is replaced', async () => {
     await ops.addDevices(1);
     const { deployment_id: id } = await createDeployment(ops);
     const leader = await tab(PAGE_ROOT);

@@ -8,7 +8,7 @@ const HOSTILE = `"><img src=x onerror="window.owned=1"><script>window.owned=1</s
 /** As long as the column of the host is. */
 const HOSTILE_TYPE = `type "><img src=x onerror="window.owned=1">`;
 
-describe('page: text of others', function () {
+describe('page: untrusted text', function () {
   this.timeout(60_000);
   let ops: OpsCenter;
 

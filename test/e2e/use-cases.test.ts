@@ -64,7 +64,7 @@ describe('page: the common use cases', function () {
       { status: 'downloading', attempt: 2 },
       { status: 'completed', attempt: 2 },
     );
-    await page.getByText('expand to the other 16 devices').waitFor();
+    await page.getByText('expand to the remaining 16 devices').waitFor();
     await act(page, 'Expand');
     await completeAll(await offered(old, id, 16), id);
     await hasStatus(page, 'Completed');
@@ -83,10 +83,10 @@ describe('page: the common use cases', function () {
     });
     await act(page, 'Start');
     const first = await offered(jetsons, id, 5);
-    await page.getByText('Waits for 5 devices of batch 1').waitFor();
+    await page.getByText('Waiting for 5 devices of batch 1').waitFor();
     expect(await act(page, 'Pause')).to.include('until you resume');
     await hasStatus(page, 'Paused');
-    await page.getByText('Waits until you resume').waitFor();
+    await page.getByText('Waiting for you to resume').waitFor();
     await act(page, 'Resume');
     await completeAll(await offered(first, id, 5), id);
     await completeAll(await offered(jetsons, id, 5), id);
@@ -126,7 +126,7 @@ describe('page: the common use cases', function () {
       await page.getByText('Installation complete!').waitFor();
       await page.getByRole('button', { name: 'Roll back', exact: true }).click();
       const question = page.getByRole('dialog', { name: 'Roll back edge-07?' });
-      await question.getByText('This touches 1 device.').waitFor();
+      await question.getByText('This affects 1 device.').waitFor();
       await question.getByRole('button', { name: 'Roll back 1 device' }).click();
       await counts(page, 'Rolled back', 1);
       expect(await device.installedVersion()).to.equal(OLD_VERSION);
@@ -137,7 +137,7 @@ describe('page: the common use cases', function () {
     }
   });
 
-  it('cancels what waits and lets the rest be', async () => {
+  it('cancels waiting devices and lets the others finish', async () => {
     const devices = await ops.addDevices(10);
     const page = await ops.signIn();
     const id = await createByWizard(page, {

@@ -15,7 +15,7 @@ describe('page: versions in the fleet', function () {
   after(() => ops?.close());
 
   for (const width of [1280, 390]) {
-    it(`G46 shows each type on a scale of its own, at ${width} px`, async () => {
+    it(`G46 scales each type's bar separately, at ${width} px`, async () => {
       const page = await ops.signIn(undefined, { width });
       const list = page.getByRole('region', { name: 'Overview' }).getByRole('list');
       const rows = list.getByRole('listitem');
@@ -31,7 +31,9 @@ describe('page: versions in the fleet', function () {
       expect(gateways.width).to.be.closeTo(sensors.width / 2, sensors.width / 10);
       expect(sensors.text).to.include('1,500');
       expect(gateways.text).to.match(/^4$/m);
-      expect(await list.getAttribute('aria-label')).to.include('every bar is all devices of its');
+      expect(await list.getAttribute('aria-label')).to.include(
+        'each bar represents all devices of its',
+      );
     });
   }
 });

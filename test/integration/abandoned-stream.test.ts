@@ -4,32 +4,32 @@ import { expect } from 'chai';
 import {
   type Fleet,
   ADMIN_API,
-  type Stage,
-  openFleet,
-  openStage,
-} from '../support/ota-scenario.ts';
+  type OtaServer,
+  createFleet,
+  startOta,
+} from '../support/ota-server.ts';
 import { waitFor } from '../../dev/wait-for.ts';
 
 const CLIENTS = 30;
 
-describe('event streams that nobody waits for', () => {
-  let stage: Stage;
+describe('an event stream whose client disconnects early', () => {
+  let ota: OtaServer;
   let fleet: Fleet;
 
   before(async () => {
-    stage = await openStage();
-    fleet = await openFleet(stage, 1);
+    ota = await startOta();
+    fleet = await createFleet(ota, 1);
   });
-  after(() => stage?.close());
+  after(() => ota?.close());
 
   const timers = (): number =>
     process.getActiveResourcesInfo().filter((resource) => resource === 'Timeout').length;
 
-  it('leave no timer behind, however early the client went', async () => {
+  it('leaves no timer running', async () => {
     const { deployment_id: id } = await fleet.create();
     await fleet.detail(id);
     const before = timers();
-    const { hostname, port } = new URL(stage.host.baseUrl);
+    const { hostname, port } = new URL(ota.host.baseUrl);
     for (let client = 0; client < CLIENTS; client++) {
       const socket = connect(Number(port), hostname);
       await once(socket, 'connect');
@@ -45,7 +45,7 @@ describe('event streams that nobody waits for', () => {
       await once(socket, 'close');
     }
     await waitFor(() => timers() <= before, {
-      describe: () => `${before} timers as before; there are ${timers()}`,
+      describe: () => `at most ${before} timers run; now ${timers()}`,
     });
     expect((await fleet.detail(id)).deployment_id).to.equal(id);
   });

@@ -10,17 +10,17 @@ import {
   ADMIN_API,
   DEVICE_API,
   deploymentRequest,
-  openFleet,
-  openStage,
+  createFleet,
+  startOta,
   type Fleet,
-  type Stage,
-} from '../support/ota-scenario.ts';
+  type OtaServer,
+} from '../support/ota-server.ts';
 
 type Area = 'admin' | 'device';
 
 interface Route {
   method: 'get' | 'post' | 'delete';
-  /** `:id` and `:device_id` are put in. */
+  /** `:id` and `:device_id` are placeholders. */
   path: string;
   body?: object;
 }
@@ -73,49 +73,49 @@ const ROUTES: Record<Area, { base: string; routes: Route[] }> = {
 interface Credentials {
   token?: string;
   session?: string;
-  /** The request comes from a page of another site. */
+  /** The request comes from a page on another site. */
   crossSite?: boolean;
 }
 
-interface Stranger {
+interface RejectedCaller {
   who: string;
-  answer: 401 | 403;
-  /** Where it holds; default: on every route. */
+  status: 401 | 403;
+  /** Default: every method. */
   method?: Route['method'];
   credentials(): Credentials | Promise<Credentials>;
 }
 
-describe('who may do what', () => {
-  let stage: Stage;
+describe('access control', () => {
+  let ota: OtaServer;
   let fleet: Fleet;
   let id: string;
 
   before(async () => {
-    stage = await openStage();
-    fleet = await openFleet(stage, 2);
-    id = await fleet.roll();
+    ota = await startOta();
+    fleet = await createFleet(ota, 2);
+    id = await fleet.rollOut();
     await fleet.reports(fleet.device, id, 'completed');
   });
 
   after(async () => {
-    await stage.close();
+    await ota.close();
     for (const area of ['admin', 'device'] as const) console.log(tableOf(area));
   });
 
-  /** What was answered: area → route → caller → status. */
-  const answers: Record<Area, Map<string, Map<string, number>>> = {
+  /** Area → route → caller → status. */
+  const statuses: Record<Area, Map<string, Map<string, number>>> = {
     admin: new Map(),
     device: new Map(),
   };
 
-  function note(area: Area, { method, path }: Route, who: string, status: number): void {
+  function record(area: Area, { method, path }: Route, who: string, status: number): void {
     const route = `${method.toUpperCase()} ${path.split('?')[0]}`;
-    const row = answers[area].get(route) ?? new Map<string, number>();
-    answers[area].set(route, row.set(who, status));
+    const row = statuses[area].get(route) ?? new Map<string, number>();
+    statuses[area].set(route, row.set(who, status));
   }
 
   function tableOf(area: Area): string {
-    const rows = [...answers[area]];
+    const rows = [...statuses[area]];
     const callers = [...new Set(rows.flatMap(([, row]) => [...row.keys()]))];
     const legend = callers.map((who, index) => `      ${index + 1} ${who}`);
     const lines = rows.map(([route, row]) =>
@@ -158,47 +158,51 @@ describe('who may do what', () => {
   const deviceToken = () => fleet.device.token;
 
   async function crossSiteSession(): Promise<Credentials> {
-    return { session: await openSession(stage.knex, fleet.admin.id), crossSite: true };
+    return { session: await openSession(ota.knex, fleet.admin.id), crossSite: true };
   }
 
   async function expiredSession(): Promise<Credentials> {
-    const session = await openSession(stage.knex, fleet.admin.id);
-    await stage.knex('user_sessions').update({ expires_at: new Date(0) });
+    const session = await openSession(ota.knex, fleet.admin.id);
+    await ota.knex('user_sessions').update({ expires_at: new Date(0) });
     return { session };
   }
 
-  it('has a row for every route', () => {
+  it('is tested on every route', () => {
     for (const area of ['admin', 'device'] as const) {
       const rows = ROUTES[area].routes.map(({ method, path }) => `${method} ${path.split('?')[0]}`);
-      expect(stage.host.routes(area)).to.have.members([...new Set(rows)]);
+      expect(ota.host.routes(area)).to.have.members([...new Set(rows)]);
     }
   });
 
-  const strangers: Record<Area, Stranger[]> = {
+  const rejectedCallers: Record<Area, RejectedCaller[]> = {
     admin: [
-      { who: 'nobody', answer: 401, credentials: () => ({}) },
-      { who: 'an empty token', answer: 401, credentials: () => ({ token: '' }) },
-      { who: 'a guess', answer: 401, credentials: () => ({ token: 'guess' }) },
-      { who: 'a longer token', answer: 401, credentials: () => ({ token: `${adminToken()}x` }) },
-      { who: 'an expired session', answer: 401, credentials: expiredSession },
-      { who: 'a device', answer: 401, credentials: () => ({ token: fleet.device.token }) },
+      { who: 'nobody', status: 401, credentials: () => ({}) },
+      { who: 'an empty token', status: 401, credentials: () => ({ token: '' }) },
+      { who: 'a guessed token', status: 401, credentials: () => ({ token: 'guess' }) },
+      { who: 'a longer token', status: 401, credentials: () => ({ token: `${adminToken()}x` }) },
+      { who: 'an expired session', status: 401, credentials: expiredSession },
+      { who: 'a device', status: 401, credentials: () => ({ token: fleet.device.token }) },
       {
-        who: 'F72 a page of another site, with the session of an admin',
-        answer: 403,
+        who: 'F72 a page on another site, with the session of an admin',
+        status: 403,
         method: 'post',
         credentials: crossSiteSession,
       },
-      { who: 'no admin', answer: 403, credentials: () => ({ token: stage.host.viewer.token }) },
+      {
+        who: 'a user who is not an admin',
+        status: 403,
+        credentials: () => ({ token: ota.host.viewer.token }),
+      },
     ],
     device: [
-      { who: 'nobody', answer: 401, credentials: () => ({}) },
-      { who: 'an empty token', answer: 401, credentials: () => ({ token: '' }) },
-      { who: 'a guess', answer: 401, credentials: () => ({ token: 'guess' }) },
-      { who: 'a longer token', answer: 401, credentials: () => ({ token: `${deviceToken()}x` }) },
-      { who: 'an admin', answer: 401, credentials: () => ({ token: adminToken() }) },
+      { who: 'nobody', status: 401, credentials: () => ({}) },
+      { who: 'an empty token', status: 401, credentials: () => ({ token: '' }) },
+      { who: 'a guessed token', status: 401, credentials: () => ({ token: 'guess' }) },
+      { who: 'a longer token', status: 401, credentials: () => ({ token: `${deviceToken()}x` }) },
+      { who: 'an admin', status: 401, credentials: () => ({ token: adminToken() }) },
       {
         who: 'F54 another device',
-        answer: 403,
+        status: 403,
         credentials: () => ({ token: fleet.devices[1]?.token ?? '' }),
       },
     ],
@@ -206,18 +210,18 @@ describe('who may do what', () => {
 
   for (const area of ['admin', 'device'] as const) {
     const { base, routes } = ROUTES[area];
-    for (const { who, answer, method, credentials } of strangers[area]) {
+    for (const { who, status, method, credentials } of rejectedCallers[area]) {
       for (const route of routes) {
         if (method && route.method !== method) continue;
-        it(`F62 ${route.method} ${base}${route.path}: ${who} gets ${answer}`, async () => {
+        it(`F62 ${route.method} ${base}${route.path} responds with ${status} to ${who}`, async () => {
           const before = await state();
           const response = await call(base, route, await credentials());
-          note(area, route, who, response.status);
+          record(area, route, who, response.status);
           expect(response.get('X-Content-Type-Options')).to.equal('nosniff');
           expect(response.get('Content-Security-Policy')).to.include('frame-ancestors');
           expect([response.status, (response.body as Problem).code]).to.deep.equal([
-            answer,
-            answer === 401 ? 'unauthenticated' : 'forbidden',
+            status,
+            status === 401 ? 'unauthenticated' : 'forbidden',
           ]);
           expect(await state()).to.equal(before);
         });
@@ -225,32 +229,32 @@ describe('who may do what', () => {
     }
   }
 
-  it('F62 a token that was withdrawn ends at once', async () => {
-    const other = await openFleet(stage, 1);
+  it('F62 rejects a revoked token at once', async () => {
+    const other = await createFleet(ota, 1);
     await other.poll(other.device);
-    await stage.knex('edge_device_tokens').where({ device_id: other.device.id }).delete();
+    await ota.knex('edge_device_tokens').where({ device_id: other.device.id }).delete();
     const answer = await call(DEVICE_API, DEVICE_ROUTES[0]!, other.device.token, {
       deviceId: other.device.id,
     });
     expect(answer.status).to.equal(401);
   });
 
-  describe('F53 another organization', () => {
-    let stranger: SeededUser;
-    let strangeDevice: SeededDevice;
+  describe('F53 for another organization', () => {
+    let foreignAdmin: SeededUser;
+    let foreignDevice: SeededDevice;
 
     before(async () => {
-      const other = await openFleet(stage, 1);
-      stranger = other.admin;
-      strangeDevice = other.device;
+      const other = await createFleet(ota, 1);
+      foreignAdmin = other.admin;
+      foreignDevice = other.device;
     });
 
     for (const route of ADMIN_ROUTES.filter(({ path }) => path.includes(':id'))) {
-      it(`${route.method} ${route.path}: its id answers exactly like an unknown one`, async () => {
+      it(`${route.method} ${route.path} responds to its id as to an unknown id`, async () => {
         const before = await state();
-        const foreign = await call(ADMIN_API, route, stranger.token);
-        note('admin', route, 'F53 an admin of another organization', foreign.status);
-        const unknown = await call(ADMIN_API, route, stranger.token, {
+        const foreign = await call(ADMIN_API, route, foreignAdmin.token);
+        record('admin', route, 'F53 an admin of another organization', foreign.status);
+        const unknown = await call(ADMIN_API, route, foreignAdmin.token, {
           id: randomUUID(),
           deviceId: randomUUID(),
         });
@@ -259,7 +263,7 @@ describe('who may do what', () => {
         expect(await state()).to.equal(before);
       });
 
-      it(`F60 ${route.method} ${route.path}: what cannot be an id answers like an unknown one`, async () => {
+      it(`F60 ${route.method} ${route.path} responds to a malformed id as to an unknown id`, async () => {
         for (const bad of ['1', 'null', '%27%20OR%201%3D1', `${id}0`, '..%2f..%2fetc%2fpasswd']) {
           const answer = await call(ADMIN_API, route, fleet.admin.token, { id: bad });
           expect([bad, answer.status, (answer.body as Problem).code]).to.deep.equal([
@@ -272,12 +276,12 @@ describe('who may do what', () => {
     }
 
     for (const route of DEVICE_ROUTES.filter(({ path }) => path.includes(':id'))) {
-      it(`${route.path}: its deployment answers a device like an unknown one`, async () => {
+      it(`${route.path} responds to its device as for an unknown deployment`, async () => {
         const before = await state();
-        const ids = { deviceId: strangeDevice.id };
-        const foreign = await call(DEVICE_API, route, strangeDevice.token, ids);
-        note('device', route, 'F53 a device of another organization', foreign.status);
-        const unknown = await call(DEVICE_API, route, strangeDevice.token, {
+        const ids = { deviceId: foreignDevice.id };
+        const foreign = await call(DEVICE_API, route, foreignDevice.token, ids);
+        record('device', route, 'F53 a device of another organization', foreign.status);
+        const unknown = await call(DEVICE_API, route, foreignDevice.token, {
           ...ids,
           id: randomUUID(),
         });
@@ -287,47 +291,47 @@ describe('who may do what', () => {
       });
     }
 
-    it('shows nothing in lists, figures and devices', async () => {
+    it('lists and counts only its own deployments and devices', async () => {
       const [list, metrics, devices] = await Promise.all([
-        call(ADMIN_API, { method: 'get', path: '/deployments' }, stranger.token),
-        call(ADMIN_API, { method: 'get', path: '/metrics' }, stranger.token),
-        call(ADMIN_API, { method: 'get', path: '/devices' }, stranger.token),
+        call(ADMIN_API, { method: 'get', path: '/deployments' }, foreignAdmin.token),
+        call(ADMIN_API, { method: 'get', path: '/metrics' }, foreignAdmin.token),
+        call(ADMIN_API, { method: 'get', path: '/devices' }, foreignAdmin.token),
       ]);
       expect(list.body.pagination.total_count).to.equal(0);
       expect(metrics.body).to.include({ total_deployments: 0, success_rate: null });
       expect(metrics.body.versions).to.have.length(1);
       expect(devices.body.devices).to.have.length(1);
-      expect(devices.body.devices[0].device_id).to.equal(strangeDevice.id);
+      expect(devices.body.devices[0].device_id).to.equal(foreignDevice.id);
       expect(devices.body.facets.types).to.deep.equal([{ device_type: 'raspberry_pi', count: 1 }]);
     });
 
-    it("a device of one's own is not found in a deployment it is not part of", async () => {
+    it('does not find a device in a deployment that does not contain it', async () => {
       const mine = await call(
         ADMIN_API,
         { method: 'post', path: '/deployments/:id/devices/:device_id/rollback' },
         fleet.admin.token,
-        { deviceId: strangeDevice.id },
+        { deviceId: foreignDevice.id },
       );
       expect(mine.status).to.equal(404);
     });
 
-    it('a device that moved away is offered nothing of its former organization', async () => {
-      const before = await openFleet(stage, 1);
-      await before.roll();
-      await stage
+    it('offers a moved device nothing from its previous organization', async () => {
+      const before = await createFleet(ota, 1);
+      await before.rollOut();
+      await ota
         .knex('edge_devices')
         .where({ id: before.device.id })
-        .update({ organization_id: stranger.organizationId, device_name: randomUUID() });
+        .update({ organization_id: foreignAdmin.organizationId, device_name: randomUUID() });
       expect(await before.offered(before.device)).to.equal(null);
     });
 
-    it('a device that moved away cannot report to its former organization', async () => {
-      const former = await openFleet(stage, 1);
-      const formerId = await former.roll();
-      await stage
+    it('accepts no report from a moved device to its previous organization', async () => {
+      const former = await createFleet(ota, 1);
+      const formerId = await former.rollOut();
+      await ota
         .knex('edge_devices')
         .where({ id: former.device.id })
-        .update({ organization_id: stranger.organizationId, device_name: randomUUID() });
+        .update({ organization_id: foreignAdmin.organizationId, device_name: randomUUID() });
       await former.report(former.device, formerId, 'completed').expect(404);
       expect((await former.detail(formerId)).progress).to.include({ pending: 1, completed: 0 });
     });

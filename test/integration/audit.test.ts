@@ -4,50 +4,50 @@ import type { DeploymentEvent, EventType } from '../../backend/contract/admin-ap
 import {
   ADMIN_API,
   deploymentRequest,
-  openFleet,
-  openStage,
+  createFleet,
+  startOta,
   type Fleet,
-  type Stage,
-} from '../support/ota-scenario.ts';
+  type OtaServer,
+} from '../support/ota-server.ts';
 
-/** Documentation address (RFC 5737), as a proxy on this machine would pass it on. */
+/** Documentation address (RFC 5737) in the header that a proxy would add. */
 const FORWARDED = '203.0.113.7';
 
 interface Action {
   route: string;
   event: EventType;
   body?: object;
-  /** Brings a deployment to where the action is possible, and answers its id. */
-  bring?(fleet: Fleet): Promise<string>;
+  /** Creates a deployment for which the action is possible. Returns its id. */
+  prepare?(fleet: Fleet): Promise<string>;
 }
 
 const pending = async (fleet: Fleet) => (await fleet.create()).deployment_id;
-const rolling = (fleet: Fleet) => fleet.roll();
+const rolling = (fleet: Fleet) => fleet.rollOut();
 
 const ACTIONS: Action[] = [
   { route: '/deployments', event: 'created', body: deploymentRequest() },
-  { route: '/deployments/:id/start', event: 'started', bring: pending },
-  { route: '/deployments/:id/pause', event: 'paused', bring: rolling },
+  { route: '/deployments/:id/start', event: 'started', prepare: pending },
+  { route: '/deployments/:id/pause', event: 'paused', prepare: rolling },
   {
     route: '/deployments/:id/resume',
     event: 'resumed',
-    async bring(fleet) {
-      const id = await fleet.roll();
+    async prepare(fleet) {
+      const id = await fleet.rollOut();
       await fleet.act(id, 'pause');
       return id;
     },
   },
-  { route: '/deployments/:id/cancel', event: 'cancelled', bring: pending },
+  { route: '/deployments/:id/cancel', event: 'cancelled', prepare: pending },
   {
     route: '/deployments/:id/expand',
     event: 'expanded',
-    bring: (fleet) => fleet.roll({ rollout_strategy: 'canary', rollout_percentage: 50 }),
+    prepare: (fleet) => fleet.rollOut({ rollout_strategy: 'canary', rollout_percentage: 50 }),
   },
   {
     route: '/deployments/:id/retry',
     event: 'retried',
-    async bring(fleet) {
-      const id = await fleet.roll();
+    async prepare(fleet) {
+      const id = await fleet.rollOut();
       await fleet.reports(fleet.device, id, 'failed');
       return id;
     },
@@ -55,37 +55,37 @@ const ACTIONS: Action[] = [
   {
     route: '/deployments/:id/devices/:device_id/rollback',
     event: 'rollback_requested',
-    async bring(fleet) {
-      const id = await fleet.roll();
+    async prepare(fleet) {
+      const id = await fleet.rollOut();
       await fleet.reports(fleet.device, id, 'completed');
       return id;
     },
   },
 ];
 
-/** Changes nothing. */
-const WITHOUT_TRACE = ['post /deployments/preview', 'post /deployments/impact'];
+/** They change nothing, so they are not recorded. */
+const UNRECORDED = ['post /deployments/preview', 'post /deployments/impact'];
 
-describe('what admins do', () => {
-  let stage: Stage;
+describe('the audit trail of admin actions', () => {
+  let ota: OtaServer;
   let fleet: Fleet;
 
   before(async () => {
-    stage = await openStage();
+    ota = await startOta();
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
   beforeEach(async () => {
-    stage.host.app.set('trust proxy', false);
-    fleet = await openFleet(stage, 2);
+    ota.host.app.set('trust proxy', false);
+    fleet = await createFleet(ota, 2);
   });
 
   async function run(
-    { route, body, bring }: Action,
+    { route, body, prepare }: Action,
     forwardedFor?: string,
   ): Promise<{ status: number; before: DeploymentEvent[]; after: DeploymentEvent[] }> {
-    const id = await bring?.(fleet);
+    const id = await prepare?.(fleet);
     const before = id === undefined ? [] : await fleet.events(id);
     const request = fleet.host
       .as(fleet.admin)
@@ -99,16 +99,16 @@ describe('what admins do', () => {
   const added = (result: { before: DeploymentEvent[]; after: DeploymentEvent[] }) =>
     result.after.filter(({ id }) => !result.before.some((event) => event.id === id));
 
-  it('is complete here: a new action without a row fails', () => {
-    const changing = stage.host.routes('admin').filter((route) => route.startsWith('post '));
+  it('is tested for every action', () => {
+    const changing = ota.host.routes('admin').filter((route) => route.startsWith('post '));
     expect(changing).to.have.members([
       ...ACTIONS.map(({ route }) => `post ${route}`),
-      ...WITHOUT_TRACE,
+      ...UNRECORDED,
     ]);
   });
 
   for (const action of ACTIONS) {
-    it(`${action.route} is told with who and from where, whatever the client claims`, async () => {
+    it(`records ${action.route} with the admin and the real address of the client`, async () => {
       const result = await run(action, FORWARDED);
       expect(result.status).to.be.within(200, 202);
       const [event, ...others] = added(result).filter(({ actor }) => actor.type === 'admin');
@@ -125,13 +125,13 @@ describe('what admins do', () => {
     });
   }
 
-  it('is told with the address that a proxy passes on where the host trusts it', async () => {
-    stage.host.app.set('trust proxy', 'loopback');
+  it('records the forwarded address if the host trusts the proxy', async () => {
+    ota.host.app.set('trust proxy', 'loopback');
     const result = await run(ACTIONS[1]!, FORWARDED);
     expect(added(result).find(({ type }) => type === 'started')?.actor.address).to.equal(FORWARDED);
   });
 
-  it('is told without an address where nobody is behind it', async () => {
+  it('records no address for events that no admin caused', async () => {
     const id = await rolling(fleet);
     await fleet.reports(fleet.device, id, 'failed');
     for (const { actor } of await fleet.events(id)) {
@@ -139,14 +139,14 @@ describe('what admins do', () => {
     }
   });
 
-  for (const action of ACTIONS.filter(({ bring }) => bring)) {
-    it(`${action.route} that is refused leaves no trace`, async () => {
-      const ended = async (): Promise<string> => {
+  for (const action of ACTIONS.filter(({ prepare }) => prepare)) {
+    it(`does not record a rejected ${action.route}`, async () => {
+      const cancelled = async (): Promise<string> => {
         const id = await pending(fleet);
         await fleet.act(id, 'cancel');
         return id;
       };
-      const result = await run({ ...action, bring: ended });
+      const result = await run({ ...action, prepare: cancelled });
       expect(result.status).to.equal(409);
       expect(added(result)).to.deep.equal([]);
     });

@@ -6,24 +6,24 @@ import {
   ADMIN_API,
   DEVICE_API,
   deploymentRequest,
-  openFleet,
-  openStage,
+  createFleet,
+  startOta,
   type Fleet,
-  type Stage,
-} from '../support/ota-scenario.ts';
+  type OtaServer,
+} from '../support/ota-server.ts';
 
-describe('what is wrong with a request', () => {
-  let stage: Stage;
+describe('an invalid request', () => {
+  let ota: OtaServer;
   let fleet: Fleet;
   let id: string;
 
   before(async () => {
-    stage = await openStage();
-    fleet = await openFleet(stage, 1);
-    id = await fleet.roll();
+    ota = await startOta();
+    fleet = await createFleet(ota, 1);
+    id = await fleet.rollOut();
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
   function expectProblem(answer: Response, code: keyof typeof PROBLEMS): Problem {
     const problem = answer.body as Problem;
@@ -49,24 +49,24 @@ describe('what is wrong with a request', () => {
       .send(body);
 
   for (const [what, body] of Object.entries({
-    'cut off': '{"deployment_name": ',
-    'no JSON': 'deployment_name=x',
-    'a bare text': '"text"',
+    truncated: '{"deployment_name": ',
+    'not JSON': 'deployment_name=x',
+    'a bare string': '"text"',
     'a bare number': '7',
     null: 'null',
   })) {
-    it(`F57 a body that is ${what}: 400`, async () => {
+    it(`F57 gets a 400 if its body is ${what}`, async () => {
       expectProblem(await raw('/deployments', 'application/json', body), 'invalid_request');
       expectProblem(await rawReport('application/json', body), 'invalid_request');
     });
   }
 
-  it('F57 a list for a body: 400', async () => {
+  it('F57 gets a 400 if its body is an array', async () => {
     expectProblem(await raw('/deployments', 'application/json', '[]'), 'invalid_request');
     expectProblem(await rawReport('application/json', '[]'), 'invalid_request');
   });
 
-  it('F57 no body where one is needed: 400, naming what is missing', async () => {
+  it('F57 gets a 400 that lists the missing fields if it has no body', async () => {
     const answer = await fleet.host.as(fleet.admin).post(`${ADMIN_API}/deployments`);
     const { errors } = expectProblem(answer, 'invalid_request');
     expect(errors?.map((fault) => fault.path)).to.include.members([
@@ -78,7 +78,7 @@ describe('what is wrong with a request', () => {
     ]);
   });
 
-  it('F57 a body of another type: 415, and nothing happens', async () => {
+  it('F57 gets a 415 and changes nothing if its body has another media type', async () => {
     for (const type of ['text/plain', 'application/x-www-form-urlencoded', 'application/xml']) {
       expectProblem(
         await raw('/deployments', type, JSON.stringify(deploymentRequest())),
@@ -90,7 +90,7 @@ describe('what is wrong with a request', () => {
     expect((await fleet.detail(id)).status).to.equal('in_progress');
   });
 
-  it('F57 a body that is too large: 413', async () => {
+  it('F57 gets a 413 if its body is too large', async () => {
     const large = JSON.stringify({ ...deploymentRequest(), release_notes: 'x'.repeat(1_100_000) });
     expectProblem(await raw('/deployments', 'application/json', large), 'payload_too_large');
     const report = JSON.stringify({ status: 'failed', error_message: 'x'.repeat(70_000) });
@@ -98,7 +98,7 @@ describe('what is wrong with a request', () => {
     expect((await fleet.target(id, fleet.device)).status).to.equal('pending');
   });
 
-  it('F57 a body that is too deep is bad input, or ignored where more may be sent', async () => {
+  it('F57 gets a 400 for a deeply nested known field, and a 200 for an unknown one in a report', async () => {
     const deep = `${'['.repeat(20_000)}${']'.repeat(20_000)}`;
     expectProblem(
       await raw('/deployments', 'application/json', `{"deployment_name": ${deep}}`),
@@ -109,21 +109,21 @@ describe('what is wrong with a request', () => {
     expect(extra.status).to.equal(200);
   });
 
-  it('F59 a prototype brings nothing in', async () => {
-    const other = stage.host.otherOrganizationId;
+  it('F59 cannot set fields through __proto__', async () => {
+    const other = ota.host.otherOrganizationId;
     const smuggled = `{"__proto__": {"organization_id": "${other}", "status": "completed"},`;
     const body = JSON.stringify(deploymentRequest()).replace('{', smuggled);
     const answer = await raw('/deployments', 'application/json', body);
     expect(answer.status).to.be.oneOf([201, 400]);
     expect({}).not.to.have.property('status');
-    const rows = await stage
+    const rows = await ota
       .knex('ota_deployments')
       .whereNot({ organization_id: fleet.organizationId });
     expect(rows).to.deep.equal([]);
-    expect(await stage.knex('ota_deployments').where({ status: 'completed' })).to.deep.equal([]);
+    expect(await ota.knex('ota_deployments').where({ status: 'completed' })).to.deep.equal([]);
   });
 
-  it('F57 actions take no body but their own', async () => {
+  it('F57 gets a 400 for an unknown field in the body of an action', async () => {
     for (const action of ['start', 'pause', 'resume', 'cancel', 'expand', 'retry']) {
       const answer = await fleet.post(`/deployments/${id}/${action}`, { force: true });
       const { errors } = expectProblem(answer, 'invalid_request');
@@ -144,12 +144,12 @@ describe('what is wrong with a request', () => {
     { status: 'downloading', progress: -1 },
     { status: 'failed', error_message: { a: 1 } },
   ]) {
-    it(`F57 the report ${JSON.stringify(report)}: 400`, async () => {
+    it(`F57 gets a 400 for the report ${JSON.stringify(report)}`, async () => {
       expectProblem(await rawReport('application/json', JSON.stringify(report)), 'invalid_request');
     });
   }
 
-  it('a path that does not exist: 404, in both areas, and a method it does not have: 405', async () => {
+  it('gets a 404 for an unknown path and a 405 for a wrong method', async () => {
     expectProblem(await fleet.get('/nothing'), 'not_found');
     expectProblem(await fleet.post(`/deployments/${id}/explode`), 'not_found');
     expectProblem(
@@ -160,18 +160,18 @@ describe('what is wrong with a request', () => {
     expectProblem(device, 'not_found');
   });
 
-  it('F57 a path that cannot be decoded: 400', async () => {
+  it('F57 gets a 400 for a path that cannot be decoded', async () => {
     expectProblem(await fleet.get('/deployments/%E0%A4%A'), 'invalid_request');
   });
 
-  it('a fault of the server: 500 without its stack, statement or path', async () => {
-    await stage.knex.raw('ALTER TABLE ota_events RENAME TO ota_events_away');
+  it('gets a 500 without stack, SQL or paths if the server fails', async () => {
+    await ota.knex.raw('ALTER TABLE ota_events RENAME TO ota_events_away');
     try {
       const answer = await fleet.get(`/deployments/${id}/events`);
       const problem = expectProblem(answer, 'internal_error');
       expect(JSON.stringify(problem)).not.to.match(/ota_events|relation|select|stack/i);
     } finally {
-      await stage.knex.raw('ALTER TABLE ota_events_away RENAME TO ota_events');
+      await ota.knex.raw('ALTER TABLE ota_events_away RENAME TO ota_events');
     }
     await fleet.events(id);
   });

@@ -1,24 +1,24 @@
 import { expect } from 'chai';
 
 import type { Problem } from '../../backend/contract/problem.ts';
-import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
+import { createFleet, startOta, type Fleet, type OtaServer } from '../support/ota-server.ts';
 
 describe('cancelling a deployment', () => {
-  let stage: Stage;
+  let ota: OtaServer;
   let fleet: Fleet;
 
   before(async () => {
-    stage = await openStage();
+    ota = await startOta();
   });
 
   beforeEach(async () => {
-    fleet = await openFleet(stage, 4);
+    fleet = await createFleet(ota, 4);
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
-  it('F68 skips what is pending, at once, released or not', async () => {
-    const id = await fleet.roll({ rollout_strategy: 'canary', rollout_percentage: 50 });
+  it('F68 skips all pending targets at once, released or not', async () => {
+    const id = await fleet.rollOut({ rollout_strategy: 'canary', rollout_percentage: 50 });
     const detail = await fleet.act(id, 'cancel');
     expect([detail.status, detail.phase]).to.deep.equal(['cancelled', 'ended']);
     expect(detail.progress).to.include({ skipped: 4, pending: 0, percentage: 0 });
@@ -26,23 +26,23 @@ describe('cancelling a deployment', () => {
     for (const device of fleet.devices) expect(await fleet.offered(device)).to.equal(null);
   });
 
-  it('F68 while paused, and it is paused no more', async () => {
-    const id = await fleet.roll();
+  it('F68 is possible while paused and clears the pause', async () => {
+    const id = await fleet.rollOut();
     await fleet.act(id, 'pause');
     const detail = await fleet.act(id, 'cancel');
     expect([detail.status, detail.paused_reason]).to.deep.equal(['cancelled', null]);
     expect(detail.progress).to.include({ skipped: 4, pending: 0 });
   });
 
-  it('F68 before the start', async () => {
+  it('F68 is possible before the start', async () => {
     const { deployment_id: id } = await fleet.create();
     const detail = await fleet.act(id, 'cancel');
     expect(detail.progress.skipped).to.equal(4);
   });
 
   for (const report of ['downloading', 'installing'] as const) {
-    it(`F68 tells a device that was downloading to stop when it reports ${report}`, async () => {
-      const id = await fleet.roll();
+    it(`F68 tells a downloading device to stop when it reports ${report}`, async () => {
+      const id = await fleet.rollOut();
       await fleet.reports(fleet.device, id, 'downloading');
       await fleet.act(id, 'cancel');
       const answer = await fleet.report(fleet.device, id, report).expect(200);
@@ -50,8 +50,8 @@ describe('cancelling a deployment', () => {
     });
   }
 
-  it('F68 a device that stopped untouched reports skipped', async () => {
-    const id = await fleet.roll();
+  it('F68 accepts skipped from a device that stopped before the installation', async () => {
+    const id = await fleet.rollOut();
     await fleet.reports(fleet.device, id, 'downloading');
     await fleet.act(id, 'cancel');
     await fleet.reports(fleet.device, id, 'skipped');
@@ -61,12 +61,12 @@ describe('cancelling a deployment', () => {
     expect(await fleet.installedVersion(fleet.device)).to.equal('v2.0.0');
   });
 
-  for (const begun of ['installing', 'verifying'] as const) {
-    it(`F68 lets a device that was ${begun} finish`, async () => {
-      const id = await fleet.roll();
-      await fleet.reports(fleet.device, id, 'downloading', begun);
+  for (const status of ['installing', 'verifying'] as const) {
+    it(`F68 lets a device finish that is ${status}`, async () => {
+      const id = await fleet.rollOut();
+      await fleet.reports(fleet.device, id, 'downloading', status);
       await fleet.act(id, 'cancel');
-      const answer = await fleet.report(fleet.device, id, begun).expect(200);
+      const answer = await fleet.report(fleet.device, id, status).expect(200);
       expect(answer.body).to.include({ directive: 'continue' });
     });
   }
@@ -76,8 +76,8 @@ describe('cancelling a deployment', () => {
     ['failed', 'v2.0.0'],
     ['rolled_back', 'v2.0.0'],
   ] as const) {
-    it(`F68 records that a device at work ${status}, and stays cancelled`, async () => {
-      const id = await fleet.roll();
+    it(`F68 records the result ${status} of an updating device and stays cancelled`, async () => {
+      const id = await fleet.rollOut();
       await fleet.reports(fleet.device, id, 'installing');
       await fleet.act(id, 'cancel');
       await fleet.reports(fleet.device, id, status);
@@ -88,8 +88,8 @@ describe('cancelling a deployment', () => {
     });
   }
 
-  it('F68 a device that had its offer before the cancel is refused when it begins after it', async () => {
-    const id = await fleet.roll();
+  it('F68 rejects the first report of a device that got its offer before the cancel', async () => {
+    const id = await fleet.rollOut();
     expect(await fleet.offered(fleet.device)).to.equal(id);
     await fleet.act(id, 'cancel');
     const answer = await fleet.report(fleet.device, id, 'downloading');
@@ -97,8 +97,8 @@ describe('cancelling a deployment', () => {
     expect((await fleet.target(id, fleet.device)).status).to.equal('skipped');
   });
 
-  it('F68 and if it went through with it nevertheless, the result is recorded', async () => {
-    const id = await fleet.roll();
+  it('F68 records the result if such a device updates anyway', async () => {
+    const id = await fleet.rollOut();
     await fleet.act(id, 'cancel');
     await fleet.reports(fleet.device, id, 'completed');
     expect(await fleet.installedVersion(fleet.device)).to.equal('v2.1.0');

@@ -5,39 +5,32 @@ import type { UpdateOffer } from '../../backend/contract/device-api.ts';
 import type { Problem } from '../../backend/contract/problem.ts';
 import {
   CHECKSUM,
+  creationRowCounts,
   deploymentRequest,
-  openFleet,
-  openServer,
-  openStage,
+  createFleet,
+  startServer,
+  startOta,
   type Fleet,
-  type Stage,
-} from '../support/ota-scenario.ts';
+  type OtaServer,
+} from '../support/ota-server.ts';
 
 describe('creating a deployment', () => {
-  let stage: Stage;
+  let ota: OtaServer;
   let fleet: Fleet;
 
   before(async () => {
-    stage = await openStage();
+    ota = await startOta();
   });
 
   beforeEach(async () => {
-    fleet = await openFleet(stage, 3);
+    fleet = await createFleet(ota, 3);
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
-  async function rows(): Promise<string> {
-    const { rows } = await stage.knex.raw<{ rows: unknown[] }>(
-      `SELECT (SELECT count(*) FROM ota_deployments) AS deployments,
-              (SELECT count(*) FROM ota_deployment_devices) AS targets,
-              (SELECT count(*) FROM ota_deployment_batches) AS batches,
-              (SELECT count(*) FROM ota_events) AS events`,
-    );
-    return JSON.stringify(rows);
-  }
+  const rows = () => creationRowCounts(ota.knex);
 
-  it('answers 201 with what was created', async () => {
+  it('returns the created deployment with a 201', async () => {
     const answer = await fleet
       .post(
         '/deployments',
@@ -63,7 +56,7 @@ describe('creating a deployment', () => {
     );
   });
 
-  it('takes the body of the quick reference as it stands', async () => {
+  it('accepts the example of the API reference', async () => {
     const answer = await fleet.post('/deployments', {
       deployment_name: 'Firmware Update v2.1.0',
       target_version: 'v2.1.0',
@@ -82,7 +75,7 @@ describe('creating a deployment', () => {
     expect(answer.status).to.equal(201);
   });
 
-  it('gives everything back in the detail', async () => {
+  it('stores everything that the detail then shows', async () => {
     const { deployment_id: id } = await fleet.create({
       device_filters: { status: 'online', current_version: 'v1', version_operator: '>' },
       policy: { device_timeout_minutes: 7 },
@@ -102,7 +95,7 @@ describe('creating a deployment', () => {
     });
   });
 
-  it('names every fault at once, and creates nothing', async () => {
+  it('lists every error at once and creates nothing', async () => {
     const before = await rows();
     const answer = await fleet.post('/deployments', {
       target_version: ' ',
@@ -134,7 +127,7 @@ describe('creating a deployment', () => {
     ]);
     for (const fault of problem.errors ?? [])
       expect(fault.message).to.be.a('string').and.not.equal('');
-    expect(await rows()).to.equal(before);
+    expect(await rows()).to.deep.equal(before);
   });
 
   for (const [field, value] of Object.entries({
@@ -146,19 +139,19 @@ describe('creating a deployment', () => {
     released_devices: 1,
     metadata: {},
   })) {
-    it(`F59 ${field} cannot be set by the caller`, async () => {
+    it(`F59 rejects ${field}, which callers may not set`, async () => {
       const before = await rows();
       const answer = await fleet.post('/deployments', { ...deploymentRequest(), [field]: value });
       expect([answer.status, (answer.body as Problem).errors?.[0]?.path]).to.deep.equal([
         400,
         field,
       ]);
-      expect(await rows()).to.equal(before);
+      expect(await rows()).to.deep.equal(before);
     });
   }
 
   for (const [what, request] of Object.entries({
-    'a percentage for an immediate one': { rollout_percentage: 50 },
+    'a percentage for an immediate deployment': { rollout_percentage: 50 },
     'a percentage of 0': { rollout_strategy: 'canary', rollout_percentage: 0 },
     'a percentage of 101': { rollout_strategy: 'canary', rollout_percentage: 101 },
     'a batch size for a canary': { rollout_strategy: 'canary', batch_size: 5 },
@@ -169,25 +162,25 @@ describe('creating a deployment', () => {
     },
     'a manifest without a signature': { manifest: '{}' },
     'a threshold of 101 %': { policy: { failure_threshold_percent: 101 } },
-    'an absurd version': { target_version: 'v'.repeat(51) },
-    'an endless name': { deployment_name: 'n'.repeat(201) },
-    'a start in another era': { scheduled_at: '-004713-11-23T00:00:00.000Z' },
+    'a version that is too long': { target_version: 'v'.repeat(51) },
+    'a name that is too long': { deployment_name: 'n'.repeat(201) },
+    'a start before the common era': { scheduled_at: '-004713-11-23T00:00:00.000Z' },
     'NUL in the name': { deployment_name: 'a\u0000b' },
     'an array for the name': { deployment_name: ['a'] },
     'a number for the notes': { release_notes: 5 },
   })) {
-    it(`F57 ${what} is refused`, async () => {
+    it(`F57 rejects ${what}`, async () => {
       const before = await rows();
       const answer = await fleet.post('/deployments', { ...deploymentRequest(), ...request });
       expect([answer.status, (answer.body as Problem).code]).to.deep.equal([
         400,
         'invalid_request',
       ]);
-      expect(await rows()).to.equal(before);
+      expect(await rows()).to.deep.equal(before);
     });
   }
 
-  it('F71 script in names and notes is kept as text', async () => {
+  it('F71 stores script in names and notes as text', async () => {
     const script = '<script>alert(1)</script><img src=x onerror=alert(2)>';
     const { deployment_id: id } = await fleet.create({
       deployment_name: script,
@@ -211,7 +204,7 @@ describe('creating a deployment', () => {
       'https://',
       '',
     ]) {
-      it(`refuses ${url || 'an empty address'}`, async () => {
+      it(`reject ${url || 'an empty URL'}`, async () => {
         const answer = await fleet.post(
           '/deployments',
           deploymentRequest({ update_package_url: url }),
@@ -221,8 +214,8 @@ describe('creating a deployment', () => {
       });
     }
 
-    it('takes http on loopback only when the host allows it, and nowhere else even then', async () => {
-      const server = await openServer(stage.knex, {
+    it('accept http on loopback if the host allows it, and nowhere else', async () => {
+      const server = await startServer(ota.knex, {
         role: 'api',
         config: { allow_insecure_loopback_packages: true },
       });
@@ -251,8 +244,8 @@ describe('creating a deployment', () => {
     });
 
     for (const checksum of [CHECKSUM, `sha256:${CHECKSUM}`, CHECKSUM.toUpperCase()]) {
-      it(`gives ${checksum.slice(0, 12)}… to devices as written`, async () => {
-        await fleet.roll({ checksum });
+      it(`give the checksum ${checksum.slice(0, 12)}… to devices as written`, async () => {
+        await fleet.rollOut({ checksum });
         const offer = (await fleet.poll(fleet.device)) as UpdateOffer;
         expect(offer.checksum).to.equal(checksum);
       });
@@ -268,7 +261,7 @@ describe('creating a deployment', () => {
       `sha256:${'g'.repeat(64)}`,
       `sha512:${CHECKSUM}`,
     ]) {
-      it(`refuses the checksum ${String(checksum).slice(0, 16)}`, async () => {
+      it(`reject the checksum ${String(checksum).slice(0, 16)}`, async () => {
         const answer = await fleet.post('/deployments', { ...deploymentRequest(), checksum });
         expect(answer.status).to.equal(400);
         expect((answer.body as Problem).errors?.map(({ path }) => path)).to.deep.equal([
@@ -279,7 +272,7 @@ describe('creating a deployment', () => {
   });
 
   describe('a preview', () => {
-    it('says how many match, of which types and versions, and in which batches', async () => {
+    it('shows matching devices by type and version, and the batches', async () => {
       await fleet.addDevices(9, {
         deviceType: 'nvidia_jetson',
         firmwareVersion: 'v1.0.0',
@@ -311,10 +304,10 @@ describe('creating a deployment', () => {
     it('creates nothing', async () => {
       const before = await rows();
       await fleet.post('/deployments/preview', deploymentRequest()).expect(200);
-      expect(await rows()).to.equal(before);
+      expect(await rows()).to.deep.equal(before);
     });
 
-    it('plans what the creation then does', async () => {
+    it('shows the same batches as the creation', async () => {
       const request = deploymentRequest({ rollout_strategy: 'canary', rollout_percentage: 50 });
       const answer = await fleet.post('/deployments/preview', request).expect(200);
       const { batches } = await fleet.detail((await fleet.create(request)).deployment_id);
@@ -323,7 +316,7 @@ describe('creating a deployment', () => {
       );
     });
 
-    it('of no match is an answer, not an error', async () => {
+    it('succeeds when no device matches', async () => {
       const answer = await fleet
         .post('/deployments/preview', deploymentRequest({ device_filters: { device_type: 'x' } }))
         .expect(200);

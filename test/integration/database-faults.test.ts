@@ -10,85 +10,82 @@ import type { Problem } from '../../backend/contract/problem.ts';
 import { activate } from '../../backend/plugin.ts';
 import { EventStreamReader } from '../support/event-stream.ts';
 import { createFakeHost } from '../support/fake-host.ts';
+import { administer } from '../support/test-database.ts';
 import { waitFor } from '../../dev/wait-for.ts';
 import {
   ADMIN_API,
   deploymentRequest,
-  openFleet,
-  openServer,
-  openStage,
+  createFleet,
+  startServer,
+  startOta,
   type Fleet,
-  type Stage,
-} from '../support/ota-scenario.ts';
+  type OtaServer,
+} from '../support/ota-server.ts';
 
-describe('a database that does not do what it is asked', () => {
-  let stage: Stage;
+describe('database faults', () => {
+  let ota: OtaServer;
   let fleet: Fleet;
   let database: string;
 
   beforeEach(async () => {
-    stage = await openStage();
-    fleet = await openFleet(stage, 3);
-    database = new URL(stage.database.connectionString).pathname.slice(1);
+    ota = await startOta();
+    fleet = await createFleet(ota, 3);
+    database = new URL(ota.database.connectionString).pathname.slice(1);
   });
   afterEach(async () => {
-    await stage.close();
+    await ota.close();
   });
 
-  /** By a session that is not one of the plugin's. */
-  async function administer(...statements: string[]): Promise<void> {
-    const server = new URL(stage.database.connectionString);
-    server.pathname = '/postgres';
-    const admin = knexFactory({ client: 'pg', connection: server.href });
-    for (const statement of statements) await admin.raw(statement);
-    await admin.raw(
+  /** Changes settings of the database, and ends its sessions so that new ones use them. */
+  async function reconfigure(...statements: string[]): Promise<void> {
+    await administer(
+      ...statements,
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${database}'`,
     );
-    await admin.destroy();
   }
 
-  function expect503(answer: Response, says: RegExp): void {
+  function expect503(answer: Response, detailPattern: RegExp): void {
     expect(answer.status, JSON.stringify(answer.body)).to.equal(503);
     expect(answer.get('Retry-After')).to.match(/^\d+$/);
     const { code, detail } = answer.body as Problem;
     expect(code).to.equal('database_unavailable');
-    expect(detail).to.match(says);
+    expect(detail).to.match(detailPattern);
   }
 
-  it('G05 read-only: 503 for whatever writes, readiness says so, and all is well afterwards', async () => {
-    const id = await fleet.roll();
-    await administer(`ALTER DATABASE "${database}" SET default_transaction_read_only = on`);
+  it('G05 a read-only database gives a 503 for writes, fails readiness, and recovers', async () => {
+    const id = await fleet.rollOut();
+    await reconfigure(`ALTER DATABASE "${database}" SET default_transaction_read_only = on`);
     let detail: string | undefined;
     await waitFor(
       async () => {
-        ({ detail } = (await stage.plugin.health()).checks['database'] as { detail?: string });
+        ({ detail } = (await ota.plugin.health()).checks['database'] as { detail?: string });
         return detail === 'The database is read-only.';
       },
-      { describe: () => `readiness says that the database is read-only: ${detail}` },
+      { describe: () => `readiness reports a read-only database; now ${detail}` },
     );
     for (let times = 0; times < 5; times += 1) {
       expect503(await fleet.report(fleet.device, id, 'downloading'), /read-only/);
       expect503(await fleet.post(`/deployments/${id}/pause`), /read-only/);
       expect503(await fleet.post('/deployments', deploymentRequest()), /read-only/);
     }
-    // Reading goes on.
+    // Reads still work.
     expect((await fleet.get(`/deployments/${id}`)).status).to.equal(200);
     expect(await fleet.offered(fleet.device)).to.equal(id);
 
-    await administer(`ALTER DATABASE "${database}" RESET default_transaction_read_only`);
-    // Sessions of then are not used again.
+    await reconfigure(`ALTER DATABASE "${database}" RESET default_transaction_read_only`);
+    // The plugin replaces its sessions from that time.
     for (let times = 0; times < 20; times += 1) {
       const answer = await fleet.report(fleet.device, id, 'downloading');
       if (answer.status === 200) break;
       expect503(answer, /does not respond/);
     }
     await fleet.reports(fleet.device, id, 'downloading', 'installing', 'completed');
-    expect((await stage.plugin.health()).healthy).to.equal(true);
+    expect((await ota.plugin.health()).healthy).to.equal(true);
   });
 
-  it('G05 a lock that is held for too long, and a statement that takes too long: 503', async () => {
-    const id = await fleet.roll();
-    const blocker = await stage.knex.transaction();
+  it('G05 a lock that is held too long gives a 503', async () => {
+    const id = await fleet.rollOut();
+    const blocker = await ota.knex.transaction();
     await blocker('ota_deployments').where({ id }).forUpdate();
     try {
       const [report, pause] = await Promise.all([
@@ -103,17 +100,17 @@ describe('a database that does not do what it is asked', () => {
     await fleet.reports(fleet.device, id, 'downloading');
   }).timeout(20_000);
 
-  it('G03 one deployment that is locked holds no report of another up', async () => {
-    const locked = await fleet.roll();
-    const other = await openFleet(stage, 3);
-    const free = await other.roll();
-    const blocker = await stage.knex.transaction();
+  it('G03 a locked deployment does not delay reports for other deployments', async () => {
+    const locked = await fleet.rollOut();
+    const other = await createFleet(ota, 3);
+    const free = await other.rollOut();
+    const blocker = await ota.knex.transaction();
     await blocker('ota_deployments').where({ id: locked }).forUpdate();
     try {
       const stuck = fleet.devices.map((device) =>
         fleet.report(device, locked, 'downloading').then(),
       );
-      await other.all(other.devices, free, 'completed');
+      await other.reportAll(other.devices, free, 'completed');
       expect((await other.detail(free)).status).to.equal('completed');
       for (const answer of await Promise.all(stuck))
         expect503(answer, /Another request is changing/);
@@ -122,13 +119,13 @@ describe('a database that does not do what it is asked', () => {
     }
   }).timeout(20_000);
 
-  it('G04 a report whose row PostgreSQL refuses fails alone', async () => {
-    const many = await openFleet(stage, 40);
-    const id = await many.roll();
-    // Something of the host's refuses one device.
+  it('G04 a report that PostgreSQL rejects fails alone', async () => {
+    const many = await createFleet(ota, 40);
+    const id = await many.rollOut();
+    // A constraint of the host rejects one device.
     const bad = many.devices[17]!;
-    await stage.knex.raw(
-      `ALTER TABLE ota_deployment_devices ADD CONSTRAINT refused CHECK (device_id <> '${bad.id}' OR status = 'pending')`,
+    await ota.knex.raw(
+      `ALTER TABLE ota_deployment_devices ADD CONSTRAINT rejected CHECK (device_id <> '${bad.id}' OR status = 'pending')`,
     );
     const answers = await Promise.all(
       many.devices.map((device) => many.report(device, id, 'completed').then()),
@@ -141,7 +138,7 @@ describe('a database that does not do what it is asked', () => {
     expect(progress).to.include({ completed: 39, pending: 1 });
   });
 
-  it('G21 settings of the database change no result', async () => {
+  it('G21 database settings do not change results', async () => {
     const settings = {
       datestyle: 'German, DMY',
       intervalstyle: 'sql_standard',
@@ -154,17 +151,17 @@ describe('a database that does not do what it is asked', () => {
       statement_timeout: '1min',
       timezone: 'Pacific/Kiritimati',
     };
-    await administer(
+    await reconfigure(
       ...Object.entries(settings).map(
         ([name, value]) => `ALTER DATABASE "${database}" SET ${name} = '${value}'`,
       ),
     );
-    const server = await openServer(stage.knex);
+    const server = await startServer(ota.knex);
     try {
       const there = fleet.through(server.host);
       const before = Date.now();
-      const id = await there.roll();
-      await there.all(there.devices.slice(0, 2), id, 'installing');
+      const id = await there.rollOut();
+      await there.reportAll(there.devices.slice(0, 2), id, 'installing');
       await there.reports(there.devices[0]!, id, 'completed');
       const { created_at, started_at } = await there.detail(id);
       for (const time of [created_at, started_at]) {
@@ -185,31 +182,31 @@ describe('a database that does not do what it is asked', () => {
   });
 });
 
-describe('a connection that nobody answers on any more', function () {
+describe('a stalled database connection', function () {
   this.timeout(60_000);
 
-  it('G03 holds neither polls nor reports up for longer than its limit', async () => {
-    const stage = await openStage();
-    const proxy = await StuckProxy.open(stage.database.connectionString);
+  it('G03 delays polls and reports no longer than the time limit', async () => {
+    const ota = await startOta();
+    const proxy = await StallingProxy.open(ota.database.connectionString);
     const knex: Knex = knexFactory({
       client: 'pg',
       connection: proxy.url,
       pool: { min: 0, max: 4 },
     });
-    // What the host asks its database by itself is not ours to limit.
-    const host = await createFakeHost({ knex: stage.knex, role: 'api' });
+    // The host's own queries do not use the stalled connections.
+    const host = await createFakeHost({ knex: ota.knex, role: 'api' });
     const plugin = await activate({
       ...host.context,
       database: { ...host.context.database, knex },
     });
     try {
-      const fleet = await openFleet(stage, 4);
-      const id = await fleet.roll();
+      const fleet = await createFleet(ota, 4);
+      const id = await fleet.rollOut();
       const there = fleet.through(host);
       await there.reports(there.devices[0]!, id, 'downloading');
-      // A connection for each of the two that come next.
+      // Opens one connection for each of the next two requests.
       await Promise.all([1, 2].map(() => knex.raw('SELECT pg_sleep(0.1)')));
-      proxy.stick();
+      proxy.stall();
       const stuck = await Promise.all([
         there.host
           .as(there.devices[1]!)
@@ -217,52 +214,52 @@ describe('a connection that nobody answers on any more', function () {
         there.report(there.devices[2]!, id, 'downloading'),
       ]);
       expect(stuck.map(({ status }) => status)).to.deep.equal([503, 503]);
-      // New connections are answered; those of then are given up.
+      // New connections work. The stalled ones are abandoned.
       await waitFor(
         async () => (await there.report(there.devices[2]!, id, 'downloading')).status === 200,
         {
           timeout: 20_000,
-          describe: 'reports are taken again',
+          describe: 'reports are accepted again',
         },
       );
       expect(await there.offered(there.devices[1]!)).to.equal(id);
     } finally {
-      proxy.free();
+      proxy.disconnect();
       await plugin.deactivate();
       await host.close();
       await knex.destroy();
       await proxy.close();
-      await stage.close();
+      await ota.close();
     }
   });
 });
 
-describe('a listening connection that has gone deaf', function () {
+describe('a stalled LISTEN connection', function () {
   this.timeout(90_000);
 
-  it('G06 is noticed without an end, and replaced: pages are told what they have missed', async () => {
-    const stage = await openStage();
-    const proxy = await StuckProxy.open(stage.database.connectionString);
+  it('G06 is detected and replaced, and streams catch up', async () => {
+    const ota = await startOta();
+    const proxy = await StallingProxy.open(ota.database.connectionString);
     const knex: Knex = knexFactory({
       client: 'pg',
       connection: proxy.url,
       pool: { min: 0, max: 4 },
     });
-    const host = await createFakeHost({ knex: stage.knex, role: 'api' });
+    const host = await createFakeHost({ knex: ota.knex, role: 'api' });
     const plugin = await activate({
       ...host.context,
       database: { ...host.context.database, knex },
     });
     let stream: EventStreamReader | undefined;
     try {
-      const fleet = await openFleet(stage, 2);
-      const id = await fleet.roll();
+      const fleet = await createFleet(ota, 2);
+      const id = await fleet.rollOut();
       stream = await EventStreamReader.open(
         `${host.baseUrl}${ADMIN_API}/deployments/${id}/stream`,
         fleet.admin,
       );
       await stream.next('deployment');
-      proxy.stick();
+      proxy.stall();
       await fleet.reports(fleet.device, id, 'completed');
       const { messages } = stream;
       await waitFor(
@@ -271,22 +268,22 @@ describe('a listening connection that has gone deaf', function () {
             ({ event, data }) =>
               event === 'reset' || (event === 'progress' && data['completed'] === 1),
           ),
-        { timeout: 60_000, describe: 'the stream tells of what it has missed' },
+        { timeout: 60_000, describe: 'the stream shows what it missed' },
       );
     } finally {
-      proxy.free();
+      proxy.disconnect();
       await stream?.close();
       await plugin.deactivate();
       await host.close();
       await knex.destroy();
       await proxy.close();
-      await stage.close();
+      await ota.close();
     }
   });
 });
 
-/** Passes bytes on to PostgreSQL until it is told to stick: from then on old connections say nothing more. */
-class StuckProxy {
+/** A TCP proxy in front of PostgreSQL that can stall its open connections without closing them. */
+class StallingProxy {
   readonly url: string;
   readonly #server: Server;
   readonly #pairs: [Socket, Socket][];
@@ -297,7 +294,7 @@ class StuckProxy {
     this.#pairs = pairs;
   }
 
-  static async open(databaseUrl: string): Promise<StuckProxy> {
+  static async open(databaseUrl: string): Promise<StallingProxy> {
     const target = new URL(databaseUrl);
     const pairs: [Socket, Socket][] = [];
     const server = createServer((client) => {
@@ -310,22 +307,22 @@ class StuckProxy {
     await once(server, 'listening');
     const url = new URL(databaseUrl);
     url.port = String((server.address() as AddressInfo).port);
-    return new StuckProxy(url.href, server, pairs);
+    return new StallingProxy(url.href, server, pairs);
   }
 
-  stick(): void {
+  stall(): void {
     for (const [client, upstream] of this.#pairs) {
       client.unpipe(upstream);
       upstream.unpipe(client);
     }
   }
 
-  free(): void {
+  disconnect(): void {
     for (const pair of this.#pairs) for (const socket of pair) socket.destroy();
   }
 
   async close(): Promise<void> {
-    this.free();
+    this.disconnect();
     const closed = once(this.#server, 'close');
     this.#server.close();
     await closed;

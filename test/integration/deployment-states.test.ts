@@ -3,36 +3,36 @@ import { expect } from 'chai';
 import type { Problem } from '../../backend/contract/problem.ts';
 import type { DeploymentAction, DeploymentStatus } from '../../backend/contract/states.ts';
 import {
-  openFleet,
-  openServer,
-  openStage,
+  createFleet,
+  startServer,
+  startOta,
   type Fleet,
-  type Stage,
-} from '../support/ota-scenario.ts';
+  type OtaServer,
+} from '../support/ota-server.ts';
 
 const ACTIONS = ['start', 'pause', 'resume', 'cancel', 'expand', 'retry'] as const;
 
 interface Situation {
-  /** How it is called in test titles. */
+  /** For test titles. */
   name: string;
   status: DeploymentStatus;
-  /** Actions the contract allows; every other one answers 409. */
+  /** The allowed actions and the states they lead to. Every other action is a 409. */
   allows: Partial<Record<DeploymentAction, DeploymentStatus>>;
-  bring(fleet: Fleet): Promise<string>;
+  create(fleet: Fleet): Promise<string>;
 }
 
 /** Ten devices, canary: two in the first batch, of which one completes and one may fail. */
 async function canary(fleet: Fleet, first?: 'failed' | 'completed'): Promise<string> {
-  const id = await fleet.roll({ rollout_strategy: 'canary', rollout_percentage: 20 });
+  const id = await fleet.rollOut({ rollout_strategy: 'canary', rollout_percentage: 20 });
   const [device] = await fleet.batch(id, 1);
   if (first && device) await fleet.reports(device, id, 'downloading', first);
   return id;
 }
 
-/** Everybody ends; the first one as told. */
-async function ended(fleet: Fleet, first: 'failed' | 'completed'): Promise<string> {
-  const id = await fleet.roll();
-  await fleet.all(fleet.devices.slice(1), id, 'completed');
+/** All devices finish: the first with this status, the others completed. */
+async function finished(fleet: Fleet, first: 'failed' | 'completed'): Promise<string> {
+  const id = await fleet.rollOut();
+  await fleet.reportAll(fleet.devices.slice(1), id, 'completed');
   await fleet.reports(fleet.device, id, first);
   return id;
 }
@@ -42,13 +42,13 @@ const SITUATIONS: Situation[] = [
     name: 'pending',
     status: 'pending',
     allows: { start: 'in_progress', cancel: 'cancelled' },
-    bring: async (fleet) => (await fleet.create()).deployment_id,
+    create: async (fleet) => (await fleet.create()).deployment_id,
   },
   {
     name: 'in_progress canary with a rest and no failure',
     status: 'in_progress',
     allows: { pause: 'paused', cancel: 'cancelled', expand: 'in_progress' },
-    bring: (fleet) => canary(fleet, 'completed'),
+    create: (fleet) => canary(fleet, 'completed'),
   },
   {
     name: 'in_progress canary with a failed device',
@@ -59,19 +59,19 @@ const SITUATIONS: Situation[] = [
       expand: 'in_progress',
       retry: 'in_progress',
     },
-    bring: (fleet) => canary(fleet, 'failed'),
+    create: (fleet) => canary(fleet, 'failed'),
   },
   {
     name: 'in_progress, everything released',
     status: 'in_progress',
     allows: { pause: 'paused', cancel: 'cancelled' },
-    bring: (fleet) => fleet.roll(),
+    create: (fleet) => fleet.rollOut(),
   },
   {
     name: 'paused with a failed device',
     status: 'paused',
     allows: { resume: 'in_progress', cancel: 'cancelled', retry: 'paused' },
-    async bring(fleet) {
+    async create(fleet) {
       const id = await canary(fleet, 'failed');
       await fleet.act(id, 'pause');
       return id;
@@ -81,19 +81,19 @@ const SITUATIONS: Situation[] = [
     name: 'completed',
     status: 'completed',
     allows: {},
-    bring: (fleet) => ended(fleet, 'completed'),
+    create: (fleet) => finished(fleet, 'completed'),
   },
   {
     name: 'failed',
     status: 'failed',
     allows: { retry: 'in_progress' },
-    bring: (fleet) => ended(fleet, 'failed'),
+    create: (fleet) => finished(fleet, 'failed'),
   },
   {
     name: 'cancelled',
     status: 'cancelled',
     allows: {},
-    async bring(fleet) {
+    async create(fleet) {
       const id = await canary(fleet, 'failed');
       await fleet.act(id, 'cancel');
       return id;
@@ -101,14 +101,14 @@ const SITUATIONS: Situation[] = [
   },
 ];
 
-describe('states of a deployment', () => {
-  let stage: Stage;
+describe('deployment states', () => {
+  let ota: OtaServer;
 
   before(async () => {
-    stage = await openStage();
+    ota = await startOta();
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
   for (const situation of SITUATIONS) {
     describe(`${situation.name}`, () => {
@@ -116,17 +116,17 @@ describe('states of a deployment', () => {
       let id: string;
 
       beforeEach(async () => {
-        fleet = await openFleet(stage, 10);
-        id = await situation.bring(fleet);
+        fleet = await createFleet(ota, 10);
+        id = await situation.create(fleet);
       });
 
-      it('says what is possible', async () => {
+      it('lists the allowed actions', async () => {
         const detail = await fleet.detail(id);
         expect(detail.status).to.equal(situation.status);
         expect(detail.allowed_actions).to.have.members(Object.keys(situation.allows));
       });
 
-      it('refuses everything else, naming the state and what it allows', async () => {
+      it('rejects every other action and names the state and the allowed actions', async () => {
         for (const action of ACTIONS.filter((name) => !(name in situation.allows))) {
           const answer = await fleet.post(`/deployments/${id}/${action}`);
           const problem = answer.body as Problem;
@@ -146,7 +146,7 @@ describe('states of a deployment', () => {
       });
 
       for (const [action, next] of Object.entries(situation.allows)) {
-        it(`goes to ${next} by ${action}`, async () => {
+        it(`changes to ${next} on ${action}`, async () => {
           const answer = await fleet.post(`/deployments/${id}/${action}`).expect(200);
           const body = (action === 'retry' ? answer.body.deployment : answer.body) as {
             status: string;
@@ -158,8 +158,8 @@ describe('states of a deployment', () => {
     });
   }
 
-  describe('G22 says what to do instead', () => {
-    const INSTEAD: [situation: string, action: DeploymentAction, hint: RegExp][] = [
+  describe('G22 a rejected action', () => {
+    const HINTS: [situation: string, action: DeploymentAction, hint: RegExp][] = [
       ['cancelled', 'retry', /Create a new deployment .*device_ids/],
       ['cancelled', 'expand', /Create a new deployment/],
       ['completed', 'start', /Create a new deployment/],
@@ -175,20 +175,20 @@ describe('states of a deployment', () => {
       ['in_progress, everything released', 'resume', /not paused/],
     ];
 
-    for (const [name, action, hint] of INSTEAD) {
-      it(`of ${action} when ${name}`, async () => {
-        const fleet = await openFleet(stage, 10);
-        const id = await SITUATIONS.find((situation) => situation.name === name)!.bring(fleet);
+    for (const [name, action, hint] of HINTS) {
+      it(`suggests what to do instead of ${action} when ${name}`, async () => {
+        const fleet = await createFleet(ota, 10);
+        const id = await SITUATIONS.find((situation) => situation.name === name)!.create(fleet);
         const answer = await fleet.post(`/deployments/${id}/${action}`).expect(409);
         expect((answer.body as Problem).detail).to.match(hint);
       });
     }
   });
 
-  describe('ends', () => {
-    it('completed when no target failed, with the time of the last report', async () => {
-      const fleet = await openFleet(stage, 2);
-      const id = await ended(fleet, 'completed');
+  describe('a deployment whose targets have all finished', () => {
+    it('is completed if no target failed, at the time of the last report', async () => {
+      const fleet = await createFleet(ota, 2);
+      const id = await finished(fleet, 'completed');
       const detail = await fleet.detail(id);
       expect(detail.status).to.equal('completed');
       expect(detail.phase).to.equal('ended');
@@ -197,18 +197,18 @@ describe('states of a deployment', () => {
       expect(fleet.notices(id).map(({ name }) => name)).to.deep.equal(['ota.deployment.completed']);
     });
 
-    it('failed when a target is rolled back', async () => {
-      const fleet = await openFleet(stage, 2);
-      const id = await fleet.roll();
+    it('is failed if a target rolled back', async () => {
+      const fleet = await createFleet(ota, 2);
+      const id = await fleet.rollOut();
       await fleet.reports(fleet.device, id, 'installing', 'rolled_back');
       await fleet.reports(fleet.devices[1]!, id, 'completed');
       expect((await fleet.detail(id)).status).to.equal('failed');
       expect(fleet.notices(id).map(({ name }) => name)).to.deep.equal(['ota.deployment.failed']);
     });
 
-    it('completed although paused, when devices at work finish', async () => {
-      const fleet = await openFleet(stage, 1);
-      const id = await fleet.roll();
+    it('is completed even if it was paused', async () => {
+      const fleet = await createFleet(ota, 1);
+      const id = await fleet.rollOut();
       await fleet.reports(fleet.device, id, 'installing');
       await fleet.act(id, 'pause');
       await fleet.reports(fleet.device, id, 'completed');
@@ -216,10 +216,13 @@ describe('states of a deployment', () => {
       expect([detail.status, detail.paused_reason]).to.deep.equal(['completed', null]);
     });
 
-    it('completed when the rest was skipped, and says so in its figures', async () => {
-      const fleet = await openFleet(stage, 2);
-      const id = await fleet.roll();
-      const newer = await fleet.roll({ target_version: 'v3.0.0', device_ids: [fleet.device.id] });
+    it('is completed if the other targets were skipped, which its progress shows', async () => {
+      const fleet = await createFleet(ota, 2);
+      const id = await fleet.rollOut();
+      const newer = await fleet.rollOut({
+        target_version: 'v3.0.0',
+        device_ids: [fleet.device.id],
+      });
       await fleet.reports(fleet.device, newer, 'completed');
       await fleet.reports(fleet.devices[1]!, id, 'completed');
       const detail = await fleet.detail(id);
@@ -237,27 +240,27 @@ describe('states of a deployment', () => {
     });
   });
 
-  describe('F67 racing requests', () => {
-    let second: Awaited<ReturnType<typeof openServer>>;
+  describe('F67 concurrent requests to two servers', () => {
+    let second: Awaited<ReturnType<typeof startServer>>;
 
     before(async () => {
-      second = await openServer(stage.knex, { role: 'api' });
+      second = await startServer(ota.knex, { role: 'api' });
     });
 
     after(() => second.close());
 
     const RACES = [
-      { action: 'start', from: 'pending', told: 'started' },
-      { action: 'pause', from: 'in_progress, everything released', told: 'paused' },
-      { action: 'resume', from: 'paused with a failed device', told: 'resumed' },
-      { action: 'cancel', from: 'in_progress, everything released', told: 'cancelled' },
-      { action: 'expand', from: 'in_progress canary with a failed device', told: 'expanded' },
-      { action: 'retry', from: 'in_progress canary with a failed device', told: 'retried' },
+      { action: 'start', from: 'pending', event: 'started' },
+      { action: 'pause', from: 'in_progress, everything released', event: 'paused' },
+      { action: 'resume', from: 'paused with a failed device', event: 'resumed' },
+      { action: 'cancel', from: 'in_progress, everything released', event: 'cancelled' },
+      { action: 'expand', from: 'in_progress canary with a failed device', event: 'expanded' },
+      { action: 'retry', from: 'in_progress canary with a failed device', event: 'retried' },
     ];
-    for (const { action, from, told } of RACES) {
-      it(`of six times ${action} on two servers exactly one wins`, async () => {
-        const here = await openFleet(stage, 10);
-        const id = await SITUATIONS.find(({ name }) => name === from)!.bring(here);
+    for (const { action, from, event: type } of RACES) {
+      it(`exactly one of six ${action} requests succeeds`, async () => {
+        const here = await createFleet(ota, 10);
+        const id = await SITUATIONS.find(({ name }) => name === from)!.create(here);
         const there = here.through(second.host);
         const answers = await Promise.all(
           [here, there, here, there, here, there].map((fleet) =>
@@ -267,13 +270,13 @@ describe('states of a deployment', () => {
         const statuses = answers.map((answer) => answer.status).sort();
         expect(statuses).to.deep.equal([200, 409, 409, 409, 409, 409]);
         const events = await here.eventTypes(id);
-        expect(events.filter((event) => event === told)).to.have.length(1);
+        expect(events.filter((event) => event === type)).to.have.length(1);
       });
     }
 
-    it('a start and a cancel never leave both behind', async () => {
+    it('a deployment that is started and cancelled at once ends up cancelled', async () => {
       for (let round = 0; round < 5; round += 1) {
-        const fleet = await openFleet(stage, 3);
+        const fleet = await createFleet(ota, 3);
         const { deployment_id: id } = await fleet.create();
         const [start, cancel] = await Promise.all([
           fleet.post(`/deployments/${id}/start`),

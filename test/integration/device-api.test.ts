@@ -5,36 +5,36 @@ import type { Problem } from '../../backend/contract/problem.ts';
 import {
   CHECKSUM,
   DEVICE_API,
-  openFleet,
-  openServer,
-  openStage,
+  createFleet,
+  startServer,
+  startOta,
   type Fleet,
-  type Stage,
-} from '../support/ota-scenario.ts';
-import { DEVICE_DOORWAYS, DOORWAY_NAMES } from '../support/fake-host.ts';
+  type OtaServer,
+} from '../support/ota-server.ts';
+import { DEVICE_ENTRIES, ENTRY_NAMES } from '../support/fake-host.ts';
 
-for (const door of DEVICE_DOORWAYS) {
-  describe(`what devices ask and tell, ${DOORWAY_NAMES[door]}`, () => {
-    let stage: Stage;
+for (const entry of DEVICE_ENTRIES) {
+  describe(`the device API, ${ENTRY_NAMES[entry]}`, () => {
+    let ota: OtaServer;
     let fleet: Fleet;
 
     before(async () => {
-      stage = await openStage({ config: { poll_interval_seconds: 100 }, door });
+      ota = await startOta({ config: { poll_interval_seconds: 100 }, entry });
     });
 
     beforeEach(async () => {
-      fleet = await openFleet(stage, 2);
+      fleet = await createFleet(ota, 2);
     });
 
-    after(() => stage.close());
+    after(() => ota.close());
 
-    const ask = (query: object) =>
+    const checkUpdate = (query: object) =>
       fleet.host.as(fleet.device).get(`${DEVICE_API}/check-update`).query(query);
 
-    describe('an agent of the earlier generation', () => {
-      it('gets every field it knows, of the type it knows', async () => {
-        const id = await fleet.roll();
-        const { body } = await ask({ device_id: fleet.device.id }).expect(200);
+    describe('an older agent', () => {
+      it('gets every field that it knows, with the same type', async () => {
+        const id = await fleet.rollOut();
+        const { body } = await checkUpdate({ device_id: fleet.device.id }).expect(200);
         expect(body).to.deep.include({
           update_available: true,
           deployment_id: id,
@@ -45,9 +45,9 @@ for (const door of DEVICE_DOORWAYS) {
         });
       });
 
-      it('gets empty release notes as text', async () => {
+      it('gets missing release notes as an empty string', async () => {
         const { deployment_id: id } = await fleet.create();
-        await stage.knex.raw(
+        await ota.knex.raw(
           `UPDATE ota_deployments SET metadata = metadata - 'release_notes' WHERE id = ?`,
           [id],
         );
@@ -56,14 +56,17 @@ for (const door of DEVICE_DOORWAYS) {
         expect(((await fleet.poll(fleet.device)) as UpdateOffer).release_notes).to.equal('');
       });
 
-      it('hears that there is nothing', async () => {
-        const { body } = await ask({ device_id: fleet.device.id, current_version: 'v2.0.0' });
+      it('is told when there is no update', async () => {
+        const { body } = await checkUpdate({
+          device_id: fleet.device.id,
+          current_version: 'v2.0.0',
+        });
         expect(body).to.include({ update_available: false });
         expect(body).not.to.have.any.keys('deployment_id', 'rollback');
       });
 
-      it('goes through an update with status and error message alone', async () => {
-        const id = await fleet.roll();
+      it('can report an update with status and error message alone', async () => {
+        const id = await fleet.rollOut();
         for (const status of ['downloading', 'installing', 'verifying', 'completed']) {
           const answer = await fleet.host
             .as(fleet.device)
@@ -76,8 +79,8 @@ for (const door of DEVICE_DOORWAYS) {
         expect((await fleet.target(id, fleet.device)).status).to.equal('completed');
       });
 
-      it('may leave the error message out, empty, or say more than is known here', async () => {
-        const id = await fleet.roll();
+      it('may omit the error message, leave it empty, and send unknown fields', async () => {
+        const id = await fleet.rollOut();
         await fleet.reports(fleet.device, id, { status: 'downloading' });
         await fleet.reports(fleet.device, id, { status: 'installing', error_message: '' });
         await fleet.reports(fleet.device, id, {
@@ -90,8 +93,8 @@ for (const door of DEVICE_DOORWAYS) {
       });
     });
 
-    it('gets the same answer however it writes the address', async () => {
-      const id = await fleet.roll();
+    it('matches paths without regard to case and a trailing slash', async () => {
+      const id = await fleet.rollOut();
       for (const path of ['/check-update', '/check-update/', '/Check-Update']) {
         const answer = await fleet.host
           .as(fleet.device)
@@ -115,35 +118,35 @@ for (const door of DEVICE_DOORWAYS) {
     });
 
     describe('an offer', () => {
-      it('is made again to a device that lost its state', async () => {
-        const id = await fleet.roll();
+      it('is repeated to a device that lost its state', async () => {
+        const id = await fleet.rollOut();
         await fleet.reports(fleet.device, id, 'downloading', 'installing');
         const again = (await fleet.poll(fleet.device)) as UpdateOffer;
         expect([again.deployment_id, again.attempt]).to.deep.equal([id, 1]);
       });
 
-      it('of an unfinished update comes before one of a newer deployment', async () => {
-        const begun = await fleet.roll();
-        await fleet.reports(fleet.device, begun, 'downloading');
-        const newer = await fleet.roll({ target_version: 'v3.0.0' });
-        expect(await fleet.offered(fleet.device)).to.equal(begun);
+      it('is for the unfinished update first, then for a newer deployment', async () => {
+        const started = await fleet.rollOut();
+        await fleet.reports(fleet.device, started, 'downloading');
+        const newer = await fleet.rollOut({ target_version: 'v3.0.0' });
+        expect(await fleet.offered(fleet.device)).to.equal(started);
         expect(await fleet.offered(fleet.devices[1]!)).to.equal(newer);
-        await fleet.reports(fleet.device, begun, 'completed');
+        await fleet.reports(fleet.device, started, 'completed');
         expect(await fleet.offered(fleet.device)).to.equal(newer);
       });
 
-      it('is of the newest deployment that is released to the device', async () => {
-        const old = await fleet.roll();
+      it('is for the newest deployment with a released target for the device', async () => {
+        const old = await fleet.rollOut();
         await fleet.create({ target_version: 'v4.0.0' });
         expect(await fleet.offered(fleet.device)).to.equal(old);
-        const newest = await fleet.roll({ target_version: 'v3.0.0' });
+        const newest = await fleet.rollOut({ target_version: 'v3.0.0' });
         expect(await fleet.offered(fleet.device)).to.equal(newest);
         await fleet.act(newest, 'pause');
         expect(await fleet.offered(fleet.device)).to.equal(old);
       });
 
-      it('ends with the update', async () => {
-        const id = await fleet.roll();
+      it('ends when the update finishes', async () => {
+        const id = await fleet.rollOut();
         for (const end of ['completed', 'failed'] as const) {
           const device = fleet.devices[end === 'completed' ? 0 : 1]!;
           await fleet.reports(device, id, end);
@@ -151,8 +154,8 @@ for (const door of DEVICE_DOORWAYS) {
         }
       });
 
-      it('carries no manifest when there is none', async () => {
-        await fleet.roll();
+      it('contains no manifest if the deployment has none', async () => {
+        await fleet.rollOut();
         expect(await fleet.poll(fleet.device)).not.to.have.any.keys(
           'manifest',
           'signature',
@@ -161,29 +164,29 @@ for (const door of DEVICE_DOORWAYS) {
       });
     });
 
-    it('the wish for the next poll is spread by ten percent around the interval', async () => {
-      const wishes = await Promise.all(
+    it('spreads poll_after_seconds by ten percent around the interval', async () => {
+      const intervals = await Promise.all(
         Array.from({ length: 40 }, async () => (await fleet.poll(fleet.device)).poll_after_seconds),
       );
-      for (const seconds of wishes) expect(seconds).to.be.within(90, 110);
-      expect(new Set(wishes).size).to.be.greaterThan(3);
+      for (const seconds of intervals) expect(seconds).to.be.within(90, 110);
+      expect(new Set(intervals).size).to.be.greaterThan(3);
     });
 
-    describe('F54 a device speaks for itself only', () => {
-      it('polls for nobody else', async () => {
-        await fleet.roll();
+    describe('F54 a device', () => {
+      it('cannot poll as another device', async () => {
+        await fleet.rollOut();
         const other = fleet.devices[1]!;
         for (const device_id of [other.id, 'x', '', [fleet.device.id, other.id]]) {
-          const answer = await ask({ device_id });
+          const answer = await checkUpdate({ device_id });
           expect([answer.status, (answer.body as Problem).code]).to.deep.equal([403, 'forbidden']);
         }
-        const missing = await ask({});
+        const missing = await checkUpdate({});
         expect(missing.status).to.be.oneOf([400, 403]);
         expect(missing.body).not.to.have.property('deployment_id');
       });
 
-      it('reports and logs for nobody else', async () => {
-        const id = await fleet.roll();
+      it('cannot send reports or logs as another device', async () => {
+        const id = await fleet.rollOut();
         const other = fleet.devices[1]!;
         for (const [path, body] of [
           ['status', { status: 'failed' }],
@@ -199,10 +202,10 @@ for (const door of DEVICE_DOORWAYS) {
         expect((await fleet.target(id, other)).status).to.equal('pending');
       });
 
-      it('does not exist in a deployment it is not part of, nor in one that does not exist', async () => {
-        const id = await fleet.roll({ device_ids: [fleet.devices[1]!.id] });
-        const foreign = await openFleet(stage, 1);
-        const theirs = await foreign.roll();
+      it('gets a 404 for deployments that do not contain it or do not exist', async () => {
+        const id = await fleet.rollOut({ device_ids: [fleet.devices[1]!.id] });
+        const foreign = await createFleet(ota, 1);
+        const theirs = await foreign.rollOut();
         for (const deployment of [id, theirs, '11111111-1111-4111-8111-111111111111', 'x']) {
           const report = await fleet.report(fleet.device, deployment, 'completed');
           expect([report.status, (report.body as Problem).code]).to.deep.equal([404, 'not_found']);
@@ -212,11 +215,11 @@ for (const door of DEVICE_DOORWAYS) {
     });
 
     describe('on two servers', () => {
-      it('no poll is answered from before a pause, resume or cancel that has answered', async () => {
-        const second = await openServer(stage.knex, { role: 'api' });
+      it('no poll is answered from the state before a completed pause, resume or cancel', async () => {
+        const second = await startServer(ota.knex, { role: 'api' });
         try {
           const there = fleet.through(second.host);
-          const id = await fleet.roll();
+          const id = await fleet.rollOut();
           expect(await there.offered(fleet.device)).to.equal(id);
           await fleet.act(id, 'pause');
           expect(await there.offered(fleet.device)).to.equal(null);
@@ -230,9 +233,9 @@ for (const door of DEVICE_DOORWAYS) {
       });
     });
 
-    it('polls and reports of many devices at once are each answered for their own device', async () => {
-      const many = await openFleet(stage, 120);
-      const id = await many.roll({ policy: { failure_threshold_percent: null } });
+    it('answers each of many concurrent polls and reports for its own device', async () => {
+      const many = await createFleet(ota, 120);
+      const id = await many.rollOut({ policy: { failure_threshold_percent: null } });
       const ends = ['completed', 'failed', 'rolled_back'] as const;
       await Promise.all([
         ...many.devices.map((device, index) => many.reports(device, id, ends[index % 3]!)),
@@ -251,14 +254,14 @@ for (const door of DEVICE_DOORWAYS) {
       );
     });
 
-    it('one report that cannot be taken spoils none that arrives with it', async () => {
-      const id = await fleet.roll();
+    it('accepts the valid report of two that arrive together', async () => {
+      const id = await fleet.rollOut();
       const [good, bad] = fleet.devices;
-      const [taken, refused] = await Promise.all([
+      const [accepted, rejected] = await Promise.all([
         fleet.report(good!, id, 'completed'),
         fleet.report(bad!, id, { status: 'completed', attempt: 9 }),
       ]);
-      expect([taken.status, refused.status]).to.deep.equal([200, 400]);
+      expect([accepted.status, rejected.status]).to.deep.equal([200, 400]);
       expect((await fleet.detail(id)).progress.completed).to.equal(1);
     });
   });

@@ -11,14 +11,15 @@ import type {
 import type { Problem } from '../../backend/contract/problem.ts';
 import type { VersionOperator } from '../../backend/contract/states.ts';
 import {
+  creationRowCounts,
   deploymentRequest,
-  openFleet,
-  openStage,
+  createFleet,
+  startOta,
   type Fleet,
-  type Stage,
-} from '../support/ota-scenario.ts';
+  type OtaServer,
+} from '../support/ota-server.ts';
 
-/** `null`: the host does not know the device's version. */
+/** `null`: the version is unknown. */
 const VERSIONS = ['v2.9.0', '2.9', 'v2.10.0-rc.1', 'v2.10.0', 'V2.10.1', 'nightly', null] as const;
 
 const MATCHES: [VersionOperator, string, (string | null)[]][] = [
@@ -37,14 +38,14 @@ const MATCHES: [VersionOperator, string, (string | null)[]][] = [
 ];
 
 describe('device filters', () => {
-  let stage: Stage;
+  let ota: OtaServer;
   let fleet: Fleet;
 
   before(async () => {
-    stage = await openStage();
+    ota = await startOta();
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
   async function preview(filters: DeviceFilters): Promise<DeploymentPreview> {
     const answer = await fleet
@@ -53,23 +54,23 @@ describe('device filters', () => {
     return answer.body as DeploymentPreview;
   }
 
-  /** Versions of the devices that a deployment by these filters goes to; the preview agrees. */
+  /** Versions of the devices that these filters select. Checks that the preview agrees. */
   async function versionsOf(filters: DeviceFilters): Promise<(string | null)[]> {
-    const { matching_devices: foreseen } = await preview(filters);
+    const { matching_devices: previewed } = await preview(filters);
     const answer = await fleet.post('/deployments', deploymentRequest({ device_filters: filters }));
     if (answer.status === 422) {
       expect((answer.body as Problem).code).to.equal('no_matching_devices');
-      expect(foreseen).to.equal(0);
+      expect(previewed).to.equal(0);
       return [];
     }
     const targets = await fleet.targets(answer.body.deployment_id as string);
-    expect(targets).to.have.length(foreseen);
+    expect(targets).to.have.length(previewed);
     return targets.map((target) => target.previous_version);
   }
 
   describe('by version', () => {
     before(async () => {
-      fleet = await openFleet(stage, VERSIONS.length, {
+      fleet = await createFleet(ota, VERSIONS.length, {
         firmwareVersion: (index) => VERSIONS[index] ?? null,
       });
     });
@@ -81,16 +82,16 @@ describe('device filters', () => {
       });
     }
 
-    it('without an operator means another version than this', async () => {
+    it('without an operator matches every other version', async () => {
       const found = await versionsOf({ current_version: 'v2.10.0' });
       expect(found).to.have.members(VERSIONS.filter((version) => version !== 'v2.10.0'));
     });
 
-    it('an empty version filters nothing', async () => {
+    it('with an empty version match everything', async () => {
       expect(await versionsOf({ current_version: '' })).to.have.members([...VERSIONS]);
     });
 
-    it('the preview says what an ordering leaves out', async () => {
+    it('report in the preview which versions cannot be ordered', async () => {
       const { not_comparable: left } = await preview({
         current_version: 'v2.10.0',
         version_operator: '<',
@@ -108,7 +109,7 @@ describe('device filters', () => {
     let jetsons: string[];
 
     before(async () => {
-      fleet = await openFleet(stage, 3, { status: 'online' });
+      fleet = await createFleet(ota, 3, { status: 'online' });
       await fleet.addDevices(2, { status: 'offline', namePrefix: 'offline' });
       const added = await fleet.addDevices(2, {
         deviceType: 'nvidia_jetson',
@@ -121,7 +122,7 @@ describe('device filters', () => {
       return (await versionsOf(filters)).length;
     }
 
-    it('each narrows alone', async () => {
+    it('can be used one at a time', async () => {
       expect(await count({})).to.equal(7);
       expect(await count({ device_type: 'nvidia_jetson' })).to.equal(2);
       expect(await count({ device_type: 'Nvidia_Jetson' })).to.equal(0);
@@ -131,14 +132,14 @@ describe('device filters', () => {
       expect(await count({ device_ids: jetsons.slice(0, 1) })).to.equal(1);
     });
 
-    it('all given ones must hold', async () => {
+    it('must all match', async () => {
       expect(await count({ device_type: 'nvidia_jetson', status: 'offline' })).to.equal(0);
       expect(await count({ device_type: 'raspberry_pi', status: 'offline' })).to.equal(2);
       expect(await count({ device_ids: jetsons, device_type: 'raspberry_pi' })).to.equal(0);
       expect(await count({ status: 'online', current_version: 'v2.0.0' })).to.equal(0);
     });
 
-    it('ids in the body and in the filters must hold both', async () => {
+    it('must match together with the ids in the body', async () => {
       const created = await fleet.create({
         device_ids: jetsons,
         device_filters: { device_ids: jetsons.slice(1) },
@@ -146,8 +147,8 @@ describe('device filters', () => {
       expect(created.target_devices).to.equal(1);
     });
 
-    it('F53 devices of another organization never match, not even by id', async () => {
-      const other = await openFleet(stage, 1);
+    it('F53 never match devices of another organization, even by id', async () => {
+      const other = await createFleet(ota, 1);
       const answer = await fleet.post(
         '/deployments',
         deploymentRequest({ device_ids: [other.device.id] }),
@@ -158,17 +159,17 @@ describe('device filters', () => {
       ]);
     });
 
-    it('G13 devices that were announced but never registered do not match, whatever marks them', async () => {
-      const announced = await openFleet(stage, 4);
-      // The published Ops-Center always has a hardware id; others leave it empty.
-      await stage.knex.raw('ALTER TABLE edge_devices ALTER COLUMN device_id DROP NOT NULL');
+    it('G13 never match devices that were announced but not registered', async () => {
+      const announced = await createFleet(ota, 4);
+      // The published Ops-Center always sets a hardware id. Other hosts leave it empty.
+      await ota.knex.raw('ALTER TABLE edge_devices ALTER COLUMN device_id DROP NOT NULL');
       const forms = [
         { device_id: null, status: 'offline' },
         { device_id: `pending-${randomUUID()}`, status: 'offline' },
         { status: 'pending' },
       ];
       for (const [index, form] of forms.entries()) {
-        await stage.knex('edge_devices').where({ id: announced.devices[index]?.id }).update(form);
+        await ota.knex('edge_devices').where({ id: announced.devices[index]?.id }).update(form);
       }
       const real = announced.devices[3];
       const preview = await announced.post('/deployments/preview', deploymentRequest());
@@ -182,7 +183,7 @@ describe('device filters', () => {
       expect(created.target_devices).to.equal(1);
     });
 
-    it('F58 SQL in a filter is text', async () => {
+    it('F58 treat SQL as text', async () => {
       const attack = `' OR 1=1; DROP TABLE ota_deployments; --`;
       expect(await count({ device_type: attack })).to.equal(0);
       expect(await count({ current_version: attack.slice(0, 50), version_operator: '=' })).to.equal(
@@ -193,9 +194,9 @@ describe('device filters', () => {
     });
   });
 
-  it('no match is 422, and nothing is created', async () => {
-    fleet = await openFleet(stage, 1);
-    const before = await counts();
+  it('give a 422 and create nothing if no device matches', async () => {
+    fleet = await createFleet(ota, 1);
+    const before = await creationRowCounts(ota.knex);
     const answer = await fleet.post(
       '/deployments',
       deploymentRequest({ device_filters: { device_type: 'none' } }),
@@ -204,20 +205,20 @@ describe('device filters', () => {
       422,
       'no_matching_devices',
     ]);
-    expect(await counts()).to.deep.equal(before);
+    expect(await creationRowCounts(ota.knex)).to.deep.equal(before);
   });
 
   for (const [fault, filters] of Object.entries({
     'an unknown key': { colour: 'red' },
     'an unknown operator': { current_version: 'v1', version_operator: '~' },
     'an unknown status': { status: 'asleep' },
-    'ids that are none': { device_ids: ['7'] },
+    'malformed ids': { device_ids: ['7'] },
     'no ids at all': { device_ids: [] },
-    'a type that is no text': { device_type: ['raspberry_pi'] },
+    'a type that is not a string': { device_type: ['raspberry_pi'] },
     'SQL as an operator': { current_version: 'v1', version_operator: "= '' OR true --" },
   })) {
-    it(`F57 ${fault}: 400, naming it`, async () => {
-      fleet = await openFleet(stage, 1);
+    it(`F57 give a 400 that names ${fault}`, async () => {
+      fleet = await createFleet(ota, 1);
       for (const path of ['/deployments', '/deployments/preview']) {
         const answer = await fleet.post(path, {
           ...deploymentRequest(),
@@ -229,15 +230,5 @@ describe('device filters', () => {
         expect(errors?.[0]?.path).to.match(new RegExp(`^device_filters\\.${key}`));
       }
     });
-  }
-
-  async function counts(): Promise<Record<string, unknown>[]> {
-    const { rows } = await stage.knex.raw<{ rows: Record<string, unknown>[] }>(
-      `SELECT (SELECT count(*) FROM ota_deployments) AS deployments,
-              (SELECT count(*) FROM ota_deployment_devices) AS targets,
-              (SELECT count(*) FROM ota_deployment_batches) AS batches,
-              (SELECT count(*) FROM ota_events) AS events`,
-    );
-    return rows;
   }
 });

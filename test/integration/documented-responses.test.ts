@@ -1,4 +1,4 @@
-/** The check that `root-setup.ts` puts on every answer of a test run, shown to be one that can fail. */
+/** Shows that the check that root-hooks.ts applies to every response can fail. */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -11,8 +11,8 @@ import supertest from 'supertest';
 import { PROBLEMS } from '../../backend/contract/problem.ts';
 import { sendProblem } from '../../backend/http/problem.ts';
 import { DomainError } from '../../backend/kernel/errors.ts';
-import { takeWrongAnswers } from '../support/checked-answers.ts';
-import { ADMIN_API, DEVICE_API } from '../support/ota-scenario.ts';
+import { takeUndocumented } from '../support/response-checks.ts';
+import { ADMIN_API, DEVICE_API } from '../support/ota-server.ts';
 
 function problem(response: Response, error: DomainError): void {
   sendProblem(error, {
@@ -23,18 +23,18 @@ function problem(response: Response, error: DomainError): void {
   });
 }
 
-const RIGHT = { attempts: [] };
+const VALID = { attempts: [] };
 const PATH = `${ADMIN_API}/deployments/x/devices/y/logs`;
 
-const WRONG: [what: string, says: string, send: (response: Response) => void][] = [
-  ['a field too few', "required property 'attempts'", (response) => response.json({})],
+const INVALID: [what: string, message: string, send: (response: Response) => void][] = [
+  ['a missing field', "required property 'attempts'", (response) => response.json({})],
   [
-    'a field too many',
+    'an extra field',
     'must NOT have additional properties',
-    (response) => response.json({ ...RIGHT, secret: 1 }),
+    (response) => response.json({ ...VALID, secret: 1 }),
   ],
   [
-    'a value of another type, deep inside',
+    'a nested value of the wrong type',
     'body/attempts/0/bytes must be integer',
     (response) =>
       response.json({
@@ -42,36 +42,36 @@ const WRONG: [what: string, says: string, send: (response: Response) => void][] 
       }),
   ],
   [
-    'a time that is none',
+    'a malformed time',
     'must match format "date-time"',
     (response) =>
       response.json({ attempts: [{ attempt: 1, log: '', bytes: 7, updated_at: 'yesterday' }] }),
   ],
-  ['a status that is not documented', 'status 201', (response) => response.status(201).json(RIGHT)],
+  ['a status that is not documented', 'status 201', (response) => response.status(201).json(VALID)],
   [
     'a media type that is not documented',
     'media type "text/html"',
     (response) => response.send('<h1>Logs</h1>'),
   ],
   [
-    'a problem with a code of other routes',
+    'a problem code of other routes',
     'status 422',
     (response) => problem(response, new DomainError('percentage_too_low', 'Too low.')),
   ],
   [
-    'a problem with a field of its own',
+    'a problem with an extra field',
     'must NOT have additional properties',
     (response) =>
       problem(response, new DomainError('not_found', 'Gone.', { stack: 'at …' } as object)),
   ],
   [
-    'no word of when to come again',
+    'a 503 without Retry-After',
     'the header Retry-After is missing',
-    (response) => problem(response, new DomainError('database_unavailable', 'Away.')),
+    (response) => problem(response, new DomainError('database_unavailable', 'Unavailable.')),
   ],
 ];
 
-describe('a wrong answer does not get through', () => {
+describe('the check of responses against the OpenAPI document', () => {
   let server: Server;
   let respond: (response: Response) => void;
   const get = (path = PATH) =>
@@ -92,18 +92,18 @@ describe('a wrong answer does not get through', () => {
     await closed;
   });
 
-  for (const [what, says, send] of WRONG) {
-    it(what, async () => {
+  for (const [what, message, send] of INVALID) {
+    it(`rejects ${what}`, async () => {
       respond = send;
       const answer = await get();
-      expect(takeWrongAnswers()).to.have.length(1);
+      expect(takeUndocumented()).to.have.length(1);
 
       expect(answer.status).to.equal(500);
-      expect(answer.text).to.include('Not as documented').and.include(says);
+      expect(answer.text).to.include('Not as documented').and.include(message);
     });
   }
 
-  it('ahead of Express, headers and all in one piece', async () => {
+  it('rejects an invalid response that does not pass through Express', async () => {
     const bare = createServer((_request, response) => {
       response
         .writeHead(200, { 'Content-Type': 'application/json', 'Content-Length': 2 })
@@ -113,12 +113,12 @@ describe('a wrong answer does not get through', () => {
     const { port } = bare.address() as AddressInfo;
     const answer = await supertest(`http://127.0.0.1:${port}`).get(`${DEVICE_API}/check-update`);
     bare.close();
-    expect(takeWrongAnswers()).to.have.length(1);
+    expect(takeUndocumented()).to.have.length(1);
     expect(answer.status).to.equal(500);
     expect(answer.text).to.include("required property 'update_available'");
   });
 
-  it('among the events of a stream', async () => {
+  it('rejects an invalid event in a stream', async () => {
     respond = (response) => {
       response.writeHead(200, { 'Content-Type': 'text/event-stream; charset=utf-8' });
       response.write('retry: 2000\n\n: still here\n\n');
@@ -126,14 +126,14 @@ describe('a wrong answer does not get through', () => {
       response.end('event: device\ndata: {"deployment_id":"x"}\n\n');
     };
     await get(`${ADMIN_API}/stream`);
-    expect(takeWrongAnswers().join()).to.include('event "device"').and.include("property 'device'");
+    expect(takeUndocumented().join()).to.include('event "device"').and.include("property 'device'");
   });
 
-  it('while right ones do, errors among them', async () => {
-    respond = (response) => response.json(RIGHT);
-    expect((await get()).body).to.deep.equal(RIGHT);
+  it('accepts valid responses and problems', async () => {
+    respond = (response) => response.json(VALID);
+    expect((await get()).body).to.deep.equal(VALID);
     respond = (response) => problem(response, new DomainError('not_found', 'Gone.'));
     expect((await get()).body).to.deep.include({ code: 'not_found', ...PROBLEMS.not_found });
-    expect(takeWrongAnswers()).to.deep.equal([]);
+    expect(takeUndocumented()).to.deep.equal([]);
   });
 });

@@ -4,31 +4,31 @@ import type { TargetView } from '../../backend/contract/admin-api.ts';
 import { EventStreamReader } from '../support/event-stream.ts';
 import {
   ADMIN_API,
-  openFleet,
-  openServer,
-  openStage,
+  createFleet,
+  startServer,
+  startOta,
   type Fleet,
-  type Stage,
-} from '../support/ota-scenario.ts';
+  type OtaServer,
+} from '../support/ota-server.ts';
 
-describe('event streams', () => {
-  let stage: Stage;
+describe('an event stream', () => {
+  let ota: OtaServer;
   let fleet: Fleet;
   const open: EventStreamReader[] = [];
 
   before(async () => {
-    stage = await openStage();
+    ota = await startOta();
   });
 
   beforeEach(async () => {
-    fleet = await openFleet(stage, 3);
+    fleet = await createFleet(ota, 3);
   });
 
   afterEach(async () => {
     await Promise.all(open.splice(0).map((reader) => reader.close()));
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
   async function watch(path: string, lastEventId?: string, watcher = fleet) {
     const url = `${watcher.host.baseUrl}${ADMIN_API}${path}`;
@@ -37,7 +37,7 @@ describe('event streams', () => {
     return reader;
   }
 
-  it('announce themselves as streams that nobody stores or holds back', async () => {
+  it('has headers that forbid caching and buffering', async () => {
     const { response } = await watch('/stream');
     expect(response.status).to.equal(200);
     expect(response.headers.get('content-type')).to.match(/^text\/event-stream/);
@@ -45,16 +45,16 @@ describe('event streams', () => {
     expect(response.headers.get('x-accel-buffering')).to.equal('no');
   });
 
-  it('tell the browser when to come back', async () => {
-    const id = await fleet.roll();
+  it('tells the browser when to reconnect', async () => {
+    const id = await fleet.rollOut();
     const stream = await watch(`/deployments/${id}/stream`);
     await stream.next('deployment');
     expect(stream.retry).to.be.a('number');
   });
 
   describe('of a deployment', () => {
-    it('begin with how it stands', async () => {
-      const id = await fleet.roll();
+    it('begins with the current state', async () => {
+      const id = await fleet.rollOut();
       const stream = await watch(`/deployments/${id}/stream`);
       const { data } = await stream.next('deployment');
       expect(data).to.include({ deployment_id: id, status: 'in_progress', total_devices: 3 });
@@ -62,8 +62,8 @@ describe('event streams', () => {
       expect(progress.data).to.include({ deployment_id: id, pending: 3, percentage: 0 });
     });
 
-    it('show each device and the progress as devices report', async () => {
-      const id = await fleet.roll();
+    it('shows devices and progress as devices report', async () => {
+      const id = await fleet.rollOut();
       const stream = await watch(`/deployments/${id}/stream`);
       await stream.next('deployment');
       await fleet.reports(fleet.device, id, { status: 'downloading', progress: 40 });
@@ -75,12 +75,12 @@ describe('event streams', () => {
         progress: 40,
       });
       await stream.next('progress', ({ in_progress: working }) => working === 1);
-      await fleet.all(fleet.devices, id, 'completed');
+      await fleet.reportAll(fleet.devices, id, 'completed');
       await stream.next('deployment', ({ status }) => status === 'completed');
       await stream.next('progress', ({ percentage }) => percentage === 100);
     });
 
-    it('show what admins do, and jobs', async () => {
+    it('shows what admins and jobs change', async () => {
       const { deployment_id: id } = await fleet.create();
       const stream = await watch(`/deployments/${id}/stream`);
       await stream.next('deployment', ({ status }) => status === 'pending');
@@ -92,9 +92,9 @@ describe('event streams', () => {
       await stream.next('progress', ({ skipped }) => skipped === 3);
     });
 
-    it('show nothing of another deployment', async () => {
-      const id = await fleet.roll();
-      const other = await fleet.roll({ target_version: 'v3.0.0' });
+    it('shows nothing of another deployment', async () => {
+      const id = await fleet.rollOut();
+      const other = await fleet.rollOut({ target_version: 'v3.0.0' });
       const stream = await watch(`/deployments/${id}/stream`);
       await stream.next('deployment');
       await fleet.reports(fleet.device, other, 'downloading');
@@ -105,11 +105,11 @@ describe('event streams', () => {
       expect(ids).to.deep.equal(new Set([id]));
     });
 
-    it('miss nothing that happens as soon as they are open', async () => {
-      const fresh = await openServer(stage.knex, { role: 'api' });
+    it('misses no change right after it opened', async () => {
+      const fresh = await startServer(ota.knex, { role: 'api' });
       try {
         const there = fleet.through(fresh.host);
-        const id = await fleet.roll();
+        const id = await fleet.rollOut();
         const stream = await watch(`/deployments/${id}/stream`, undefined, there);
         await stream.next('deployment');
         await fleet.act(id, 'pause');
@@ -121,22 +121,22 @@ describe('event streams', () => {
   });
 
   describe('of an organization', () => {
-    it('show its deployments, and no single devices', async () => {
+    it('shows its deployments but not its devices', async () => {
       const stream = await watch('/stream');
-      const id = await fleet.roll();
+      const id = await fleet.rollOut();
       await stream.next('deployment', ({ deployment_id: shown }) => shown === id);
       await fleet.reports(fleet.device, id, 'downloading');
       await stream.next('progress', ({ in_progress: working }) => working === 1);
       expect(stream.messages.map(({ event }) => event)).not.to.include('device');
     });
 
-    it('F53 show nothing of another one', async () => {
-      const other = await openFleet(stage, 1);
+    it('F53 shows nothing of another organization', async () => {
+      const other = await createFleet(ota, 1);
       const theirs = await watch('/stream', undefined, other);
       const ours = await watch('/stream');
-      const id = await fleet.roll();
+      const id = await fleet.rollOut();
       await ours.next('deployment', ({ status }) => status === 'in_progress');
-      const foreign = await other.roll();
+      const foreign = await other.rollOut();
       await theirs.next('deployment', ({ status }) => status === 'in_progress');
       const seen = (reader: EventStreamReader) =>
         new Set(reader.messages.map(({ data }) => data['deployment_id']));
@@ -146,8 +146,8 @@ describe('event streams', () => {
   });
 
   describe('after a reconnect', () => {
-    it('go on after the last event that was seen', async () => {
-      const id = await fleet.roll();
+    it('continues after the last received event', async () => {
+      const id = await fleet.rollOut();
       const first = await watch(`/deployments/${id}/stream`);
       await first.next('deployment');
       await fleet.reports(fleet.device, id, 'downloading');
@@ -169,8 +169,8 @@ describe('event streams', () => {
     });
 
     for (const id of ['0000-1', 'deadbeef-99999999', 'nonsense', '-']) {
-      it(`tell to fetch anew when the last event ${id} is unknown here`, async () => {
-        const deployment = await fleet.roll();
+      it(`sends a reset if the last event id is ${id}`, async () => {
+        const deployment = await fleet.rollOut();
         const one = await watch(`/deployments/${deployment}/stream`, id);
         await one.next('reset');
         const all = await watch('/stream', id);
@@ -179,10 +179,10 @@ describe('event streams', () => {
     }
   });
 
-  it('show on one server what was done on another', async () => {
-    const second = await openServer(stage.knex, { role: 'api' });
+  it('shows changes made on another server', async () => {
+    const second = await startServer(ota.knex, { role: 'api' });
     try {
-      const id = await fleet.roll();
+      const id = await fleet.rollOut();
       const stream = await watch(`/deployments/${id}/stream`);
       await stream.next('deployment');
       await fleet.through(second.host).act(id, 'pause');
@@ -192,8 +192,8 @@ describe('event streams', () => {
     }
   });
 
-  it('end when the plugin is deactivated', async () => {
-    const second = await openServer(stage.knex, { role: 'api' });
+  it('ends when the plugin is deactivated', async () => {
+    const second = await startServer(ota.knex, { role: 'api' });
     const url = `${second.host.baseUrl}${ADMIN_API}/stream`;
     const stream = await EventStreamReader.open(url, fleet.admin);
     await second.plugin.deactivate();

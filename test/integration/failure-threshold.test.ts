@@ -1,25 +1,25 @@
 import { expect } from 'chai';
 
 import type { RolloutPolicy } from '../../backend/contract/admin-api.ts';
-import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
+import { createFleet, startOta, type Fleet, type OtaServer } from '../support/ota-server.ts';
 
-describe('failure threshold', () => {
-  let stage: Stage;
+describe('the failure threshold', () => {
+  let ota: OtaServer;
   let fleet: Fleet;
 
   before(async () => {
-    stage = await openStage();
+    ota = await startOta();
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
   async function roll(devices: number, policy?: Partial<RolloutPolicy>): Promise<string> {
-    fleet = await openFleet(stage, devices);
-    return fleet.roll(policy && { policy });
+    fleet = await createFleet(ota, devices);
+    return fleet.rollOut(policy && { policy });
   }
 
-  /** The next `count` devices that have not ended yet report this. */
-  async function end(
+  /** The next `count` pending devices report this status. */
+  async function finish(
     id: string,
     count: number,
     status: 'completed' | 'failed' | 'rolled_back',
@@ -30,21 +30,21 @@ describe('failure threshold', () => {
     }
   }
 
-  const standing = async (id: string) => {
+  const current = async (id: string) => {
     const { status, paused_reason: reason } = await fleet.detail(id);
     return [status, reason];
   };
 
-  it('is 25 % of at least 5 ended targets unless told otherwise', async () => {
+  it('is 25 % of at least 5 finished targets by default', async () => {
     const id = await roll(20);
     expect((await fleet.detail(id)).policy).to.deep.include({
       failure_threshold_percent: 25,
       failure_min_devices: 5,
     });
-    await end(id, 4, 'failed');
-    expect(await standing(id)).to.deep.equal(['in_progress', null]);
-    await end(id, 1, 'completed');
-    expect(await standing(id)).to.deep.equal(['paused', 'failure_threshold']);
+    await finish(id, 4, 'failed');
+    expect(await current(id)).to.deep.equal(['in_progress', null]);
+    await finish(id, 1, 'completed');
+    expect(await current(id)).to.deep.equal(['paused', 'failure_threshold']);
     expect(await fleet.offered(fleet.device)).to.equal(null);
     const paused = (await fleet.events(id)).find((event) => event.type === 'paused');
     expect(paused?.actor.type).to.equal('system');
@@ -66,106 +66,106 @@ describe('failure threshold', () => {
     ]);
   });
 
-  it('exactly the threshold does not exceed it', async () => {
+  it('is not exceeded by exactly that share', async () => {
     const id = await roll(20);
-    await end(id, 6, 'completed');
-    await end(id, 2, 'failed');
-    expect(await standing(id)).to.deep.equal(['in_progress', null]);
-    await end(id, 1, 'failed');
-    expect(await standing(id)).to.deep.equal(['paused', 'failure_threshold']);
+    await finish(id, 6, 'completed');
+    await finish(id, 2, 'failed');
+    expect(await current(id)).to.deep.equal(['in_progress', null]);
+    await finish(id, 1, 'failed');
+    expect(await current(id)).to.deep.equal(['paused', 'failure_threshold']);
   });
 
-  it('counts over ended targets, not over the batch or all of them', async () => {
+  it('counts finished targets only', async () => {
     const id = await roll(100);
-    await end(id, 3, 'completed');
-    await end(id, 2, 'failed');
-    expect(await standing(id)).to.deep.equal(['paused', 'failure_threshold']);
+    await finish(id, 3, 'completed');
+    await finish(id, 2, 'failed');
+    expect(await current(id)).to.deep.equal(['paused', 'failure_threshold']);
   });
 
-  it('devices that rolled themselves back count as failures', async () => {
+  it('counts devices that rolled back by themselves as failures', async () => {
     const id = await roll(20);
-    await end(id, 3, 'completed');
-    await end(id, 2, 'rolled_back');
-    expect(await standing(id)).to.deep.equal(['paused', 'failure_threshold']);
+    await finish(id, 3, 'completed');
+    await finish(id, 2, 'rolled_back');
+    expect(await current(id)).to.deep.equal(['paused', 'failure_threshold']);
   });
 
-  it('devices an admin rolled back do not', async () => {
+  it('does not count rollbacks that an admin requested', async () => {
     const id = await roll(20);
-    await end(id, 6, 'completed');
+    await finish(id, 6, 'completed');
     const done = await fleet.targets(id, 'status=completed');
     for (const { device_id: deviceId } of done.slice(0, 4)) {
       await fleet.post(`/deployments/${id}/devices/${deviceId}/rollback`).expect(202);
       await fleet.reports(fleet.deviceById(deviceId), id, 'rolled_back');
     }
     expect((await fleet.detail(id)).progress.rolled_back).to.equal(4);
-    expect(await standing(id)).to.deep.equal(['in_progress', null]);
+    expect(await current(id)).to.deep.equal(['in_progress', null]);
   });
 
-  it('skipped targets are neutral', async () => {
+  it('ignores skipped targets', async () => {
     const id = await roll(20, { failure_min_devices: 5 });
     const others = (await fleet.targets(id)).slice(10).map((target) => target.device_id);
-    const newer = await fleet.roll({ target_version: 'v3.0.0', device_ids: others });
-    await fleet.all(
+    const newer = await fleet.rollOut({ target_version: 'v3.0.0', device_ids: others });
+    await fleet.reportAll(
       others.map((device) => fleet.deviceById(device)),
       newer,
       'completed',
     );
-    await end(id, 2, 'failed');
-    expect(await standing(id)).to.deep.equal(['in_progress', null]);
-    await end(id, 3, 'completed');
-    expect(await standing(id)).to.deep.equal(['paused', 'failure_threshold']);
+    await finish(id, 2, 'failed');
+    expect(await current(id)).to.deep.equal(['in_progress', null]);
+    await finish(id, 3, 'completed');
+    expect(await current(id)).to.deep.equal(['paused', 'failure_threshold']);
   });
 
-  it('null turns it off', async () => {
+  it('can be turned off with null', async () => {
     const id = await roll(20, { failure_threshold_percent: null });
-    await end(id, 12, 'failed');
-    expect(await standing(id)).to.deep.equal(['in_progress', null]);
+    await finish(id, 12, 'failed');
+    expect(await current(id)).to.deep.equal(['in_progress', null]);
   });
 
-  it('0 means the first failure, once enough have ended', async () => {
+  it('set to 0 pauses on the first failure once enough targets have finished', async () => {
     const id = await roll(20, { failure_threshold_percent: 0, failure_min_devices: 1 });
-    await end(id, 2, 'completed');
-    expect(await standing(id)).to.deep.equal(['in_progress', null]);
-    await end(id, 1, 'failed');
-    expect(await standing(id)).to.deep.equal(['paused', 'failure_threshold']);
+    await finish(id, 2, 'completed');
+    expect(await current(id)).to.deep.equal(['in_progress', null]);
+    await finish(id, 1, 'failed');
+    expect(await current(id)).to.deep.equal(['paused', 'failure_threshold']);
   });
 
-  it('a resume by hand overrides it until more fail', async () => {
+  it('is not applied again after a resume until more targets fail', async () => {
     const id = await roll(20);
-    await end(id, 3, 'completed');
-    await end(id, 2, 'failed');
+    await finish(id, 3, 'completed');
+    await finish(id, 2, 'failed');
     await fleet.act(id, 'resume');
-    expect(await standing(id)).to.deep.equal(['in_progress', null]);
+    expect(await current(id)).to.deep.equal(['in_progress', null]);
     const [next] = await fleet.targets(id, 'status=pending');
     expect(await fleet.offered(fleet.deviceById(next!.device_id))).to.equal(id);
-    await end(id, 1, 'completed');
-    expect(await standing(id)).to.deep.equal(['in_progress', null]);
-    await end(id, 1, 'failed');
-    expect(await standing(id)).to.deep.equal(['paused', 'failure_threshold']);
+    await finish(id, 1, 'completed');
+    expect(await current(id)).to.deep.equal(['in_progress', null]);
+    await finish(id, 1, 'failed');
+    expect(await current(id)).to.deep.equal(['paused', 'failure_threshold']);
   });
 
-  it('holds the next batch of a rolling deployment back, and a resume releases it', async () => {
-    fleet = await openFleet(stage, 12);
-    const id = await fleet.roll({ rollout_strategy: 'rolling' });
-    await end(id, 3, 'completed');
-    await end(id, 2, 'failed');
-    expect(await standing(id)).to.deep.equal(['paused', 'failure_threshold']);
+  it('blocks the next rolling batch until a resume', async () => {
+    fleet = await createFleet(ota, 12);
+    const id = await fleet.rollOut({ rollout_strategy: 'rolling' });
+    await finish(id, 3, 'completed');
+    await finish(id, 2, 'failed');
+    expect(await current(id)).to.deep.equal(['paused', 'failure_threshold']);
     expect((await fleet.detail(id)).batches[1]?.state).to.equal('planned');
     await fleet.act(id, 'resume');
     await fleet.untilReleased(id, 10);
   });
 
-  it('a rolling deployment within it goes on despite failures', async () => {
-    fleet = await openFleet(stage, 12);
-    const id = await fleet.roll({ rollout_strategy: 'rolling' });
-    await end(id, 4, 'completed');
-    await end(id, 1, 'failed');
+  it('allows the next rolling batch if it is not exceeded', async () => {
+    fleet = await createFleet(ota, 12);
+    const id = await fleet.rollOut({ rollout_strategy: 'rolling' });
+    await finish(id, 4, 'completed');
+    await finish(id, 1, 'failed');
     await fleet.untilReleased(id, 10);
   });
 
-  it('a deployment whose last target fails has failed, and is not paused', async () => {
+  it('does not pause a deployment whose last target fails', async () => {
     const id = await roll(5);
-    await end(id, 5, 'failed');
-    expect(await standing(id)).to.deep.equal(['failed', null]);
+    await finish(id, 5, 'failed');
+    expect(await current(id)).to.deep.equal(['failed', null]);
   });
 });

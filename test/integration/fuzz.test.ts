@@ -1,4 +1,4 @@
-/** Every route with inputs made from its own schema, and with hostile ones: never a 500, never a hang. */
+/** Calls every route with inputs generated from its schema and with hostile ones. */
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { Agent, request, type Dispatcher } from 'undici';
@@ -6,30 +6,30 @@ import { Agent, request, type Dispatcher } from 'undici';
 import { emptySchema } from '../../backend/deployments/control/control.schema.ts';
 import { OPERATIONS, type Operation } from '../../dev/openapi/operations.ts';
 import { ApiDocument } from '../support/api-document.ts';
-import { arbitraryOf, nearlyValid } from '../support/joi-arbitrary.ts';
+import { arbitraryOf, nearlyValid } from '../support/joi-arbitraries.ts';
 import {
   ADMIN_API,
   DEVICE_API,
-  openFleet,
-  openStage,
+  createFleet,
+  startOta,
   type Fleet,
-  type Stage,
-} from '../support/ota-scenario.ts';
+  type OtaServer,
+} from '../support/ota-server.ts';
 
 const REQUESTS_PER_ROUTE = Number(process.env.OTA_FUZZ_REQUESTS ?? 500);
-const ANSWER_LIMIT_MS = 10_000;
-/** What would tell about the inside: stacks, SQL, file paths. */
-const INSIDE =
+const RESPONSE_LIMIT_MS = 10_000;
+/** Internals that must not leak: stacks, SQL, file paths. */
+const INTERNALS =
   /\n\s+at |node_modules|SELECT |INSERT |UPDATE |relation "|syntax error|invalid input|\/backend\/|\.ts:\d/;
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-/** Half a character cannot be sent as UTF-8, and JSON leaves open what it means (RFC 8259, 8.2). */
-const HALF_CHARACTER = /\\ud[89a-f]/i;
+/** A lone surrogate cannot be sent as UTF-8, and its meaning in JSON is undefined (RFC 8259, 8.2). */
+const LONE_SURROGATE = /\\ud[89a-f]/i;
 
 describe('F57 F58 fuzzed requests', function () {
   this.timeout(120_000);
 
-  let stage: Stage;
+  let ota: OtaServer;
   let fleet: Fleet;
   let ids: string[];
   const connections = new Agent({ connections: 8 });
@@ -37,27 +37,27 @@ describe('F57 F58 fuzzed requests', function () {
   const document = new ApiDocument();
 
   before(async () => {
-    stage = await openStage({ config: { device_requests_per_minute: 100_000 } });
-    fleet = await openFleet(stage, 5, { firmwareVersion: 'v1.9.0' });
+    ota = await startOta({ config: { device_requests_per_minute: 100_000 } });
+    fleet = await createFleet(ota, 5, { firmwareVersion: 'v1.9.0' });
     ids = [
-      await fleet.roll(),
-      await fleet.roll({ rollout_strategy: 'canary', rollout_percentage: 20 }),
+      await fleet.rollOut(),
+      await fleet.rollOut({ rollout_strategy: 'canary', rollout_percentage: 20 }),
       (await fleet.create({ rollout_strategy: 'rolling', batch_size: 1 })).deployment_id,
     ];
   });
 
   after(async () => {
     await connections.close();
-    await stage.close();
+    await ota.close();
     const counts = [...statuses].sort().map(([status, count]) => `${status}: ${count}`);
     const total = [...statuses.values()].reduce((sum, count) => sum + count, 0);
-    console.log(`    ${total} fuzzed requests answered (${counts.join(', ')})`);
+    console.log(`    ${total} fuzzed requests (${counts.join(', ')})`);
   });
 
   for (const area of ['admin', 'device'] as const) {
     for (const [route, operation] of Object.entries(OPERATIONS[area])) {
-      it(`${route} always has a clean answer, and takes what is documented`, async () => {
-        const isDocumented = document.requestJudge(area, route);
+      it(`${route} responds without a 5xx or internals and accepts documented input`, async () => {
+        const isDocumented = document.requestValidator(area, route);
         const deviceIds = fleet.devices.map((device) => device.id);
         await fc.assert(
           fc.asyncProperty(
@@ -68,7 +68,7 @@ describe('F57 F58 fuzzed requests', function () {
               query: arbitraryOf(operation.query ?? emptySchema, [...ids, ...deviceIds]),
               body: bodyArbitrary(operation, [...ids, ...deviceIds]),
             }),
-            (input) => expectCleanAnswer(area, route, isDocumented, input),
+            (input) => expectCleanResponse(area, route, isDocumented, input),
           ),
           { numRuns: REQUESTS_PER_ROUTE, interruptAfterTimeLimit: 100_000 },
         );
@@ -76,10 +76,10 @@ describe('F57 F58 fuzzed requests', function () {
     }
   }
 
-  async function expectCleanAnswer(
+  async function expectCleanResponse(
     area: 'admin' | 'device',
     route: string,
-    isDocumented: ReturnType<ApiDocument['requestJudge']>,
+    isDocumented: ReturnType<ApiDocument['requestValidator']>,
     input: Input,
   ) {
     const [method = '', path = ''] = route.split(' ');
@@ -88,7 +88,7 @@ describe('F57 F58 fuzzed requests', function () {
     const query = toQuery(input.query);
     if (area === 'device' && input.ownDevice) query.set('device_id', fleet.device.id);
     const bearer = area === 'admin' ? fleet.admin : fleet.device;
-    const answer = await request(`${stage.host.baseUrl}${base}${filled}?${query}`, {
+    const answer = await request(`${ota.host.baseUrl}${base}${filled}?${query}`, {
       dispatcher: connections,
       method: method.toUpperCase() as Dispatcher.HttpMethod,
       headers: {
@@ -96,8 +96,8 @@ describe('F57 F58 fuzzed requests', function () {
         ...(method === 'post' && { 'content-type': 'application/json' }),
       },
       ...(method === 'post' && { body: input.body }),
-      headersTimeout: ANSWER_LIMIT_MS,
-      bodyTimeout: ANSWER_LIMIT_MS,
+      headersTimeout: RESPONSE_LIMIT_MS,
+      bodyTimeout: RESPONSE_LIMIT_MS,
     });
     const { statusCode: status, headers } = answer;
     statuses.set(status, (statuses.get(status) ?? 0) + 1);
@@ -113,27 +113,27 @@ describe('F57 F58 fuzzed requests', function () {
     if (status === 400 && UUID.test(input.id) && UUID.test(input.deviceId)) {
       const body = method === 'post' ? parsedBody(input.body) : {};
       const allowed = body !== undefined && isDocumented(query, body);
-      // An attempt that is yet to come is well formed; only the server knows.
+      // The document cannot express that an attempt is in the future.
       if (allowed && !text.includes('the current attempt is')) {
         expect.fail(`${text} to ${query} ${input.body}`);
       }
     }
     expect(headers['content-type']).to.include('application/problem+json');
     expect(parsed.code).to.be.a('string');
-    expect(withoutInput(text, input)).not.to.match(INSIDE);
+    expect(withoutInput(text, input)).not.to.match(INTERNALS);
   }
 });
 
 interface Input {
   id: string;
   deviceId: string;
-  /** The device names itself in the query, as it has to. */
+  /** The query contains the device's own id, which is required. */
   ownDevice: boolean;
   query: unknown;
   body: string;
 }
 
-/** As a path takes it. */
+/** Encoded for a path. */
 function idArbitrary(known: string[]): fc.Arbitrary<string> {
   return fc.oneof(
     { weight: 8, arbitrary: fc.constantFrom(...known) },
@@ -146,9 +146,9 @@ function idArbitrary(known: string[]): fc.Arbitrary<string> {
   );
 }
 
-/** `undefined`: there is no saying what it means. */
+/** `undefined` if it has no defined meaning. */
 function parsedBody(text: string): unknown {
-  if (HALF_CHARACTER.test(text)) return undefined;
+  if (LONE_SURROGATE.test(text)) return undefined;
   try {
     return JSON.parse(text) as unknown;
   } catch {
@@ -199,7 +199,7 @@ function textOf(value: unknown): string {
   return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
 }
 
-/** An answer may say what it was sent. */
+/** A response may repeat its input. */
 function withoutInput(text: string, { id, deviceId, query, body }: Input): string {
   const parts = [id, deviceId, JSON.stringify(query), body].flatMap((part) => part.split(/["\\]/));
   return parts

@@ -9,23 +9,23 @@ import { KnexUnitOfWork, asKnex } from '../../backend/database/knex-unit-of-work
 import { createPluginKnex } from '../../backend/database/plugin-knex.ts';
 import {
   deploymentRequest,
-  openFleet,
-  openServer,
-  openStage,
+  createFleet,
+  startServer,
+  startOta,
   type Fleet,
-  type Stage,
-} from '../support/ota-scenario.ts';
+  type OtaServer,
+} from '../support/ota-server.ts';
 
-describe('a creation that is sent again', () => {
-  let stage: Stage;
+describe('a creation with an Idempotency-Key', () => {
+  let ota: OtaServer;
   let fleet: Fleet;
 
   before(async () => {
-    stage = await openStage({ config: { timeout_sweep_seconds: 1 } });
+    ota = await startOta({ config: { timeout_sweep_seconds: 1 } });
   });
-  after(() => stage.close());
+  after(() => ota.close());
   beforeEach(async () => {
-    fleet = await openFleet(stage, 2);
+    fleet = await createFleet(ota, 2);
   });
 
   const send = (key: string, body: object = {}, by = fleet) =>
@@ -38,23 +38,23 @@ describe('a creation that is sent again', () => {
     return (answer.body as CreatedDeployment).deployment_id;
   };
   const count = async () =>
-    (await stage.knex('ota_deployments').where({ organization_id: fleet.organizationId })).length;
+    (await ota.knex('ota_deployments').where({ organization_id: fleet.organizationId })).length;
 
-  it('G11 gives the first answer again, whatever became of the deployment', async () => {
+  it('G11 returns the first response again, even if the deployment has changed', async () => {
     const key = randomUUID();
     const first = await send(key);
     await fleet.act(idOf(first), 'start');
     const again = await send(key);
     expect(again.body).to.deep.equal(first.body);
-    // The same body, written in another order.
-    const turned = Object.fromEntries(Object.entries(deploymentRequest()).reverse());
-    const other = await fleet.post('/deployments', turned).set('Idempotency-Key', key);
+    // The same body with its keys in another order.
+    const reordered = Object.fromEntries(Object.entries(deploymentRequest()).reverse());
+    const other = await fleet.post('/deployments', reordered).set('Idempotency-Key', key);
     expect(other.body).to.deep.equal(first.body);
     expect(await count()).to.equal(1);
   });
 
-  it('G11 at the same time, through two servers, is created once', async () => {
-    const other = await openServer(stage.knex, { role: 'api' });
+  it('G11 happens once if it is sent to two servers at the same time', async () => {
+    const other = await startServer(ota.knex, { role: 'api' });
     try {
       const key = randomUUID();
       const answers = await Promise.all(
@@ -67,7 +67,7 @@ describe('a creation that is sent again', () => {
     }
   });
 
-  it('G11 with another body is a 422, and without a key another deployment', async () => {
+  it('G11 gives a 422 for another body with the same key', async () => {
     const key = randomUUID();
     const id = idOf(await send(key));
     const answer = await send(key, { deployment_name: 'Another' });
@@ -81,20 +81,20 @@ describe('a creation that is sent again', () => {
     expect(await count()).to.equal(2);
   });
 
-  it('G11 keys are those of an organization', async () => {
+  it('G11 uses keys per organization', async () => {
     const key = randomUUID();
-    const neighbour = await openFleet(stage, 1);
+    const neighbour = await createFleet(ota, 1);
     expect(idOf(await send(key))).not.to.equal(idOf(await send(key, {}, neighbour)));
   });
 
-  it('G11 a creation that failed leaves its key to the next', async () => {
+  it('G11 does not use up the key if it fails', async () => {
     const key = randomUUID();
-    const nobody = { device_filters: { device_type: 'none' } };
-    expect((await send(key, nobody)).status).to.equal(422);
+    const matchesNone = { device_filters: { device_type: 'none' } };
+    expect((await send(key, matchesNone)).status).to.equal(422);
     idOf(await send(key));
   });
 
-  it('G11 what was scheduled then is answered again after its time', async () => {
+  it('G11 returns the same response after the scheduled start has passed', async () => {
     const key = randomUUID();
     const body = { scheduled_at: new Date(Date.now() + 1_000).toISOString() };
     const id = idOf(await send(key, body));
@@ -102,18 +102,18 @@ describe('a creation that is sent again', () => {
     expect(idOf(await send(key, body))).to.equal(id);
   });
 
-  it('G11 a key is forgotten after 24 hours', async () => {
+  it('G11 can use a key again after 24 hours', async () => {
     const key = randomUUID();
     const id = idOf(await send(key));
-    await stage
+    await ota
       .knex('ota_idempotency_keys')
       .where({ key })
-      .update({ created_at: stage.knex.raw(`now() - interval '25 hours'`) });
+      .update({ created_at: ota.knex.raw(`now() - interval '25 hours'`) });
     expect(idOf(await send(key))).not.to.equal(id);
   });
 
   for (const key of ['', 'a b', 'x'.repeat(256), 'ä']) {
-    it(`G11 ${JSON.stringify(key.slice(0, 8))} is no key`, async () => {
+    it(`G11 rejects the key ${JSON.stringify(key.slice(0, 8))}`, async () => {
       const answer = await fleet
         .post('/deployments', deploymentRequest())
         .set('Idempotency-Key', Buffer.from(key).toString('latin1'));
@@ -123,12 +123,12 @@ describe('a creation that is sent again', () => {
   }
 });
 
-describe('a connection that breaks in the commit', () => {
-  it('G11 what was committed is told as done, and what was not as not done', async () => {
-    const stage = await openStage();
+describe('a connection that breaks during a commit', () => {
+  it('G11 is reported as a failure if nothing was committed', async () => {
+    const ota = await startOta();
     try {
-      const work = new KnexUnitOfWork(createPluginKnex(stage.knex));
-      const fleet = await openFleet(stage, 1);
+      const work = new KnexUnitOfWork(createPluginKnex(ota.knex));
+      const fleet = await createFleet(ota, 1);
       const { deployment_id: id } = await fleet.create();
       // The session ends between the last statement and the commit.
       const lost = await work
@@ -137,16 +137,16 @@ describe('a connection that breaks in the commit', () => {
           const { rows } = await asKnex(tx).raw<{ rows: [{ pid: number }] }>(
             'SELECT pg_backend_pid() AS pid',
           );
-          await stage.knex.raw('SELECT pg_terminate_backend(?, 5000)', [rows[0].pid]);
+          await ota.knex.raw('SELECT pg_terminate_backend(?, 5000)', [rows[0].pid]);
         })
         .then(
-          () => 'done',
-          () => 'not done',
+          () => 'committed',
+          () => 'failed',
         );
-      expect(lost).to.equal('not done');
+      expect(lost).to.equal('failed');
       expect((await fleet.detail(id)).deployment_name).not.to.equal('lost');
     } finally {
-      await stage.close();
+      await ota.close();
     }
   });
 });

@@ -5,22 +5,22 @@ import type {
 } from '../../backend/contract/admin-api.ts';
 import {
   deploymentRequest,
-  openFleet,
-  openStage,
+  createFleet,
+  startOta,
   type Fleet,
-  type Stage,
-} from '../support/ota-scenario.ts';
+  type OtaServer,
+} from '../support/ota-server.ts';
 
-describe('impact', () => {
-  let stage: Stage;
+describe('the impact of a rollout', () => {
+  let ota: OtaServer;
   let fleet: Fleet;
 
   before(async () => {
-    stage = await openStage();
+    ota = await startOta();
   });
-  after(() => stage.close());
+  after(() => ota.close());
   beforeEach(async () => {
-    fleet = await openFleet(stage, 6, { deviceType: 'pump', firmwareVersion: 'v2.0.0' });
+    fleet = await createFleet(ota, 6, { deviceType: 'pump', firmwareVersion: 'v2.0.0' });
     await fleet.addDevices(2, { deviceType: 'valve', firmwareVersion: 'v3.0.0' });
     await fleet.addDevices(1, { deviceType: 'valve', firmwareVersion: 'v2.1.0' });
   });
@@ -35,9 +35,9 @@ describe('impact', () => {
     return (await fleet.get(`/deployments/${id}/impact`).expect(200)).body as DeploymentImpact;
   }
 
-  it('G42 of a draft is that of the deployment it becomes', async () => {
-    const foreseen = await ofDraft({ skip_up_to_date: true });
-    expect(foreseen).to.deep.equal({
+  it('G42 is the same for a draft and for the deployment created from it', async () => {
+    const predicted = await ofDraft({ skip_up_to_date: true });
+    expect(predicted).to.deep.equal({
       devices: 8,
       fleet_devices: 9,
       changes: { upgrade: 6, downgrade: 2, same: 0, unknown: 0 },
@@ -49,16 +49,16 @@ describe('impact', () => {
       confirm_because: ['downgrade', 'several_types', 'large_share'],
     });
     const { deployment_id: id } = await fleet.create({ skip_up_to_date: true });
-    expect(await of(id)).to.deep.equal(foreseen);
+    expect(await of(id)).to.deep.equal(predicted);
   });
 
-  it('G42 follows the filters, and the devices as they are when it is asked for', async () => {
+  it('G42 follows the filters and the current versions of the devices', async () => {
     const pumps = { device_filters: { device_type: 'pump' }, rollout_strategy: 'canary' } as const;
-    const foreseen = await ofDraft(pumps);
-    expect(foreseen.changes).to.deep.equal({ upgrade: 6, downgrade: 0, same: 0, unknown: 0 });
-    expect(foreseen.confirm_because).to.deep.equal([]);
+    const predicted = await ofDraft(pumps);
+    expect(predicted.changes).to.deep.equal({ upgrade: 6, downgrade: 0, same: 0, unknown: 0 });
+    expect(predicted.confirm_because).to.deep.equal([]);
     const { deployment_id: id } = await fleet.create(pumps);
-    await stage
+    await ota
       .knex('edge_devices')
       .where({ id: fleet.device.id })
       .update({ firmware_version: 'v2.2.0' });
@@ -67,9 +67,9 @@ describe('impact', () => {
     expect(now.confirm_because).to.deep.equal(['downgrade']);
   });
 
-  it('G42 names deployments in progress that hold the same devices and have not finished them', async () => {
+  it('G42 lists deployments in which the same devices are unfinished', async () => {
     const [first, second, third] = fleet.devices;
-    const id = await fleet.roll({
+    const id = await fleet.rollOut({
       deployment_name: 'Earlier',
       target_version: 'v2.0.5',
       device_ids: [first!.id, second!.id, third!.id],
@@ -93,9 +93,9 @@ describe('impact', () => {
     expect((await ofDraft()).overlapping).to.deep.equal([]);
   });
 
-  it("knows nothing of another organization's fleet", async () => {
+  it("never includes another organization's devices", async () => {
     const { deployment_id: id } = await fleet.create();
-    const other = await openFleet(stage, 1);
+    const other = await createFleet(ota, 1);
     await other.get(`/deployments/${id}/impact`).expect(404);
     const { body } = await other.post('/deployments/impact', deploymentRequest()).expect(200);
     expect((body as DeploymentImpact).fleet_devices).to.equal(1);

@@ -5,28 +5,28 @@ import { MAX_INSTALL_LOG_BYTES } from '../../backend/contract/device-api.ts';
 import type { Problem } from '../../backend/contract/problem.ts';
 import {
   DEVICE_API,
-  openFleet,
-  openStage,
+  createFleet,
+  startOta,
   type Fleet,
-  type Stage,
-} from '../support/ota-scenario.ts';
+  type OtaServer,
+} from '../support/ota-server.ts';
 
 describe('installation logs', () => {
-  let stage: Stage;
+  let ota: OtaServer;
   let fleet: Fleet;
   let id: string;
 
   before(async () => {
-    stage = await openStage();
+    ota = await startOta();
   });
 
   beforeEach(async () => {
-    fleet = await openFleet(stage, 2);
-    id = await fleet.roll();
+    fleet = await createFleet(ota, 2);
+    id = await fleet.rollOut();
     await fleet.reports(fleet.device, id, 'installing');
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
   const upload = (chunk: string, more: object = {}) =>
     fleet.host
@@ -42,11 +42,11 @@ describe('installation logs', () => {
     return (answer.body as InstallLogs).attempts;
   }
 
-  it('are nothing at first', async () => {
+  it('are empty at first', async () => {
     expect(await read()).to.deep.equal([]);
   });
 
-  it('grow by what the device sends', async () => {
+  it('grow with each chunk', async () => {
     await upload('Backing up …\n').expect(202);
     await upload('Installing v2.1.0 …\n').expect(202);
     const [attempt] = await read();
@@ -55,7 +55,7 @@ describe('installation logs', () => {
     expect(attempt?.bytes).to.equal(Buffer.byteLength(attempt!.log));
   });
 
-  it('F55 take a chunk once, however often it is sent', async () => {
+  it('F55 store a chunk once if it is sent again', async () => {
     await upload('one\n', { offset: 0 }).expect(202);
     await upload('two\n', { offset: 4 }).expect(202);
     await upload('two\n', { offset: 4 }).expect(202);
@@ -63,24 +63,24 @@ describe('installation logs', () => {
     expect((await read())[0]?.log).to.equal('one\ntwo\n');
   });
 
-  it('F55 take a chunk once when it arrives twice at the same time', async () => {
+  it('F55 store a chunk once if its copies arrive at the same time', async () => {
     await Promise.all(Array.from({ length: 6 }, () => upload('once\n', { offset: 0 })));
     expect((await read())[0]?.log).to.equal('once\n');
   });
 
-  it('are kept for each attempt', async () => {
+  it('are kept per attempt', async () => {
     await upload('first\n').expect(202);
     await fleet.reports(fleet.device, id, 'failed');
     await fleet.act(id, 'retry');
-    await upload('late words of the first\n').expect(202);
+    await upload('late chunk of the first\n').expect(202);
     await upload('second\n', { attempt: 2 }).expect(202);
     expect((await read()).map(({ attempt, log }) => [attempt, log])).to.deep.equal([
-      [1, 'first\nlate words of the first\n'],
+      [1, 'first\nlate chunk of the first\n'],
       [2, 'second\n'],
     ]);
   });
 
-  it('F57 end at 256 KiB, and keep what fitted', async () => {
+  it('F57 are limited to 256 KiB', async () => {
     const half = 'x'.repeat(MAX_INSTALL_LOG_BYTES / 2);
     await upload(half).expect(202);
     const tooMuch = await upload(`${half}y`);
@@ -94,18 +94,18 @@ describe('installation logs', () => {
     await fleet.reports(fleet.device, id, 'completed');
   });
 
-  it('count bytes, not characters', async () => {
+  it('are limited by bytes, not by characters', async () => {
     await upload('ü'.repeat(MAX_INSTALL_LOG_BYTES / 2)).expect(202);
     await upload('.').expect(413);
   });
 
-  it('F71 keep script as text', async () => {
+  it('F71 store script as text', async () => {
     const script = `<script>fetch('https://evil.example')</script>\u001b[2J`;
     await upload(script).expect(202);
     expect((await read())[0]?.log).to.equal(script);
   });
 
-  it('keep what cannot be stored as a replacement, and offsets still count what was sent', async () => {
+  it('replace characters that cannot be stored, without changing offsets', async () => {
     const binary = 'a\u0000b\ud83dc\n';
     await upload(binary, { offset: 0 }).expect(202);
     await upload('next\n', { offset: Buffer.byteLength(binary) }).expect(202);
@@ -116,12 +116,12 @@ describe('installation logs', () => {
 
   for (const [fault, body] of Object.entries({
     'no attempt': { attempt: undefined },
-    'an attempt to come': { attempt: 2 },
-    'an attempt that is none': { attempt: 0 },
+    'a future attempt': { attempt: 2 },
+    'an invalid attempt': { attempt: 0 },
     'a negative offset': { offset: -1 },
-    'a chunk that is no text': { chunk: { a: 1 } },
+    'a chunk that is not a string': { chunk: { a: 1 } },
   })) {
-    it(`F57 refuse ${fault}`, async () => {
+    it(`F57 reject ${fault}`, async () => {
       const answer = await upload('text', body);
       expect([answer.status, (answer.body as Problem).code]).to.deep.equal([
         400,

@@ -1,22 +1,22 @@
 import { expect } from 'chai';
 
 import type { DevicePage, TargetPage } from '../../backend/contract/admin-api.ts';
-import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
+import { createFleet, startOta, type Fleet, type OtaServer } from '../support/ota-server.ts';
 
 describe('a fleet of more than 20,000 devices', () => {
   const TOTAL = 20_001;
-  let stage: Stage;
+  let ota: OtaServer;
   let fleet: Fleet;
   let id: string;
 
   before(async () => {
-    stage = await openStage();
-    fleet = await openFleet(stage, TOTAL);
+    ota = await startOta();
+    fleet = await createFleet(ota, TOTAL);
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
-  it('finds its offers within two seconds of the answer to the start', async () => {
+  it('is offered the update within two seconds after the start', async () => {
     const created = await fleet.create();
     expect(created.target_devices).to.equal(TOTAL);
     id = created.deployment_id;
@@ -26,11 +26,11 @@ describe('a fleet of more than 20,000 devices', () => {
     expect(await fleet.offered(fleet.devices.at(-1)!)).to.equal(id);
   });
 
-  it('shows the first hundred targets in the detail', async () => {
+  it('has its first hundred targets in the detail', async () => {
     expect((await fleet.detail(id)).devices).to.have.length(100);
   });
 
-  it('G26 is searched for devices to pick from by the beginning of names, and by whole ids', async () => {
+  it('G26 can be searched by name prefix and by full id', async () => {
     const found = async (text: string) => {
       const query = `/devices?limit=500&search=${encodeURIComponent(text)}`;
       return ((await fleet.get(query).expect(200)).body as DevicePage).devices.map(
@@ -47,7 +47,7 @@ describe('a fleet of more than 20,000 devices', () => {
     expect(await found('device-')).to.have.length(500);
   });
 
-  describe('is searched', () => {
+  describe('as targets', () => {
     const search = async (text: string, more = '') => {
       const query = `search=${encodeURIComponent(text)}&limit=500${more}`;
       const answer = await fleet.get(`/deployments/${id}/devices?${query}`).expect(200);
@@ -56,7 +56,7 @@ describe('a fleet of more than 20,000 devices', () => {
     const found = async (text: string, more?: string) =>
       (await search(text, more)).devices.map(({ device_name: name }) => name);
 
-    it('for the beginning of names, as they are written', async () => {
+    it('can be searched by name prefix, case-sensitively', async () => {
       expect(await found('device-1234')).to.have.members(
         ['', 0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map((last) => `device-1234${last}`),
       );
@@ -65,14 +65,14 @@ describe('a fleet of more than 20,000 devices', () => {
       expect(await found('device_1234')).to.deep.equal([]);
     });
 
-    it('for whole ids', async () => {
+    it('can be searched by full id', async () => {
       const device = fleet.devices[4_711]!;
       expect(await found(device.id)).to.deep.equal([device.name]);
       expect(await found(device.id.toUpperCase())).to.deep.equal([device.name]);
       expect(await found(device.hardwareId)).to.deep.equal([device.name]);
     });
 
-    it('for what many have in common, page by page in their order', async () => {
+    it('can be searched page by page', async () => {
       const seen: string[] = [];
       let page = await search('device-1');
       for (;;) {
@@ -85,7 +85,7 @@ describe('a fleet of more than 20,000 devices', () => {
       expect(new Set(seen)).to.deep.equal(new Set(expected.map((device) => device.id)));
     });
 
-    it('for words of an error, together with a status', async () => {
+    it('can be searched by error message and status', async () => {
       const device = fleet.devices[815]!;
       await fleet.reports(device, id, { status: 'failed', error_message: 'Disk FULL on /data' });
       expect(await found('disk full')).to.deep.equal([device.name]);
@@ -94,15 +94,15 @@ describe('a fleet of more than 20,000 devices', () => {
       expect(await found('100%')).to.deep.equal([]);
     });
 
-    it('in other organizations for nothing', async () => {
-      const other = await openFleet(stage, 1, { namePrefix: 'stranger' });
-      expect(await found('stranger')).to.deep.equal([]);
+    it('cannot be searched for devices of other organizations', async () => {
+      const other = await createFleet(ota, 1, { namePrefix: 'foreign' });
+      expect(await found('foreign')).to.deep.equal([]);
       expect(await found(other.device.id)).to.deep.equal([]);
     });
   });
 
-  describe('F68 is cancelled', () => {
-    it('is offered nothing once the cancel has answered, and is skipped soon after', async () => {
+  describe('F68 when it is cancelled', () => {
+    it('is offered nothing any more and is soon skipped', async () => {
       await fleet.act(id, 'cancel');
       expect(await fleet.offered(fleet.device)).to.equal(null);
       expect(await fleet.offered(fleet.devices.at(-1)!)).to.equal(null);

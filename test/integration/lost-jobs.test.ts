@@ -1,37 +1,34 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import path from 'node:path';
-
 import { expect } from 'chai';
 import { pino } from 'pino';
 
 import { locateQueue } from '../../jobs/queue-backend.ts';
 import { RolloutQueue } from '../../jobs/rollout-queue.ts';
-import { openFleet, openServer, openStage, type Stage } from '../support/ota-scenario.ts';
+import { createFleet, startServer, startOta, type OtaServer } from '../support/ota-server.ts';
 import { withQueue } from '../support/job-queue.ts';
-import { untilWaitingForLock } from '../support/lock-waits.ts';
+import { untilWaitingForLock } from '../support/blocked-sessions.ts';
+import { startWorkerProcess } from '../support/worker-process.ts';
 import { waitFor } from '../../dev/wait-for.ts';
 
-describe('jobs that are lost, late, or come twice', () => {
-  let stage: Stage;
+describe('lost, late and duplicate jobs', () => {
+  let ota: OtaServer;
 
   beforeEach(async () => {
-    stage = await openStage({ role: 'api' });
+    ota = await startOta({ role: 'api' });
   });
 
-  afterEach(() => stage.close());
+  afterEach(() => ota.close());
 
-  it('F64 a deployment whose release job was lost is released anyway', async () => {
-    const fleet = await openFleet(stage, 3);
+  it('F64 a lost release job does not prevent the release', async () => {
+    const fleet = await createFleet(ota, 3);
     const { deployment_id: id } = await fleet.create();
     await fleet.act(id, 'start');
-    await withQueue(stage.knex, async (queue) => {
+    await withQueue(ota.knex, async (queue) => {
       expect(await queue.getWaitingCount()).to.equal(1);
       await queue.drain(true);
       expect(await queue.getWaitingCount()).to.equal(0);
     });
     expect((await fleet.detail(id)).batches[0]?.state).to.equal('releasing');
-    const worker = await openServer(stage.knex, {
+    const worker = await startServer(ota.knex, {
       role: 'worker',
       config: { reconcile_seconds: 1 },
     });
@@ -42,17 +39,17 @@ describe('jobs that are lost, late, or come twice', () => {
     }
   });
 
-  it('F64 a scheduled start whose job was lost happens anyway', async () => {
-    const fleet = await openFleet(stage, 1);
+  it('F64 a lost job of a scheduled start does not prevent the start', async () => {
+    const fleet = await createFleet(ota, 1);
     const { deployment_id: id } = await fleet.create({
       scheduled_at: new Date(Date.now() + 200).toISOString(),
     });
-    await withQueue(stage.knex, async (queue) => {
+    await withQueue(ota.knex, async (queue) => {
       expect(await queue.getDelayedCount()).to.equal(1);
       await queue.drain(true);
       expect(await queue.getDelayedCount()).to.equal(0);
     });
-    const worker = await openServer(stage.knex, {
+    const worker = await startServer(ota.knex, {
       role: 'worker',
       config: { reconcile_seconds: 1 },
     });
@@ -63,26 +60,26 @@ describe('jobs that are lost, late, or come twice', () => {
     }
   });
 
-  it('F66 a release job that comes many times releases one batch, once', async () => {
-    const fleet = await openFleet(stage, 6);
+  it('F66 duplicate release jobs release one batch, once', async () => {
+    const fleet = await createFleet(ota, 6);
     const { deployment_id: id } = await fleet.create({
       rollout_strategy: 'rolling',
       batch_size: 2,
     });
     await fleet.act(id, 'start');
     const queue = new RolloutQueue(
-      await locateQueue(undefined, stage.knex, 'ota_queue'),
+      await locateQueue(undefined, ota.knex, 'ota_queue'),
       pino({ level: 'silent' }),
     );
     await queue.open();
     for (let copy = 0; copy < 8; copy += 1) await queue.releaseBatch(id, 1 + (copy % 3));
     await queue.close();
-    const worker = await openServer(stage.knex, { role: 'worker' });
+    const worker = await startServer(ota.knex, { role: 'worker' });
     try {
-      await withQueue(stage.knex, async (jobs) => {
+      await withQueue(ota.knex, async (jobs) => {
         await waitFor(
           async () => (await jobs.getWaitingCount()) + (await jobs.getActiveCount()) === 0,
-          { describe: 'all jobs are worked off' },
+          { describe: 'all jobs are processed' },
         );
       });
       const detail = await fleet.detail(id);
@@ -95,43 +92,41 @@ describe('jobs that are lost, late, or come twice', () => {
     }
   });
 
-  it('F57 a job that makes no sense keeps no other from its work', async () => {
-    const fleet = await openFleet(stage, 1);
-    await withQueue(stage.knex, async (queue) => {
-      await queue.add('release-batch', { deployment_id: 'nonsense' });
+  it('F57 invalid jobs do not block others', async () => {
+    const fleet = await createFleet(ota, 1);
+    await withQueue(ota.knex, async (queue) => {
+      await queue.add('release-batch', { deployment_id: 'invalid' });
       await queue.add('release-batch', { deployment_id: '11111111-1111-4111-8111-111111111111' });
       await queue.add('from-a-later-release', {});
     });
-    const worker = await openServer(stage.knex, { role: 'worker' });
+    const worker = await startServer(ota.knex, { role: 'worker' });
     try {
-      await fleet.roll();
+      await fleet.rollOut();
     } finally {
       await worker.close();
     }
   });
 
-  it('F63 a worker killed in the middle of a release leaves nothing half done', async () => {
+  it('F63 a worker that is killed during a release leaves nothing half done', async () => {
     const config = { reconcile_seconds: 1 };
-    const fleet = await openFleet(stage, 5);
+    const fleet = await createFleet(ota, 5);
     const { deployment_id: id } = await fleet.create();
     await fleet.act(id, 'start');
-    const hold = await stage.knex.transaction();
-    let killed: ChildProcess;
+    const hold = await ota.knex.transaction();
+    // A killed worker holds its lease as long as its own configuration defines, so it gets its successor's.
+    const killed = startWorkerProcess(ota.database.connectionString, config);
     try {
       await hold('ota_deployments').where({ id }).forUpdate();
-      killed = startWorker(stage.database.connectionString, config);
-      await untilWaitingForLock(stage.knex, {
+      await untilWaitingForLock(ota.knex, {
         query: '%ota_deployments%',
         timeout: 15_000,
       });
-      const exit = once(killed, 'exit');
-      killed.kill('SIGKILL');
-      await exit;
     } finally {
+      await killed.kill();
       await hold.rollback();
     }
     expect((await fleet.detail(id)).released_devices).to.equal(0);
-    const worker = await openServer(stage.knex, { role: 'worker', config });
+    const worker = await startServer(ota.knex, { role: 'worker', config });
     try {
       const detail = await fleet.untilReleased(id, 5, { timeout: 10_000 });
       expect(detail.batches.map((batch) => batch.state)).to.deep.equal(['running']);
@@ -143,16 +138,3 @@ describe('jobs that are lost, late, or come twice', () => {
     }
   }).timeout(40_000);
 });
-
-/** The turn of a killed worker lasts as long as its own configuration says: it has to be that of its successor. */
-function startWorker(databaseUrl: string, config: object): ChildProcess {
-  const program = path.resolve(import.meta.dirname, '../support/worker-process.ts');
-  const child = spawn(process.execPath, ['--import=tsx', program], {
-    env: { ...process.env, DATABASE_URL: databaseUrl, WORKER_CONFIG: JSON.stringify(config) },
-    stdio: 'ignore',
-  });
-  const killWithUs = (): void => void child.kill('SIGKILL');
-  process.once('exit', killWithUs);
-  child.once('exit', () => process.off('exit', killWithUs));
-  return child;
-}

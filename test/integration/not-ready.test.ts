@@ -3,12 +3,12 @@ import type { Response } from 'supertest';
 
 import type { Problem } from '../../backend/contract/problem.ts';
 import { activate } from '../../backend/plugin.ts';
-import { untilWaitingForLock } from '../support/lock-waits.ts';
-import { ADMIN_API, DEVICE_API } from '../support/ota-scenario.ts';
+import { untilWaitingForLock } from '../support/blocked-sessions.ts';
+import { ADMIN_API, DEVICE_API } from '../support/ota-server.ts';
 import {
   createFakeHost,
-  DEVICE_DOORWAYS,
-  DOORWAY_NAMES,
+  DEVICE_ENTRIES,
+  ENTRY_NAMES,
   type FakeHost,
 } from '../support/fake-host.ts';
 import { createTestDatabase, type TestDatabase } from '../support/test-database.ts';
@@ -20,14 +20,14 @@ const PATHS = [
   `${DEVICE_API}/nothing`,
 ];
 
-for (const door of DEVICE_DOORWAYS) {
-  describe(`while the plugin is not ready, ${DOORWAY_NAMES[door]}`, () => {
+for (const entry of DEVICE_ENTRIES) {
+  describe(`a plugin that is not ready, ${ENTRY_NAMES[entry]}`, () => {
     let database: TestDatabase;
     let host: FakeHost;
 
     beforeEach(async () => {
       database = await createTestDatabase();
-      host = await createFakeHost({ knex: database.knex, door });
+      host = await createFakeHost({ knex: database.knex, entry });
     });
     afterEach(async () => {
       await host.close();
@@ -40,8 +40,8 @@ for (const door of DEVICE_DOORWAYS) {
       expect(answer.get('Retry-After')).to.match(/^\d+$/);
     }
 
-    it('G09 it answers 503 from the first moment of its activation on', async () => {
-      // The migrations wait for their turn.
+    it('G09 responds with a 503 from the start of its activation', async () => {
+      // The migrations wait for the lock.
       const blocker = await database.knex.transaction();
       await blocker.raw('LOCK TABLE ota_migrations IN ACCESS EXCLUSIVE MODE');
       const activation = activate(host.context);
@@ -53,14 +53,14 @@ for (const door of DEVICE_DOORWAYS) {
       await plugin.deactivate();
     });
 
-    it('G09 it answers 503 while it stops', async () => {
+    it('G09 responds with a 503 while it stops', async () => {
       const busy = await createFakeHost({
         knex: database.knex,
-        door,
+        entry,
         config: { reconcile_seconds: 1, timeout_sweep_seconds: 1 },
       });
       const plugin = await activate(busy.context);
-      // Its periodic work waits for the database, and the stop for that.
+      // Its periodic work waits for the lock, and the deactivation for that work.
       const blocker = await database.knex.transaction();
       await blocker.raw('LOCK TABLE ota_leases IN ACCESS EXCLUSIVE MODE');
       await untilWaitingForLock(database.knex, { query: '%ota_leases%' });
@@ -72,7 +72,7 @@ for (const door of DEVICE_DOORWAYS) {
       await busy.close();
     });
 
-    it('G09 an activation that fails leaves nothing mounted', async () => {
+    it('G09 leaves nothing mounted if its activation fails', async () => {
       const failing = { ...host.context, config: { no_such_key: 1 } };
       const outcome = await activate(failing).then(
         () => 'activated',

@@ -2,8 +2,8 @@ import { expect } from 'chai';
 import type { Knex } from 'knex';
 
 import type { Problem } from '../../backend/contract/problem.ts';
-import { DEVICE_DOORWAYS, DOORWAY_NAMES } from '../support/fake-host.ts';
-import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
+import { DEVICE_ENTRIES, ENTRY_NAMES } from '../support/fake-host.ts';
+import { createFleet, startOta, type Fleet, type OtaServer } from '../support/ota-server.ts';
 import { waitFor } from '../../dev/wait-for.ts';
 
 const LIMIT = 8;
@@ -16,33 +16,33 @@ interface Settled {
   code: string | null;
 }
 
-for (const door of DEVICE_DOORWAYS) {
-  describe(`a whole fleet at once, ${DOORWAY_NAMES[door]}`, () => {
-    let stage: Stage;
+for (const entry of DEVICE_ENTRIES) {
+  describe(`a fleet that polls all at once, ${ENTRY_NAMES[entry]}`, () => {
+    let ota: OtaServer;
     let fleet: Fleet;
     let id: string;
-    /** Holds the table of targets, so that every poll that is taken on waits. */
-    let standstill: Knex.Transaction;
+    /** Locks the table of targets, so that every admitted poll waits. */
+    let lock: Knex.Transaction;
 
     before(async () => {
-      stage = await openStage({
-        door,
+      ota = await startOta({
+        entry,
         config: { device_requests_at_once: LIMIT, poll_interval_seconds: POLL_INTERVAL },
       });
-      fleet = await openFleet(stage, STORM);
-      id = await fleet.roll();
+      fleet = await createFleet(ota, STORM);
+      id = await fleet.rollOut();
     });
 
     beforeEach(async () => {
-      standstill = await stage.knex.transaction();
-      await standstill.raw('LOCK TABLE ota_deployment_devices IN ACCESS EXCLUSIVE MODE');
+      lock = await ota.knex.transaction();
+      await lock.raw('LOCK TABLE ota_deployment_devices IN ACCESS EXCLUSIVE MODE');
     });
 
     afterEach(async () => {
-      if (!standstill.isCompleted()) await standstill.rollback();
+      if (!lock.isCompleted()) await lock.rollback();
     });
 
-    after(() => stage.close());
+    after(() => ota.close());
 
     function poll(device: { id: string; token: string }): Promise<Settled> {
       return settle(
@@ -50,7 +50,7 @@ for (const door of DEVICE_DOORWAYS) {
       );
     }
 
-    /** As many as there are devices; answers what came back so far. */
+    /** One poll per device. Returns the responses as they arrive. */
     function storm(): { answers: Settled[]; all: Promise<unknown> } {
       const answers: Settled[] = [];
       const all = Promise.all(
@@ -59,28 +59,28 @@ for (const door of DEVICE_DOORWAYS) {
       return { answers, all };
     }
 
-    it('is refused at once beyond the limit, while what was taken on still waits', async () => {
+    it('has its polls beyond the limit rejected at once', async () => {
       const { answers, all } = storm();
       await waitFor(() => answers.length === STORM - LIMIT, {
-        describe: () => `${answers.length} of ${STORM} polls are answered`,
+        describe: () => `${STORM - LIMIT} polls are rejected; now ${answers.length}`,
       });
       for (const { status, code, retryAfter } of answers) {
         expect([status, code]).to.deep.equal([503, 'overloaded']);
         expect(retryAfter).to.be.within(10, POLL_INTERVAL);
       }
-      await standstill.rollback();
+      await lock.rollback();
       await all;
       const served = answers.slice(STORM - LIMIT);
       expect(served.map(({ status }) => status)).to.deep.equal(Array(LIMIT).fill(200));
     });
 
-    it('leaves room for reports, and recovers without anybody’s help', async () => {
+    it('does not block reports, and is served again afterwards', async () => {
       const { answers, all } = storm();
       await waitFor(() => answers.length === STORM - LIMIT, {
-        describe: () => `${answers.length} of ${STORM} polls are answered`,
+        describe: () => `${STORM - LIMIT} polls are rejected; now ${answers.length}`,
       });
       const report = settle(fleet.report(fleet.device, id, 'downloading'));
-      await standstill.rollback();
+      await lock.rollback();
       await all;
       expect((await report).status).to.equal(200);
 

@@ -5,25 +5,25 @@ import { EventStreamReader } from '../support/event-stream.ts';
 import { createFakeHost } from '../support/fake-host.ts';
 import {
   ADMIN_API,
-  openFleet,
-  openServer,
-  openStage,
-  type Stage,
-} from '../support/ota-scenario.ts';
+  createFleet,
+  startServer,
+  startOta,
+  type OtaServer,
+} from '../support/ota-server.ts';
 import { startPgbouncer, type Pooler } from '../support/pgbouncer.ts';
 import { testRedisUrl } from '../support/test-services.ts';
 
-/** Enough to share connections with others all the time. */
+/** More than the pool has connections. */
 const DEVICES = 48;
 
-describe('G06 a pooler in front of the database', function () {
+describe('G06 a connection pooler', function () {
   this.timeout(60_000);
-  let stage: Stage;
+  let ota: OtaServer;
   let pooler: Pooler;
   let knex: Knex;
 
   async function connectBy(mode: 'session' | 'transaction'): Promise<boolean> {
-    const started = await startPgbouncer(stage.database.connectionString, mode);
+    const started = await startPgbouncer(ota.database.connectionString, mode);
     if (!started) return false;
     pooler = started;
     knex = knexFactory({ client: 'pg', connection: pooler.url, pool: { min: 0, max: 8 } });
@@ -31,7 +31,7 @@ describe('G06 a pooler in front of the database', function () {
   }
 
   before(async () => {
-    stage = await openStage({ config: { queue_prefix: 'elsewhere' } });
+    ota = await startOta({ config: { queue_prefix: 'elsewhere' } });
   });
 
   afterEach(async () => {
@@ -39,37 +39,37 @@ describe('G06 a pooler in front of the database', function () {
     await pooler?.stop();
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
-  it('that hands sessions out by the transaction: the plugin does not start, and says what to do', async function () {
+  it('in transaction mode makes the plugin refuse to start with a hint', async function () {
     if (!(await connectBy('transaction'))) return this.skip();
     const redisUrl = await testRedisUrl();
     const host = await createFakeHost({ knex, redisUrl });
     try {
-      const refused = await activate(host.context).then(
+      const error = await activate(host.context).then(
         () => null,
-        (error: unknown) => error as Error,
+        (thrown: unknown) => thrown as Error,
       );
-      expect(refused?.message).to.match(/pooler .* session mode/s);
+      expect(error?.message).to.match(/pooler .* session mode/s);
     } finally {
       await host.close();
     }
   });
 
-  it('that keeps a session for each: polls, reports and what pages hear of them go through it', async function () {
+  it('in session mode works for polls, reports and event streams', async function () {
     if (!(await connectBy('session'))) return this.skip();
     const redisUrl = await testRedisUrl();
-    const server = await openServer(knex, { redisUrl });
+    const server = await startServer(knex, { redisUrl });
     let stream: EventStreamReader | undefined;
     try {
-      const fleet = (await openFleet(stage, DEVICES)).through(server.host);
-      const id = await fleet.roll();
+      const fleet = (await createFleet(ota, DEVICES)).through(server.host);
+      const id = await fleet.rollOut();
       stream = await EventStreamReader.open(
         `${server.host.baseUrl}${ADMIN_API}/deployments/${id}/stream`,
         fleet.admin,
       );
       for (const status of ['downloading', 'installing', 'completed'] as const) {
-        await fleet.all(fleet.devices, id, status);
+        await fleet.reportAll(fleet.devices, id, status);
       }
       await stream.next('progress', ({ completed }) => completed === DEVICES);
       expect((await fleet.detail(id)).status).to.equal('completed');

@@ -1,30 +1,30 @@
 import { expect } from 'chai';
 
 import type { DeploymentStatus } from '../../backend/contract/states.ts';
-import { counterDrift } from '../support/ledger.ts';
+import { counterDrift } from '../support/rollout-audit.ts';
 import type { SeededDevice } from '../support/seed.ts';
 import {
-  openFleet,
-  openServer,
-  openStage,
+  createFleet,
+  startServer,
+  startOta,
   type Fleet,
-  type Stage,
-} from '../support/ota-scenario.ts';
+  type OtaServer,
+} from '../support/ota-server.ts';
 
-/** What the actions look at; the contract's table once more, in the test's own words. */
+/** What the actions depend on. A second implementation of the contract's table of states. */
 interface Model {
   status: DeploymentStatus;
-  /** The canary has a rest that nobody has expanded to. */
+  /** The canary has unreleased targets. */
   rest: boolean;
   failed: boolean;
-  /** The device that is asked to go back has something to go back from. */
-  begun: boolean;
+  /** The device of the rollback has started its update. */
+  started: boolean;
 }
 
 interface Action {
-  told: string;
+  event: string;
   path(device: SeededDevice): string;
-  /** The state after it; `null`: not possible. */
+  /** The state after the action, or `null` if it is not allowed. */
   apply(model: Model): Model | null;
 }
 
@@ -33,32 +33,32 @@ const when = (possible: boolean, model: Model) => (possible ? model : null);
 
 const ACTIONS: Record<string, Action> = {
   start: {
-    told: 'started',
+    event: 'started',
     path: simple('start'),
     apply: (model) => when(model.status === 'pending', { ...model, status: 'in_progress' }),
   },
   pause: {
-    told: 'paused',
+    event: 'paused',
     path: simple('pause'),
     apply: (model) => when(model.status === 'in_progress', { ...model, status: 'paused' }),
   },
   resume: {
-    told: 'resumed',
+    event: 'resumed',
     path: simple('resume'),
     apply: (model) => when(model.status === 'paused', { ...model, status: 'in_progress' }),
   },
   cancel: {
-    told: 'cancelled',
+    event: 'cancelled',
     path: simple('cancel'),
     apply: (model) => when(model.status !== 'cancelled', { ...model, status: 'cancelled' }),
   },
   expand: {
-    told: 'expanded',
+    event: 'expanded',
     path: simple('expand'),
     apply: (model) => when(model.status === 'in_progress' && model.rest, { ...model, rest: false }),
   },
   retry: {
-    told: 'retried',
+    event: 'retried',
     path: simple('retry'),
     apply: (model) =>
       when(['in_progress', 'paused'].includes(model.status) && model.failed, {
@@ -67,18 +67,18 @@ const ACTIONS: Record<string, Action> = {
       }),
   },
   rollback: {
-    told: 'rollback_requested',
+    event: 'rollback_requested',
     path: (device) => `/devices/${device.id}/rollback`,
-    apply: (model) => when(model.begun, model),
+    apply: (model) => when(model.started, model),
   },
 };
 
 /** Canaries of ten devices, two of them in the first batch. */
 interface Situation {
   model: Model;
-  /** What admins did to bring it there. */
+  /** How many admin actions it took to get there. */
   actionsBefore: number;
-  bring(fleet: Fleet, id: string): Promise<void>;
+  prepare(fleet: Fleet, id: string): Promise<void>;
 }
 
 async function roll(fleet: Fleet, id: string): Promise<void> {
@@ -89,18 +89,18 @@ async function roll(fleet: Fleet, id: string): Promise<void> {
   await fleet.reports(bad!, id, 'failed');
 }
 
-const BEGUN = { rest: true, failed: true, begun: true };
+const STARTED = { rest: true, failed: true, started: true };
 const SITUATIONS: Situation[] = [
   {
-    model: { status: 'pending', rest: true, failed: false, begun: false },
+    model: { status: 'pending', rest: true, failed: false, started: false },
     actionsBefore: 0,
-    bring: () => Promise.resolve(),
+    prepare: () => Promise.resolve(),
   },
-  { model: { status: 'in_progress', ...BEGUN }, actionsBefore: 1, bring: roll },
+  { model: { status: 'in_progress', ...STARTED }, actionsBefore: 1, prepare: roll },
   {
-    model: { status: 'paused', ...BEGUN },
+    model: { status: 'paused', ...STARTED },
     actionsBefore: 2,
-    async bring(fleet, id) {
+    async prepare(fleet, id) {
       await roll(fleet, id);
       await fleet.act(id, 'pause');
     },
@@ -109,21 +109,21 @@ const SITUATIONS: Situation[] = [
 
 const NAMES = Object.keys(ACTIONS);
 const PAIRS = NAMES.flatMap((first) => NAMES.map((second) => [first, second] as const));
-const TOLD = new Set(Object.values(ACTIONS).map(({ told }) => told));
+const ACTION_EVENTS = new Set(Object.values(ACTIONS).map(({ event }) => event));
 
-describe('F67 two servers are asked at the same time', function () {
+describe('F67 concurrent actions on two servers', function () {
   this.timeout(60_000);
-  let stage: Stage;
-  let second: Awaited<ReturnType<typeof openServer>>;
+  let ota: OtaServer;
+  let second: Awaited<ReturnType<typeof startServer>>;
 
   before(async () => {
-    stage = await openStage();
-    second = await openServer(stage.knex, { role: 'api' });
+    ota = await startOta();
+    second = await startServer(ota.knex, { role: 'api' });
   });
 
   after(async () => {
     await second?.close();
-    await stage?.close();
+    await ota?.close();
   });
 
   interface Race {
@@ -132,23 +132,23 @@ describe('F67 two servers are asked at the same time', function () {
     device: SeededDevice;
   }
 
-  /** Brought side by side, since most of the time is waiting for the first batch. */
+  /** In parallel, because each spends most of its time waiting for the first batch. */
   async function prepare(situation: Situation, count: number): Promise<Race[]> {
     return Promise.all(
       Array.from({ length: count }, async () => {
-        const fleet = await openFleet(stage, 10);
+        const fleet = await createFleet(ota, 10);
         const { deployment_id: id } = await fleet.create({
           rollout_strategy: 'canary',
           rollout_percentage: 20,
         });
-        await situation.bring(fleet, id);
+        await situation.prepare(fleet, id);
         const [device] = await fleet.batch(id, 1);
         return { fleet, id, device: device! };
       }),
     );
   }
 
-  /** What may come of both: of one after the other, in either order. */
+  /** The outcomes of running one after the other, in either order. */
   function legalOutcomes(model: Model, first: string, other: string): string[] {
     const inOrder = (names: string[]): boolean[] => {
       let state = model;
@@ -164,7 +164,7 @@ describe('F67 two servers are asked at the same time', function () {
   }
 
   for (const situation of SITUATIONS) {
-    describe(`while it is ${situation.model.status}`, () => {
+    describe(`on a deployment that is ${situation.model.status}`, () => {
       let races: Race[];
 
       before(async () => {
@@ -172,7 +172,7 @@ describe('F67 two servers are asked at the same time', function () {
       });
 
       for (const [index, [first, other]] of PAIRS.entries()) {
-        it(`${first} here, ${other} there`, async () => {
+        it(`${first} and ${other} have a serializable outcome`, async () => {
           const { fleet, id, device } = races[index]!;
           const url = (name: string) => `/deployments/${id}${ACTIONS[name]!.path(device)}`;
           const answers = await Promise.all([
@@ -183,24 +183,24 @@ describe('F67 two servers are asked at the same time', function () {
           const won = answers.map(({ status }) => status !== 409);
           expect(JSON.stringify(won)).to.be.oneOf(legalOutcomes(situation.model, first, other));
 
-          // The timeline tells of winners only, and what it tells leads to what is so.
+          // The timeline contains the successful actions only, and they lead to the current state.
           const winners = [first, other].filter((_, place) => won[place]);
           const events = (await fleet.events(id)).filter(
-            ({ type, actor }) => actor.type === 'admin' && TOLD.has(type),
+            ({ type, actor }) => actor.type === 'admin' && ACTION_EVENTS.has(type),
           );
           const since = events.slice(0, winners.length).reverse();
           expect(since.map(({ type }) => type)).to.have.members(
-            winners.map((name) => ACTIONS[name]!.told),
+            winners.map((name) => ACTIONS[name]!.event),
           );
           expect(events).to.have.length(winners.length + situation.actionsBefore);
           let state: Model | null = situation.model;
           for (const { type } of since) {
-            const action = Object.values(ACTIONS).find(({ told }) => told === type)!;
+            const action = Object.values(ACTIONS).find(({ event }) => event === type)!;
             state = state && action.apply(state);
           }
           const detail = await fleet.detail(id);
           expect(detail.status).to.equal(state?.status);
-          expect(await counterDrift(stage.knex, id)).to.equal(0);
+          expect(await counterDrift(ota.knex, id)).to.equal(0);
         });
       }
     });

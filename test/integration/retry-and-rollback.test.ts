@@ -4,33 +4,35 @@ import type { RetryResponse } from '../../backend/contract/admin-api.ts';
 import type { NoUpdate, UpdateOffer } from '../../backend/contract/device-api.ts';
 import type { Problem } from '../../backend/contract/problem.ts';
 import type { SeededDevice } from '../support/seed.ts';
-import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
+import { createFleet, startOta, type Fleet, type OtaServer } from '../support/ota-server.ts';
 
-describe('second chances', () => {
-  let stage: Stage;
+describe('retries and rollbacks', () => {
+  let ota: OtaServer;
   let fleet: Fleet;
 
   before(async () => {
-    stage = await openStage();
+    ota = await startOta();
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
-  describe('retrying failed targets', () => {
-    async function ended(...ends: ('completed' | 'failed' | 'rolled_back')[]): Promise<string> {
-      fleet = await openFleet(stage, ends.length);
-      const id = await fleet.roll({ policy: { failure_threshold_percent: null } });
-      for (const [index, end] of ends.entries()) {
+  describe('a retry', () => {
+    async function finished(
+      ...results: ('completed' | 'failed' | 'rolled_back')[]
+    ): Promise<string> {
+      fleet = await createFleet(ota, results.length);
+      const id = await fleet.rollOut({ policy: { failure_threshold_percent: null } });
+      for (const [index, result] of results.entries()) {
         await fleet.reports(fleet.devices[index]!, id, 'downloading', {
-          status: end,
-          error_message: `it ${end}`,
+          status: result,
+          error_message: `it ${result}`,
         });
       }
       return id;
     }
 
-    it('takes up again all that failed or went back, with a new attempt and a clean slate', async () => {
-      const id = await ended('failed', 'completed', 'failed', 'rolled_back');
+    it('starts a new attempt for all targets that failed or rolled back', async () => {
+      const id = await finished('failed', 'completed', 'failed', 'rolled_back');
       const answer = await fleet.post(`/deployments/${id}/retry`).expect(200);
       const { retried_devices: retried, deployment } = answer.body as RetryResponse;
       expect(retried).to.equal(3);
@@ -53,8 +55,8 @@ describe('second chances', () => {
     });
 
     for (const named of [true, false]) {
-      it(`G43 keeps how earlier attempts finished, ${named ? 'of named devices' : 'of all'}`, async () => {
-        const id = await ended('failed', 'rolled_back');
+      it(`G43 keeps the results of earlier attempts, ${named ? 'for given devices' : 'for all devices'}`, async () => {
+        const id = await finished('failed', 'rolled_back');
         const retry = async () => {
           const ids = { device_ids: fleet.devices.map((device) => device.id) };
           await fleet.act(id, 'retry', named ? ids : {});
@@ -79,8 +81,8 @@ describe('second chances', () => {
       });
     }
 
-    it('G43 keeps the last twenty attempts', async () => {
-      const id = await ended('failed');
+    it('G43 keeps the results of the last twenty attempts', async () => {
+      const id = await finished('failed');
       for (let attempt = 2; attempt <= 24; attempt += 1) {
         await fleet.act(id, 'retry');
         await fleet.reports(fleet.device, id, { status: 'failed', attempt });
@@ -91,8 +93,8 @@ describe('second chances', () => {
       );
     });
 
-    it('leaves alone what an admin asked to go back, unless it is named', async () => {
-      const id = await ended('completed', 'failed');
+    it('does not include requested rollbacks unless they are given by id', async () => {
+      const id = await finished('completed', 'failed');
       await fleet.post(`/deployments/${id}/devices/${fleet.device.id}/rollback`).expect(202);
       await fleet.reports(fleet.device, id, 'rolled_back');
       const detail = await fleet.detail(id);
@@ -104,8 +106,8 @@ describe('second chances', () => {
       });
     });
 
-    it('takes only the named ones, also when they are rolled back', async () => {
-      const id = await ended('failed', 'failed', 'rolled_back');
+    it('of given devices does not include others', async () => {
+      const id = await finished('failed', 'failed', 'rolled_back');
       const [one, two, three] = fleet.devices as [SeededDevice, SeededDevice, SeededDevice];
       const answer = await fleet
         .post(`/deployments/${id}/retry`, { device_ids: [one.id, three.id] })
@@ -119,10 +121,10 @@ describe('second chances', () => {
       expect((await fleet.detail(id)).progress).to.include({ failed: 1, pending: 2 });
     });
 
-    it('refuses when none of the named ones failed here', async () => {
-      const id = await ended('failed', 'completed');
-      const stranger = await openFleet(stage, 1);
-      for (const device of [fleet.devices[1]!, stranger.device]) {
+    it('is rejected if none of the given devices failed', async () => {
+      const id = await finished('failed', 'completed');
+      const foreign = await createFleet(ota, 1);
+      for (const device of [fleet.devices[1]!, foreign.device]) {
         const answer = await fleet.post(`/deployments/${id}/retry`, { device_ids: [device.id] });
         expect([answer.status, (answer.body as Problem).code]).to.deep.equal([
           409,
@@ -132,16 +134,16 @@ describe('second chances', () => {
       expect((await fleet.detail(id)).status).to.equal('failed');
     });
 
-    it('goes on to the end anew', async () => {
-      const id = await ended('failed', 'completed');
+    it('can complete the deployment', async () => {
+      const id = await finished('failed', 'completed');
       await fleet.act(id, 'retry');
       await fleet.reports(fleet.device, id, { status: 'completed', attempt: 2 });
       expect((await fleet.detail(id)).status).to.equal('completed');
     });
 
-    it('under a paused deployment waits for the resume', async () => {
-      fleet = await openFleet(stage, 2);
-      const id = await fleet.roll();
+    it('of a paused deployment waits for the resume', async () => {
+      fleet = await createFleet(ota, 2);
+      const id = await fleet.rollOut();
       await fleet.reports(fleet.device, id, 'failed');
       await fleet.act(id, 'pause');
       await fleet.act(id, 'retry');
@@ -151,8 +153,8 @@ describe('second chances', () => {
       expect(await fleet.offered(fleet.device)).to.equal(id);
     });
 
-    it('tells the timeline how many', async () => {
-      const id = await ended('failed', 'failed');
+    it('adds an event with the number of devices', async () => {
+      const id = await finished('failed', 'failed');
       await fleet.act(id, 'retry');
       const event = (await fleet.events(id)).find(({ type }) => type === 'retried');
       expect(event?.data).to.include({ devices: 2 });
@@ -165,25 +167,28 @@ describe('second chances', () => {
     });
   });
 
-  describe('rolling a device back', () => {
+  describe('a requested rollback', () => {
     async function completed(): Promise<string> {
-      fleet = await openFleet(stage, 1);
-      const id = await fleet.roll();
+      fleet = await createFleet(ota, 1);
+      const id = await fleet.rollOut();
       await fleet.reports(fleet.device, id, 'downloading', 'completed');
       return id;
     }
 
-    const ask = (id: string, body: object = {}) =>
+    const requestRollback = (id: string, body: object = {}) =>
       fleet.post(`/deployments/${id}/devices/${fleet.device.id}/rollback`, body);
 
-    it('is accepted, and carried out when the device says so', async () => {
+    it('is accepted and done when the device reports it', async () => {
       const id = await completed();
-      const answer = await ask(id).expect(202);
+      const answer = await requestRollback(id).expect(202);
       expect(answer.body).to.have.all.keys('status', 'message').and.to.include({
         status: 'accepted',
       });
-      const asked = await fleet.target(id, fleet.device);
-      expect([asked.status, asked.rollback_requested]).to.deep.equal(['completed', 'v2.0.0']);
+      const requested = await fleet.target(id, fleet.device);
+      expect([requested.status, requested.rollback_requested]).to.deep.equal([
+        'completed',
+        'v2.0.0',
+      ]);
 
       const poll = (await fleet.poll(fleet.device)) as NoUpdate;
       expect(poll.update_available).to.equal(false);
@@ -196,21 +201,21 @@ describe('second chances', () => {
       expect(await fleet.poll(fleet.device)).not.to.have.property('rollback');
     });
 
-    it('G43 does not lengthen the update, and leaves its error to be read', async () => {
-      fleet = await openFleet(stage, 1);
-      const id = await fleet.roll({ policy: { failure_threshold_percent: null } });
+    it('G43 keeps the duration and the error of the update', async () => {
+      fleet = await createFleet(ota, 1);
+      const id = await fleet.rollOut({ policy: { failure_threshold_percent: null } });
       await fleet.reports(fleet.device, id, 'downloading', {
         status: 'failed',
         error_message: 'disk is full',
       });
       const { duration_seconds: lasted } = await fleet.target(id, fleet.device);
       expect(lasted).to.be.a('number');
-      await stage
+      await ota
         .knex('ota_deployment_devices')
         .where({ deployment_id: id })
         .update({
-          started_at: stage.knex.raw(`started_at - interval '1 hour'`),
-          completed_at: stage.knex.raw(`completed_at - interval '1 hour'`),
+          started_at: ota.knex.raw(`started_at - interval '1 hour'`),
+          completed_at: ota.knex.raw(`completed_at - interval '1 hour'`),
         });
       await fleet.post(`/deployments/${id}/devices/${fleet.device.id}/rollback`).expect(202);
       await fleet.reports(fleet.device, id, { status: 'failed', error_message: 'no snapshot' });
@@ -225,19 +230,19 @@ describe('second chances', () => {
       expect(Date.parse(target.completed_at!)).to.be.above(Date.parse(target.started_at!) + 1_000);
     });
 
-    it('changes the counters of an ended deployment, never its state', async () => {
+    it('changes the counters of a finished deployment, never its state', async () => {
       const id = await completed();
       const before = await fleet.detail(id);
-      await ask(id).expect(202);
+      await requestRollback(id).expect(202);
       await fleet.reports(fleet.device, id, 'rolled_back');
       const after = await fleet.detail(id);
       expect([after.status, after.completed_at]).to.deep.equal(['completed', before.completed_at]);
       expect(after.progress).to.include({ completed: 0, rolled_back: 1, percentage: 0 });
     });
 
-    it('goes to the version the admin names', async () => {
+    it('can be to a version that the admin chooses', async () => {
       const id = await completed();
-      await ask(id, { previous_version: 'v1.5.0' }).expect(202);
+      await requestRollback(id, { previous_version: 'v1.5.0' }).expect(202);
       expect(((await fleet.poll(fleet.device)) as NoUpdate).rollback?.version).to.equal('v1.5.0');
       await fleet.reports(fleet.device, id, 'rolled_back');
       expect(await fleet.installedVersion(fleet.device)).to.equal('v1.5.0');
@@ -245,8 +250,8 @@ describe('second chances', () => {
 
     it('comes before any update', async () => {
       const id = await completed();
-      const next = await fleet.roll({ target_version: 'v3.0.0' });
-      await ask(id).expect(202);
+      const next = await fleet.rollOut({ target_version: 'v3.0.0' });
+      await requestRollback(id).expect(202);
       const poll = (await fleet.poll(fleet.device)) as NoUpdate;
       expect(poll.update_available).to.equal(false);
       expect(poll.rollback?.deployment_id).to.equal(id);
@@ -254,38 +259,38 @@ describe('second chances', () => {
       expect(await fleet.offered(fleet.device)).to.equal(next);
     });
 
-    it('of an older deployment tells the version the device really went back to', async () => {
+    it('in an older deployment records the version that the device rolled back to', async () => {
       const older = await completed();
-      const newer = await fleet.roll({ target_version: 'v3.0.0' });
+      const newer = await fleet.rollOut({ target_version: 'v3.0.0' });
       await fleet.reports(fleet.device, newer, 'completed');
-      await ask(older, { force: true }).expect(202);
+      await requestRollback(older, { force: true }).expect(202);
       await fleet.reports(fleet.device, older, 'rolled_back');
       expect(await fleet.installedVersion(fleet.device)).to.equal('v2.0.0');
     });
 
-    it('Superseded rollback: says what it would undo, unless it is forced', async () => {
+    it('is rejected if a newer version is installed, unless it is forced', async () => {
       const older = await completed();
-      const newer = await fleet.roll({
+      const newer = await fleet.rollOut({
         deployment_name: 'The newer one',
         target_version: 'v3.0.0',
       });
       await fleet.reports(fleet.device, newer, 'completed');
       for (const body of [{}, { force: false }, { previous_version: 'v1.0.0' }]) {
-        const answer = await ask(older, body).expect(409);
+        const answer = await requestRollback(older, body).expect(409);
         const { code, detail } = answer.body as Problem;
         expect(code).to.equal('newer_version_installed');
         expect(detail).to.include('The newer one').and.include('v3.0.0').and.include(newer);
       }
       expect(await fleet.poll(fleet.device)).not.to.have.property('rollback');
-      await ask(older, { force: true }).expect(202);
-      // Going back from the newest needs no force, and neither does a device that went back already.
+      await requestRollback(older, { force: true }).expect(202);
+      // In the newest deployment, force is not needed.
       await fleet.reports(fleet.device, older, 'rolled_back');
-      await ask(newer).expect(202);
+      await requestRollback(newer).expect(202);
     });
 
-    it('that the device cannot carry out leaves the state, says why, and can be asked again', async () => {
+    it('that fails keeps the state, shows the reason, and can be repeated', async () => {
       const id = await completed();
-      await ask(id).expect(202);
+      await requestRollback(id).expect(202);
       await fleet.reports(fleet.device, id, { status: 'failed', error_message: 'no snapshot' });
       const target = await fleet.target(id, fleet.device);
       expect([target.status, target.rollback_requested]).to.deep.equal(['completed', null]);
@@ -293,55 +298,55 @@ describe('second chances', () => {
       expect(await fleet.eventTypes(id)).to.include('rollback_failed');
       expect(await fleet.installedVersion(fleet.device)).to.equal('v2.1.0');
       expect(await fleet.poll(fleet.device)).not.to.have.property('rollback');
-      await ask(id).expect(202);
+      await requestRollback(id).expect(202);
     });
 
-    it('of a device at work is offered instead of the update', async () => {
-      fleet = await openFleet(stage, 1);
-      const id = await fleet.roll();
+    it('for an updating device is offered instead of the update', async () => {
+      fleet = await createFleet(ota, 1);
+      const id = await fleet.rollOut();
       await fleet.reports(fleet.device, id, 'installing');
-      await ask(id).expect(202);
+      await requestRollback(id).expect(202);
       const poll = (await fleet.poll(fleet.device)) as NoUpdate;
       expect([poll.update_available, poll.rollback?.version]).to.deep.equal([false, 'v2.0.0']);
     });
 
-    it('needs a device that has begun', async () => {
-      fleet = await openFleet(stage, 1);
-      const id = await fleet.roll();
-      const pending = await ask(id);
+    it('is rejected for a device that has not started', async () => {
+      fleet = await createFleet(ota, 1);
+      const id = await fleet.rollOut();
+      const pending = await requestRollback(id);
       expect([pending.status, (pending.body as Problem).code]).to.deep.equal([
         409,
         'invalid_state',
       ]);
       await fleet.act(id, 'cancel');
-      const skipped = await ask(id);
+      const skipped = await requestRollback(id);
       expect([skipped.status, (skipped.body as Problem).code]).to.deep.equal([
         409,
         'invalid_state',
       ]);
     });
 
-    it('needs a version when none is known', async () => {
-      fleet = await openFleet(stage, 1, { firmwareVersion: null });
-      const id = await fleet.roll();
+    it('needs a version if the previous one is unknown', async () => {
+      fleet = await createFleet(ota, 1, { firmwareVersion: null });
+      const id = await fleet.rollOut();
       await fleet.reports(fleet.device, id, 'completed');
-      const answer = await ask(id);
+      const answer = await requestRollback(id);
       expect([answer.status, (answer.body as Problem).code]).to.deep.equal([
         422,
         'previous_version_unknown',
       ]);
-      await ask(id, { previous_version: 'v1.0.0' }).expect(202);
+      await requestRollback(id, { previous_version: 'v1.0.0' }).expect(202);
     });
 
-    it('refuses a version that is none', async () => {
+    it('is rejected with an invalid version', async () => {
       const id = await completed();
       for (const previous_version of ['', 7, 'x'.repeat(51), null]) {
-        await ask(id, { previous_version }).expect(400);
+        await requestRollback(id, { previous_version }).expect(400);
       }
       expect((await fleet.target(id, fleet.device)).rollback_requested).to.equal(null);
     });
 
-    it('nobody asked for is not taken from a device that completed', async () => {
+    it('is required before a completed device can report rolled_back', async () => {
       const id = await completed();
       await fleet.report(fleet.device, id, 'rolled_back').expect(409);
       expect(await fleet.installedVersion(fleet.device)).to.equal('v2.1.0');

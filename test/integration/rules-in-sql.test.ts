@@ -5,7 +5,7 @@ import type { Target } from '../../backend/deployments/model/deployment.types.ts
 import { retried } from '../../backend/deployments/rules/target-changes.ts';
 import { isFinished } from '../../backend/deployments/rules/target-reports.ts';
 import { toTarget, type TargetRow } from '../../backend/deployments/storage/target.row.ts';
-import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
+import { createFleet, startOta, type Fleet, type OtaServer } from '../support/ota-server.ts';
 
 const TARGETS = 1_000;
 
@@ -17,21 +17,21 @@ interface Facts {
   error_message: string | null;
 }
 
-/** Statements that move many targets at once do what the rules say of each. */
-describe('rules that are written in SQL, too', function () {
+/** Statements that update many targets at once must agree with the rules for one target. */
+describe('rules implemented in SQL', function () {
   this.timeout(60_000);
-  let stage: Stage;
+  let ota: OtaServer;
   let fleet: Fleet;
   let id: string;
 
   before(async () => {
-    stage = await openStage();
+    ota = await startOta();
   });
-  after(() => stage.close());
+  after(() => ota.close());
 
   beforeEach(async () => {
-    fleet = await openFleet(stage, TARGETS);
-    id = await fleet.roll({ policy: { failure_threshold_percent: null } });
+    fleet = await createFleet(ota, TARGETS);
+    id = await fleet.rollOut({ policy: { failure_threshold_percent: null } });
     const facts = fc.sample(
       fc.record<Facts>({
         status: fc.constantFrom(...TARGET_STATUSES),
@@ -46,7 +46,7 @@ describe('rules that are written in SQL, too', function () {
   });
 
   async function write(facts: Facts[]): Promise<void> {
-    await stage.knex.raw(
+    await ota.knex.raw(
       `UPDATE ota_deployment_devices t
        SET status = f.status, attempt = f.attempt, error_message = f.error_message,
            rollback_version = f.rollback_version, progress = 50, timed_out = f.status = 'failed',
@@ -73,7 +73,7 @@ describe('rules that are written in SQL, too', function () {
         `${status} = (SELECT count(*) FROM ota_deployment_devices t
            WHERE t.deployment_id = b.deployment_id AND t.status = '${status}')`,
     );
-    await stage.knex.raw(
+    await ota.knex.raw(
       `UPDATE ota_deployment_batches b SET ${counters.join(', ')},
          rolled_back_on_request = (SELECT count(*) FROM ota_deployment_devices t
            WHERE t.deployment_id = b.deployment_id AND t.rolled_back_on_request)
@@ -83,14 +83,14 @@ describe('rules that are written in SQL, too', function () {
   }
 
   async function read(): Promise<Target[]> {
-    const rows = await stage
+    const rows = await ota
       .knex<TargetRow>('ota_deployment_devices')
       .where({ deployment_id: id })
       .orderBy('position');
     return rows.map(toTarget);
   }
 
-  it('a retry of all does to a thousand targets what a retry does to one', async () => {
+  it('a retry of all targets does the same to each as a retry of one', async () => {
     const before = await read();
     await fleet.act(id, 'retry');
     const isRetried = ({ status, rolledBackOnRequest, rollbackVersion }: Target) =>
@@ -102,7 +102,7 @@ describe('rules that are written in SQL, too', function () {
     );
   });
 
-  it('a cancel skips what is pending, and leaves every other target alone', async () => {
+  it('a cancel skips pending targets and changes no other', async () => {
     const before = await read();
     await fleet.act(id, 'cancel');
     const after = await read();

@@ -4,54 +4,54 @@ import { waitFor } from '../../dev/wait-for.ts';
 
 import { isDatabaseUnavailable } from '../../backend/database/database-errors.ts';
 import { KnexUnitOfWork, asKnex } from '../../backend/database/knex-unit-of-work.ts';
-import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
+import { createFleet, startOta, type Fleet, type OtaServer } from '../support/ota-server.ts';
 
-describe('F63 a server that stands still in the middle of a transaction', function () {
+describe('F63 a server that stalls during a transaction', function () {
   this.timeout(40_000);
-  let stage: Stage;
+  let ota: OtaServer;
   let fleet: Fleet;
   let id: string;
-  let wake: () => void;
+  let resume: () => void;
   let stalled: Promise<unknown>;
 
   before(async () => {
-    stage = await openStage();
-    fleet = await openFleet(stage, 2);
-    id = await fleet.roll();
+    ota = await startOta();
+    fleet = await createFleet(ota, 2);
+    id = await fleet.rollOut();
     await fleet.reports(fleet.device, id, 'downloading');
-    const asleep = new Promise<void>((resolve) => (wake = resolve));
+    const stall = new Promise<void>((resolve) => (resume = resolve));
     await new Promise<void>((holdsTheLock) => {
-      stalled = new KnexUnitOfWork(stage.knex)
+      stalled = new KnexUnitOfWork(ota.knex)
         .run(async (tx) => {
           await asKnex(tx)('ota_deployments').where({ id }).forUpdate().first('id');
           await asKnex(tx)('ota_deployment_devices')
             .where({ deployment_id: id })
             .update({ status: 'failed' });
           holdsTheLock();
-          await asleep;
+          await stall;
           await asKnex(tx)('ota_deployments').where({ id }).first('id');
         })
         .catch((error: unknown) => error);
     });
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
-  it('holds up reports and admins for seconds, not for ever', async () => {
-    // Refused after a while with when to come again, and taken once the stalled one has lost its session.
+  it('blocks reports and admin actions for a few seconds only', async () => {
+    // Reports get a 503 with Retry-After until the stalled session is terminated.
     await waitFor(
       async () => {
         const answer = await fleet.report(fleet.device, id, 'installing');
         if (answer.status === 503) expect(answer.get('Retry-After')).to.match(/^\d+$/);
         return answer.status === 200;
       },
-      { timeout: 20_000, describe: 'the report is taken' },
+      { timeout: 20_000, describe: 'the report is accepted' },
     );
     expect((await fleet.act(id, 'pause')).status).to.equal('paused');
   });
 
-  it('changes nothing when it goes on, and learns that the database left it', async () => {
-    wake();
+  it('changes nothing when it continues, and gets a database error', async () => {
+    resume();
     expect(isDatabaseUnavailable(await stalled)).to.equal(true);
     expect((await fleet.detail(id)).status_breakdown).to.include({ installing: 1, failed: 0 });
   });

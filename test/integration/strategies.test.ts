@@ -1,22 +1,22 @@
 import { expect } from 'chai';
 
 import type { Problem } from '../../backend/contract/problem.ts';
-import { deploymentRequest, openFleet, openStage, type Stage } from '../support/ota-scenario.ts';
+import { deploymentRequest, createFleet, startOta, type OtaServer } from '../support/ota-server.ts';
 
 describe('rollout strategies', () => {
-  let stage: Stage;
+  let ota: OtaServer;
 
   before(async () => {
-    stage = await openStage();
+    ota = await startOta();
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
   const sizes = (batches: { size: number }[]) => batches.map((batch) => batch.size);
 
   describe('before the start', () => {
-    it('nothing is released or offered', async () => {
-      const fleet = await openFleet(stage, 3);
+    it('release and offer nothing', async () => {
+      const fleet = await createFleet(ota, 3);
       const { deployment_id: id } = await fleet.create();
       const detail = await fleet.detail(id);
       expect([detail.phase, detail.released_devices]).to.deep.equal(['not_started', 0]);
@@ -26,10 +26,10 @@ describe('rollout strategies', () => {
   });
 
   describe('manual', () => {
-    it('goes to exactly the picked devices, in one batch', async () => {
-      const fleet = await openFleet(stage, 6);
+    it('offers to exactly the picked devices, in one batch', async () => {
+      const fleet = await createFleet(ota, 6);
       const picked = fleet.devices.slice(2, 4);
-      const id = await fleet.roll({
+      const id = await fleet.rollOut({
         rollout_strategy: 'manual',
         device_ids: picked.map((device) => device.id),
       });
@@ -41,9 +41,9 @@ describe('rollout strategies', () => {
   });
 
   describe('immediate', () => {
-    it('offers to everything that matches at once', async () => {
-      const fleet = await openFleet(stage, 12);
-      const id = await fleet.roll();
+    it('offers to all matching devices at once', async () => {
+      const fleet = await createFleet(ota, 12);
+      const id = await fleet.rollOut();
       const detail = await fleet.detail(id);
       expect(sizes(detail.batches)).to.deep.equal([12]);
       expect(detail.phase).to.equal('rolling_out');
@@ -60,8 +60,8 @@ describe('rollout strategies', () => {
       [10, 35, 3],
       [1, 50, 1],
     ] as const) {
-      it(`${percentage ?? 'default'} % of ${total} devices are ${first}`, async () => {
-        const fleet = await openFleet(stage, total);
+      it(`releases ${first} of ${total} devices first at ${percentage ?? 'the default'} %`, async () => {
+        const fleet = await createFleet(ota, total);
         const { deployment_id: id } = await fleet.create({
           rollout_strategy: 'canary',
           ...(percentage !== undefined && { rollout_percentage: percentage }),
@@ -71,10 +71,10 @@ describe('rollout strategies', () => {
       });
     }
 
-    it('stops after its first batch until it is expanded', async () => {
-      const fleet = await openFleet(stage, 10);
-      const id = await fleet.roll({ rollout_strategy: 'canary', rollout_percentage: 20 });
-      await fleet.all(await fleet.batch(id, 1), id, 'completed');
+    it('waits for an expansion after its first batch', async () => {
+      const fleet = await createFleet(ota, 10);
+      const id = await fleet.rollOut({ rollout_strategy: 'canary', rollout_percentage: 20 });
+      await fleet.reportAll(await fleet.batch(id, 1), id, 'completed');
       const detail = await fleet.detail(id);
       expect([detail.status, detail.phase]).to.deep.equal(['in_progress', 'awaiting_expansion']);
       expect(detail.released_devices).to.equal(2);
@@ -83,8 +83,8 @@ describe('rollout strategies', () => {
       }
     });
 
-    it('G40 is running until its last released device has finished, however that finished', async () => {
-      const fleet = await openFleet(stage, 10);
+    it('G40 is in phase canary_running until its last released device has finished', async () => {
+      const fleet = await createFleet(ota, 10);
       const { deployment_id: id } = await fleet.create({
         rollout_strategy: 'canary',
         rollout_percentage: 30,
@@ -109,29 +109,29 @@ describe('rollout strategies', () => {
       expect(await phase()).to.equal('canary_running');
     });
 
-    it('grows to 50, then to 100 percent, and completes with the last device', async () => {
-      const fleet = await openFleet(stage, 10);
-      const id = await fleet.roll({ rollout_strategy: 'canary', rollout_percentage: 20 });
-      await fleet.all(await fleet.batch(id, 1), id, 'completed');
+    it('can be expanded to 50, then to 100 percent, and completes with the last device', async () => {
+      const fleet = await createFleet(ota, 10);
+      const id = await fleet.rollOut({ rollout_strategy: 'canary', rollout_percentage: 20 });
+      await fleet.reportAll(await fleet.batch(id, 1), id, 'completed');
 
       await fleet.act(id, 'expand', { percentage: 50 });
-      const half = await fleet.untilReleased(id, 5);
-      expect(half.phase).to.equal('canary_running');
-      expect(sizes(half.batches)).to.deep.equal([2, 3, 5]);
-      expect(half.batches.map((batch) => batch.state)).to.deep.equal([
+      const expanded = await fleet.untilReleased(id, 5);
+      expect(expanded.phase).to.equal('canary_running');
+      expect(sizes(expanded.batches)).to.deep.equal([2, 3, 5]);
+      expect(expanded.batches.map((batch) => batch.state)).to.deep.equal([
         'ended',
         'running',
         'planned',
       ]);
       const second = await fleet.batch(id, 2);
       expect(await fleet.offered(second[0]!)).to.equal(id);
-      await fleet.all(second, id, 'completed');
+      await fleet.reportAll(second, id, 'completed');
       expect((await fleet.detail(id)).phase).to.equal('awaiting_expansion');
 
       await fleet.act(id, 'expand');
       const whole = await fleet.untilReleased(id, 10);
       expect(whole.phase).to.equal('rolling_out');
-      await fleet.all(await fleet.batch(id, 3), id, 'completed');
+      await fleet.reportAll(await fleet.batch(id, 3), id, 'completed');
       const ended = await fleet.detail(id);
       expect([ended.status, ended.phase, ended.progress.percentage]).to.deep.equal([
         'completed',
@@ -142,16 +142,16 @@ describe('rollout strategies', () => {
       expect(breakdowns).to.deep.equal([2, 3, 5]);
     });
 
-    it('need not wait for the first batch to be expanded', async () => {
-      const fleet = await openFleet(stage, 10);
-      const id = await fleet.roll({ rollout_strategy: 'canary', rollout_percentage: 20 });
+    it('can be expanded before the first batch has finished', async () => {
+      const fleet = await createFleet(ota, 10);
+      const id = await fleet.rollOut({ rollout_strategy: 'canary', rollout_percentage: 20 });
       await fleet.act(id, 'expand', { percentage: 100 });
       await fleet.untilReleased(id, 10);
     });
 
-    it('refuses a percentage that adds no device, or is none', async () => {
-      const fleet = await openFleet(stage, 10);
-      const id = await fleet.roll({ rollout_strategy: 'canary', rollout_percentage: 20 });
+    it('rejects a percentage that adds no device or is invalid', async () => {
+      const fleet = await createFleet(ota, 10);
+      const id = await fleet.rollOut({ rollout_strategy: 'canary', rollout_percentage: 20 });
       for (const percentage of [10, 20, 29]) {
         const answer = await fleet.post(`/deployments/${id}/expand`, { percentage });
         expect([answer.status, (answer.body as Problem).code]).to.deep.equal([
@@ -169,8 +169,8 @@ describe('rollout strategies', () => {
       expect((await fleet.detail(id)).released_devices).to.equal(2);
     });
 
-    it('takes online devices first', async () => {
-      const fleet = await openFleet(stage, 12, { status: 'offline' });
+    it('selects online devices first', async () => {
+      const fleet = await createFleet(ota, 12, { status: 'offline' });
       const online = await fleet.addDevices(3, { namePrefix: 'online' });
       const { deployment_id: id } = await fleet.create({
         rollout_strategy: 'canary',
@@ -188,8 +188,8 @@ describe('rollout strategies', () => {
       { total: 7, request: { rollout_percentage: 10 }, batches: [5, 2] },
       { total: 5, request: { batch_size: 2 }, batches: [2, 2, 1] },
     ]) {
-      it(`${total} devices with ${JSON.stringify(request)} make ${batches.join(', ')}`, async () => {
-        const fleet = await openFleet(stage, total);
+      it(`splits ${total} devices with ${JSON.stringify(request)} into ${batches.join(', ')}`, async () => {
+        const fleet = await createFleet(ota, total);
         const { deployment_id: id } = await fleet.create({
           rollout_strategy: 'rolling',
           ...request,
@@ -198,9 +198,9 @@ describe('rollout strategies', () => {
       });
     }
 
-    it('releases the next batch by itself when every target of the last one has ended', async () => {
-      const fleet = await openFleet(stage, 5);
-      const id = await fleet.roll({ rollout_strategy: 'rolling', batch_size: 2 });
+    it('releases the next batch when every target of the previous one has finished', async () => {
+      const fleet = await createFleet(ota, 5);
+      const id = await fleet.rollOut({ rollout_strategy: 'rolling', batch_size: 2 });
       const [one, two] = await fleet.batch(id, 1);
       await fleet.reports(one!, id, 'completed');
       await fleet.reports(two!, id, 'verifying');
@@ -208,9 +208,9 @@ describe('rollout strategies', () => {
       await fleet.reports(two!, id, 'completed');
       const second = await fleet.untilReleased(id, 4);
       expect(second.released_devices).to.equal(4);
-      await fleet.all(await fleet.batch(id, 2), id, 'completed');
+      await fleet.reportAll(await fleet.batch(id, 2), id, 'completed');
       await fleet.untilReleased(id, 5);
-      await fleet.all(await fleet.batch(id, 3), id, 'completed');
+      await fleet.reportAll(await fleet.batch(id, 3), id, 'completed');
       expect((await fleet.detail(id)).status).to.equal('completed');
       expect(await fleet.eventTypes(id)).to.deep.equal([
         'created',
@@ -222,10 +222,10 @@ describe('rollout strategies', () => {
       ]);
     });
 
-    it('F66 the end of a batch, seen by several reports and jobs, releases one batch', async () => {
-      const fleet = await openFleet(stage, 30);
-      const id = await fleet.roll({ rollout_strategy: 'rolling', batch_size: 10 });
-      await fleet.all(await fleet.batch(id, 1), id, 'completed');
+    it('F66 releases one batch when several reports finish the previous one at once', async () => {
+      const fleet = await createFleet(ota, 30);
+      const id = await fleet.rollOut({ rollout_strategy: 'rolling', batch_size: 10 });
+      await fleet.reportAll(await fleet.batch(id, 1), id, 'completed');
       const detail = await fleet.untilReleased(id, 20);
       expect(detail.released_devices).to.equal(20);
       expect(detail.batches.map((batch) => batch.state)).to.deep.equal([
@@ -235,30 +235,30 @@ describe('rollout strategies', () => {
       ]);
     });
 
-    it('goes on past a batch whose targets were superseded before its release', async () => {
-      const fleet = await openFleet(stage, 6);
+    it('continues after a batch whose targets were all superseded', async () => {
+      const fleet = await createFleet(ota, 6);
       const { deployment_id: id } = await fleet.create({
         rollout_strategy: 'rolling',
         batch_size: 2,
       });
       const middle = await fleet.batch(id, 2);
-      const newer = await fleet.roll({
+      const newer = await fleet.rollOut({
         target_version: 'v3.0.0',
         device_ids: middle.map((device) => device.id),
       });
-      await fleet.all(middle, newer, 'completed');
+      await fleet.reportAll(middle, newer, 'completed');
       await fleet.act(id, 'start');
       await fleet.untilReleased(id, 2);
-      await fleet.all(await fleet.batch(id, 1), id, 'completed');
+      await fleet.reportAll(await fleet.batch(id, 1), id, 'completed');
       await fleet.untilReleased(id, 6);
       expect(await fleet.offered((await fleet.batch(id, 3))[0]!)).to.equal(id);
     });
   });
 
   describe('pause and resume', () => {
-    it('a paused rollout offers nothing, neither new nor begun', async () => {
-      const fleet = await openFleet(stage, 2);
-      const id = await fleet.roll();
+    it('offer nothing while paused, neither new nor started updates', async () => {
+      const fleet = await createFleet(ota, 2);
+      const id = await fleet.rollOut();
       await fleet.reports(fleet.device, id, 'downloading');
       await fleet.act(id, 'pause');
       expect(await fleet.offered(fleet.device)).to.equal(null);
@@ -266,9 +266,9 @@ describe('rollout strategies', () => {
       expect((await fleet.detail(id)).paused_reason).to.equal('admin');
     });
 
-    it('devices at work finish, and are told to go on', async () => {
-      const fleet = await openFleet(stage, 2);
-      const id = await fleet.roll();
+    it('let updating devices finish', async () => {
+      const fleet = await createFleet(ota, 2);
+      const id = await fleet.rollOut();
       await fleet.reports(fleet.device, id, 'downloading');
       await fleet.act(id, 'pause');
       const answer = await fleet.report(fleet.device, id, 'installing').expect(200);
@@ -277,11 +277,11 @@ describe('rollout strategies', () => {
       expect((await fleet.detail(id)).progress.completed).to.equal(1);
     });
 
-    it('no batch is released while paused; resume goes on where it stopped', async () => {
-      const fleet = await openFleet(stage, 4);
-      const id = await fleet.roll({ rollout_strategy: 'rolling', batch_size: 2 });
+    it('release no batch while paused and continue after the resume', async () => {
+      const fleet = await createFleet(ota, 4);
+      const id = await fleet.rollOut({ rollout_strategy: 'rolling', batch_size: 2 });
       await fleet.act(id, 'pause');
-      await fleet.all(await fleet.batch(id, 1), id, 'completed');
+      await fleet.reportAll(await fleet.batch(id, 1), id, 'completed');
       const paused = await fleet.detail(id);
       expect([paused.status, paused.released_devices]).to.deep.equal(['paused', 2]);
       expect(paused.batches[1]?.state).to.equal('planned');
@@ -290,8 +290,8 @@ describe('rollout strategies', () => {
       expect((await fleet.detail(id)).progress.completed).to.equal(2);
     });
 
-    it('a pause right after the start keeps everything back until resume', async () => {
-      const fleet = await openFleet(stage, 2);
+    it('release nothing if the pause follows the start at once', async () => {
+      const fleet = await createFleet(ota, 2);
       const { deployment_id: id } = await fleet.create();
       await fleet.act(id, 'start');
       await fleet.act(id, 'pause');
@@ -303,8 +303,8 @@ describe('rollout strategies', () => {
   });
 
   describe('the plan', () => {
-    it('is not always the same devices first', async () => {
-      const fleet = await openFleet(stage, 20);
+    it('has different first devices for different deployments', async () => {
+      const fleet = await createFleet(ota, 20);
       const first = new Set<string>();
       for (let round = 0; round < 6; round += 1) {
         const { deployment_id: id } = await fleet.create({ rollout_strategy: 'canary' });
@@ -313,8 +313,8 @@ describe('rollout strategies', () => {
       expect(first.size).to.be.greaterThan(2);
     });
 
-    it('is fixed at creation: devices that come later are not in it', async () => {
-      const fleet = await openFleet(stage, 2);
+    it('does not include devices that were added later', async () => {
+      const fleet = await createFleet(ota, 2);
       const { deployment_id: id } = await fleet.create();
       const [late] = await fleet.addDevices(1, { namePrefix: 'late' });
       await fleet.act(id, 'start');
@@ -323,8 +323,8 @@ describe('rollout strategies', () => {
       expect((await fleet.detail(id)).progress.total_devices).to.equal(2);
     });
 
-    it('that would need more than a thousand batches is refused', async () => {
-      const fleet = await openFleet(stage, 1_001);
+    it('is rejected if it needs more than a thousand batches', async () => {
+      const fleet = await createFleet(ota, 1_001);
       const answer = await fleet.post('/deployments', {
         ...deploymentRequest({
           rollout_strategy: 'rolling',

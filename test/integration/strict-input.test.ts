@@ -11,30 +11,31 @@ import {
   ADMIN_API,
   DEVICE_API,
   deploymentRequest,
-  openFleet,
-  openStage,
+  createFleet,
+  startOta,
   type Fleet,
-  type Stage,
-} from '../support/ota-scenario.ts';
-import { DEVICE_DOORWAYS, DOORWAY_NAMES } from '../support/fake-host.ts';
+  type OtaServer,
+} from '../support/ota-server.ts';
+import { DEVICE_ENTRIES, ENTRY_NAMES } from '../support/fake-host.ts';
 
-describe('input that could be taken for something else', () => {
-  let stage: Stage;
+describe('ambiguous input', () => {
+  let ota: OtaServer;
   let fleet: Fleet;
 
   before(async () => {
-    stage = await openStage();
-    fleet = await openFleet(stage, 3);
+    ota = await startOta();
+    fleet = await createFleet(ota, 3);
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
   const create = (changes: object) =>
     fleet.post('/deployments', { ...deploymentRequest(), ...changes });
 
-  const deployments = async () => (await stage.knex('ota_deployments').select('id')).length;
+  const deployments = async () => (await ota.knex('ota_deployments').select('id')).length;
 
-  async function refused(answer: Response, path: string): Promise<string> {
+  /** Expects a 400 for this field. Returns its message. */
+  async function expectInvalid(answer: Response, path: string): Promise<string> {
     expect(answer.status, JSON.stringify(answer.body)).to.equal(400);
     const { errors = [] } = answer.body as Problem;
     const fault = errors.find((one) => one.path === path);
@@ -45,15 +46,15 @@ describe('input that could be taken for something else', () => {
   describe('filters', () => {
     for (const version of [undefined, '']) {
       for (const strategy of ['manual', 'immediate', 'canary', 'rolling']) {
-        it(`G16 an operator without a version is no filter (${String(version)}, ${strategy})`, async () => {
+        it(`G16 reject an operator without a version (${String(version)}, ${strategy})`, async () => {
           const before = await deployments();
           const filters = { version_operator: '<', current_version: version };
           const body = { rollout_strategy: strategy, device_filters: filters };
-          expect(await refused(await create(body), 'device_filters.version_operator')).to.include(
-            'current_version',
-          );
+          expect(
+            await expectInvalid(await create(body), 'device_filters.version_operator'),
+          ).to.include('current_version');
           const preview = await fleet.post('/deployments/preview', body);
-          await refused(preview, 'device_filters.version_operator');
+          await expectInvalid(preview, 'device_filters.version_operator');
           expect(await deployments()).to.equal(before);
         });
       }
@@ -64,19 +65,19 @@ describe('input that could be taken for something else', () => {
       { device_type: '' },
       { device_type: '', current_version: '', status: '' },
     ]) {
-      it(`G16 a manual deployment with ${JSON.stringify(filters)} picks nobody`, async () => {
+      it(`G16 cannot be ${JSON.stringify(filters)} in a manual deployment`, async () => {
         const answer = await create({ rollout_strategy: 'manual', device_filters: filters });
         expect(answer.status).to.equal(400);
         expect((answer.body as Problem).detail).to.include('device_filters');
       });
     }
 
-    it('G16 spaces are no filter either, and are not dropped', async () => {
-      await refused(
+    it('G16 reject whitespace', async () => {
+      await expectInvalid(
         await create({ device_filters: { device_type: '  ' } }),
         'device_filters.device_type',
       );
-      await refused(
+      await expectInvalid(
         await create({ device_filters: { current_version: '\t' } }),
         'device_filters.current_version',
       );
@@ -93,14 +94,14 @@ describe('input that could be taken for something else', () => {
       'an hour that does not exist': '2100-01-31T25:00:00Z',
       'midnight at the end of a day': '2100-01-31T24:00:00Z',
       'a number': 4_105_080_000_000,
-      'a number as text': '4105080000000',
-      'another notation': 'Sun, 31 Jan 2100 12:00:00 GMT',
-      'an empty text': '',
-      'a space for the T': '2100-01-31 12:00:00Z',
+      'a number as a string': '4105080000000',
+      'another format': 'Sun, 31 Jan 2100 12:00:00 GMT',
+      'an empty string': '',
+      'a space instead of the T': '2100-01-31 12:00:00Z',
       'an impossible offset': '2100-01-31T12:00:00+25:00',
     })) {
-      it(`G17 with ${what}: 400`, async () => {
-        await refused(await create({ scheduled_at: at }), 'scheduled_at');
+      it(`G17 are rejected with ${what}`, async () => {
+        await expectInvalid(await create({ scheduled_at: at }), 'scheduled_at');
       });
     }
 
@@ -110,17 +111,17 @@ describe('input that could be taken for something else', () => {
       ['2100-01-31T12:00:00.250-05:30', '2100-01-31T17:30:00.250Z'],
       ['2096-02-29T23:59:59Z', '2096-02-29T23:59:59.000Z'],
     ]) {
-      it(`G17 ${at} is ${means}, whatever the zone of the host`, async () => {
+      it(`G17 are independent of the host's time zone: ${at} is ${means}`, async () => {
         const answer = await create({ scheduled_at: at });
         expect(answer.status, JSON.stringify(answer.body)).to.equal(201);
         expect((answer.body as { scheduled_at: string }).scheduled_at).to.equal(means);
       });
     }
 
-    it('G17 a start in the past is refused, by the clock of the database', async () => {
+    it('G17 are rejected if they are in the past by the clock of the database', async () => {
       const before = await deployments();
       for (const at of ['2001-09-09T01:46:40Z', new Date(Date.now() - 1_000).toISOString()]) {
-        expect(await refused(await create({ scheduled_at: at }), 'scheduled_at')).to.include(
+        expect(await expectInvalid(await create({ scheduled_at: at }), 'scheduled_at')).to.include(
           'past',
         );
       }
@@ -129,8 +130,8 @@ describe('input that could be taken for something else', () => {
   });
 
   describe('queries', () => {
-    it('G19 an empty parameter is as good as none', async () => {
-      const id = await fleet.roll();
+    it('G19 may have empty parameters', async () => {
+      const id = await fleet.rollOut();
       for (const path of [
         '/deployments?page=&page_size=&status=&search=',
         `/deployments/${id}/devices?cursor=&limit=&batch=&status=&search=`,
@@ -143,14 +144,14 @@ describe('input that could be taken for something else', () => {
       }
     });
 
-    it('G19 a cursor that is none is named in a sentence', async () => {
-      const id = await fleet.roll();
+    it('G19 get a clear message for an invalid cursor', async () => {
+      const id = await fleet.rollOut();
       for (const path of [
         `/deployments/${id}/devices?cursor=x`,
         `/deployments/${id}/events?cursor=-1`,
         '/devices?cursor=17',
       ]) {
-        const message = await refused(await fleet.get(path), 'cursor');
+        const message = await expectInvalid(await fleet.get(path), 'cursor');
         expect(message).to.equal('cursor must be the next_cursor of an earlier page');
       }
     });
@@ -163,8 +164,8 @@ describe('input that could be taken for something else', () => {
       'page=-1',
       'page=1&page=2',
     ]) {
-      it(`G19 ${query} is no page`, async () => {
-        await refused(await fleet.get(`/deployments?${query}`), 'page');
+      it(`G19 are rejected with ${query}`, async () => {
+        await expectInvalid(await fleet.get(`/deployments?${query}`), 'page');
       });
     }
   });
@@ -180,18 +181,18 @@ describe('input that could be taken for something else', () => {
       ['delete', '/metrics', 'GET, HEAD'],
       ['post', '/stream', 'GET, HEAD'],
     ] as const) {
-      it(`G19 ${method} ${path}: 405 with Allow`, async () => {
+      it(`G19 ${method} ${path} gets a 405 with Allow`, async () => {
         const url = ADMIN_API + path.replaceAll(':id', fleet.device.id);
         const answer = await fleet.host.as(fleet.admin)[method](url);
         expect(answer.status).to.equal(405);
         expect((answer.body as Problem).code).to.equal('method_not_allowed');
         expect(answer.get('Allow')).to.equal(allow);
-        const stranger = await fleet.host.request[method](url);
-        expect(stranger.status).to.equal(401);
+        const anonymous = await fleet.host.request[method](url);
+        expect(anonymous.status).to.equal(401);
       });
     }
 
-    it('G19 OPTIONS tells what is allowed', async () => {
+    it('G19 OPTIONS gets the allowed methods', async () => {
       const answer = await fleet.host.as(fleet.admin).options(`${ADMIN_API}/deployments`);
       expect([answer.status, answer.get('Allow')]).to.deep.equal([204, 'GET, HEAD, POST']);
     });
@@ -203,8 +204,8 @@ describe('input that could be taken for something else', () => {
     });
   });
 
-  it('G19 no answer to an admin may be kept, whatever it is', async () => {
-    const id = await fleet.roll();
+  it('G19 sets no-store on every response of the admin API', async () => {
+    const id = await fleet.rollOut();
     const admin = fleet.host.as(fleet.admin);
     const device = `${ADMIN_API}/deployments/${id}/devices/${fleet.device.id}/rollback`;
     await admin.post(device).send({ previous_version: 'v1.0.0' });
@@ -222,24 +223,24 @@ describe('input that could be taken for something else', () => {
       await admin.post(`${ADMIN_API}/deployments/${id}/pause`),
       await admin.delete(device),
       await fleet.host.request.get(`${ADMIN_API}/deployments`),
-      await fleet.host.as(stage.host.viewer).get(`${ADMIN_API}/deployments`),
+      await fleet.host.as(ota.host.viewer).get(`${ADMIN_API}/deployments`),
     ];
     const kept = answers.filter((answer) => answer.get('Cache-Control') !== 'no-store');
     expect(kept.map((answer) => `${answer.status} ${answer.text}`)).to.deep.equal([]);
   });
 
-  describe('changes that come with a session', () => {
+  describe('a change with a session cookie', () => {
     let cookie: string;
     let origin: string;
 
     before(async () => {
-      cookie = `${SESSION_COOKIE}=${await openSession(stage.knex, fleet.admin.id)}`;
-      origin = stage.host.baseUrl;
+      cookie = `${SESSION_COOKIE}=${await openSession(ota.knex, fleet.admin.id)}`;
+      origin = ota.host.baseUrl;
     });
 
     async function pause(headers: Record<string, string>): Promise<number> {
-      const id = await fleet.roll();
-      const answer = await stage.host.request
+      const id = await fleet.rollOut();
+      const answer = await ota.host.request
         .post(`${ADMIN_API}/deployments/${id}/pause`)
         .set({ Cookie: cookie, ...headers });
       const { status } = await fleet.detail(id);
@@ -248,73 +249,73 @@ describe('input that could be taken for something else', () => {
     }
 
     for (const [what, headers] of Object.entries<() => Record<string, string>>({
-      'nothing that says where from': () => ({}),
+      'no header that shows the origin': () => ({}),
       'Sec-Fetch-Site: cross-site': () => ({ 'Sec-Fetch-Site': 'cross-site' }),
       'Sec-Fetch-Site: same-site': () => ({ 'Sec-Fetch-Site': 'same-site', Origin: origin }),
       'an empty Sec-Fetch-Site': () => ({ 'Sec-Fetch-Site': '', Origin: origin }),
       'the origin of another site': () => ({ Origin: 'https://evil.example' }),
-      'an origin that begins like ours': () => ({ Origin: `${origin}.evil.example` }),
+      'an origin that begins like the host': () => ({ Origin: `${origin}.evil.example` }),
       'Origin: null': () => ({ Origin: 'null' }),
       'a Referer of another site': () => ({ Referer: `https://evil.example/?${origin}` }),
-      'a password of HTTP authentication': () => ({ Authorization: 'Basic eDp5' }),
+      'HTTP basic authentication': () => ({ Authorization: 'Basic eDp5' }),
     })) {
-      it(`G20 ${what}: 403, and nothing happens`, async () => {
+      it(`G20 with ${what} gets a 403 and changes nothing`, async () => {
         expect(await pause(headers())).to.equal(403);
       });
     }
 
     for (const [what, headers] of Object.entries<() => Record<string, string>>({
       'Sec-Fetch-Site: same-origin': () => ({ 'Sec-Fetch-Site': 'same-origin' }),
-      'Origin, where the browser says no more': () => ({ Origin: origin }),
-      'Referer, where it says nothing else': () => ({ Referer: `${origin}/admin/ota` }),
+      'Origin alone': () => ({ Origin: origin }),
+      'Referer alone': () => ({ Referer: `${origin}/admin/ota` }),
     })) {
-      it(`G20 ${what}: allowed`, async () => {
+      it(`G20 with ${what} is allowed`, async () => {
         expect(await pause(headers())).to.equal(200);
       });
     }
 
-    it('G20 a bearer token needs no browser', async () => {
-      const id = await fleet.roll();
+    it('G20 is allowed with a bearer token instead, without such headers', async () => {
+      const id = await fleet.rollOut();
       const answer = await fleet.post(`/deployments/${id}/pause`);
       expect(answer.status).to.equal(200);
     });
 
-    it('G20 reading needs no evidence', async () => {
-      const answer = await stage.host.request.get(`${ADMIN_API}/deployments`).set('Cookie', cookie);
+    it('G20 needs these headers, but a read does not', async () => {
+      const answer = await ota.host.request.get(`${ADMIN_API}/deployments`).set('Cookie', cookie);
       expect(answer.status).to.equal(200);
     });
   });
 });
 
-for (const door of DEVICE_DOORWAYS) {
-  describe(`methods of the device API, ${DOORWAY_NAMES[door]}`, () => {
-    let stage: Stage;
+for (const entry of DEVICE_ENTRIES) {
+  describe(`wrong methods of the device API, ${ENTRY_NAMES[entry]}`, () => {
+    let ota: OtaServer;
     let fleet: Fleet;
 
     before(async () => {
-      stage = await openStage({ door });
-      fleet = await openFleet(stage, 1);
+      ota = await startOta({ entry });
+      fleet = await createFleet(ota, 1);
     });
-    after(() => stage.close());
+    after(() => ota.close());
 
     for (const [method, path, allow] of [
       ['POST', '/check-update', 'GET, HEAD'],
       ['GET', '/deployments/:id/status', 'POST'],
       ['PUT', '/deployments/:id/logs', 'POST'],
     ] as const) {
-      it(`G19 ${method} ${path}: 405 with Allow, and strangers learn nothing`, async () => {
-        const url = `${stage.host.baseUrl}${DEVICE_API}${path.replace(':id', fleet.device.id)}`;
-        const ask = async (headers: Record<string, string>) => {
+      it(`G19 ${method} ${path} gets a 405 with Allow, but a 401 without a token`, async () => {
+        const url = `${ota.host.baseUrl}${DEVICE_API}${path.replace(':id', fleet.device.id)}`;
+        const send = async (headers: Record<string, string>) => {
           const request = httpRequest(url, { method, headers }).end();
           const [response] = (await once(request, 'response')) as [IncomingMessage];
           response.resume();
           return [response.statusCode, response.headers.allow];
         };
-        expect(await ask({ Authorization: `Bearer ${fleet.device.token}` })).to.deep.equal([
+        expect(await send({ Authorization: `Bearer ${fleet.device.token}` })).to.deep.equal([
           405,
           allow,
         ]);
-        expect(await ask({})).to.deep.equal([401, undefined]);
+        expect(await send({})).to.deep.equal([401, undefined]);
       });
     }
   });

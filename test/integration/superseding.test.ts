@@ -1,25 +1,25 @@
 import { expect } from 'chai';
 
 import type { Problem } from '../../backend/contract/problem.ts';
-import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
+import { createFleet, startOta, type Fleet, type OtaServer } from '../support/ota-server.ts';
 
-describe('a finished new version is never followed by an old one', () => {
-  let stage: Stage;
+describe('superseding older deployments', () => {
+  let ota: OtaServer;
   let fleet: Fleet;
 
   before(async () => {
-    stage = await openStage();
+    ota = await startOta();
   });
 
   beforeEach(async () => {
-    fleet = await openFleet(stage, 2);
+    fleet = await createFleet(ota, 2);
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
-  it('released targets of older deployments are skipped, saying by what', async () => {
-    const old = await fleet.roll({ deployment_name: 'Old' });
-    const newer = await fleet.roll({ deployment_name: 'Newer', target_version: 'v3.0.0' });
+  it('skips released targets of older deployments and names the newer one', async () => {
+    const old = await fleet.rollOut({ deployment_name: 'Old' });
+    const newer = await fleet.rollOut({ deployment_name: 'Newer', target_version: 'v3.0.0' });
     await fleet.reports(fleet.device, newer, 'downloading', 'completed');
     const target = await fleet.target(old, fleet.device);
     expect(target.status).to.equal('skipped');
@@ -30,45 +30,45 @@ describe('a finished new version is never followed by an old one', () => {
     expect(await fleet.offered(fleet.device)).to.equal(null);
   });
 
-  it('unreleased targets of older deployments are skipped, too, and never released to it', async () => {
+  it('skips unreleased targets of older deployments', async () => {
     const { deployment_id: old } = await fleet.create();
-    const newer = await fleet.roll({ target_version: 'v3.0.0' });
-    await fleet.all(fleet.devices, newer, 'completed');
+    const newer = await fleet.rollOut({ target_version: 'v3.0.0' });
+    await fleet.reportAll(fleet.devices, newer, 'completed');
     expect((await fleet.detail(old)).progress.skipped).to.equal(2);
     const started = await fleet.act(old, 'start');
     expect(started.status).to.equal('completed');
     expect(await fleet.offered(fleet.device)).to.equal(null);
   });
 
-  it('targets of newer deployments stay', async () => {
-    const old = await fleet.roll();
+  it('does not skip targets of newer deployments', async () => {
+    const old = await fleet.rollOut();
     const { deployment_id: newer } = await fleet.create({ target_version: 'v3.0.0' });
     await fleet.reports(fleet.device, old, 'completed');
     expect((await fleet.target(newer, fleet.device)).status).to.equal('pending');
   });
 
-  it('a failure of the newer one supersedes nothing', async () => {
-    const old = await fleet.roll();
-    const newer = await fleet.roll({ target_version: 'v3.0.0' });
+  it('does not happen if the newer deployment fails', async () => {
+    const old = await fleet.rollOut();
+    const newer = await fleet.rollOut({ target_version: 'v3.0.0' });
     await fleet.reports(fleet.device, newer, 'downloading', 'failed');
     expect((await fleet.target(old, fleet.device)).status).to.equal('pending');
     expect(await fleet.offered(fleet.device)).to.equal(old);
   });
 
-  it('the older deployment tells so in its timeline, and ends with its last target', async () => {
-    const old = await fleet.roll();
-    const newer = await fleet.roll({ target_version: 'v3.0.0' });
-    await fleet.all(fleet.devices, newer, 'completed');
+  it('adds an event to the older deployment, which finishes with its last target', async () => {
+    const old = await fleet.rollOut();
+    const newer = await fleet.rollOut({ target_version: 'v3.0.0' });
+    await fleet.reportAll(fleet.devices, newer, 'completed');
     expect((await fleet.detail(old)).status).to.equal('completed');
     const skipped = (await fleet.events(old)).filter((event) => event.type === 'devices_skipped');
     expect(skipped.length).to.be.at.least(1);
     expect(skipped[0]?.data).to.include({ reason: 'superseded', by_deployment_id: newer });
   });
 
-  it('retrying the older deployment does not bring the old version back', async () => {
-    const old = await fleet.roll();
-    await fleet.all(fleet.devices, old, 'failed');
-    const newer = await fleet.roll({
+  it('keeps a retry of the older deployment from installing the old version', async () => {
+    const old = await fleet.rollOut();
+    await fleet.reportAll(fleet.devices, old, 'failed');
+    const newer = await fleet.rollOut({
       target_version: 'v3.0.0',
       device_ids: [fleet.device.id],
     });
@@ -79,11 +79,11 @@ describe('a finished new version is never followed by an old one', () => {
     expect((await fleet.target(old, fleet.device)).status).to.equal('failed');
   });
 
-  it('retrying nothing but superseded devices is refused', async () => {
-    const old = await fleet.roll();
-    await fleet.all(fleet.devices, old, 'failed');
-    const newer = await fleet.roll({ target_version: 'v3.0.0' });
-    await fleet.all(fleet.devices, newer, 'completed');
+  it('makes a retry fail that only has superseded devices', async () => {
+    const old = await fleet.rollOut();
+    await fleet.reportAll(fleet.devices, old, 'failed');
+    const newer = await fleet.rollOut({ target_version: 'v3.0.0' });
+    await fleet.reportAll(fleet.devices, newer, 'completed');
     for (const body of [{}, { device_ids: [fleet.device.id] }]) {
       const answer = await fleet.post(`/deployments/${old}/retry`, body);
       expect([answer.status, (answer.body as Problem).code]).to.deep.equal([409, 'invalid_state']);
@@ -91,30 +91,30 @@ describe('a finished new version is never followed by an old one', () => {
     expect((await fleet.detail(old)).status).to.equal('failed');
   });
 
-  it('a late end of an older deployment does not overwrite the newer version', async () => {
-    const old = await fleet.roll();
+  it('keeps a late result of an older deployment from overwriting the newer version', async () => {
+    const old = await fleet.rollOut();
     await fleet.reports(fleet.device, old, 'installing');
-    await stage
+    await ota
       .knex('ota_deployment_devices')
       .where({ deployment_id: old, device_id: fleet.device.id })
       .update({ status: 'failed', timed_out: true });
-    await stage.knex.raw(
+    await ota.knex.raw(
       `UPDATE ota_deployment_batches SET installing = installing - 1, failed = failed + 1
        WHERE deployment_id = ?`,
       [old],
     );
-    const newer = await fleet.roll({ target_version: 'v3.0.0' });
+    const newer = await fleet.rollOut({ target_version: 'v3.0.0' });
     await fleet.reports(fleet.device, newer, 'completed');
     await fleet.reports(fleet.device, old, 'completed');
     expect((await fleet.target(old, fleet.device)).status).to.equal('completed');
     expect(await fleet.installedVersion(fleet.device)).to.equal('v3.0.0');
   });
 
-  it('other organizations and other devices are left alone', async () => {
-    const other = await openFleet(stage, 1);
-    const theirs = await other.roll();
-    const newer = await fleet.roll({ target_version: 'v3.0.0' });
-    await fleet.all(fleet.devices, newer, 'completed');
+  it('does not affect other organizations', async () => {
+    const other = await createFleet(ota, 1);
+    const theirs = await other.rollOut();
+    const newer = await fleet.rollOut({ target_version: 'v3.0.0' });
+    await fleet.reportAll(fleet.devices, newer, 'completed');
     expect((await other.target(theirs, other.device)).status).to.equal('pending');
   });
 });

@@ -2,10 +2,10 @@ import { expect } from 'chai';
 
 import type { Problem } from '../../backend/contract/problem.ts';
 import type { ReportedStatus, TargetStatus } from '../../backend/contract/states.ts';
-import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
+import { createFleet, startOta, type Fleet, type OtaServer } from '../support/ota-server.ts';
 
-/** Reports that bring a target to a status. */
-const WAY_TO: Partial<Record<TargetStatus, ReportedStatus[]>> = {
+/** Reports that lead to a status. */
+const REPORTS_TO: Partial<Record<TargetStatus, ReportedStatus[]>> = {
   pending: [],
   downloading: ['downloading'],
   installing: ['downloading', 'installing'],
@@ -17,7 +17,7 @@ const WAY_TO: Partial<Record<TargetStatus, ReportedStatus[]>> = {
 
 const UNFINISHED = ['pending', 'downloading', 'installing', 'verifying'] as const;
 
-/** What a device may report next (docs/contract.md, States); what is not listed answers 409. */
+/** What a device may report next (docs/contract.md, States). Every other report is a 409. */
 const LEGAL: [TargetStatus, ReportedStatus[]][] = [
   ['pending', ['downloading', 'installing', 'verifying', 'completed', 'failed', 'rolled_back']],
   ['downloading', ['installing', 'verifying', 'completed', 'failed', 'rolled_back']],
@@ -38,22 +38,22 @@ const REPORTS: ReportedStatus[] = [
   'skipped',
 ];
 
-describe('states of a target', () => {
-  let stage: Stage;
+describe('target states', () => {
+  let ota: OtaServer;
   let fleet: Fleet;
   let id: string;
 
   before(async () => {
-    stage = await openStage();
+    ota = await startOta();
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
-  /** A second device keeps the deployment from ending. */
-  async function begin(status: TargetStatus): Promise<void> {
-    fleet = await openFleet(stage, 2);
-    id = await fleet.roll();
-    await fleet.reports(fleet.device, id, ...(WAY_TO[status] ?? []));
+  /** A second device keeps the deployment from finishing. */
+  async function start(status: TargetStatus): Promise<void> {
+    fleet = await createFleet(ota, 2);
+    id = await fleet.rollOut();
+    await fleet.reports(fleet.device, id, ...(REPORTS_TO[status] ?? []));
   }
 
   const current = async () => fleet.target(id, fleet.device);
@@ -61,9 +61,9 @@ describe('states of a target', () => {
   for (const [from, legal] of LEGAL) {
     const others = REPORTS.filter((report) => report !== from && !legal.includes(report));
 
-    it(`from ${from}: ${legal.join(', ') || 'nothing'} is recorded`, async () => {
+    it(`from ${from}: accept ${legal.join(', ') || 'nothing'}`, async () => {
       for (const report of legal) {
-        await begin(from);
+        await start(from);
         await fleet.reports(fleet.device, id, report);
         expect((await current()).status).to.equal(report);
         const { status_breakdown } = await fleet.detail(id);
@@ -72,8 +72,8 @@ describe('states of a target', () => {
       }
     });
 
-    it(`F56 from ${from}: ${others.join(', ')} is stale, and nothing changes`, async () => {
-      await begin(from);
+    it(`F56 from ${from}: reject ${others.join(', ')} as stale`, async () => {
+      await start(from);
       const before = await current();
       for (const report of others) {
         const answer = await fleet.report(fleet.device, id, report);
@@ -84,8 +84,8 @@ describe('states of a target', () => {
     });
 
     if (from !== 'pending') {
-      it(`F55 ${from} reported again is acknowledged and changes nothing`, async () => {
-        await begin(from);
+      it(`F55 from ${from}: acknowledge a repeated report and change nothing`, async () => {
+        await start(from);
         const before = await current();
         const counted = (await fleet.detail(id)).status_breakdown;
         const events = await fleet.eventTypes(id);
@@ -101,8 +101,8 @@ describe('states of a target', () => {
     }
   }
 
-  it('F55 a burst of duplicates counts once', async () => {
-    await begin('verifying');
+  it('F55 count duplicate reports once', async () => {
+    await start('verifying');
     const answers = await Promise.all(
       Array.from({ length: 20 }, () => fleet.report(fleet.device, id, 'completed')),
     );
@@ -111,8 +111,8 @@ describe('states of a target', () => {
     expect([progress.completed, progress.in_progress, progress.pending]).to.deep.equal([1, 0, 1]);
   });
 
-  it('F55 reports that overtake each other end where the furthest one is', async () => {
-    await begin('pending');
+  it('F55 end with the last step when reports arrive out of order', async () => {
+    await start('pending');
     const answers = await Promise.all(
       (['completed', 'downloading', 'verifying', 'installing'] as const).map((status) =>
         fleet.report(fleet.device, id, status),
@@ -124,8 +124,8 @@ describe('states of a target', () => {
     expect(progress.in_progress).to.equal(0);
   });
 
-  it('keeps when the device began and ended, what it said, and how far it was', async () => {
-    await begin('pending');
+  it('keep start, end, error and progress', async () => {
+    await start('pending');
     await fleet.reports(fleet.device, id, { status: 'downloading', progress: 41.6 });
     const working = await current();
     expect(working.progress).to.equal(42);
@@ -138,24 +138,24 @@ describe('states of a target', () => {
   });
 
   describe('attempts', () => {
-    it('a report of an older attempt is refused', async () => {
-      await begin('failed');
+    it('reject a report of an earlier attempt', async () => {
+      await start('failed');
       await fleet.act(id, 'retry');
       const answer = await fleet.report(fleet.device, id, { status: 'completed', attempt: 1 });
       expect([answer.status, (answer.body as Problem).code]).to.deep.equal([409, 'stale_attempt']);
       expect((await current()).status).to.equal('pending');
     });
 
-    it('a report of an attempt that never began is bad input', async () => {
-      await begin('downloading');
+    it('reject a report of a future attempt as invalid', async () => {
+      await start('downloading');
       const answer = await fleet.report(fleet.device, id, { status: 'completed', attempt: 7 });
       expect(answer.status).to.equal(400);
       expect((answer.body as Problem).errors).to.have.length(1);
       expect((await current()).status).to.equal('downloading');
     });
 
-    it('a report without an attempt belongs to the current one', async () => {
-      await begin('failed');
+    it('default to the current one', async () => {
+      await start('failed');
       await fleet.act(id, 'retry');
       await fleet.reports(fleet.device, id, 'completed');
       const target = await current();
@@ -164,15 +164,15 @@ describe('states of a target', () => {
   });
 
   describe('versions', () => {
-    it('completed sets the version of the device to the target version', async () => {
-      await begin('verifying');
+    it('are set to the target version by completed', async () => {
+      await start('verifying');
       expect(await fleet.installedVersion(fleet.device)).to.equal('v2.0.0');
       await fleet.reports(fleet.device, id, { status: 'completed', installed_version: 'v9.9.9' });
       expect(await fleet.installedVersion(fleet.device)).to.equal('v2.1.0');
     });
 
-    it('rolled_back sets it to the version the device names', async () => {
-      await begin('installing');
+    it('are set to the reported version by rolled_back', async () => {
+      await start('installing');
       await fleet.reports(fleet.device, id, {
         status: 'rolled_back',
         installed_version: 'v1.9.7',
@@ -180,13 +180,13 @@ describe('states of a target', () => {
       expect(await fleet.installedVersion(fleet.device)).to.equal('v1.9.7');
     });
 
-    it('rolled_back without a version means the version before', async () => {
+    it('are set to the previous version by rolled_back without a version', async () => {
       for (const report of [
         { status: 'rolled_back' },
         { status: 'rolled_back', installed_version: '' },
       ] as const) {
-        await begin('installing');
-        await stage
+        await start('installing');
+        await ota
           .knex('edge_devices')
           .where({ id: fleet.device.id })
           .update({ firmware_version: 'confused' });
@@ -195,16 +195,16 @@ describe('states of a target', () => {
       }
     });
 
-    it('failed leaves it alone', async () => {
-      await begin('installing');
+    it('are not changed by failed', async () => {
+      await start('installing');
       await fleet.reports(fleet.device, id, { status: 'failed', installed_version: 'v2.1.0' });
       expect(await fleet.installedVersion(fleet.device)).to.equal('v2.0.0');
     });
 
-    it('the version before is the one the device had when it began', async () => {
-      fleet = await openFleet(stage, 1);
+    it('before the update are recorded when the device starts it', async () => {
+      fleet = await createFleet(ota, 1);
       id = (await fleet.create()).deployment_id;
-      await stage
+      await ota
         .knex('edge_devices')
         .where({ id: fleet.device.id })
         .update({ firmware_version: 'v2.0.5' });
@@ -215,9 +215,9 @@ describe('states of a target', () => {
     });
   });
 
-  it('refuses reports for what has not been released', async () => {
-    fleet = await openFleet(stage, 10);
-    id = await fleet.roll({ rollout_strategy: 'canary' });
+  it('reject reports of unreleased targets', async () => {
+    fleet = await createFleet(ota, 10);
+    id = await fleet.rollOut({ rollout_strategy: 'canary' });
     const [waiting] = await fleet.batch(id, 2);
     for (const status of ['downloading', 'completed', 'failed'] as const) {
       const answer = await fleet.report(waiting!, id, status);
@@ -227,25 +227,25 @@ describe('states of a target', () => {
     expect(await fleet.installedVersion(waiting!)).to.equal('v2.0.0');
   });
 
-  it('keeps an error message of any length and content, cut to 4,000 characters', async () => {
+  it('accept any error message and cut it to 4,000 characters', async () => {
     const broken = `${'x'.repeat(3_999)}\u{1f4a5}\u{1f4a5}`;
     for (const [message, kept] of [
       ['y'.repeat(5_000), 'y'.repeat(4_000)],
       ['nul \u0000 and half \ud83d a character', 'nul \ufffd and half \ufffd a character'],
       [broken, `${'x'.repeat(3_999)}\ufffd`],
     ] as const) {
-      await begin('installing');
+      await start('installing');
       await fleet.reports(fleet.device, id, { status: 'failed', error_message: message });
       expect((await current()).error_message).to.equal(kept);
       expect((await fleet.events(id))[0]?.data['error_message']).to.equal(kept);
     }
   });
 
-  it('unfinished targets of every kind are counted as such', async () => {
-    fleet = await openFleet(stage, 4);
-    id = await fleet.roll();
+  it('count as in progress or pending while unfinished', async () => {
+    fleet = await createFleet(ota, 4);
+    id = await fleet.rollOut();
     for (const [index, status] of UNFINISHED.entries()) {
-      await fleet.reports(fleet.devices[index]!, id, ...(WAY_TO[status] ?? []));
+      await fleet.reports(fleet.devices[index]!, id, ...(REPORTS_TO[status] ?? []));
     }
     const detail = await fleet.detail(id);
     expect(detail.progress.in_progress).to.equal(3);

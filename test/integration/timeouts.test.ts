@@ -1,21 +1,21 @@
 import { expect } from 'chai';
 
 import type { SeededDevice } from '../support/seed.ts';
-import { openFleet, openStage, type Fleet, type Stage } from '../support/ota-scenario.ts';
-import { untilWaitingForLock } from '../support/lock-waits.ts';
+import { createFleet, startOta, type Fleet, type OtaServer } from '../support/ota-server.ts';
+import { untilWaitingForLock } from '../support/blocked-sessions.ts';
 
-/** Time passes by making what is written older. */
+/** The tests make time pass by setting stored times back. */
 const MINUTE = '1 minute';
 
 describe('time limits', () => {
-  let stage: Stage;
+  let ota: OtaServer;
   let fleet: Fleet;
 
   before(async () => {
-    stage = await openStage({ config: { timeout_sweep_seconds: 1 } });
+    ota = await startOta({ config: { timeout_sweep_seconds: 1 } });
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
   async function letReportsAge(
     id: string,
@@ -23,7 +23,7 @@ describe('time limits', () => {
     count: number,
     unit = MINUTE,
   ): Promise<void> {
-    await stage.knex.raw(
+    await ota.knex.raw(
       `UPDATE ota_deployment_devices SET last_report_at = last_report_at - ?::interval * ?
        WHERE deployment_id = ? AND device_id = ?`,
       [unit, count, id, device.id],
@@ -31,35 +31,35 @@ describe('time limits', () => {
   }
 
   async function letReleasesAge(id: string, hours: number): Promise<void> {
-    await stage.knex.raw(
+    await ota.knex.raw(
       `UPDATE ota_deployment_batches SET released_at = released_at - interval '1 hour' * ?
        WHERE deployment_id = ? AND released_at IS NOT NULL`,
       [hours, id],
     );
   }
 
-  /** Ends when a sweep has looked at all devices that are silent by now: one of them is a witness. */
-  async function untilSilentOnesSwept(): Promise<void> {
-    const witness = await openFleet(stage, 1);
-    const id = await witness.roll();
+  /** Resolves when the sweep has handled all devices that are silent by now. It waits for one more such device. */
+  async function untilSilentDevicesSwept(): Promise<void> {
+    const witness = await createFleet(ota, 1);
+    const id = await witness.rollOut();
     await witness.reports(witness.device, id, 'downloading');
     await letReportsAge(id, witness.device, 61);
     await witness.until(id, ({ status }) => status === 'failed');
   }
 
-  /** The same for devices that have not come by now. */
-  async function untilAbsentOnesSwept(): Promise<void> {
-    const witness = await openFleet(stage, 1);
-    const id = await witness.roll({ policy: { pickup_timeout_hours: 1 } });
+  /** The same for devices that have not polled by now. */
+  async function untilAbsentDevicesSwept(): Promise<void> {
+    const witness = await createFleet(ota, 1);
+    const id = await witness.rollOut({ policy: { pickup_timeout_hours: 1 } });
     await letReleasesAge(id, 2);
     await witness.until(id, ({ status }) => status === 'completed');
   }
 
-  describe('F69 a device that went silent', () => {
+  describe('F69 a device that stops reporting', () => {
     for (const status of ['downloading', 'installing', 'verifying'] as const) {
-      it(`while ${status} has failed after an hour, and the message says so`, async () => {
-        fleet = await openFleet(stage, 1);
-        const id = await fleet.roll();
+      it(`while ${status} fails after an hour with a reason`, async () => {
+        fleet = await createFleet(ota, 1);
+        const id = await fleet.rollOut();
         await fleet.reports(fleet.device, id, status);
         await letReportsAge(id, fleet.device, 61);
         const detail = await fleet.until(id, (now) => now.progress.failed === 1);
@@ -71,67 +71,67 @@ describe('time limits', () => {
       });
     }
 
-    it('but not a minute too early', async () => {
-      fleet = await openFleet(stage, 1);
-      const id = await fleet.roll();
+    it('does not fail earlier', async () => {
+      fleet = await createFleet(ota, 1);
+      const id = await fleet.rollOut();
       await fleet.reports(fleet.device, id, 'installing');
       await letReportsAge(id, fleet.device, 59);
-      await untilSilentOnesSwept();
+      await untilSilentDevicesSwept();
       expect((await fleet.target(id, fleet.device)).status).to.equal('installing');
     });
 
-    it('is given the time the policy says', async () => {
-      fleet = await openFleet(stage, 1);
-      const id = await fleet.roll({ policy: { device_timeout_minutes: 5 } });
+    it('fails after the time of the policy', async () => {
+      fleet = await createFleet(ota, 1);
+      const id = await fleet.rollOut({ policy: { device_timeout_minutes: 5 } });
       await fleet.reports(fleet.device, id, 'installing');
       await letReportsAge(id, fleet.device, 6);
       const detail = await fleet.until(id, (now) => now.progress.failed === 1);
       expect(detail.devices[0]?.error_message).to.include('5 minutes');
     });
 
-    it('is not silent when it repeats its report', async () => {
-      fleet = await openFleet(stage, 1);
-      const id = await fleet.roll();
+    it('does not fail if it repeats its report', async () => {
+      fleet = await createFleet(ota, 1);
+      const id = await fleet.rollOut();
       await fleet.reports(fleet.device, id, 'installing');
       await letReportsAge(id, fleet.device, 59);
       await fleet.reports(fleet.device, id, 'installing');
       await letReportsAge(id, fleet.device, 59);
-      await untilSilentOnesSwept();
+      await untilSilentDevicesSwept();
       expect((await fleet.target(id, fleet.device)).status).to.equal('installing');
     });
 
-    it('is not silent when its report comes while the sweep has begun', async () => {
-      fleet = await openFleet(stage, 1);
-      const id = await fleet.roll();
+    it('does not fail if its report arrives during the sweep', async () => {
+      fleet = await createFleet(ota, 1);
+      const id = await fleet.rollOut();
       await fleet.reports(fleet.device, id, 'installing');
-      // Whoever writes a report holds the deployment; the sweep has found the target and waits.
-      await stage.knex.transaction(async (report) => {
+      // The report has locked the deployment. The sweep has found the target and waits.
+      await ota.knex.transaction(async (report) => {
         await report('ota_deployments').where({ id }).forUpdate().first('id');
         await letReportsAge(id, fleet.device, 61);
-        await untilWaitingForLock(stage.knex);
+        await untilWaitingForLock(ota.knex);
         await report('ota_deployment_devices')
           .where({ deployment_id: id, device_id: fleet.device.id })
           .update({ last_report_at: report.fn.now() });
       });
-      await untilSilentOnesSwept();
+      await untilSilentDevicesSwept();
       expect((await fleet.target(id, fleet.device)).status).to.equal('installing');
     });
 
-    it('counts for the failure threshold', async () => {
-      fleet = await openFleet(stage, 10);
-      const id = await fleet.roll();
-      await fleet.all(fleet.devices.slice(0, 3), id, 'completed');
+    it('counts toward the failure threshold', async () => {
+      fleet = await createFleet(ota, 10);
+      const id = await fleet.rollOut();
+      await fleet.reportAll(fleet.devices.slice(0, 3), id, 'completed');
       const silent = fleet.devices.slice(3, 5);
-      await fleet.all(silent, id, 'installing');
+      await fleet.reportAll(silent, id, 'installing');
       for (const device of silent) await letReportsAge(id, device, 61);
       const detail = await fleet.until(id, ({ status }) => status === 'paused');
       expect(detail.paused_reason).to.equal('failure_threshold');
     });
 
-    it('under a paused or cancelled deployment times out, too', async () => {
+    it('also fails in a paused or cancelled deployment', async () => {
       for (const action of ['pause', 'cancel'] as const) {
-        fleet = await openFleet(stage, 2);
-        const id = await fleet.roll();
+        fleet = await createFleet(ota, 2);
+        const id = await fleet.rollOut();
         await fleet.reports(fleet.device, id, 'installing');
         const { status } = await fleet.act(id, action);
         await letReportsAge(id, fleet.device, 61);
@@ -141,10 +141,10 @@ describe('time limits', () => {
     });
   });
 
-  describe('a device that timed out and reports its real end after all', () => {
+  describe('a device that reports after it timed out', () => {
     async function timedOut(): Promise<string> {
-      fleet = await openFleet(stage, 2);
-      const id = await fleet.roll();
+      fleet = await createFleet(ota, 2);
+      const id = await fleet.rollOut();
       await fleet.reports(fleet.device, id, 'installing');
       await letReportsAge(id, fleet.device, 61);
       await fleet.until(id, (now) => now.progress.failed === 1);
@@ -152,7 +152,7 @@ describe('time limits', () => {
     }
 
     for (const status of ['completed', 'rolled_back'] as const) {
-      it(`has ${status}`, async () => {
+      it(`is ${status} if it reports that`, async () => {
         const id = await timedOut();
         await fleet.reports(fleet.device, id, status);
         expect((await fleet.detail(id)).progress).to.include({ failed: 0, [status]: 1 });
@@ -162,7 +162,7 @@ describe('time limits', () => {
       });
     }
 
-    it('has failed for the reason it gives, not for the silence', async () => {
+    it('has the reported reason if it reports a failure', async () => {
       const id = await timedOut();
       await fleet.reports(fleet.device, id, { status: 'failed', error_message: 'disk full' });
       const target = await fleet.target(id, fleet.device);
@@ -170,28 +170,28 @@ describe('time limits', () => {
       expect((await fleet.detail(id)).progress.failed).to.equal(1);
       expect(await fleet.eventTypes(id)).to.include('device_failed');
       await fleet.reports(fleet.device, id, { status: 'failed', error_message: 'disk full' });
-      const told = (await fleet.eventTypes(id)).filter((type) => type === 'device_failed');
-      expect(told).to.have.length(1);
+      const failures = (await fleet.eventTypes(id)).filter((type) => type === 'device_failed');
+      expect(failures).to.have.length(1);
     });
 
-    it('F56 but a step on the way is stale', async () => {
+    it('F56 gets a 409 for a step before the result', async () => {
       const id = await timedOut();
       await fleet.report(fleet.device, id, 'verifying').expect(409);
       expect((await fleet.target(id, fleet.device)).status).to.equal('failed');
     });
 
-    it('cannot complete what it had failed by itself', async () => {
-      fleet = await openFleet(stage, 2);
-      const id = await fleet.roll();
+    it('cannot complete a failure that it reported itself', async () => {
+      fleet = await createFleet(ota, 2);
+      const id = await fleet.rollOut();
       await fleet.reports(fleet.device, id, 'failed');
       await fleet.report(fleet.device, id, 'completed').expect(409);
     });
   });
 
-  describe('F69 a device that never comes', () => {
-    it('is skipped after 24 hours of a rolling batch, which then goes on', async () => {
-      fleet = await openFleet(stage, 4);
-      const id = await fleet.roll({ rollout_strategy: 'rolling', batch_size: 2 });
+  describe('F69 a device that never polls', () => {
+    it('is skipped after 24 hours in a rolling deployment, which then continues', async () => {
+      fleet = await createFleet(ota, 4);
+      const id = await fleet.rollOut({ rollout_strategy: 'rolling', batch_size: 2 });
       const [came, dead] = await fleet.batch(id, 1);
       await fleet.reports(came!, id, 'completed');
       await letReleasesAge(id, 25);
@@ -203,60 +203,60 @@ describe('time limits', () => {
       expect((await fleet.detail(id)).progress).to.include({ skipped: 1, pending: 2 });
     });
 
-    it('is waited for when less time has passed, or the strategy is another one', async () => {
-      fleet = await openFleet(stage, 2);
-      const rolling = await fleet.roll({ rollout_strategy: 'rolling' });
+    it('is not skipped earlier or with another strategy', async () => {
+      fleet = await createFleet(ota, 2);
+      const rolling = await fleet.rollOut({ rollout_strategy: 'rolling' });
       await letReleasesAge(rolling, 23);
-      const immediate = await fleet.roll();
+      const immediate = await fleet.rollOut();
       await letReleasesAge(immediate, 1_000);
-      await untilAbsentOnesSwept();
+      await untilAbsentDevicesSwept();
       expect((await fleet.detail(rolling)).progress.pending).to.equal(2);
       expect((await fleet.detail(immediate)).progress.pending).to.equal(2);
     });
 
-    it('is waited for as long as the policy says, of any strategy, or for ever', async () => {
-      fleet = await openFleet(stage, 1);
-      const short = await fleet.roll({ policy: { pickup_timeout_hours: 0.5 } });
+    it('is skipped after the time of the policy, or never', async () => {
+      fleet = await createFleet(ota, 1);
+      const short = await fleet.rollOut({ policy: { pickup_timeout_hours: 0.5 } });
       await letReleasesAge(short, 1);
       await fleet.until(short, ({ progress }) => progress.skipped === 1);
-      const never = await fleet.roll({
+      const never = await fleet.rollOut({
         rollout_strategy: 'rolling',
         policy: { pickup_timeout_hours: null },
       });
       await letReleasesAge(never, 1_000);
-      await untilAbsentOnesSwept();
+      await untilAbsentDevicesSwept();
       expect((await fleet.detail(never)).progress.pending).to.equal(1);
     });
 
-    it('is not given up while the deployment is paused, nor right after the resume', async () => {
-      fleet = await openFleet(stage, 1);
-      const id = await fleet.roll({ rollout_strategy: 'rolling' });
+    it('is not skipped while the deployment is paused or right after the resume', async () => {
+      fleet = await createFleet(ota, 1);
+      const id = await fleet.rollOut({ rollout_strategy: 'rolling' });
       await fleet.act(id, 'pause');
       await letReleasesAge(id, 25);
-      await untilAbsentOnesSwept();
+      await untilAbsentDevicesSwept();
       expect((await fleet.detail(id)).progress.pending).to.equal(1);
       await fleet.act(id, 'resume');
-      await untilAbsentOnesSwept();
+      await untilAbsentDevicesSwept();
       expect((await fleet.detail(id)).progress.pending).to.equal(1);
     });
 
-    it('is given its time anew after a retry', async () => {
-      fleet = await openFleet(stage, 1);
-      const id = await fleet.roll({ rollout_strategy: 'rolling' });
+    it('gets the full time again after a retry', async () => {
+      fleet = await createFleet(ota, 1);
+      const id = await fleet.rollOut({ rollout_strategy: 'rolling' });
       await fleet.reports(fleet.device, id, 'failed');
       await letReleasesAge(id, 100);
       await fleet.act(id, 'retry');
-      await untilAbsentOnesSwept();
+      await untilAbsentDevicesSwept();
       expect((await fleet.target(id, fleet.device)).status).to.equal('pending');
       expect(await fleet.offered(fleet.device)).to.equal(id);
     });
 
-    it('since it was removed from Ops-Center, is skipped whatever the time limit', async () => {
-      fleet = await openFleet(stage, 3);
-      const id = await fleet.roll({ policy: { pickup_timeout_hours: null } });
+    it('is skipped without a limit if it was removed from Ops-Center', async () => {
+      fleet = await createFleet(ota, 3);
+      const id = await fleet.rollOut({ policy: { pickup_timeout_hours: null } });
       const [gone, ...others] = fleet.devices;
       await fleet.knex('edge_devices').where({ id: gone!.id }).delete();
-      await fleet.all(others, id, 'completed');
+      await fleet.reportAll(others, id, 'completed');
       const { status, progress } = await fleet.until(
         id,
         (detail) => detail.status !== 'in_progress',
@@ -270,9 +270,9 @@ describe('time limits', () => {
       expect(event?.data).to.deep.equal({ reason: 'removed', devices: 1 });
     });
 
-    it('and comes after all with the result of an offer it had, is recorded', async () => {
-      fleet = await openFleet(stage, 2);
-      const id = await fleet.roll({ policy: { pickup_timeout_hours: 1 } });
+    it('can still report the result of an earlier offer', async () => {
+      fleet = await createFleet(ota, 2);
+      const id = await fleet.rollOut({ policy: { pickup_timeout_hours: 1 } });
       await letReleasesAge(id, 2);
       await fleet.until(id, ({ progress }) => progress.skipped === 2);
       await fleet.reports(fleet.device, id, 'completed');
@@ -283,8 +283,8 @@ describe('time limits', () => {
   describe('a scheduled start', () => {
     const inMilliseconds = (count: number) => new Date(Date.now() + count).toISOString();
 
-    it('happens by itself, when it is time', async () => {
-      fleet = await openFleet(stage, 1);
+    it('happens at its time', async () => {
+      fleet = await createFleet(ota, 1);
       const at = inMilliseconds(700);
       const { deployment_id: id, scheduled_at: scheduledAt } = await fleet.create({
         scheduled_at: at,
@@ -297,8 +297,8 @@ describe('time limits', () => {
       expect(event?.actor.type).to.equal('system');
     });
 
-    it('does not happen to what an admin cancelled', async () => {
-      fleet = await openFleet(stage, 1);
+    it('does not happen if an admin cancelled the deployment', async () => {
+      fleet = await createFleet(ota, 1);
       const { deployment_id: id } = await fleet.create({ scheduled_at: inMilliseconds(600) });
       await fleet.act(id, 'cancel');
       const later = await fleet.create({ scheduled_at: inMilliseconds(900) });
@@ -306,8 +306,8 @@ describe('time limits', () => {
       expect((await fleet.detail(id)).status).to.equal('cancelled');
     });
 
-    it('can be anticipated by hand', async () => {
-      fleet = await openFleet(stage, 1);
+    it('can be done earlier by an admin', async () => {
+      fleet = await createFleet(ota, 1);
       const { deployment_id: id } = await fleet.create({ scheduled_at: inMilliseconds(3_600_000) });
       await fleet.act(id, 'start');
       await fleet.untilReleased(id, 1);

@@ -4,29 +4,29 @@ import type { DeploymentPreview } from '../../backend/contract/admin-api.ts';
 import type { Problem } from '../../backend/contract/problem.ts';
 import {
   deploymentRequest,
-  openFleet,
-  openStage,
+  createFleet,
+  startOta,
   type Fleet,
-  type Stage,
-} from '../support/ota-scenario.ts';
+  type OtaServer,
+} from '../support/ota-server.ts';
 
-describe('devices that run the target version already', () => {
-  let stage: Stage;
+describe('devices that already run the target version', () => {
+  let ota: OtaServer;
   let fleet: Fleet;
 
   before(async () => {
-    stage = await openStage();
-    fleet = await openFleet(stage, 6);
+    ota = await startOta();
+    fleet = await createFleet(ota, 6);
     const versions = ['v2.1.0', '2.1', '2.1.0+build.7', '2.0.9', 'nightly', null];
     for (const [index, firmware_version] of versions.entries()) {
-      await stage
+      await ota
         .knex('edge_devices')
         .where({ id: fleet.devices[index]?.id })
         .update({ firmware_version });
     }
   });
 
-  after(() => stage.close());
+  after(() => ota.close());
 
   const preview = async (changes: object) => {
     const body = { ...deploymentRequest({ target_version: 'V2.1.0' }), ...changes };
@@ -35,12 +35,12 @@ describe('devices that run the target version already', () => {
     return answer.body as DeploymentPreview;
   };
 
-  it('G18 Up-to-date devices are counted by numbers, and are among the matching ones', async () => {
+  it('G18 are counted by their version numbers and match by default', async () => {
     const answer = await preview({});
     expect([answer.matching_devices, answer.up_to_date]).to.deep.equal([6, 3]);
   });
 
-  it('Up-to-date devices are left out where that is asked for, by preview and creation alike', async () => {
+  it('are left out of preview and creation with skip_up_to_date', async () => {
     const changes = { skip_up_to_date: true, target_version: '2.1.0' };
     const answer = await preview(changes);
     expect([answer.matching_devices, answer.up_to_date]).to.deep.equal([3, 3]);
@@ -58,20 +58,20 @@ describe('devices that run the target version already', () => {
     );
   });
 
-  it('Up-to-date devices are installed again where nobody says otherwise', async () => {
+  it('are updated again by default', async () => {
     const { deployment_id: id } = await fleet.create(deploymentRequest({ target_version: '2.1' }));
     const { skip_up_to_date, total_devices } = await fleet.detail(id);
     expect([total_devices, skip_up_to_date]).to.deep.equal([6, false]);
   });
 
-  it('Up-to-date devices by text, where a version cannot be read as numbers', async () => {
+  it('are compared as text if the version has no numbers', async () => {
     const answer = await preview({ target_version: 'nightly', skip_up_to_date: true });
     expect([answer.matching_devices, answer.up_to_date]).to.deep.equal([5, 1]);
     const other = await preview({ target_version: 'Nightly', skip_up_to_date: true });
     expect([other.matching_devices, other.up_to_date]).to.deep.equal([6, 0]);
   });
 
-  it('Up-to-date devices that nobody else stands beside: the refusal says so', async () => {
+  it('are named as the reason if no other device matches', async () => {
     const body = deploymentRequest({
       target_version: 'v2.1',
       skip_up_to_date: true,
@@ -85,7 +85,7 @@ describe('devices that run the target version already', () => {
     expect((answer.body as Problem).detail).to.include('another version than v2.1');
   });
 
-  it('Up-to-date devices are unknown in a preview without a version', async () => {
+  it('are unknown in a preview without a version', async () => {
     for (const target_version of ['', undefined]) {
       expect((await preview({ target_version })).up_to_date).to.equal(null);
       const body = { ...deploymentRequest(), target_version, skip_up_to_date: true };

@@ -8,8 +8,8 @@ import fc from 'fast-check';
 import { generatedFiles } from '../../dev/openapi/generated-files.ts';
 import { OPERATIONS } from '../../dev/openapi/operations.ts';
 import { ApiDocument } from '../support/api-document.ts';
-import { arbitraryOf, nearlyValid } from '../support/joi-arbitrary.ts';
-import { ADMIN_API, openFleet, openStage, type Stage } from '../support/ota-scenario.ts';
+import { arbitraryOf, nearlyValid } from '../support/joi-arbitraries.ts';
+import { ADMIN_API, createFleet, startOta, type OtaServer } from '../support/ota-server.ts';
 
 const AREAS = ['admin', 'device'] as const;
 const UUID = '0b1c2d3e-4f50-4a6b-8c7d-9e0f1a2b3c4d';
@@ -18,7 +18,7 @@ const CHECKS_PER_SCHEMA = 3_000;
 describe('the OpenAPI document', () => {
   const { document } = new ApiDocument();
 
-  it('is what the routes, their Joi schemas and the types of the answers make it', async () => {
+  it('is up to date with the routes, their Joi schemas and the response types', async () => {
     for (const { file, content } of await generatedFiles()) {
       const name = path.basename(file);
       const outdated = `${name} is not up to date: run "npm run openapi" and commit what it writes`;
@@ -33,54 +33,58 @@ describe('the OpenAPI document', () => {
     expect(validator.version).to.equal('3.1');
   });
 
-  it('gives every operation a name of its own, and an example that is valid', () => {
+  it('has a unique id and a valid example for every operation', () => {
     const ids = Object.values(document.paths)
       .flatMap((methods) => Object.values(methods))
       .map(({ operationId }) => operationId);
     expect(new Set(ids).size).to.equal(ids.length);
-    const judge = new ApiDocument();
+    const validator = new ApiDocument();
     for (const area of AREAS) {
       for (const [route, { example, query }] of Object.entries(OPERATIONS[area])) {
-        const asked = new URLSearchParams(query && area === 'device' ? { device_id: UUID } : {});
-        expect(judge.requestJudge(area, route)(asked, example ?? {}), route).to.equal(true);
+        const parameters = new URLSearchParams(
+          query && area === 'device' ? { device_id: UUID } : {},
+        );
+        expect(validator.requestValidator(area, route)(parameters, example ?? {}), route).to.equal(
+          true,
+        );
       }
     }
   });
 
-  describe('of a running product', () => {
-    let stage: Stage;
+  describe('of a running server', () => {
+    let ota: OtaServer;
 
     before(async () => {
-      stage = await openStage();
+      ota = await startOta();
     });
-    after(() => stage.close());
+    after(() => ota.close());
 
-    it('has every route that is mounted, and no other', () => {
+    it('has exactly the mounted routes', () => {
       for (const area of AREAS) {
-        expect(stage.host.routes(area)).to.have.members(Object.keys(OPERATIONS[area]));
+        expect(ota.host.routes(area)).to.have.members(Object.keys(OPERATIONS[area]));
       }
     });
 
-    it('is served to admins as it is shipped', async () => {
-      const fleet = await openFleet(stage, 0);
+    it('is served to admins unchanged', async () => {
+      const fleet = await createFleet(ota, 0);
       const answer = await fleet.get('/openapi.json').expect(200);
       expect(answer.headers['content-type']).to.match(/^application\/json/);
       expect(answer.body).to.deep.equal(document);
-      await stage.host.request.get(`${ADMIN_API}/openapi.json`).expect(401);
-      await stage.host.as(stage.host.viewer).get(`${ADMIN_API}/openapi.json`).expect(403);
+      await ota.host.request.get(`${ADMIN_API}/openapi.json`).expect(401);
+      await ota.host.as(ota.host.viewer).get(`${ADMIN_API}/openapi.json`).expect(403);
     });
   });
 
-  describe('judges requests as the server does', () => {
-    const judge = new ApiDocument();
+  describe('validates requests as the server does', () => {
+    const validator = new ApiDocument();
 
     for (const area of AREAS) {
       for (const [route, { body, example }] of Object.entries(OPERATIONS[area])) {
         if (!body) continue;
-        it(`the body of ${route}`, () => {
-          const allows = judge.bodyJudge(area, route);
+        it(`in the body of ${route}`, () => {
+          const allows = validator.bodyValidator(area, route);
           let allowed = 0;
-          let refused = 0;
+          let rejected = 0;
           fc.assert(
             fc.property(
               fc.oneof(
@@ -89,32 +93,35 @@ describe('the OpenAPI document', () => {
               ),
               (made) => {
                 const text = JSON.stringify(made) ?? 'null';
-                // Half characters do not get through as UTF-8.
+                // Lone surrogates cannot be sent as UTF-8.
                 fc.pre(!/\\ud[89a-f]/i.test(text));
                 const input: unknown = JSON.parse(text);
                 const { error, value } = body.validate(input) as { error?: Error; value: unknown };
                 const documented = allows(input);
                 if (documented) {
                   allowed += 1;
-                  expect(error, 'the document allows what the server refuses').to.equal(undefined);
+                  expect(error, 'the document allows what the server rejects').to.equal(undefined);
                 } else {
-                  refused += 1;
-                  const takenAsItIs = !error && keeps(value, input);
-                  expect(takenAsItIs, 'the server takes what the document forbids').to.equal(false);
+                  rejected += 1;
+                  const acceptedUnchanged = !error && keeps(value, input);
+                  expect(
+                    acceptedUnchanged,
+                    'the server accepts what the document forbids',
+                  ).to.equal(false);
                 }
               },
             ),
             { numRuns: CHECKS_PER_SCHEMA },
           );
-          expect(allowed, 'bodies that are allowed').to.be.above(0);
-          expect(refused, 'bodies that are refused').to.be.above(0);
+          expect(allowed, 'allowed bodies').to.be.above(0);
+          expect(rejected, 'rejected bodies').to.be.above(0);
         }).timeout(60_000);
       }
     }
   });
 });
 
-/** Bodies that are taken, one for each rule that joins several keys. */
+/** Valid bodies, one for each rule that concerns several keys. */
 function variantsOf(example: object): object[] {
   if (!('rollout_strategy' in example)) return [example];
   const {
@@ -131,7 +138,7 @@ function variantsOf(example: object): object[] {
   ];
 }
 
-/** Whether Joi gave back everything as it was: nothing mended, nothing left out; defaults may be new. */
+/** Whether Joi returned every value unchanged. It may add defaults. */
 function keeps(output: unknown, input: unknown): boolean {
   if (output instanceof Date) return output.toISOString() === input;
   if (Array.isArray(input)) {

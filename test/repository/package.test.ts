@@ -1,4 +1,4 @@
-/** The npm package: what is in it, and that it works where it is installed, with nothing of this repository. */
+/** The contents of the npm package, and an installation of it outside this repository. */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -17,29 +17,29 @@ import { SandboxDevice } from '../../dev/demo/sandbox-device.ts';
 import { NEW_VERSION, servePackage } from '../../dev/demo/update-package.ts';
 import { startHost } from '../../dev/host/host.ts';
 import { createTestDatabase } from '../support/test-database.ts';
+import { ROOT } from '../support/repository.ts';
 
-const ROOT = path.resolve(import.meta.dirname, '../..');
 const run = promisify(execFile);
 
-/** Everything that may be in the package, and there has to be something of each. */
+/** What the package may contain. It must contain at least one file of each kind. */
 const CONTENTS: Record<string, RegExp> = {
   'the manifest and its schema': /^plugin(\.schema)?\.json$/,
-  'what npm wants': /^(package\.json|README\.md|LICENSE)$/,
-  'what whoever installs it reads first': /^(CHANGELOG|SECURITY)\.md$/,
+  'npm metadata': /^(package\.json|README\.md|LICENSE)$/,
+  'changelog and security policy': /^(CHANGELOG|SECURITY)\.md$/,
   'compiled server': /^dist\/(backend|jobs|migrations)\/[\w./-]+\.(js|d\.ts)$/,
-  'compiled command ota and what it is made of':
+  'compiled ota command and its modules':
     /^dist\/agent\/((ota|network|state|steps)\/)?[\w./-]+\.(js|d\.ts)$/,
-  'agent and launcher, each one file': /^dist\/agent\/ota-(agent|launcher)\.cjs$/,
-  'licences of what is bundled': /^dist\/agent\/LICENSES\.txt$/,
+  'bundled agent and launcher': /^dist\/agent\/ota-(agent|launcher)\.cjs$/,
+  'licences of bundled packages': /^dist\/agent\/LICENSES\.txt$/,
   'the page': /^dist\/frontend\/(page\.(js|css)|chunks\/[\w.-]+\.js)$/,
-  'samples for devices':
+  'sample files for devices':
     /^agent\/(config\.example\.json|ota-agent\.service|ota-agent-strict\.conf)$/,
   documentation: /^docs\/(decisions\/)?[\w-]+\.md$/,
-  'pictures of the documentation': /^docs\/images\/[\w-]+\.(png|svg)$/,
+  'images of the documentation': /^docs\/images\/[\w-]+\.(png|svg)$/,
   'alert rules and dashboard': /^docs\/(alert-rules\.yml|grafana-dashboard\.json)$/,
-  'description of the API': /^docs\/openapi\.json$/,
+  'OpenAPI document': /^docs\/openapi\.json$/,
 };
-const MOST_BYTES = 1_500_000;
+const MAX_BYTES = 1_500_000;
 
 interface PackedPackage {
   filename: string;
@@ -66,16 +66,16 @@ describe('the npm package', function () {
   });
   after(() => rm(folder, { recursive: true, force: true }));
 
-  it('has what a host installs, and nothing else', () => {
+  it('contains what a host needs and nothing else', () => {
     const patterns = Object.entries(CONTENTS);
     const others = files.filter((file) => !patterns.some(([, pattern]) => pattern.test(file)));
     expect(others).to.deep.equal([]);
     const missing = patterns.filter(([, pattern]) => !files.some((file) => pattern.test(file)));
     expect(missing.map(([what]) => what)).to.deep.equal([]);
-    expect(packed.size).to.be.below(MOST_BYTES);
+    expect(packed.size).to.be.below(MAX_BYTES);
   });
 
-  it('has nothing whose source is gone', () => {
+  it('contains no compiled file whose source was removed', () => {
     const compiled = files.filter((file) => /^dist\/(?!frontend\/).*\.js$/.test(file));
     const orphans = compiled.filter((file) => {
       const source = file.replace(/^dist\//, '').replace(/\.js$/, '.ts');
@@ -84,7 +84,7 @@ describe('the npm package', function () {
     expect(orphans, 'remove dist and build again').to.deep.equal([]);
   });
 
-  it('has every file that its manifests name', async () => {
+  it('contains every file that its manifests name', async () => {
     const { main, page } = JSON.parse(await readFile(path.join(ROOT, 'plugin.json'), 'utf8')) as {
       main: string;
       page: { module: string; style: string };
@@ -101,7 +101,7 @@ describe('the npm package', function () {
     expect(files).to.include.members(named);
   });
 
-  it('has a plugin.json that its own schema takes, to the last key', async () => {
+  it('contains a plugin.json that matches its schema', async () => {
     const schema = JSON.parse(
       await readFile(path.join(ROOT, 'plugin.schema.json'), 'utf8'),
     ) as Record<string, object>;
@@ -112,12 +112,12 @@ describe('the npm package', function () {
     expect(fits({ ...(plugin as object), roles: ['boss'], colour: 'blue' })).to.equal(false);
   });
 
-  it('is found well made by publint', async () => {
+  it('passes publint', async () => {
     const { messages, pkg } = await publint({ pkgDir: ROOT, level: 'suggestion', strict: true });
     expect(messages.map((message) => formatMessage(message, pkg))).to.deep.equal([]);
   });
 
-  it('carries out a deployment where it is installed', async () => {
+  it('can be installed and complete a deployment', async () => {
     const home = path.join(folder, 'ops-center');
     await mkdir(home);
     await writeFile(path.join(home, 'package.json'), '{"private": true, "type": "module"}');
@@ -152,9 +152,9 @@ describe('the npm package', function () {
       expect(host.pluginActive).to.equal(true);
       await device.prepare(new AdminClient(host.url, token));
       device.start();
-      const wanted = path.join(folder, 'deployment.json');
+      const deploymentFile = path.join(folder, 'deployment.json');
       await writeFile(
-        wanted,
+        deploymentFile,
         JSON.stringify({
           deployment_name: 'From the package',
           target_version: NEW_VERSION,
@@ -164,7 +164,16 @@ describe('the npm package', function () {
       );
       const { stdout } = await run(
         path.join(home, 'node_modules/.bin/ota'),
-        ['deploy', '--file', wanted, '--package-url', served.url, '--start', '--watch', '--json'],
+        [
+          'deploy',
+          '--file',
+          deploymentFile,
+          '--package-url',
+          served.url,
+          '--start',
+          '--watch',
+          '--json',
+        ],
         { cwd: home, env: { PATH: process.env.PATH, OTA_SERVER: host.url, OTA_TOKEN: token } },
       );
       expect(stdout).to.include('completed');

@@ -1,4 +1,4 @@
-/** The OpenAPI document that is shipped, as a judge of answers and requests. */
+/** Validates requests and responses against the published OpenAPI document. */
 import { readFileSync } from 'node:fs';
 
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
@@ -10,9 +10,9 @@ import type { JsonSchema } from '../../dev/openapi/request-schema.ts';
 
 const FILE = new URL('../../docs/openapi.json', import.meta.url);
 
-interface DocumentedAnswer {
+interface DocumentedResponse {
   headers?: Record<string, { required?: boolean }>;
-  /** None: the answer has no body. */
+  /** Absent if the response has no body. */
   content?: Record<string, unknown>;
 }
 
@@ -21,9 +21,9 @@ interface DocumentedRequest {
   parameters?: { in: string; name: string; required: boolean }[];
 }
 
-export interface Answer {
+export interface ApiResponse {
   method: string;
-  /** Without the query. */
+  /** Without the query string. */
   path: string;
   status: number;
   /** Media type without parameters. */
@@ -40,8 +40,8 @@ export class ApiDocument {
   constructor(document = JSON.parse(readFileSync(FILE, 'utf8')) as OpenApiDocument) {
     this.document = document;
     addFormats.default(this.#ajv);
-    // Clients have to bear what they do not know; the server must not answer what is not documented.
-    this.#ajv.addSchema(closed(document) as JsonSchema, 'answers');
+    // Clients must ignore unknown fields, but the server must only send documented ones.
+    this.#ajv.addSchema(closed(document) as JsonSchema, 'responses');
     this.#ajv.addSchema(document as unknown as JsonSchema, 'requests');
     this.#templates = Object.keys(document.paths)
       .sort((one, other) => one.split('{').length - other.split('{').length)
@@ -51,35 +51,35 @@ export class ApiDocument {
       }));
   }
 
-  /** Whether some route of the document has this path. */
-  knows(path: string): boolean {
+  /** Whether the document has a route with this path. */
+  hasPath(path: string): boolean {
     return this.#templateOf(path) !== undefined;
   }
 
-  /** Why an answer is not as documented; `null`: it is. */
-  faultOf(answer: Answer): string | null {
-    const template = this.#templateOf(answer.path);
-    const method = answer.method.toLowerCase();
+  /** Why a response is not as documented, or `null` if it is. */
+  violationIn(response: ApiResponse): string | null {
+    const template = this.#templateOf(response.path);
+    const method = response.method.toLowerCase();
     if (template === undefined || !this.document.paths[template]?.[method]) {
-      return this.#bodyFault(pointer('components', 'schemas', 'Problem'), answer);
+      return this.#bodyViolation(pointer('components', 'schemas', 'Problem'), response);
     }
-    const at = ['paths', template, method, 'responses', String(answer.status)];
-    const documented = this.#lookUp<DocumentedAnswer>(at);
-    if (!documented) return `status ${answer.status} is not documented`;
+    const at = ['paths', template, method, 'responses', String(response.status)];
+    const documented = this.#lookUp<DocumentedResponse>(at);
+    if (!documented) return `status ${response.status} is not documented`;
     const { value, path } = documented;
-    if (!value.content) return answer.body === '' ? null : 'a body is not documented';
-    if (!(answer.type in value.content)) return `media type "${answer.type}" is not documented`;
+    if (!value.content) return response.body === '' ? null : 'a body is not documented';
+    if (!(response.type in value.content)) return `media type "${response.type}" is not documented`;
     for (const [name, header] of Object.entries(value.headers ?? {})) {
-      if (header.required && answer.headers[name.toLowerCase()] === undefined) {
+      if (header.required && response.headers[name.toLowerCase()] === undefined) {
         return `the header ${name} is missing`;
       }
     }
-    if (answer.type === 'text/event-stream') return this.#eventsFault(answer.body);
-    return this.#bodyFault(pointer(...path, 'content', answer.type, 'schema'), answer);
+    if (response.type === 'text/event-stream') return this.#eventViolation(response.body);
+    return this.#bodyViolation(pointer(...path, 'content', response.type, 'schema'), response);
   }
 
-  /** Tells of bodies whether the document allows them for a route; where it has none, all are. */
-  bodyJudge(area: Area, route: string): (body: unknown) => boolean {
+  /** Returns a check of bodies for a route. It accepts all if the document has no body for the route. */
+  bodyValidator(area: Area, route: string): (body: unknown) => boolean {
     const [method = '', path = ''] = route.split(' ');
     const at = ['paths', documentedPath(area, path), method];
     if (!this.#lookUp<DocumentedRequest>(at)?.value.requestBody) return () => true;
@@ -88,13 +88,13 @@ export class ApiDocument {
     return (body) => fits(body);
   }
 
-  /** Tells of requests of a route whether the document allows them. */
-  requestJudge(area: Area, route: string): (query: URLSearchParams, body: unknown) => boolean {
+  /** Returns a check of requests for a route. */
+  requestValidator(area: Area, route: string): (query: URLSearchParams, body: unknown) => boolean {
     const [method = '', path = ''] = route.split(' ');
     const at = ['paths', documentedPath(area, path), method];
     const { parameters = [] } = this.#lookUp<DocumentedRequest>(at)?.value ?? {};
     const validator = (...more: string[]) => this.#validator('requests', pointer(...at, ...more));
-    const bodyFits = this.bodyJudge(area, route);
+    const bodyFits = this.bodyValidator(area, route);
     const known = parameters
       .map((parameter, index) => ({ ...parameter, path: ['parameters', String(index), 'schema'] }))
       .filter((parameter) => parameter.in === 'query')
@@ -113,7 +113,7 @@ export class ApiDocument {
     return this.#templates.find(({ pattern }) => pattern.test(path))?.template;
   }
 
-  /** Follows a reference to `components`. */
+  /** Follows references to `components`. */
   #lookUp<T>(path: string[]): { value: T; path: string[] } | null {
     const value = path.reduce<unknown>(
       (part, key) => (part as Record<string, unknown> | undefined)?.[key],
@@ -123,19 +123,19 @@ export class ApiDocument {
     return value.$ref ? this.#lookUp(value.$ref.slice(2).split('/')) : { value, path };
   }
 
-  #bodyFault(at: string, { body }: Answer): string | null {
+  #bodyViolation(at: string, { body }: ApiResponse): string | null {
     let value: unknown;
     try {
       value = JSON.parse(body);
     } catch {
       return 'the body is not JSON';
     }
-    const fits = this.#validator('answers', at);
+    const fits = this.#validator('responses', at);
     return fits(value) ? null : this.#ajv.errorsText(fits.errors, { dataVar: 'body' });
   }
 
-  #eventsFault(text: string): string | null {
-    const fits = this.#validator('answers', pointer('components', 'schemas', 'StreamEvent'));
+  #eventViolation(text: string): string | null {
+    const fits = this.#validator('responses', pointer('components', 'schemas', 'StreamEvent'));
     for (const block of text.split('\n\n')) {
       const type = /^event: (.*)$/m.exec(block)?.[1];
       const data = /^data: (.*)$/m.exec(block)?.[1];
@@ -147,7 +147,7 @@ export class ApiDocument {
     return null;
   }
 
-  #validator(document: 'answers' | 'requests', at: string): ValidateFunction {
+  #validator(document: 'responses' | 'requests', at: string): ValidateFunction {
     return this.#ajv.getSchema(`${document}${at}`) as ValidateFunction;
   }
 }
@@ -163,7 +163,7 @@ function isNumber(text: string): boolean {
   return /^-?\d+$/.test(text);
 }
 
-/** The same schemas, with nothing allowed that they do not name. What `allOf` puts together stays open. */
+/** The same schemas without additional properties. The parts of an `allOf` stay open. */
 function closed(value: unknown, isPart = false): unknown {
   if (Array.isArray(value)) return value.map((one) => closed(one, isPart));
   if (typeof value !== 'object' || value === null) return value;

@@ -1,4 +1,4 @@
-/** Installs Debian packages for the tests, on machines where that is nobody else's business. */
+/** Installs Debian packages for the tests, in containers and on build machines. */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** Debian asks this script whether a service may be started; 101 means no. */
+/** Debian runs this script to find out whether it may start a service. 101 means no. */
 const POLICY_FILE = '/usr/sbin/policy-rc.d';
 const UPDATE_LIMIT_MS = 120_000;
 const INSTALL_LIMIT_MS = 300_000;
@@ -20,12 +20,12 @@ const APT_OPTIONS = [
   'DPkg::Lock::Timeout=60',
 ];
 
-/** Root on a Debian-like system: a container or a build machine. */
+/** Whether the process is root on a Debian-like system. */
 export function canInstall(): boolean {
   return process.getuid?.() === 0 && existsSync('/usr/bin/apt-get');
 }
 
-/** Installs the packages without starting any service of theirs. */
+/** Installs the packages without starting their services. */
 export async function installPackages(packages: readonly string[]): Promise<void> {
   await withoutServices(async () => {
     await aptGet(['update'], UPDATE_LIMIT_MS);
@@ -42,7 +42,7 @@ async function aptGet(args: readonly string[], timeout: number): Promise<void> {
 }
 
 async function withoutServices(work: () => Promise<void>): Promise<void> {
-  const ours = await writeFile(POLICY_FILE, '#!/bin/sh\nexit 101\n', {
+  const created = await writeFile(POLICY_FILE, '#!/bin/sh\nexit 101\n', {
     mode: 0o755,
     flag: 'wx',
   }).then(
@@ -52,6 +52,6 @@ async function withoutServices(work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } finally {
-    if (ours) await rm(POLICY_FILE);
+    if (created) await rm(POLICY_FILE);
   }
 }

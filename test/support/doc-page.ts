@@ -1,11 +1,11 @@
-/** A page of the documentation, whose commands a test runs as they stand there. */
+/** A page of the documentation, whose commands the tests run unchanged. */
 import { execFile } from 'node:child_process';
 import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
+import { ROOT } from './repository.ts';
 
 const run = promisify(execFile);
-const ROOT = path.resolve(import.meta.dirname, '../..');
 
 export class DocPage {
   private constructor(readonly text: string) {}
@@ -15,24 +15,24 @@ export class DocPage {
     return new DocPage(await readFile(path.join(ROOT, file), 'utf8'));
   }
 
-  /** Contents of the fenced blocks of this language, in order. */
+  /** The fenced code blocks of this language, in order. */
   blocks(language: string): string[] {
     const fences = new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, 'gm');
     return [...this.text.matchAll(fences)].map((match) => match[1] ?? '');
   }
 
-  /** The one block of this language that contains the text. */
+  /** The only code block of this language that contains the text. */
   block(language: string, containing: string): string {
     const found = this.blocks(language).filter((block) => block.includes(containing));
     const [block] = found;
     if (!block || found.length > 1) {
-      throw new Error(`${found.length} ${language} blocks with "${containing}", wanted one`);
+      throw new Error(`${found.length} ${language} blocks with "${containing}", expected one`);
     }
     return block;
   }
 }
 
-/** What a page cannot know: placeholders and addresses, and what stands for them here. */
+/** Placeholders and addresses in a page, and their values in the test. */
 export type Replacements = Record<string, string>;
 
 export function fillIn(text: string, replacements: Replacements): string {
@@ -43,8 +43,8 @@ export function fillIn(text: string, replacements: Replacements): string {
 }
 
 /**
- * Runs commands with bash, which stops at the first that fails; answers what they print.
- * @param programs folder of {@link installProgram}, found first
+ * Runs commands with bash, which stops at the first that fails. Returns their output.
+ * @param programs the folder of {@link installProgram}, first in the `PATH`
  */
 export async function inShell(
   commands: string,
@@ -58,7 +58,7 @@ export async function inShell(
   return stdout;
 }
 
-/** Makes a program of this repository callable by the name that the page calls it. */
+/** Makes a program of this repository available under the name that the page uses. */
 export async function installProgram(folder: string, name: string, file: string): Promise<void> {
   await mkdir(folder, { recursive: true });
   const target = path.join(folder, name);

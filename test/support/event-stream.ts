@@ -1,4 +1,4 @@
-/** A reader of server-sent events that waits for what it is asked for. */
+/** A client of server-sent events that can wait for an event. */
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
 
 import { waitFor } from '../../dev/wait-for.ts';
@@ -12,9 +12,9 @@ export interface StreamMessage {
 export class EventStreamReader {
   readonly response: Response;
   readonly messages: StreamMessage[] = [];
-  /** Milliseconds the server asks to wait before reconnecting. */
+  /** The reconnection time from the server, in milliseconds. */
   retry: number | null = null;
-  /** Resolves when the server has ended the stream, or {@link close} was called. */
+  /** Resolves when the server ended the stream or {@link close} was called. */
   readonly ended: Promise<void>;
   readonly #abort: AbortController;
 
@@ -45,7 +45,7 @@ export class EventStreamReader {
     return this.messages.findLast((message) => message.id !== undefined)?.id ?? '';
   }
 
-  /** The first message of the kind, past or to come, that `matches`. */
+  /** The first matching event of this type, past or future. */
   async next(
     event: string,
     matches: (data: Record<string, unknown>) => boolean = () => true,
@@ -54,7 +54,7 @@ export class EventStreamReader {
       () => this.messages.find((message) => message.event === event && matches(message.data)),
       {
         describe: () =>
-          `a ${event} event where ${matches.toString()}; came: ${JSON.stringify(this.messages)}`,
+          `a ${event} event where ${matches.toString()}; received ${JSON.stringify(this.messages)}`,
       },
     );
   }
@@ -83,7 +83,7 @@ export class EventStreamReader {
         parser.feed(decoder.decode(chunk as Uint8Array, { stream: true }));
       }
     } catch {
-      // Aborted by `close`, or cut off: the stream is over either way.
+      // `close` was called or the connection broke. Either way, the stream has ended.
     }
   }
 }

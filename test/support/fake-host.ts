@@ -1,6 +1,6 @@
 /**
- * An Ops-Center for tests: the stand-in's own context and authentication on a listening Express
- * application, with users of two organizations, and without the stand-in's pages and device routes.
+ * An Ops-Center for tests: the context and the authentication of the stand-in host in an Express
+ * application, with users in two organizations, but without the pages and device routes of the host.
  */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -13,57 +13,57 @@ import supertest from 'supertest';
 
 import type { HostContext, HostRole, NavigationPage } from '../../backend/host-contract.ts';
 import { ActiveRequests } from '../../dev/host/active-requests.ts';
-import { AREA_PATHS, createHostServices, type HostNotice } from '../../dev/host/host-context.ts';
+import { AREA_PATHS, createHostServices, type PluginEvent } from '../../dev/host/host-context.ts';
 import { insertOrganization, insertUser, type SeededUser } from './seed.ts';
 
 export interface FakeHostOptions {
   knex: Knex;
   /** Default `all`. */
   role?: HostRole;
-  /** What the operator wrote for the plugin; default nothing. */
+  /** The configuration of the plugin; default empty. */
   config?: unknown;
-  /** From `testRedisUrl()`; without it the plugin gets no Redis. */
+  /** From `testRedisUrl()`. Without it, the plugin gets no Redis. */
   redisUrl?: string | null;
-  /** How device requests come in; default `express`. */
-  door?: DeviceDoorway;
+  /** How device requests reach the plugin; default `express`. */
+  entry?: DeviceEntry;
 }
 
-/** Through the mounted router alone, or through the listener ahead of Express. */
-export type DeviceDoorway = 'express' | 'ahead';
+/** Through the mounted router only, or through the pre-router handler first. */
+export type DeviceEntry = 'express' | 'pre-router';
 
-/** For the titles of tests that are run through both. */
-export const DOORWAY_NAMES: Record<DeviceDoorway, string> = {
+export const DEVICE_ENTRIES: readonly DeviceEntry[] = ['express', 'pre-router'];
+
+/** For the titles of tests that run with both. */
+export const ENTRY_NAMES: Record<DeviceEntry, string> = {
   express: 'through Express',
-  ahead: 'ahead of Express',
+  'pre-router': 'through the pre-router handler',
 };
 
-export const DEVICE_DOORWAYS: readonly DeviceDoorway[] = ['express', 'ahead'];
-
 export interface FakeHost {
-  /** To be given to `activate`. */
+  /** For `activate`. */
   context: HostContext;
   app: Express;
   /** `http://127.0.0.1:<port>` */
   baseUrl: string;
-  /** Without any authentication. */
+  /** Without authentication. */
   request: ReturnType<typeof supertest>;
   /** Requests with a bearer token, of a user or a device. */
   as(bearer: { token: string }): ReturnType<typeof supertest.agent>;
   organizationId: string;
   admin: SeededUser;
-  /** Of the same organization, but not an admin. */
+  /** In the same organization, but not an admin. */
   viewer: SeededUser;
   otherOrganizationId: string;
   /** Admin of the other organization. */
   otherAdmin: SeededUser;
-  /** Everything the plugin emitted, oldest first. */
-  notices: HostNotice[];
+  /** All notices of the plugin, oldest first. */
+  notices: PluginEvent[];
   pages(): NavigationPage[];
-  /** Everything that was mounted in an area, as `get /deployments/:id`. */
+  /** The mounted routes of an area, as `get /deployments/:id`. */
   routes(area: 'admin' | 'device'): string[];
-  /** What the host does first when it stops. */
+  /** The first step of the host when it stops. */
   runShutdownCallbacks(): Promise<void>;
-  /** Ends the listening and every connection; the plugin and the database stay as they are. */
+  /** Closes the server and its connections, but not the plugin or the database. */
   close(): Promise<void>;
 }
 
@@ -75,10 +75,10 @@ export async function createFakeHost(options: FakeHostOptions): Promise<FakeHost
     logger: pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' }),
     pluginConfig: options.config ?? {},
     redisUrl: options.redisUrl ?? undefined,
-    listenAhead: options.door === 'ahead',
+    preRouter: options.entry === 'pre-router',
   });
-  const notices: HostNotice[] = [];
-  services.notices.on('notice', (notice) => notices.push(notice));
+  const notices: PluginEvent[] = [];
+  services.events.on('event', (notice) => notices.push(notice));
 
   const mounted: Record<'admin' | 'device', Router[]> = { admin: [], device: [] };
   const context: HostContext = {
@@ -96,7 +96,7 @@ export async function createFakeHost(options: FakeHostOptions): Promise<FakeHost
   app.use(AREA_PATHS.device, services.areas.device.handler);
   const active = new ActiveRequests();
   const server = createServer((request, response) => {
-    if (services.ahead.take(request, response, active)) return;
+    if (services.preRouter.handle(request, response, active)) return;
     app(request, response);
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -134,7 +134,7 @@ export async function createFakeHost(options: FakeHostOptions): Promise<FakeHost
 function routesOf(router: Router): string[] {
   return router.stack.flatMap(({ route, handle }) => {
     if (route) {
-      // What stands for every method refuses the others.
+      // A handler for all methods only rejects the wrong ones.
       const methods = new Set(route.stack.flatMap(({ method }) => method ?? []));
       return [...methods].map((method) => `${method} ${route.path}`);
     }

@@ -9,7 +9,7 @@ import { serverAccount } from '../../dev/database/postgres-account.ts';
 import { findProgram, PGBOUNCER } from '../../dev/programs.ts';
 
 export interface Pooler {
-  /** Connection string of the database, by way of the pooler. */
+  /** Connection string of the database through the pooler. */
   url: string;
   stop(): Promise<void>;
 }
@@ -17,7 +17,7 @@ export interface Pooler {
 /**
  * A pgbouncer in front of one database.
  *
- * @returns `null` where it is not installed
+ * @returns `null` if it is not installed
  */
 export async function startPgbouncer(
   databaseUrl: string,
@@ -42,7 +42,7 @@ pool_mode = ${mode}
 unix_socket_dir =
 `,
   };
-  // It refuses to run as root.
+  // It does not run as root.
   const account = await serverAccount();
   if (account) await chown(folder, account.uid, account.gid);
   for (const [name, text] of Object.entries(files)) {
@@ -64,12 +64,12 @@ unix_socket_dir =
       if (line.includes('process up')) resolve();
     });
   });
-  const killWithUs = (): void => void child.kill('SIGKILL');
-  process.once('exit', killWithUs);
+  const killWithRun = (): void => void child.kill('SIGKILL');
+  process.once('exit', killWithRun);
   return {
     url: `postgres://${username}:${password}@127.0.0.1:${listenPort}${pathname}`,
     async stop() {
-      process.off('exit', killWithUs);
+      process.off('exit', killWithRun);
       child.kill('SIGKILL');
       await ended;
       await rm(folder, { recursive: true, force: true });

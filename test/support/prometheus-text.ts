@@ -1,4 +1,4 @@
-/** Reads the Prometheus text format 0.0.4, as far as the product writes it. */
+/** Parses the subset of the Prometheus text format 0.0.4 that the product uses. */
 export interface MetricFamily {
   type: string;
   help: string;
@@ -8,7 +8,7 @@ export interface Exposition {
   families: Map<string, MetricFamily>;
   /** `name{label="value",…}` in the order written → value. */
   samples: Map<string, number>;
-  /** Value of a sample with exactly these labels, 0 when there is none. */
+  /** The value of the sample with exactly these labels, or 0. */
   value(name: string, labels?: Record<string, string>): number;
 }
 
@@ -24,7 +24,7 @@ export function parseExposition(text: string): Exposition {
       continue;
     }
     const sample = /^([a-z_:][\w:]*)(\{.*\})? (\S+)$/i.exec(line);
-    if (!sample) throw new Error(`not a line of the text format: ${line}`);
+    if (!sample) throw new Error(`not a valid line: ${line}`);
     samples.set(keyOf(sample[1] ?? '', labelsOf(sample[2] ?? '')), Number(sample[3]));
   }
   return {

@@ -1,4 +1,4 @@
-/** Rows of the host that tests start from. */
+/** Inserts the host's rows that tests need. */
 import { randomUUID } from 'node:crypto';
 
 import type { Knex } from 'knex';
@@ -18,7 +18,7 @@ export interface SeededDevice {
   name: string;
   hardwareId: string;
   organizationId: string;
-  /** Bearer token of the device API. */
+  /** Bearer token for the device API. */
   token: string;
 }
 
@@ -53,19 +53,19 @@ export async function insertUser(
   return { id, name, organizationId, isAdmin, token };
 }
 
-/** Registered devices, `count` of them, in one statement. */
+/** Inserts registered devices in one statement. */
 export async function insertDevices(
   knex: Knex,
   count: number,
   seed: DeviceSeed,
 ): Promise<SeededDevice[]> {
   const { organizationId, namePrefix = 'device', firmwareVersion = 'v2.0.0' } = seed;
-  // Names are unique in an organization.
-  const [taken] = await knex('edge_devices')
+  // Names are unique within an organization.
+  const [existing] = await knex('edge_devices')
     .where({ organization_id: organizationId })
     .whereLike('device_name', `${namePrefix}-%`)
     .count<{ count: string }[]>('* as count');
-  const first = Number(taken?.count ?? 0) + 1;
+  const first = Number(existing?.count ?? 0) + 1;
   const devices = Array.from({ length: count }, (_, index) => ({
     id: randomUUID(),
     name: `${namePrefix}-${String(first + index).padStart(4, '0')}`,

@@ -1,4 +1,4 @@
-/** A database of its own for a suite, cloned in a few milliseconds from a prepared template. */
+/** Gives each suite its own database, cloned from a migrated template in a few milliseconds. */
 import { randomBytes } from 'node:crypto';
 
 import knexFactory, { type Knex } from 'knex';
@@ -11,16 +11,16 @@ import { testPostgres } from './test-services.ts';
 export interface TestDatabase {
   knex: Knex;
   connectionString: string;
-  /** Closes `knex` and removes the database, whoever is still connected to it. */
+  /** Closes `knex` and drops the database, even if other sessions are connected. */
   drop(): Promise<void>;
 }
 
 export interface TestDatabaseOptions {
-  /** `host`: only what Ops-Center owns. Default: the plugin's migrations, too. */
+  /** `host`: only the tables of Ops-Center. Default: also those of the plugin. */
   schema?: 'plugin' | 'host';
 }
 
-/** With the tables of the host and, unless asked otherwise, those of the plugin; no rows. */
+/** Creates a database with empty tables. */
 export async function createTestDatabase(options: TestDatabaseOptions = {}): Promise<TestDatabase> {
   const source = await template(options.schema ?? 'plugin');
   const name = `test_${randomBytes(6).toString('hex')}`;
@@ -56,7 +56,7 @@ async function makeTemplate(schema: 'plugin' | 'host'): Promise<string> {
     await createHostTables(knex);
     if (schema === 'plugin') await migrateUp(knex);
   } finally {
-    // A database that somebody is connected to cannot be cloned.
+    // PostgreSQL only clones a database without other connections.
     await knex.destroy();
   }
   return name;
@@ -66,11 +66,12 @@ function connect(connectionString: string): Knex {
   return knexFactory({ client: 'pg', connection: connectionString, pool: { min: 0, max: 10 } });
 }
 
-async function administer(statement: string): Promise<void> {
+/** Runs statements on the server outside the test databases. */
+export async function administer(...statements: string[]): Promise<void> {
   const client = new pg.Client({ connectionString: (await testPostgres()).connectionString() });
   await client.connect();
   try {
-    await client.query(statement);
+    for (const statement of statements) await client.query(statement);
   } finally {
     await client.end();
   }

@@ -1,6 +1,6 @@
 /**
- * The servers that tests share: one PostgreSQL and one Redis for the whole run, started by the first
- * test that asks, so that tests of pure rules wait for nothing.
+ * One PostgreSQL and one Redis for the whole run. The first test that needs one starts it, so unit tests
+ * do not wait for them.
  */
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -20,7 +20,7 @@ export function testPostgres(): Promise<EmbeddedPostgres> {
   return postgres;
 }
 
-/** `null` where no redis-server is installed: the test skips itself. */
+/** `null` if no redis-server is installed. The test then skips itself. */
 export async function testRedisUrl(): Promise<string | null> {
   redis ??= startRedisServer();
   return (await redis)?.url ?? null;

@@ -8,8 +8,8 @@ function change(deploymentId: string, named: string[] = [], others = false): Dep
   return { deploymentId, organizationId: 'organization', devices: { named, others } };
 }
 
-describe('log of changes', () => {
-  it('goes on after the change a stream has seen', () => {
+describe('the change log', () => {
+  it('returns the changes since a given id', () => {
     const log = new ChangeLog('epoch');
     const start = log.lastId;
     log.append(change('a'));
@@ -21,7 +21,7 @@ describe('log of changes', () => {
     expect(log.since(log.lastId)).to.deep.equal([]);
   });
 
-  it('does not pretend to know what it has forgotten', () => {
+  it('returns null for an id older than its capacity', () => {
     const log = new ChangeLog('epoch');
     const ids = [log.lastId];
     for (let index = 0; index < 3_000; index += 1) {
@@ -38,7 +38,7 @@ describe('log of changes', () => {
     expect(known[oldest]?.[0]).to.deep.equal(change(String(oldest)));
   });
 
-  it('knows no ids of another process, of the future, or that nobody gave out', () => {
+  it('returns null for ids of another process, future ids and malformed ids', () => {
     const log = new ChangeLog('epoch');
     log.append(change('a'));
     for (const id of [
@@ -61,20 +61,20 @@ describe('log of changes', () => {
   });
 });
 
-describe('changes shown together', () => {
-  it('are one for each deployment, naming all of its devices once', () => {
+describe('merged changes', () => {
+  it('are one per deployment with each of its devices once', () => {
     expect(
       mergeChanges([change('a', ['1', '2']), change('b'), change('a', ['2', '3'])]),
     ).to.deep.equal([change('a', ['1', '2', '3']), change('b')]);
   });
 
-  it('have others as soon as one of them has, and still name what can be named', () => {
+  it('have others if one of them has, and still list all named devices', () => {
     expect(
       mergeChanges([change('a', ['1']), change('a', [], true), change('a', ['2'])]),
     ).to.deep.equal([change('a', ['1', '2'], true)]);
   });
 
-  it('lose nothing, in whatever portions they come', () => {
+  it('lose nothing, however they are grouped', () => {
     const one = fc.record({
       deploymentId: fc.constantFrom('a', 'b', 'c'),
       organizationId: fc.constant('organization'),

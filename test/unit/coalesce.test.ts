@@ -3,7 +3,7 @@ import fc from 'fast-check';
 
 import { coalesce } from '../../backend/kernel/coalesce.ts';
 
-/** A handler whose batches end when the test says so. */
+/** A handler whose batches the test resolves or rejects. */
 function controlled<Input>() {
   const batches: {
     inputs: readonly Input[];
@@ -18,20 +18,20 @@ function controlled<Input>() {
         batches.push({ inputs, resolve: resolve as never, reject });
         arrivals.shift()?.();
       }),
-    /** Resolves when so many batches have begun. */
-    async begun(count: number): Promise<void> {
+    /** Resolves when this many batches have started. */
+    async started(count: number): Promise<void> {
       while (batches.length < count) await new Promise<void>((go) => arrivals.push(go));
     },
   };
 }
 
-/** Lets everything happen that nothing holds back. */
+/** Runs everything that is ready to run. */
 async function settle(): Promise<void> {
   for (let turn = 0; turn < 5; turn += 1) await new Promise((go) => setImmediate(go));
 }
 
 describe('coalesced calls', () => {
-  it('that arrive together become one, each with its own answer', async () => {
+  it('that arrive together become one, each with its own result', async () => {
     const seen: (readonly number[])[] = [];
     const double = coalesce<number, number>(
       (inputs) => {
@@ -44,9 +44,9 @@ describe('coalesced calls', () => {
     expect(seen).to.deep.equal([[3, 1, 2]]);
   });
 
-  it('are asked anew each time', async () => {
-    let asked = 0;
-    const count = coalesce<string, number>((inputs) => Promise.resolve(inputs.map(() => ++asked)), {
+  it('are not cached', async () => {
+    let calls = 0;
+    const count = coalesce<string, number>((inputs) => Promise.resolve(inputs.map(() => ++calls)), {
       maxBatchSize: 10,
       maxInFlight: 1,
     });
@@ -54,7 +54,7 @@ describe('coalesced calls', () => {
     expect(await count('same')).to.equal(3);
   });
 
-  it('fail alone', async () => {
+  it('can fail alone', async () => {
     const half = coalesce<number, number>(
       (inputs) => Promise.resolve(inputs.map((n) => (n % 2 ? new Error(`odd: ${n}`) : n / 2))),
       { maxBatchSize: 10, maxInFlight: 1 },
@@ -65,50 +65,50 @@ describe('coalesced calls', () => {
     expect(third).to.deep.equal({ status: 'fulfilled', value: 1 });
   });
 
-  it('fail together with their batch, and the next batch is not held up', async () => {
-    const { handle, batches, begun } = controlled<number>();
+  it('fail together with their batch, but not with the next one', async () => {
+    const { handle, batches, started } = controlled<number>();
     const call = coalesce<number, string>(handle, { maxBatchSize: 2, maxInFlight: 1 });
     const outcomes = Promise.allSettled([1, 2, 3].map(call));
-    await begun(1);
-    batches[0]?.reject(new Error('the database is away'));
-    await begun(2);
+    await started(1);
+    batches[0]?.reject(new Error('the database is unavailable'));
+    await started(2);
     batches[1]?.resolve(['three']);
     const [first, second, third] = await outcomes;
-    expect(first).to.have.nested.property('reason.message', 'the database is away');
-    expect(second).to.have.nested.property('reason.message', 'the database is away');
+    expect(first).to.have.nested.property('reason.message', 'the database is unavailable');
+    expect(second).to.have.nested.property('reason.message', 'the database is unavailable');
     expect(third).to.deep.equal({ status: 'fulfilled', value: 'three' });
   });
 
-  it('fail when the handler throws at once or forgets an answer', async () => {
+  it('fail if the handler throws synchronously or returns too few results', async () => {
     const options = { maxBatchSize: 10, maxInFlight: 1 };
     const throwing = coalesce<number, number>(() => {
-      throw new Error('at once');
+      throw new Error('thrown');
     }, options);
-    expect(await throwing(1).catch((error: Error) => error.message)).to.equal('at once');
-    expect(await throwing(1).catch((error: Error) => error.message)).to.equal('at once');
-    const forgetful = coalesce<number, number>(() => Promise.resolve([1]), options);
-    const outcomes = await Promise.allSettled([forgetful(1), forgetful(2)]);
+    expect(await throwing(1).catch((error: Error) => error.message)).to.equal('thrown');
+    expect(await throwing(1).catch((error: Error) => error.message)).to.equal('thrown');
+    const incomplete = coalesce<number, number>(() => Promise.resolve([1]), options);
+    const outcomes = await Promise.allSettled([incomplete(1), incomplete(2)]);
     expect(outcomes.map(({ status }) => status)).to.deep.equal(['rejected', 'rejected']);
   });
 
-  it('wait while enough batches are under way, and then go together', async () => {
-    const { handle, batches, begun } = controlled<number>();
+  it('wait while the maximum of batches is in flight, and then form one batch', async () => {
+    const { handle, batches, started } = controlled<number>();
     const call = coalesce<number, string>(handle, { maxBatchSize: 100, maxInFlight: 1 });
     const answers = [call(1)];
-    await begun(1);
+    await started(1);
     for (const input of [2, 3, 4]) {
       answers.push(call(input));
       await settle();
     }
     expect(batches.map(({ inputs }) => inputs)).to.deep.equal([[1]]);
     batches[0]?.resolve(['one']);
-    await begun(2);
+    await started(2);
     expect(batches.map(({ inputs }) => inputs)).to.deep.equal([[1], [2, 3, 4]]);
     batches[1]?.resolve(['two', 'three', 'four']);
     expect(await Promise.all(answers)).to.deep.equal(['one', 'two', 'three', 'four']);
   });
 
-  it('are never more at once than allowed, in portions nor in batches, however they come', async () => {
+  it('never exceed the batch size or the batches in flight, and keep their order', async () => {
     await fc.assert(
       fc.asyncProperty(
         fc.integer({ min: 1, max: 3 }),

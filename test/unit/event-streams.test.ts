@@ -18,13 +18,13 @@ import { waitFor } from '../../dev/wait-for.ts';
 const ORGANIZATION = '00000000-0000-4000-8000-000000000001';
 const DEPLOYMENT = '00000000-0000-4000-8000-000000000002';
 
-/** Reads of the deployment's state that a test answers when it likes. */
-class SlowReads {
-  readonly asked: { answer(status: Deployment['status']): void; fail(): void }[] = [];
+/** Reads of the deployment's state that the test resolves or rejects. */
+class ControlledReads {
+  readonly pending: { answer(status: Deployment['status']): void; fail(): void }[] = [];
 
   findStateUnscoped(): Promise<DeploymentState> {
     return new Promise((resolve, reject) => {
-      this.asked.push({
+      this.pending.push({
         answer: (status) =>
           resolve({
             batches: [],
@@ -38,23 +38,23 @@ class SlowReads {
               createdAt: new Date(0),
             } as Deployment,
           }),
-        fail: () => reject(new Error('the database is away')),
+        fail: () => reject(new Error('the database is unavailable')),
       });
     });
   }
 }
 
-describe('event streams', () => {
-  let reads: SlowReads;
+describe('the event streams of a server', () => {
+  let reads: ControlledReads;
   let streams: EventStreams;
-  let tell: (message: FeedMessage) => void;
+  let emit: (message: FeedMessage) => void;
 
   beforeEach(() => {
-    reads = new SlowReads();
+    reads = new ControlledReads();
     const feed: ChangeFeed = {
       publish: () => undefined,
       subscribe: (listener) => {
-        tell = listener;
+        emit = listener;
         return Promise.resolve(() => undefined);
       },
       isReceiving: true,
@@ -81,22 +81,22 @@ describe('event streams', () => {
   }
 
   const read = (number: number) =>
-    waitFor(() => reads.asked[number], {
-      describe: () => `read ${number}; ${reads.asked.length} came`,
+    waitFor(() => reads.pending[number], {
+      describe: () => `read ${number} of ${reads.pending.length}`,
     });
 
-  it('G25 forget a client whose first read fails', async () => {
+  it('G25 remove a client whose first read fails', async () => {
     const added = streams.add(client(), null);
     (await read(0)).fail();
     const failure = await added.then(
       () => null,
       (error: Error) => error.message,
     );
-    expect(failure).to.equal('the database is away');
+    expect(failure).to.equal('the database is unavailable');
     expect(streams.size).to.equal(0);
   });
 
-  it('G25 go on after a failed first read of one client', async () => {
+  it('G25 continue for other clients after the first read of one fails', async () => {
     const failing = streams.add(client(), null).catch(() => undefined);
     const other = client();
     const added = streams.add(other, null);
@@ -112,7 +112,7 @@ describe('event streams', () => {
     const first = streams.add(watching, null);
     (await read(0)).answer('pending');
     await first;
-    tell({
+    emit({
       kind: 'changed',
       change: { deploymentId: DEPLOYMENT, organizationId: ORGANIZATION, devices: NO_DEVICES },
     });
@@ -128,11 +128,11 @@ describe('event streams', () => {
     expect(states.at(-1)).to.equal('completed');
   });
 
-  it('G25 show a client nothing of a deployment of another organization that it names', async () => {
-    const stranger = client('00000000-0000-4000-8000-000000000009');
-    const added = streams.add(stranger, null);
+  it('G25 show a client nothing of a deployment of another organization', async () => {
+    const foreign = client('00000000-0000-4000-8000-000000000009');
+    const added = streams.add(foreign, null);
     (await read(0)).answer('in_progress');
     await added;
-    expect(stranger.shown).to.deep.equal([]);
+    expect(foreign.shown).to.deep.equal([]);
   });
 });

@@ -48,7 +48,7 @@ const NEVER = [
   'https://cdn.example.com/\ud800',
 ];
 
-describe('package addresses', () => {
+describe('the check of package URLs', () => {
   for (const url of ALWAYS) {
     it(`accepts ${url}`, () => {
       expect(packageUrlError(url, false)).to.equal(null);
@@ -56,9 +56,9 @@ describe('package addresses', () => {
     });
   }
 
-  it('accepts letters of all languages also when it has been asked very often', () => {
-    const OFTEN = 200_000;
-    for (let asked = 0; asked < OFTEN; asked += 1) {
+  it('still accepts international domain names after very many calls', () => {
+    const CALLS = 200_000;
+    for (let call = 0; call < CALLS; call += 1) {
       packageUrlError('https://cdn.example.com/updates/v2.1.0.tar.gz', false);
     }
     expect(packageUrlError('https://münchen.example/päckchen.tar.gz', false)).to.equal(null);
@@ -72,13 +72,13 @@ describe('package addresses', () => {
   }
 
   for (const url of NEVER) {
-    it(`refuses ${JSON.stringify(url)}`, () => {
+    it(`rejects ${JSON.stringify(url)}`, () => {
       expect(packageUrlError(url, false)).to.match(/^must /);
       expect(packageUrlError(url, true)).to.match(/^must /);
     });
   }
 
-  it('answers anything, and accepts nothing that is not an absolute https address', () => {
+  it('never throws, and only accepts absolute https URLs', () => {
     fc.assert(
       fc.property(fc.oneof(fc.string({ unit: 'binary' }), fc.webUrl()), (text) => {
         if (packageUrlError(text, false) === null) expect(text).to.match(/^https:\/\/[^/\s]/i);

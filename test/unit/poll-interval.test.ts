@@ -3,14 +3,14 @@ import fc from 'fast-check';
 
 import { spreadPoll } from '../../backend/devices/poll-interval.ts';
 
-describe('poll interval', () => {
-  it('is spread by a tenth to both sides', () => {
+describe('the poll interval', () => {
+  it('is spread by ten percent in both directions', () => {
     expect(spreadPoll(300, 0)).to.equal(270);
     expect(spreadPoll(300, 0.5)).to.equal(300);
     expect(spreadPoll(300, 1)).to.equal(330);
   });
 
-  it('is a whole number of seconds near the one asked for, never none', () => {
+  it('is a whole number of at least one second close to the configured one', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 86_400 }),
@@ -25,7 +25,7 @@ describe('poll interval', () => {
     );
   });
 
-  it('comes apart for devices that start together', () => {
+  it('differs between devices that start together', () => {
     fc.assert(
       fc.property(fc.integer({ min: 300, max: 86_400 }), (interval) => {
         const answers = Array.from({ length: 11 }, (_, tenth) => spreadPoll(interval, tenth / 10));

@@ -5,38 +5,38 @@ import { expect } from 'chai';
 import { RejectionThrottle } from '../../backend/api/rejection-throttle.ts';
 import { waitFor } from '../../dev/wait-for.ts';
 
-describe('the pace of refusals', () => {
+describe('the rejection throttle', () => {
   const pace = new RejectionThrottle({ perInterval: 3, intervalMs: 5 });
 
-  function takeTurns(count: number): { gone: number[]; all: Promise<unknown> } {
-    const gone: number[] = [];
+  function takeTurns(count: number): { released: number[]; all: Promise<unknown> } {
+    const released: number[] = [];
     const all = Promise.all(
       Array.from({ length: count }, async (_, index) => {
         await pace.wait();
-        gone.push(index);
+        released.push(index);
       }),
     );
-    return { gone, all };
+    return { released, all };
   }
 
-  it('lets a few out at once, and the others one turn after the other, in their order', async () => {
-    const { gone, all } = takeTurns(10);
+  it('releases a few rejections at once and the others turn by turn, in order', async () => {
+    const { released, all } = takeTurns(10);
     await Promise.resolve();
-    expect(gone).to.deep.equal([0, 1, 2]);
+    expect(released).to.deep.equal([0, 1, 2]);
     await all;
-    expect(gone).to.deep.equal([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(released).to.deep.equal([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
   });
 
-  it('lets some out at once again when it has been quiet', async () => {
+  it('releases some at once again after a quiet period', async () => {
     await waitFor(
       async () => {
-        const { gone, all } = takeTurns(3);
+        const { released, all } = takeTurns(3);
         await immediate();
-        const atOnce = gone.length;
+        const atOnce = released.length;
         await all;
         return atOnce === 3;
       },
-      { describe: 'three are let out at once' },
+      { describe: 'three are released at once' },
     );
   });
 });

@@ -5,8 +5,8 @@ import { Teardown } from '../../backend/kernel/teardown.ts';
 
 const logger = pino({ level: 'silent' });
 
-describe('teardown', () => {
-  it('undoes in reverse, each step once, also past one that fails', async () => {
+describe('a teardown', () => {
+  it('runs its steps once and in reverse, even if some fail', async () => {
     const undone: string[] = [];
     const teardown = new Teardown(logger);
     teardown.add('first', () => undone.push('first'));
@@ -20,25 +20,25 @@ describe('teardown', () => {
     expect(undone).to.deep.equal(['fourth', 'first']);
   });
 
-  it('asked twice at the same time waits for the one run, and keeps the order', async () => {
-    const story: string[] = [];
+  it('that is started twice at the same time runs once', async () => {
+    const order: string[] = [];
     let release = (): void => undefined;
     const held = new Promise<void>((resolve) => (release = resolve));
     const teardown = new Teardown(logger);
-    teardown.add('queue', () => story.push('queue closed'));
+    teardown.add('queue', () => order.push('queue closed'));
     teardown.add('workers', async () => {
       await held;
-      story.push('workers closed');
+      order.push('workers closed');
     });
-    const runs = [teardown.run(), teardown.run()].map((run) => run.then(() => story.push('over')));
+    const runs = [teardown.run(), teardown.run()].map((run) => run.then(() => order.push('over')));
     await new Promise((go) => setImmediate(go));
-    expect(story).to.deep.equal([]);
+    expect(order).to.deep.equal([]);
     release();
     await Promise.all(runs);
-    expect(story).to.deep.equal(['workers closed', 'queue closed', 'over', 'over']);
+    expect(order).to.deep.equal(['workers closed', 'queue closed', 'over', 'over']);
   });
 
-  it('undoes what is added after it ran, when asked again', async () => {
+  it('that runs again runs the steps added since', async () => {
     const undone: string[] = [];
     const teardown = new Teardown(logger);
     await teardown.run();

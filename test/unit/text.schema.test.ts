@@ -7,12 +7,12 @@ import { createDeploymentSchema } from '../../backend/deployments/creation/creat
 import { statusReportSchema } from '../../backend/devices/device.schema.ts';
 import { lenientText, storableText } from '../../backend/http/text.schema.ts';
 
-/** PostgreSQL's text: any characters but NUL. */
+/** PostgreSQL stores any valid characters except NUL. */
 function isStorable(text: string): boolean {
   return !/[\0\p{Surrogate}]/u.test(text);
 }
 
-/** Any UTF-16 units, halves of characters among them. */
+/** Any UTF-16 code units, including lone surrogates. */
 const anyText = fc
   .array(
     fc.oneof(
@@ -23,8 +23,8 @@ const anyText = fc
   )
   .map((units) => String.fromCharCode(...units));
 
-describe('text that admins write', () => {
-  it('is refused exactly when it cannot be stored', () => {
+describe('text from admins', () => {
+  it('is rejected if and only if it cannot be stored', () => {
     fc.assert(
       fc.property(anyText, (text) => {
         const { error, value } = storableText(100).validate(text);
@@ -35,7 +35,7 @@ describe('text that admins write', () => {
     );
   });
 
-  it('says what is wrong with it', () => {
+  it('is rejected with the reason', () => {
     const { error } = Joi.object({ name: storableText(100) }).validate({ name: 'a\u0000b' });
     expect(error?.message).to.equal('"name" must not contain NUL or broken characters');
   });
@@ -52,7 +52,7 @@ describe('text that admins write', () => {
     device_filters: { device_type: 'raspberry_pi', current_version: 'v1' },
   };
 
-  it('is looked at in every field of a deployment', () => {
+  it('is checked in every field of a deployment', () => {
     const schema = createDeploymentSchema(false);
     expect(schema.validate(DEPLOYMENT).error).to.equal(undefined);
     const texts = Object.entries(DEPLOYMENT).filter(
@@ -71,8 +71,8 @@ describe('text that admins write', () => {
   });
 });
 
-describe('text that devices send', () => {
-  it('is always taken, storable and not too long', () => {
+describe('text from devices', () => {
+  it('is always accepted, storable and not too long', () => {
     fc.assert(
       fc.property(anyText, fc.integer({ min: 1, max: 20 }), (text, limit) => {
         const { error, value } = lenientText(limit).validate(text);
@@ -84,7 +84,7 @@ describe('text that devices send', () => {
     );
   });
 
-  it('stays as it is where it can', () => {
+  it('is not changed if it can be stored', () => {
     fc.assert(
       fc.property(anyText.filter(isStorable), (text) => {
         expect(lenientText(30).validate(text).value).to.equal(text);
@@ -92,7 +92,7 @@ describe('text that devices send', () => {
     );
   });
 
-  it('keeps 4,000 characters of an error message, also when the last is half an emoji', () => {
+  it('is cut to 4,000 characters in an error message, even within an emoji', () => {
     const report = { status: 'failed', error_message: `${'x'.repeat(3_999)}😀` };
     const { error_message: message } = validate(statusReportSchema, report);
     expect(message?.slice(3_998)).to.equal('x\ufffd');

@@ -8,7 +8,7 @@ import {
 } from '../../backend/contract/states.ts';
 import { decidePoll, type OpenTarget } from '../../backend/devices/poll-decision.ts';
 
-/** A released pending target of a running deployment; `day` says how new the deployment is. */
+/** A released pending target of a deployment that is in progress; a later `day` is a newer deployment. */
 function target(day: number, some: Partial<OpenTarget> = {}): OpenTarget {
   return {
     deploymentId: `deployment of day ${day}`,
@@ -23,10 +23,10 @@ function target(day: number, some: Partial<OpenTarget> = {}): OpenTarget {
   };
 }
 
-describe('what a device gets when it asks', () => {
+describe('the answer to a poll', () => {
   const paused = { deploymentStatus: 'paused' } as const;
   const TABLE: [name: string, targets: OpenTarget[], kind: string, of?: number][] = [
-    ['nothing for it', [], 'none'],
+    ['no open target', [], 'none'],
     ['a released update', [target(1)], 'update', 1],
     ['an update that is not released yet', [target(1, { position: 10 })], 'none'],
     [
@@ -35,25 +35,39 @@ describe('what a device gets when it asks', () => {
       'update',
       1,
     ],
-    ['the newest of several', [target(1), target(3), target(2)], 'update', 3],
-    ['the newest is not released yet', [target(1), target(2, { position: 10 })], 'update', 1],
-    ['an update it has begun, again', [target(1, { status: 'installing' })], 'update', 1],
-    ['begun comes before newer', [target(1, { status: 'downloading' }), target(2)], 'update', 1],
-    ['paused: nothing new', [target(1, paused)], 'none'],
-    ['paused: nothing begun', [target(1, { ...paused, status: 'downloading' })], 'held', 1],
+    ['several updates: the newest', [target(1), target(3), target(2)], 'update', 3],
     [
-      'begun and paused keeps a newer one away',
+      'the newest not released yet: the next one',
+      [target(1), target(2, { position: 10 })],
+      'update',
+      1,
+    ],
+    ['a started update', [target(1, { status: 'installing' })], 'update', 1],
+    [
+      'a started update before a newer one',
+      [target(1, { status: 'downloading' }), target(2)],
+      'update',
+      1,
+    ],
+    ['paused, pending', [target(1, paused)], 'none'],
+    ['paused, started', [target(1, { ...paused, status: 'downloading' })], 'held', 1],
+    [
+      'paused and started, before a newer one',
       [target(1, { ...paused, status: 'installing' }), target(2)],
       'held',
       1,
     ],
     [
-      'begun and cancelled ends first',
+      'cancelled and started, before a newer one',
       [target(1, { deploymentStatus: 'cancelled', status: 'installing' }), target(2)],
       'idle',
       1,
     ],
-    ['not started', [target(1, { deploymentStatus: 'pending', releasedDevices: 0 })], 'none'],
+    [
+      'a deployment that is not started',
+      [target(1, { deploymentStatus: 'pending', releasedDevices: 0 })],
+      'none',
+    ],
     ['a rollback', [target(1, { status: 'completed', rollbackVersion: 'v1' })], 'rollback', 1],
     [
       'a rollback before any update',
@@ -62,19 +76,19 @@ describe('what a device gets when it asks', () => {
       1,
     ],
     [
-      'a rollback before an update it has begun',
+      'a rollback before a started update',
       [target(1, { status: 'failed', rollbackVersion: 'v1' }), target(2, { status: 'installing' })],
       'rollback',
       1,
     ],
     [
-      'a rollback, even though the deployment is paused',
+      'a rollback in a paused deployment',
       [target(1, { ...paused, status: 'failed', rollbackVersion: 'v1' })],
       'rollback',
       1,
     ],
     [
-      'a rollback, even though the deployment has ended',
+      'a rollback in a finished deployment',
       [target(1, { deploymentStatus: 'completed', status: 'completed', rollbackVersion: 'v1' })],
       'rollback',
       1,
@@ -82,7 +96,7 @@ describe('what a device gets when it asks', () => {
   ];
 
   for (const [name, targets, kind, of] of TABLE) {
-    it(name, () => {
+    it(`${name} → ${kind}`, () => {
       const answer = decidePoll(targets);
       expect(answer.kind).to.equal(kind);
       if (answer.kind === 'none') return;
@@ -103,7 +117,7 @@ describe('what a device gets when it asks', () => {
   });
   const openTargets = fc.array(openTarget, { maxLength: 5 });
 
-  it('is only ever an update of a running deployment that was released to it', () => {
+  it('is an update only if the deployment is in progress and the target is released', () => {
     fc.assert(
       fc.property(openTargets, (targets) => {
         const answer = decidePoll(targets);
@@ -117,7 +131,7 @@ describe('what a device gets when it asks', () => {
     );
   });
 
-  it('does not depend on the order in which the database answers', () => {
+  it('does not depend on the order of the targets', () => {
     fc.assert(
       fc.property(
         openTargets.chain((targets) =>

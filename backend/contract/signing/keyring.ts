@@ -1,5 +1,5 @@
 /**
- * Keyrings: which keys may sign packages, said by a root key that is kept offline. A device's
+ * Keyrings: which keys may sign packages, signed with a root key that is kept offline. A device's
  * configuration names the root keys; everything else can change without touching the device. Pure.
  */
 import Joi from 'joi';
@@ -12,15 +12,15 @@ import {
   utcTime,
   wholeNumber,
 } from './strict-document.ts';
-import { type TrustedKey, isWithdrawn, signatureFault, trustedKeysSchema } from './trusted-keys.ts';
+import { type TrustedKey, isRevoked, signatureFault, trustedKeysSchema } from './trusted-keys.ts';
 
 export interface Keyring {
   schema: 1;
-  /** Goes up with every keyring; a device never takes in a lower one. */
+  /** Higher with every keyring; a device never imports a lower one. */
   sequence: number;
   /** `null`: for every organization. */
   organization_id: string | null;
-  /** All keys there are; those of earlier keyrings that are left out are not trusted any more. */
+  /** All keys; those of earlier keyrings that are left out are no longer trusted. */
   keys: TrustedKey[];
   /** ISO 8601, UTC. */
   issued: string;
@@ -35,8 +35,8 @@ export interface SignedKeyring {
   signature: string;
 }
 
-/** Where a package carries a keyring, from its root. */
-export const CARRIED_KEYRING = 'ota-keyring.json';
+/** Path of a keyring in a package. */
+export const BUNDLED_KEYRING = 'ota-keyring.json';
 export const MAX_KEYRING_BYTES = 256 * 1024;
 
 export const KEYRING: DocumentKind<Keyring> = {
@@ -47,8 +47,8 @@ export const KEYRING: DocumentKind<Keyring> = {
     sequence: wholeNumber().required(),
     organization_id: shortText().allow(null).required(),
     keys: trustedKeysSchema()
-      .has(Joi.object({ withdrawn: Joi.valid(false) }).unknown(true))
-      .messages({ 'array.hasUnknown': 'a keyring needs at least one key that is not withdrawn' })
+      .has(Joi.object({ revoked: Joi.valid(false) }).unknown(true))
+      .messages({ 'array.hasUnknown': 'a keyring needs at least one key that is not revoked' })
       .required(),
     issued: utcTime().required(),
     expires: utcTime().required(),
@@ -61,13 +61,13 @@ const SIGNED_KEYRING = Joi.object<SignedKeyring, true>({
   signature: Joi.string().max(1_024).required(),
 });
 
-/** A keyring that was verified when it was taken in. */
+/** A keyring that was verified when it was imported. */
 export interface HeldKeyring {
   signed: SignedKeyring;
   keyring: Keyring;
 }
 
-/** The file a keyring travels in. Says nothing about whether it can be believed. */
+/** Reads the file of a signed keyring, without verifying it. */
 export function readSignedKeyring(text: string): Verdict<'signed', SignedKeyring> {
   let value: unknown;
   try {
@@ -104,27 +104,27 @@ export function verifyKeyring(
 }
 
 /**
- * Why a device does not take in a keyring that {@link verifyKeyring} accepted.
- * @param newest what it has taken in so far with the highest sequence
+ * Why a device does not import a keyring that {@link verifyKeyring} accepted.
+ * @param newest the imported keyring with the highest sequence
  */
-export function takeInFault(next: Keyring, newest: Keyring | null): string | null {
+export function importFault(next: Keyring, newest: Keyring | null): string | null {
   if (!newest || next.sequence > newest.sequence) return null;
   return `the keyring’s sequence ${next.sequence} is not above ${newest.sequence}, which this device has`;
 }
 
 /**
- * The keys a device trusts: those of the keyring in force, or as long as there is none the configured
- * ones. A key that was ever withdrawn, in the configuration or in any keyring, stays so.
- * @param taken every keyring that was ever taken in
+ * The keys a device trusts: those of the keyring in force, or the configured ones as long as there is none. A
+ * key that was ever revoked, in the configuration or in any keyring, stays revoked.
+ * @param imported every keyring that was ever imported
  */
 export function effectiveKeys(
   configured: readonly TrustedKey[],
   inForce: Keyring | null,
-  taken: readonly Keyring[],
+  imported: readonly Keyring[],
 ): TrustedKey[] {
-  const known = [...configured, ...taken.flatMap((keyring) => keyring.keys)];
+  const known = [...configured, ...imported.flatMap((keyring) => keyring.keys)];
   return (inForce?.keys ?? configured).map((key) => ({
     ...key,
-    withdrawn: isWithdrawn(key, known),
+    revoked: isRevoked(key, known),
   }));
 }

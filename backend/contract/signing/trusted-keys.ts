@@ -8,7 +8,7 @@ export interface TrustedKey {
   /** Ed25519, PEM or the bare 32 bytes in base64. */
   public_key: string;
   /** Refused from then on, under every id. */
-  withdrawn: boolean;
+  revoked: boolean;
 }
 
 const MAX_KEYS = 100;
@@ -31,7 +31,7 @@ export function trustedKeysSchema(): Joi.ArraySchema<TrustedKey[]> {
           })
           .messages({ 'key.unusable': '{{#label}} {{#why}}' })
           .required(),
-        withdrawn: Joi.boolean().default(false),
+        revoked: Joi.boolean().default(false),
       }),
     )
     .unique('id')
@@ -44,11 +44,11 @@ function keyBytes(key: Pick<TrustedKey, 'public_key'>): string {
   return readPublicKey(key.public_key).toString('base64');
 }
 
-/** Withdrawn itself, or the same bytes under another id are. */
-export function isWithdrawn(key: TrustedKey, keys: readonly TrustedKey[]): boolean {
-  if (key.withdrawn) return true;
+/** Revoked itself, or the same bytes under another id are. */
+export function isRevoked(key: TrustedKey, keys: readonly TrustedKey[]): boolean {
+  if (key.revoked) return true;
   const bytes = keyBytes(key);
-  return keys.some((other) => other.withdrawn && keyBytes(other) === bytes);
+  return keys.some((other) => other.revoked && keyBytes(other) === bytes);
 }
 
 /** Why `signature` does not prove that a trusted key signed this text; `null`: it does. */
@@ -62,7 +62,7 @@ export function signatureFault(
   const called = JSON.stringify(keyId);
   const key = keys.find((one) => one.id === keyId);
   if (!key) return `the ${name} is signed with the unknown key ${called}`;
-  if (isWithdrawn(key, keys)) return `the ${name} is signed with the withdrawn key ${called}`;
+  if (isRevoked(key, keys)) return `the ${name} is signed with the revoked key ${called}`;
   const fault = signatureFormFault(signature);
   if (fault) return fault;
   const fits = signatureFits(signedPrefix + text, signature, readPublicKey(key.public_key));

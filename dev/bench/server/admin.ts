@@ -1,4 +1,4 @@
-/** The admin's side of the bench: creates and steers deployments over the API. */
+/** The admin API as the benchmark uses it. Methods throw if the response is not a 2xx. */
 import type {
   CreateDeploymentRequest,
   CreatedDeployment,
@@ -14,10 +14,10 @@ const BENCH_DEPLOYMENT: CreateDeploymentRequest = {
   rollout_strategy: 'immediate',
   update_package_url: 'https://updates.example.com/packages/v9.0.0.tar.gz',
   checksum: `sha256:${'0'.repeat(64)}`,
-  release_notes: 'Made for the bench',
+  release_notes: 'Created by the benchmark',
 };
 
-export class Admin {
+export class AdminApi {
   readonly #url: string;
 
   constructor(
@@ -43,11 +43,12 @@ export class Admin {
     return this.#request('POST', '/deployments/impact', { ...BENCH_DEPLOYMENT, ...request });
   }
 
+  /** @param action `start`, `pause`, `resume`, … */
   act(id: string, action: string): Promise<DeploymentDetail> {
     return this.#request('POST', `/deployments/${id}/${action}`, {});
   }
 
-  /** Starts it, and resolves when every target may be offered. */
+  /** Starts a deployment, and resolves when every batch is released. */
   async release(id: string): Promise<void> {
     await this.act(id, 'start');
     await waitFor(

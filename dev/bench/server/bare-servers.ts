@@ -1,14 +1,14 @@
 /**
- * The limits that the device API is measured beside: what Express, and what Node.js alone, answer when
- * nothing has to be decided. A process of its own; says on which ports it listens as one line of JSON.
+ * The baseline for the device API: an Express server and a bare Node.js server that send constant responses.
+ * Runs as its own process and prints the servers' URLs as one line of JSON.
  */
 import { createServer, type RequestListener } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 import express from 'express';
 
-/** The same bytes as the answers they are compared with. */
-const ANSWERS = {
+/** As large as the responses of the product. */
+const RESPONSES = {
   nothing: { update_available: false, poll_after_seconds: 300 },
   offer: {
     update_available: true,
@@ -16,7 +16,7 @@ const ANSWERS = {
     target_version: 'v9.0.0',
     update_package_url: 'https://updates.example.com/packages/v9.0.0.tar.gz',
     checksum: `sha256:${'0'.repeat(64)}`,
-    release_notes: 'Made for the bench',
+    release_notes: 'Created by the benchmark',
     attempt: 1,
     poll_after_seconds: 300,
   },
@@ -26,21 +26,21 @@ const ANSWERS = {
 function expressServer(): RequestListener {
   const app = express();
   app.disable('x-powered-by');
-  app.get('/nothing', (_request, response) => void response.json(ANSWERS.nothing));
-  app.get('/offer', (_request, response) => void response.json(ANSWERS.offer));
-  app.post('/report', express.json(), (_request, response) => void response.json(ANSWERS.report));
+  app.get('/nothing', (_request, response) => void response.json(RESPONSES.nothing));
+  app.get('/offer', (_request, response) => void response.json(RESPONSES.offer));
+  app.post('/report', express.json(), (_request, response) => void response.json(RESPONSES.report));
   return app as RequestListener;
 }
 
 const nodeServer: RequestListener = (request, response) => {
-  const name = (request.url ?? '').slice(1) as keyof typeof ANSWERS;
-  const answer = JSON.stringify(ANSWERS[name]);
+  const name = (request.url ?? '').slice(1) as keyof typeof RESPONSES;
+  const body = JSON.stringify(RESPONSES[name]);
   const respond = (): void => {
     response.writeHead(200, {
       'Content-Type': 'application/json; charset=utf-8',
-      'Content-Length': Buffer.byteLength(answer),
+      'Content-Length': Buffer.byteLength(body),
     });
-    response.end(answer);
+    response.end(body);
   };
   if (request.method === 'POST') request.resume().on('end', respond);
   else respond();

@@ -1,80 +1,86 @@
-/** Polls and reports, through Express and ahead of it, beside what bare servers answer. */
+/** Measures polls and reports, through Express and ahead of it, compared with bare servers. */
 import { median } from '../median.ts';
 import { ratioFigure, type Figure } from '../figure.ts';
 import { LARGE, PARTS, pollsOf, reportsIn, reportsOf, type Part } from './fleet.ts';
-import type { Limits } from './limits.ts';
-import { CONNECTIONS, load } from './load.ts';
+import type { Baseline } from './baseline.ts';
+import { CONNECTIONS, load, type LoadResult } from './load.ts';
 
 const ROUNDS = 5;
 const SECONDS = 2;
 const POLLS_PER_CONNECTION = 400;
-/** 4 reports each; {@link ROUNDS} rounds through each door have to fit into the smallest part. */
-const REPORTING_PER_CONNECTION = 14;
+/**
+ * Each device sends 4 reports once. {@link ROUNDS} rounds through and ahead of Express have to fit into the
+ * smallest part of the fleet.
+ */
+const DEVICES_PER_CONNECTION = 14;
 const BARE_REPORTS = 20_480;
 
-export interface Doors {
-  /** A server on which everything goes through Express. */
+export interface ServerUrls {
+  /** Server without pre-router: every request goes through Express. */
   express: string;
-  /** A server that answers devices ahead of Express. */
-  ahead: string;
+  /** Server with pre-router: device requests are answered ahead of Express. */
+  preRouter: string;
 }
 
-const DOORS = [
-  { door: 'express', bare: 'express', name: 'through Express', against: 'bare Express' },
-  { door: 'ahead', bare: 'node', name: 'ahead of Express', against: 'bare node:http' },
+const PATHS = [
+  { path: 'express', bare: 'express', name: 'through Express', against: 'bare Express' },
+  { path: 'preRouter', bare: 'node', name: 'ahead of Express', against: 'bare node:http' },
 ] as const;
 
-/** Deployments to each part of the fleet. */
+/** Id of the deployment to each part of the fleet. */
 export type Deployments = ReadonlyMap<Part, string>;
 
-/** @param answer what the devices get: nothing or an offer */
+/**
+ * @param fleet state of the fleet, for the name of the figure
+ * @param response what the server answers: no update, or an offer
+ */
 export async function* measurePolls(
   fleet: string,
-  answer: 'nothing' | 'offer',
-  doors: Doors,
-  limits: Limits,
+  response: 'nothing' | 'offer',
+  urls: ServerUrls,
+  baseline: Baseline,
 ): AsyncGenerator<Figure> {
   const polls = pollsOf(LARGE, POLLS_PER_CONNECTION);
-  for (const { door, bare, name, against } of DOORS) {
+  for (const { path, bare, name, against } of PATHS) {
     const measure = {
-      product: () => load({ url: doors[door], requests: polls, until: { seconds: SECONDS } }),
-      limit: () =>
+      product: () => load({ url: urls[path], requests: polls, until: { seconds: SECONDS } }),
+      baseline: () =>
         load({
-          url: limits[bare],
-          requests: () => [{ method: 'GET', path: `/${answer}` }],
+          url: baseline[bare],
+          requests: () => [{ method: 'GET', path: `/${response}` }],
           until: { seconds: SECONDS },
         }),
     };
     yield ratioFigure(
       `polls ${name}, ${fleet}`,
-      { ...(await sideBySide(measure)), against },
+      { ...(await alternate(measure)), against },
       {
-        atLeast: door === 'express' ? 0.9 : 0.4,
+        atLeast: path === 'express' ? 0.9 : 0.4,
       },
     );
   }
 }
 
-/** Each report is answered after its commit. */
+/** A report is acknowledged after its commit. */
 export async function* measureReports(
   deployments: Deployments,
-  doors: Doors,
-  limits: Limits,
+  urls: ServerUrls,
+  baseline: Baseline,
 ): AsyncGenerator<Figure> {
   for (const part of PARTS) {
     const id = deployments.get(part) ?? '';
     let next = part.first;
-    for (const { door, bare, name, against } of DOORS) {
+    for (const { path, bare, name, against } of PATHS) {
       const measure = {
         product: () => {
-          const requests = reportsOf(id, next, REPORTING_PER_CONNECTION);
-          next += CONNECTIONS * REPORTING_PER_CONNECTION;
-          const until = { requests: reportsIn(REPORTING_PER_CONNECTION) };
-          return load({ url: doors[door], requests, until });
+          const requests = reportsOf(id, next, DEVICES_PER_CONNECTION);
+          next += CONNECTIONS * DEVICES_PER_CONNECTION;
+          const until = { requests: reportsIn(DEVICES_PER_CONNECTION) };
+          return load({ url: urls[path], requests, until });
         },
-        limit: () =>
+        baseline: () =>
           load({
-            url: limits[bare],
+            url: baseline[bare],
             requests: () => [
               {
                 method: 'POST',
@@ -88,29 +94,29 @@ export async function* measureReports(
       };
       yield ratioFigure(
         `reports ${name}, deployment of ${part.size}`,
-        { ...(await sideBySide(measure)), against },
-        { atLeast: door === 'express' ? 0.8 : 0.25 },
+        { ...(await alternate(measure)), against },
+        { atLeast: path === 'express' ? 0.8 : 0.25 },
       );
     }
   }
 }
 
-/** Rounds of both in turn, so that what else the machine does strikes both alike. */
-async function sideBySide(measure: {
-  product: () => Promise<{ perSecond: number; refused: Record<string, number | undefined> }>;
-  limit: () => Promise<{ perSecond: number }>;
-}): Promise<{ value: number; unit: string; limit: number }> {
-  const rounds: { value: number; limit: number }[] = [];
-  await measure.limit();
+/** Alternates between the product and the baseline, so that other load on the machine affects both. */
+async function alternate(measure: {
+  product: () => Promise<LoadResult>;
+  baseline: () => Promise<LoadResult>;
+}): Promise<{ value: number; unit: string; baseline: number }> {
+  const rounds: { value: number; baseline: number }[] = [];
+  await measure.baseline();
   for (let round = 0; round < ROUNDS; round += 1) {
-    const { perSecond: limit } = await measure.limit();
-    const { perSecond: value, refused } = await measure.product();
-    if (Object.keys(refused).length > 0) {
-      throw new Error(`refused requests: ${JSON.stringify(refused)}`);
+    const { perSecond: baseline } = await measure.baseline();
+    const { perSecond: value, rejected } = await measure.product();
+    if (Object.keys(rejected).length > 0) {
+      throw new Error(`rejected requests: ${JSON.stringify(rejected)}`);
     }
-    rounds.push({ value, limit });
+    rounds.push({ value, baseline });
   }
-  const ratio = median(rounds.map(({ value, limit }) => value / limit));
+  const ratio = median(rounds.map(({ value, baseline }) => value / baseline));
   const value = median(rounds.map((round) => round.value));
-  return { value, unit: '/s', limit: value / ratio };
+  return { value, unit: '/s', baseline: value / ratio };
 }

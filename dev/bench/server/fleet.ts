@@ -1,10 +1,10 @@
-/** The fleet of the bench: device numbers, and the part of them that each deployment goes to. */
+/** The benchmark's fleet: devices by number, in parts that get one deployment each. */
 import type { Request } from 'autocannon';
 
 import { CONNECTIONS } from './load.ts';
-import { deviceOf } from './stand.ts';
+import { deviceOf } from './testbed.ts';
 
-/** Parts of the fleet by device type; a deployment goes to one of them. */
+/** A part of the fleet, with its own device type. */
 export interface Part {
   type: string;
   size: number;
@@ -22,7 +22,7 @@ export const PARTS: readonly Part[] = SIZES.map((size, index) => ({
 
 export const [SMALL, , LARGE] = PARTS as [Part, Part, Part];
 
-/** Polls of different devices of a part, a list for each connection. */
+/** Polls of different devices of a part, by connection. */
 export function pollsOf(part: Part, perConnection: number): (connection: number) => Request[] {
   return (connection) =>
     Array.from({ length: perConnection }, (_, index) => {
@@ -37,7 +37,12 @@ export function pollsOf(part: Part, perConnection: number): (connection: number)
 
 const STEPS = ['downloading', 'installing', 'verifying', 'completed'] as const;
 
-/** What so many devices, from number `first` on, report on the way to the end of an update. */
+/**
+ * All reports of an update, by connection, each from different devices.
+ *
+ * @param first number of the first device
+ * @param perConnection devices per connection
+ */
 export function reportsOf(
   deploymentId: string,
   first: number,
@@ -60,6 +65,7 @@ export function reportsOf(
     );
 }
 
+/** Number of reports that {@link reportsOf} returns for all connections. */
 export function reportsIn(perConnection: number): number {
   return CONNECTIONS * perConnection * STEPS.length;
 }

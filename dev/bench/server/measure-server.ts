@@ -1,21 +1,21 @@
-/** What the server does for a fleet of a million devices on this machine. */
+/** Measures the server with a fleet of a million devices. */
 import path from 'node:path';
 
 import type { Figure } from '../figure.ts';
-import { Admin } from './admin.ts';
-import { measurePolls, measureReports, type Deployments, type Doors } from './device-api.ts';
+import { AdminApi } from './admin.ts';
+import { measurePolls, measureReports, type Deployments, type ServerUrls } from './device-api.ts';
 import { LARGE, PARTS, type Part } from './fleet.ts';
-import { startLimits } from './limits.ts';
+import { startBaseline } from './baseline.ts';
 import { measureMemory } from './memory.ts';
-import { profilingOptions, whereTimeWent } from './profile.ts';
+import { busyTimeShares, profilingOptions } from './profile.ts';
 import { measureReading } from './reading.ts';
 import { measureFleetReads } from './reading-fleet.ts';
 import { measureCreation, measureSteering } from './rollout.ts';
 import { measureScaleOut } from './scale-out.ts';
-import { measureStorm } from './storm.ts';
-import { addDevices, openStand, type HostOptions } from './stand.ts';
+import { measureOverload } from './overload.ts';
+import { addDevices, openTestbed, type HostOptions } from './testbed.ts';
 
-/** What can be measured alone, in the order in which it is measured. */
+/** Topics of `--only`, in the order in which they are measured. */
 export const SERVER_TOPICS = [
   'polls',
   'creation',
@@ -23,78 +23,80 @@ export const SERVER_TOPICS = [
   'reading',
   'reports',
   'scale-out',
-  'storm',
+  'overload',
   'memory',
 ] as const;
 export type ServerTopic = (typeof SERVER_TOPICS)[number];
 
-/** Every device of the bench stands for many; the limit is tried elsewhere. */
+/** Devices of the benchmark poll more often than the default rate limit allows. */
 const HOST: HostOptions = { pluginConfig: { device_requests_per_minute: 100_000 } };
 
-/** Of a profile, as it is told. */
-const PLACES = 24;
+/** Lines of a profile summary. */
+const SUMMARY_LINES = 24;
 
-/** Figures as they are measured. */
+/** Yields each figure as soon as it is measured. */
 export async function* measureServer(options: {
   topics: ReadonlySet<ServerTopic>;
   memoryHours: number;
-  /** Takes the profiles of the two servers that are measured first. */
+  /** Folder for profiles of the two servers that polls and reports use; `null`: no profiles. */
   profiles: string | null;
 }): AsyncGenerator<Figure> {
   const { topics, memoryHours, profiles } = options;
-  const asked = (...names: ServerTopic[]): boolean => names.some((name) => topics.has(name));
-  const stand = await openStand();
-  const limits = await startLimits();
+  const isSelected = (...names: ServerTopic[]): boolean => names.some((name) => topics.has(name));
+  const testbed = await openTestbed();
+  const baseline = await startBaseline();
   try {
     const profiled = (name: string): HostOptions =>
       profiles === null ? {} : { nodeOptions: profilingOptions(path.join(profiles, name)) };
-    const ahead = await stand.startHost({ ...HOST, ...profiled('ahead') });
-    const express = await stand.startHost({
+    const preRouter = await testbed.startHost({ ...HOST, ...profiled('pre-router') });
+    const express = await testbed.startHost({
       ...HOST,
       ...profiled('express'),
       role: 'api',
-      listenAhead: false,
+      preRouter: false,
     });
-    const doors: Doors = { express: express.url, ahead: ahead.url };
-    const admin = new Admin(ahead.url, stand.adminToken);
+    const urls: ServerUrls = { express: express.url, preRouter: preRouter.url };
+    const admin = new AdminApi(preRouter.url, testbed.adminToken);
     for (const { type, first, size } of PARTS) {
-      say(`registering ${size} devices`);
-      await addDevices(stand.knex, { first, size, type });
+      log(`registering ${size} devices`);
+      await addDevices(testbed.knex, { first, size, type });
     }
 
-    if (asked('polls')) yield* measurePolls('no deployment', 'nothing', doors, limits);
-    if (asked('creation')) yield* measureCreation(admin, stand.knex, ahead.url);
-    if (asked('polls', 'steering', 'reading', 'reports', 'scale-out')) {
+    if (isSelected('polls')) yield* measurePolls('no deployment', 'nothing', urls, baseline);
+    if (isSelected('creation')) yield* measureCreation(admin, testbed.knex, preRouter.url);
+    if (isSelected('polls', 'steering', 'reading', 'reports', 'scale-out')) {
       const deployments = await createAll(admin);
       const large = deployments.get(LARGE) ?? '';
-      if (asked('polls')) {
-        yield* measurePolls('1,000,000 targets that wait', 'nothing', doors, limits);
+      if (isSelected('polls')) {
+        yield* measurePolls('1,000,000 waiting targets', 'nothing', urls, baseline);
       }
-      yield* releaseAll(admin, deployments, asked('steering') ? ahead.url : null);
-      if (asked('polls')) yield* measurePolls('1,000,000 offers', 'offer', doors, limits);
-      if (asked('reading')) {
+      yield* releaseAll(admin, deployments, isSelected('steering') ? preRouter.url : null);
+      if (isSelected('polls')) yield* measurePolls('1,000,000 offers', 'offer', urls, baseline);
+      if (isSelected('reading')) {
         yield* measureReading(admin, deployments);
-        yield* measureFleetReads(admin, stand.knex, large);
+        yield* measureFleetReads(admin, testbed.knex, large);
       }
-      if (asked('reports')) yield* measureReports(deployments, doors, limits);
-      if (asked('scale-out')) yield* measureScaleOut(stand, large);
+      if (isSelected('reports')) yield* measureReports(deployments, urls, baseline);
+      if (isSelected('scale-out')) yield* measureScaleOut(testbed, large);
     }
-    if (asked('storm')) yield* measureStorm(stand);
-    if (asked('memory')) yield* measureMemory(stand, memoryHours);
+    if (isSelected('overload')) yield* measureOverload(testbed);
+    if (isSelected('memory')) yield* measureMemory(testbed, memoryHours);
     if (profiles !== null) {
-      await Promise.all([ahead, express].map((host) => host.kill('SIGTERM')));
-      for (const name of ['ahead', 'express']) await tellProfile(path.join(profiles, name));
+      await Promise.all([preRouter, express].map((host) => host.kill('SIGTERM')));
+      for (const name of ['pre-router', 'express']) {
+        await printProfile(path.join(profiles, name));
+      }
     }
   } finally {
-    limits.close();
-    await stand.close();
+    baseline.close();
+    await testbed.close();
   }
 }
 
-async function createAll(admin: Admin): Promise<Deployments> {
+async function createAll(admin: AdminApi): Promise<Deployments> {
   const deployments = new Map<Part, string>();
   for (const part of PARTS) {
-    say(`a deployment to ${part.size} devices`);
+    log(`creating a deployment for ${part.size} devices`);
     const { deployment_id: id } = await admin.create({
       deployment_name: `To ${part.size} devices`,
       device_filters: { device_type: part.type },
@@ -104,25 +106,25 @@ async function createAll(admin: Admin): Promise<Deployments> {
   return deployments;
 }
 
-/** @param measuredAt server whose polls are measured meanwhile, if any */
+/** @param url server whose polls are measured meanwhile; `null`: none */
 async function* releaseAll(
-  admin: Admin,
+  admin: AdminApi,
   deployments: Deployments,
-  measuredAt: string | null,
+  url: string | null,
 ): AsyncGenerator<Figure> {
   for (const [part, id] of deployments) if (part !== LARGE) await admin.release(id);
   const large = deployments.get(LARGE) ?? '';
-  if (measuredAt === null) await admin.release(large);
-  else yield* measureSteering(admin, large, measuredAt);
+  if (url === null) await admin.release(large);
+  else yield* measureSteering(admin, large, url);
 }
 
-async function tellProfile(folder: string): Promise<void> {
-  say(`${folder}: where the time went that was not idle`);
-  for (const { where, share } of (await whereTimeWent(folder)).slice(0, PLACES)) {
+async function printProfile(folder: string): Promise<void> {
+  log(`${folder}: share of the time that was not idle`);
+  for (const { where, share } of (await busyTimeShares(folder)).slice(0, SUMMARY_LINES)) {
     console.error(`${(share * 100).toFixed(1).padStart(7)} %  ${where}`);
   }
 }
 
-function say(text: string): void {
+function log(text: string): void {
   console.error(`bench: ${text}`);
 }

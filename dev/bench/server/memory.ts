@@ -1,21 +1,21 @@
-/** Memory of an api process while traffic goes on: an hour of a million devices, compressed. */
+/** Measures the memory of an api process: the traffic of a million devices, sent as fast as possible. */
 import { readFile } from 'node:fs/promises';
 
 import { absoluteFigure, ratioFigure, type Figure } from '../figure.ts';
 import { LARGE, pollsOf } from './fleet.ts';
 import { CONNECTIONS, load } from './load.ts';
 import { FLEET_POLLS_PER_SECOND } from './paced-polls.ts';
-import type { Stand } from './stand.ts';
+import type { Testbed } from './testbed.ts';
 
 const SLICES = 12;
-/** After these the process has grown to what it needs. */
-const SLICES_TO_GROW = 4;
+/** During these the process grows to its normal size. */
+const WARM_UP_SLICES = 4;
 const POLLS_PER_CONNECTION = 2_000;
 
-/** @param hours of the fleet's polls, e.g. 0.1 */
-export async function* measureMemory(stand: Stand, hours: number): AsyncGenerator<Figure> {
+/** @param hours of traffic of the fleet, e.g. 0.1 */
+export async function* measureMemory(testbed: Testbed, hours: number): AsyncGenerator<Figure> {
   const polls = Math.round((hours * 3_600 * FLEET_POLLS_PER_SECOND) / SLICES);
-  const host = await stand.startHost({
+  const host = await testbed.startHost({
     role: 'api',
     pluginConfig: { device_requests_per_minute: 100_000 },
   });
@@ -31,15 +31,15 @@ export async function* measureMemory(stand: Stand, hours: number): AsyncGenerato
     console.error(`memory after ${(slice + 1) * polls} polls: ${sizes.at(-1)?.toFixed(0)} MB`);
   }
   await host.kill('SIGTERM');
-  const grown = Math.max(...sizes.slice(0, SLICES_TO_GROW));
-  const last = Math.max(...sizes.slice(SLICES_TO_GROW));
+  const grown = Math.max(...sizes.slice(0, WARM_UP_SLICES));
+  const last = Math.max(...sizes.slice(WARM_UP_SLICES));
   yield ratioFigure(
-    `memory of an api process over ${polls * SLICES} polls`,
-    { value: last, unit: 'MB', limit: grown, against: 'its first third' },
-    // In less than an hour the process is still growing to what it needs.
+    `memory of an api process over ${polls * SLICES} polls (${hours === 1 ? 'one hour' : `${hours} hours`})`,
+    { value: last, unit: 'MB', baseline: grown, against: 'the first third' },
+    // In less than an hour the process is still growing to its normal size.
     hours >= 1 ? { below: 1.1 } : null,
   );
-  yield absoluteFigure('memory of an api process at its largest', Math.max(...sizes), 'MB', {
+  yield absoluteFigure('peak memory of an api process', Math.max(...sizes), 'MB', {
     below: 400,
   });
 }

@@ -1,11 +1,11 @@
-/** Where the time of a process went, from the profile that `node --cpu-prof` leaves. */
+/** Summarizes CPU profiles that `node --cpu-prof` wrote. */
 import { readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
 
 export interface Share {
-  /** A package, a module of Node.js, a folder of the product, or what the engine itself does. */
+  /** A package, a Node.js module, a folder of the product, or an engine task such as garbage collection. */
   where: string;
-  /** Of the time in which the process was not idle, 0 to 1. */
+  /** Share of the time in which the process was not idle, 0 to 1. */
   share: number;
 }
 
@@ -16,13 +16,13 @@ interface Profile {
   timeDeltas: number[];
 }
 
-/** Options for a process whose profile shall be in the folder when it has ended. */
+/** Node.js options that write a profile to the folder when the process exits. */
 export function profilingOptions(folder: string): string[] {
   return ['--cpu-prof', `--cpu-prof-dir=${folder}`];
 }
 
-/** The largest shares first; loading the program is left out. */
-export async function whereTimeWent(folder: string): Promise<Share[]> {
+/** Largest share first. Excludes the time to load modules. */
+export async function busyTimeShares(folder: string): Promise<Share[]> {
   const files = (await readdir(folder)).filter((file) => file.endsWith('.cpuprofile'));
   const times = new Map<string, number>();
   for (const file of files) {
@@ -52,7 +52,7 @@ const LOADING =
 const PACKAGE = /\/node_modules\/((?:@[^/]+\/)?[^/]+)/;
 const PRODUCT = /\/(?:dist\/)?((?:backend|dev)\/[^/]+)\//;
 
-/** `null`: neither idle time nor loading counts. */
+/** `null`: idle time, or loading of modules. */
 function placeOf({ functionName, url }: { functionName: string; url: string }): string | null {
   if (functionName === '(idle)' || functionName === '(root)' || LOADING.test(url)) return null;
   if (url === '') return functionName;

@@ -1,23 +1,23 @@
-/** What is read over a whole fleet, before and after a history of a hundred deployments. */
+/** Measures reads over the whole fleet, before and after adding a history of a hundred deployments. */
 import type { Knex } from 'knex';
 import type { OtaMetrics } from '../../../backend/contract/admin-api.ts';
 import { waitFor } from '../../wait-for.ts';
 import { absoluteFigure, ratioFigure, type Figure } from '../figure.ts';
 import { median, quantile } from '../median.ts';
-import type { Admin } from './admin.ts';
+import type { AdminApi } from './admin.ts';
 import { LARGE } from './fleet.ts';
 import { MAX_MS, timesOf } from './reading.ts';
 
 const HISTORY = 100;
 const PREVIEWS = 20;
 const MAX_PREVIEW_MS = 500;
-/** Asked for when somebody creates or starts a deployment, never while filters are typed. */
+/** Requested when an admin creates or starts a deployment, not while they type filters. */
 const IMPACTS = 5;
 const MAX_IMPACT_MS = 5_000;
 
-/** @param large the deployment to a million devices */
+/** @param large id of the deployment to a million devices */
 export async function* measureFleetReads(
-  admin: Admin,
+  admin: AdminApi,
   knex: Knex,
   large: string,
 ): AsyncGenerator<Figure> {
@@ -57,7 +57,7 @@ export async function* measureFleetReads(
       {
         value: median(times),
         unit: 'ms',
-        limit: before.get(name) ?? Number.NaN,
+        baseline: before.get(name) ?? Number.NaN,
         against: 'before them',
       },
       null,
@@ -65,9 +65,9 @@ export async function* measureFleetReads(
   }
 }
 
-/** How long counting takes that nobody waits for. */
+/** Measures how long the background count of the devices takes. */
 async function* measureCensus(
-  admin: Admin,
+  admin: AdminApi,
   knex: Knex,
   path: string,
   what: string,
@@ -86,37 +86,41 @@ async function* measureCensus(
     knex.raw('extract(epoch FROM counted_at - started_at)::double precision AS seconds'),
   );
   yield absoluteFigure(
-    `counting the devices of ${what} in the background`,
+    `counting the devices of ${what}, in the background`,
     row?.seconds ?? Number.NaN,
     's',
     { below: 60 },
   );
 }
 
-async function* measurePreview(admin: Admin, by: string, filters: object): AsyncGenerator<Figure> {
+async function* measurePreview(
+  admin: AdminApi,
+  by: string,
+  filters: object,
+): AsyncGenerator<Figure> {
   const times: number[] = [];
   for (let request = 0; request < PREVIEWS; request += 1) {
-    const begin = performance.now();
+    const startedAt = performance.now();
     await admin.preview({ device_filters: { device_type: LARGE.type, ...filters } });
-    times.push(performance.now() - begin);
+    times.push(performance.now() - startedAt);
   }
   yield absoluteFigure(`preview over ${LARGE.size} devices ${by}, median`, median(times), 'ms', {
     below: MAX_PREVIEW_MS,
   });
 }
 
-/** A draft is compared with the deployment in progress, which holds every one of its devices: the worst case. */
-async function* measureImpact(admin: Admin, large: string): AsyncGenerator<Figure> {
-  const asked: [string, () => Promise<unknown>][] = [
+/** The worst case: the deployment in progress contains every device of the draft. */
+async function* measureImpact(admin: AdminApi, large: string): AsyncGenerator<Figure> {
+  const requests: [string, () => Promise<unknown>][] = [
     ['a draft', () => admin.draftImpact({ device_filters: { device_type: LARGE.type } })],
     ['a deployment', () => admin.get(`/deployments/${large}/impact`)],
   ];
-  for (const [what, ask] of asked) {
+  for (const [what, send] of requests) {
     const times: number[] = [];
     for (let request = 0; request < IMPACTS; request += 1) {
-      const begin = performance.now();
-      await ask();
-      times.push(performance.now() - begin);
+      const startedAt = performance.now();
+      await send();
+      times.push(performance.now() - startedAt);
     }
     const name = `impact of ${what} to ${LARGE.size} devices, median`;
     yield absoluteFigure(name, median(times), 'ms', { below: MAX_IMPACT_MS });
@@ -124,9 +128,9 @@ async function* measureImpact(admin: Admin, large: string): AsyncGenerator<Figur
 }
 
 /**
- * Deployments of which everything is there that figures are made of, and no targets: a hundred million rows
- * would take the bench half an hour. For counting devices it is the worst case, since every one of these
- * deployments is asked for every device, and none answers.
+ * Adds finished deployments with batches and results but without targets: a hundred million targets would take
+ * half an hour. This is the worst case for counting devices, because every device is looked up in each of these
+ * deployments and found in none.
  */
 async function addHistory(knex: Knex, like: string): Promise<void> {
   const { rows } = await knex.raw<{ rows: { id: string }[] }>(

@@ -1,8 +1,8 @@
-/** What the page reads, at three sizes of a deployment. */
+/** Measures what the page reads, for deployments of three sizes. */
 import type { TargetPage } from '../../../backend/contract/admin-api.ts';
 import { absoluteFigure, ratioFigure, type Figure } from '../figure.ts';
 import { median, quantile } from '../median.ts';
-import type { Admin } from './admin.ts';
+import type { AdminApi } from './admin.ts';
 import type { Deployments } from './device-api.ts';
 import { LARGE, PARTS, SMALL, type Part } from './fleet.ts';
 
@@ -11,7 +11,7 @@ export const MAX_MS = 50;
 const MAX_GROWTH = 1.5;
 
 export async function* measureReading(
-  admin: Admin,
+  admin: AdminApi,
   deployments: Deployments,
 ): AsyncGenerator<Figure> {
   const idOf = (part: Part): string => deployments.get(part) ?? '';
@@ -40,7 +40,7 @@ export async function* measureReading(
       {
         value: medians.get(LARGE) ?? Number.NaN,
         unit: 'ms',
-        limit: medians.get(SMALL) ?? Number.NaN,
+        baseline: medians.get(SMALL) ?? Number.NaN,
         against: `${SMALL.size} targets`,
       },
       { below: MAX_GROWTH },
@@ -48,8 +48,8 @@ export async function* measureReading(
   }
 }
 
-/** A cursor some pages into the deployment. */
-async function cursorInside(admin: Admin, id: string): Promise<string> {
+/** The cursor of the page after the first 2,500 targets. */
+async function cursorInside(admin: AdminApi, id: string): Promise<string> {
   let cursor = '';
   for (let page = 0; page < 5; page += 1) {
     const query = cursor === '' ? '' : `&cursor=${cursor}`;
@@ -59,16 +59,16 @@ async function cursorInside(admin: Admin, id: string): Promise<string> {
   return cursor;
 }
 
-/** Milliseconds of each request, one after the other. */
+/** Sends requests one after the other. Returns the duration of each in ms. */
 export async function timesOf(
-  admin: Admin,
+  admin: AdminApi,
   pathOf: (request: number) => string,
 ): Promise<number[]> {
   const times: number[] = [];
   for (let request = 0; request < REQUESTS; request += 1) {
-    const begin = performance.now();
+    const startedAt = performance.now();
     await admin.get(pathOf(request));
-    times.push(performance.now() - begin);
+    times.push(performance.now() - startedAt);
   }
   return times;
 }

@@ -1,9 +1,9 @@
-/** Creating, releasing and pausing a deployment to a million devices, while the fleet polls. */
+/** Measures creating, releasing and pausing a deployment to a million devices while the fleet polls. */
 import type { Knex } from 'knex';
 
 import { absoluteFigure, ratioFigure, type Figure } from '../figure.ts';
 import { median } from '../median.ts';
-import type { Admin } from './admin.ts';
+import type { AdminApi } from './admin.ts';
 import { LARGE } from './fleet.ts';
 import { startPacedPolls } from './paced-polls.ts';
 
@@ -11,7 +11,7 @@ const ROUNDS = 3;
 const MAX_POLL_MS = 50;
 
 export async function* measureCreation(
-  admin: Admin,
+  admin: AdminApi,
   knex: Knex,
   url: string,
 ): AsyncGenerator<Figure> {
@@ -20,7 +20,7 @@ export async function* measureCreation(
   for (let round = 0; round < ROUNDS; round += 1) {
     const bare = await bareInsert(knex);
     const { seconds, id } = await create(admin);
-    await forget(knex, id);
+    await removeDeployment(knex, id);
     times.push(seconds);
     ratios.push(seconds / bare);
   }
@@ -28,17 +28,17 @@ export async function* measureCreation(
   const polls = await startPacedPolls(url);
   const { id } = await create(admin);
   const { p99Ms } = await polls.stop();
-  await forget(knex, id);
+  await removeDeployment(knex, id);
   yield ratioFigure(
     'creating a deployment for 1,000,000 devices',
-    { value, unit: 's', limit: value / median(ratios), against: 'bare ordered INSERT … SELECT' },
+    { value, unit: 's', baseline: value / median(ratios), against: 'bare ordered INSERT … SELECT' },
     { below: 2.5 },
   );
   yield pollFigure('creating it', p99Ms);
 }
 
 export async function* measureSteering(
-  admin: Admin,
+  admin: AdminApi,
   id: string,
   url: string,
 ): AsyncGenerator<Figure> {
@@ -64,7 +64,7 @@ function pollFigure(meanwhile: string, p99Ms: number): Figure {
   });
 }
 
-async function create(admin: Admin): Promise<{ seconds: number; id: string }> {
+async function create(admin: AdminApi): Promise<{ seconds: number; id: string }> {
   let id = '';
   const seconds = await timeOf(async () => {
     const created = await admin.create({ device_filters: { device_type: LARGE.type } });
@@ -74,7 +74,7 @@ async function create(admin: Admin): Promise<{ seconds: number; id: string }> {
   return { seconds, id };
 }
 
-/** As many rows, in order, into a table with the same key and no rules. */
+/** Baseline: inserts as many rows, in order, into a table with only a primary key. Returns seconds. */
 async function bareInsert(knex: Knex): Promise<number> {
   await knex.raw(
     `CREATE TABLE bench_targets
@@ -93,14 +93,15 @@ async function bareInsert(knex: Knex): Promise<number> {
   return seconds;
 }
 
-/** Nothing but this deployment is there: emptying the table is quicker than deleting a million rows. */
-async function forget(knex: Knex, id: string): Promise<void> {
+/** Removes the only deployment. Truncating the targets is faster than deleting a million rows. */
+async function removeDeployment(knex: Knex, id: string): Promise<void> {
   await knex.raw('TRUNCATE ota_deployment_devices');
   await knex('ota_deployments').where({ id }).delete();
 }
 
+/** Returns seconds. */
 async function timeOf(work: () => Promise<unknown>): Promise<number> {
-  const begin = performance.now();
+  const startedAt = performance.now();
   await work();
-  return (performance.now() - begin) / 1_000;
+  return (performance.now() - startedAt) / 1_000;
 }

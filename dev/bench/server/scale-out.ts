@@ -1,13 +1,13 @@
-/** Two api processes and two workers on one PostgreSQL and one Redis. */
+/** Measures two api processes and two workers on one PostgreSQL and one Redis. */
 import type { CheckUpdateResponse } from '../../../backend/contract/device-api.ts';
 import { DeviceConnections } from '../../fleet/device-connection.ts';
 import { waitFor } from '../../wait-for.ts';
 import { absoluteFigure, ratioFigure, type Figure } from '../figure.ts';
 import { median } from '../median.ts';
-import { Admin } from './admin.ts';
+import { AdminApi } from './admin.ts';
 import { LARGE, pollsOf } from './fleet.ts';
 import { CONNECTIONS, load } from './load.ts';
-import { deviceOf, type Stand } from './stand.ts';
+import { deviceOf, type Testbed } from './testbed.ts';
 
 const ROUNDS = 3;
 const SECONDS = 3;
@@ -15,16 +15,16 @@ const TRIALS = 20;
 const POLLS_PER_CONNECTION = 400;
 
 /** @param id of a deployment in progress whose targets are released */
-export async function* measureScaleOut(stand: Stand, id: string): AsyncGenerator<Figure> {
+export async function* measureScaleOut(testbed: Testbed, id: string): AsyncGenerator<Figure> {
   const pluginConfig = { device_requests_per_minute: 100_000 };
-  const first = await stand.startHost({ role: 'api', pluginConfig });
-  const second = await stand.startHost({ role: 'api', pluginConfig });
+  const first = await testbed.startHost({ role: 'api', pluginConfig });
+  const second = await testbed.startHost({ role: 'api', pluginConfig });
   const workers = [
-    await stand.startHost({ role: 'worker' }),
-    await stand.startHost({ role: 'worker' }),
+    await testbed.startHost({ role: 'worker' }),
+    await testbed.startHost({ role: 'worker' }),
   ];
   yield await throughput([first.url, second.url]);
-  yield* await spread(stand, id, first.url, second.url);
+  yield* await propagation(testbed, id, first.url, second.url);
   await Promise.all([first, second, ...workers].map((host) => host.kill('SIGTERM')));
 }
 
@@ -45,42 +45,42 @@ async function throughput(urls: readonly [string, string]): Promise<Figure> {
   }
   return ratioFigure(
     'polls of two api processes',
-    { value: median(two), unit: '/s', limit: median(one), against: 'one process' },
+    { value: median(two), unit: '/s', baseline: median(one), against: 'one process' },
     null,
   );
 }
 
-/** How long what one server answered is not yet so on the other. */
-async function spread(
-  stand: Stand,
+/** How long a pause or resume on one server takes until another server applies it. */
+async function propagation(
+  testbed: Testbed,
   id: string,
   steering: string,
   polled: string,
 ): Promise<Figure[]> {
-  const admin = new Admin(steering, stand.adminToken);
+  const admin = new AdminApi(steering, testbed.adminToken);
   const connections = new DeviceConnections([polled], 1);
   const device = deviceOf(LARGE.first + LARGE.size - 1);
   const offered = async (): Promise<boolean> => {
-    const answer = await connections.poll(device);
-    if (answer.kind !== 'answer') throw new Error(`poll: ${answer.kind}`);
-    return (answer.body as CheckUpdateResponse).update_available;
+    const outcome = await connections.poll(device);
+    if (outcome.kind !== 'accepted') throw new Error(`poll: ${outcome.kind}`);
+    return (outcome.body as CheckUpdateResponse).update_available;
   };
   const slowest = { pause: 0, resume: 0 };
   for (let trial = 0; trial < TRIALS; trial += 1) {
     for (const action of ['pause', 'resume'] as const) {
       await admin.act(id, action);
-      const answered = performance.now();
+      const respondedAt = performance.now();
       await waitFor(async () => (await offered()) === (action === 'resume'), {
         every: 2,
-        describe: `devices of the other server see the ${action}`,
+        describe: `the other server applies the ${action}`,
       });
-      slowest[action] = Math.max(slowest[action], performance.now() - answered);
+      slowest[action] = Math.max(slowest[action], performance.now() - respondedAt);
     }
   }
   await connections.close();
   return (['pause', 'resume'] as const).map((action) =>
     absoluteFigure(
-      `${action} answered by one server, slowest of ${TRIALS} until the other polls so`,
+      `${action} on one server, slowest of ${TRIALS} until another server applies it`,
       slowest[action],
       'ms',
       { below: 1_000 },

@@ -2,14 +2,14 @@ import { h, ref } from 'vue';
 
 import { requestJson } from './api.js';
 
-/** Makes a device and shows, once, the token it registers with. */
+/** Creates a device and shows its registration token, once. Calls `onAdded` after the creation. */
 export function addDeviceDialog(onAdded) {
   const element = ref(null);
-  const added = ref(null);
+  const created = ref(null);
   const problem = ref(null);
 
   function open() {
-    added.value = null;
+    created.value = null;
     problem.value = null;
     element.value.showModal();
   }
@@ -18,7 +18,7 @@ export function addDeviceDialog(onAdded) {
     event.preventDefault();
     const form = new FormData(event.target);
     try {
-      added.value = await requestJson('/api/v1/admin/edge/devices/generate-token', {
+      created.value = await requestJson('/api/v1/admin/edge/devices/generate-token', {
         method: 'POST',
         body: { device_name: form.get('name'), device_type: form.get('type') },
       });
@@ -32,8 +32,8 @@ export function addDeviceDialog(onAdded) {
   const close = () => element.value.close();
   const render = () =>
     h('dialog', { ref: element, class: 'dialog', 'aria-labelledby': 'add-device-title' }, [
-      h('h2', { id: 'add-device-title' }, added.value ? 'Register the device' : 'Add a device'),
-      added.value ? result(added.value, close) : form(submit, close, problem.value),
+      h('h2', { id: 'add-device-title' }, created.value ? 'Register the device' : 'Add a device'),
+      created.value ? result(created.value, close) : form(submit, close, problem.value),
     ]);
   return { open, render };
 }
@@ -54,7 +54,10 @@ function form(submit, close, problem) {
 
 function result({ registration_token: token }, close) {
   return [
-    h('p', 'Run this on the device. The token is shown only now and is good for 24 hours.'),
+    h(
+      'p',
+      'Run this command on the device. The token is shown only once and expires after 24 hours.',
+    ),
     h('pre', { class: 'command', tabindex: 0 }, [
       h('code', `npx ota-agent register \\\n  --server ${location.origin} \\\n  --token ${token}`),
     ]),

@@ -1,6 +1,8 @@
 /**
- * Asks the host for JSON. Without a session the browser goes to the sign-in page.
- * @throws {Error} with the host's own explanation
+ * Sends a request to the host and returns the JSON of its response. Without a session, the browser goes to the sign-in
+ * page.
+ *
+ * @throws {Error} if the response is not a 2xx, with the detail that the host gives
  */
 export async function requestJson(path, options = {}) {
   const { body, ...rest } = options;
@@ -15,7 +17,8 @@ export async function requestJson(path, options = {}) {
   if (response.status === 401) {
     location.assign(`/login?next=${encodeURIComponent(location.pathname)}`);
   }
-  const answer = await response.json().catch(() => null);
-  if (!response.ok) throw new Error(answer?.detail ?? `The host answered ${response.status}.`);
-  return answer;
+  const data = await response.json().catch(() => null);
+  if (!response.ok)
+    throw new Error(data?.detail ?? `The host responded with status ${response.status}.`);
+  return data;
 }

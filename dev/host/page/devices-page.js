@@ -3,7 +3,7 @@ import { h, onMounted, ref, watch } from 'vue';
 import { requestJson } from './api.js';
 import { addDeviceDialog } from './add-device-dialog.js';
 
-const SEARCH_PAUSE_MS = 250;
+const SEARCH_WAIT_MS = 250;
 const COLUMNS = ['Name', 'Type', 'Version', 'Status', 'Last seen', 'Address'];
 
 export const devicesEntry = {
@@ -28,29 +28,29 @@ function setup() {
   const dialog = addDeviceDialog(() => load(false));
   let latest = 0;
 
-  /** Answers may overtake each other: only the latest counts. */
+  /** Responses may arrive out of order: only that of the latest request counts. */
   async function load(more) {
-    const turn = ++latest;
+    const request = ++latest;
     const query = new URLSearchParams({ search: search.value, limit: '50' });
     if (more) query.set('cursor', nextCursor.value);
     loading.value = true;
     try {
       const page = await requestJson(`/api/v1/admin/edge/devices?${query}`);
-      if (turn !== latest) return;
+      if (request !== latest) return;
       devices.value = more ? [...devices.value, ...page.devices] : page.devices;
       nextCursor.value = page.next_cursor;
       problem.value = null;
     } catch (error) {
-      if (turn === latest) problem.value = error.message;
+      if (request === latest) problem.value = error.message;
     } finally {
-      if (turn === latest) loading.value = false;
+      if (request === latest) loading.value = false;
     }
   }
 
-  let pause;
+  let searchTimer;
   watch(search, () => {
-    clearTimeout(pause);
-    pause = setTimeout(() => void load(false), SEARCH_PAUSE_MS);
+    clearTimeout(searchTimer);
+    searchTimer = setTimeout(() => void load(false), SEARCH_WAIT_MS);
   });
   onMounted(() => load(false));
 
@@ -110,11 +110,11 @@ function deviceTable(devices) {
 
 function emptyNote(devices, loading, search) {
   if (devices.length > 0) return null;
-  if (loading) return h('p', { class: 'empty soft' }, 'Loading …');
-  const text = search ? 'No device matches.' : 'No device yet. Add one and register it.';
+  if (loading) return h('p', { class: 'empty soft' }, 'Loading…');
+  const text = search ? 'No device matches.' : 'No devices yet. Add one and register it.';
   return h('p', { class: 'empty soft' }, text);
 }
 
 function lastSeen(at) {
-  return at ? new Date(at).toLocaleString() : 'never';
+  return at ? new Date(at).toLocaleString() : 'Never';
 }

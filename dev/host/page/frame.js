@@ -5,10 +5,10 @@ import { failurePanel, pageFailure } from './failure.js';
 import { icon } from './icons.js';
 import { isDark, toggleTheme } from './theme.js';
 
-/** Vue's codes for errors after which there is nothing to see: setup, render, mount hooks. */
+/** Matches Vue's codes and names of errors that leave nothing to show: in setup, render and mount hooks. */
 const FATAL = /(^|-)(0|1|bm|m)$|setup function|render function|mounted hook/;
 
-/** Navigation, top bar, and the page of the moment. */
+/** Navigation, top bar and the current page. */
 export const Frame = {
   name: 'OpsFrame',
   props: { user: Object, entries: Array },
@@ -22,8 +22,8 @@ export const Frame = {
       console.error(error);
       if (!FATAL.test(info)) return false;
       pageFailure.value = {
-        title: 'This page does not work',
-        detail: `It failed with: ${error.message}`,
+        title: 'This page failed',
+        detail: `The error was: ${error.message}`,
       };
       return false;
     });
@@ -106,8 +106,8 @@ function topBar(user, menuOpen) {
         type: 'button',
         class: 'bar-button',
         'aria-pressed': String(isDark.value),
-        'aria-label': 'Dark look',
-        title: isDark.value ? 'Light look' : 'Dark look',
+        'aria-label': 'Dark theme',
+        title: isDark.value ? 'Light theme' : 'Dark theme',
         onClick: toggleTheme,
       },
       [icon(isDark.value ? 'sun' : 'moon')],

@@ -2,9 +2,9 @@ import { h, onMounted, onUnmounted, ref } from 'vue';
 
 const REFRESH_MS = 10_000;
 const SUMMARY = {
-  ok: 'Everything works.',
-  unavailable: 'Something does not work.',
-  unreachable: 'The host does not answer.',
+  ok: 'All checks pass.',
+  unavailable: 'At least one check fails.',
+  unreachable: 'The host does not respond.',
 };
 
 export const healthEntry = {
@@ -36,7 +36,7 @@ export const healthRoute = {
       return () =>
         h('div', { class: 'page' }, [
           h('div', { class: 'page-head' }, [h('h1', 'Health')]),
-          state.value ? report(state.value) : h('p', { class: 'soft' }, 'Asking …'),
+          state.value ? report(state.value) : h('p', { class: 'soft' }, 'Checking…'),
         ]);
     },
   },
@@ -49,7 +49,7 @@ function report({ status, checks }) {
     h('p', { role: 'status' }, SUMMARY[status]),
     h('div', { class: 'card table-card' }, [
       h('table', [
-        h('thead', h('tr', [h('th', 'Part'), h('th', 'State'), h('th', 'Detail')])),
+        h('thead', h('tr', [h('th', 'Component'), h('th', 'Status'), h('th', 'Details')])),
         h(
           'tbody',
           Object.entries(all).map(([name, check]) =>
@@ -66,5 +66,9 @@ function report({ status, checks }) {
 }
 
 function badge(healthy) {
-  return h('span', { class: ['badge', healthy ? 'good' : 'bad'] }, healthy ? 'well' : 'not well');
+  return h(
+    'span',
+    { class: ['badge', healthy ? 'good' : 'bad'] },
+    healthy ? 'healthy' : 'unhealthy',
+  );
 }

@@ -13,7 +13,7 @@ const SHAPES = {
   page: 'M7 3h7l5 5v12a1 1 0 0 1-1 1H7a1 1 0 0 1-1-1V4a1 1 0 0 1 1-1Zm7 0v5h5',
 };
 
-/** A drawing beside a text that says the same; hidden from screen readers. */
+/** A decorative icon beside its label; hidden from screen readers. */
 export function icon(name) {
   return h(
     'svg',

@@ -1,8 +1,8 @@
 import { failurePanel } from './failure.js';
 
 /**
- * Brings the pages of plugins to the router, each when somebody goes there for the first time. A page
- * that cannot be loaded becomes a page that says so; the others are not touched.
+ * Adds the routes of plugin pages to the router, each page's when it is opened for the first time. A page that
+ * cannot be loaded gets a route that shows the error; other pages are not affected.
  */
 export function installPluginPages(router, pages) {
   const waiting = new Map(pages.map((page) => [page.path, page]));
@@ -43,7 +43,7 @@ function explain(page, error) {
   };
 }
 
-/** A page without its style is better than no page: a missing one is only noted. */
+/** Resolves even if the style cannot be loaded: an unstyled page is better than none. */
 function addStyle(href) {
   return new Promise((resolve) => {
     const link = document.createElement('link');

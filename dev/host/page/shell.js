@@ -25,8 +25,8 @@ const router = createRouter({
       component: {
         render: () =>
           failurePanel({
-            title: 'There is no such page',
-            detail: 'It may have belonged to a plugin that is not active.',
+            title: 'Page not found',
+            detail: 'It may belong to a plugin that is not active.',
           }),
       },
     },
@@ -39,10 +39,10 @@ router.afterEach((to, from, failure) => {
   pageFailure.value = null;
   const title = to.meta.title ?? entries.find(({ path }) => to.path.startsWith(path))?.title;
   document.title = title ? `${title} – Ops-Center` : 'Ops-Center';
-  const arrived = from === START_LOCATION || from.path === to.path;
-  if (!arrived) void nextTick(() => document.getElementById('content')?.focus());
+  const keepsFocus = from === START_LOCATION || from.path === to.path;
+  if (!keepsFocus) void nextTick(() => document.getElementById('content')?.focus());
 });
-// A part of a page that could not be fetched, for example.
+// For example, a chunk of a page that could not be fetched.
 router.onError((error, to) => {
   console.error(error);
   pageFailure.value = {

@@ -4,7 +4,7 @@ const KEY = 'ops-theme';
 const root = document.documentElement;
 const system = matchMedia('(prefers-color-scheme: dark)');
 
-/** Whether the dark look is on. Follows the system until somebody chooses. */
+/** Whether the dark theme is on. Follows the system until the user chooses. */
 export const isDark = ref(root.classList.contains('dark'));
 
 system.addEventListener('change', () => {
@@ -16,7 +16,7 @@ export function toggleTheme() {
   try {
     localStorage.setItem(KEY, isDark.value ? 'dark' : 'light');
   } catch {
-    // Storage is closed to this page: the choice holds until it is left.
+    // Storage is blocked: the choice lasts until the page is closed.
   }
 }
 

@@ -1,4 +1,4 @@
-/** Where an axis has its ticks, and what stands there. Times are the viewer's. */
+/** Ticks and labels of the chart's axes. Times are in the viewer's time zone. */
 import { tickStep } from 'd3-array';
 import { timeTicks } from 'd3-time';
 import { locale } from '../../texts/texts.ts';
@@ -6,10 +6,10 @@ import { locale } from '../../texts/texts.ts';
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
-/** Where the clock changes, a day is an hour shorter. */
+/** A day on which daylight saving time begins. */
 const SHORTEST_DAY = 23 * HOUR;
 const SHORTEST_MONTH = 28 * 24 * HOUR;
-/** Of one character at the size of the labels, and the room between two of these. */
+/** Width of a character in a label, and the space between two labels. */
 const CHARACTER_PX = 6.3;
 const GAP_PX = 18;
 
@@ -29,16 +29,20 @@ export interface TimeTick {
   label: string;
 }
 
-/** As many ticks as have room for their labels, two at least where these fit. No label comes twice. */
+/**
+ * As many ticks as there is space for their labels, at least two if they fit. No label is repeated.
+ *
+ * @param width of the axis, in px
+ */
 export function timeAxis(from: Date, to: Date, width: number): TimeTick[] {
   const span = Math.max(to.getTime() - from.getTime(), 1);
-  const ticksOf = (count: number) => labelled(evenly(timeTicks(from, to, count)), span);
+  const ticksOf = (count: number) => labeled(evenly(timeTicks(from, to, count)), span);
   const isGood = (ticks: TimeTick[]) => ticks.length > 1 && fits(ticks, width / span);
   for (let count = Math.max(Math.floor(width / 50), 2); count > 1; count--) {
     const ticks = ticksOf(count);
     if (isGood(ticks)) return ticks;
   }
-  // The next round step is too long for the span, as from two days to a week.
+  // The next larger step exceeds the span, as from two days to a week: thin out the smaller one.
   const close = ticksOf(4);
   const thinned = [2, 3, 4]
     .map((every) => close.filter((_, index) => index % every === 0))
@@ -46,7 +50,7 @@ export function timeAxis(from: Date, to: Date, width: number): TimeTick[] {
   return thinned ?? close.slice(0, 1);
 }
 
-/** Every other day begins anew with each month; one that follows too closely is left out. */
+/** D3 restarts "every other day" with each month; drops ticks that are too close to the one before. */
 function evenly(times: Date[]): Date[] {
   const usual = Math.max(...gaps(times));
   let last = -Infinity;
@@ -57,13 +61,13 @@ function evenly(times: Date[]): Date[] {
   });
 }
 
-function labelled(times: Date[], span: number): TimeTick[] {
+function labeled(times: Date[], span: number): TimeTick[] {
   const step = Math.min(span, ...gaps(times));
   const text = new Intl.DateTimeFormat(locale, formatFor(times, step));
   const seen = new Set<string>();
   return times.flatMap((at) => {
     const label = text.format(at);
-    // An hour that comes twice when the clock is set back.
+    // An hour repeats when daylight saving time ends.
     if (seen.has(label)) return [];
     seen.add(label);
     return [{ at, label }];
@@ -95,7 +99,7 @@ function isMidnight(at: Date): boolean {
   return at.getHours() === 0 && at.getMinutes() === 0 && at.getSeconds() === 0;
 }
 
-/** Whole numbers from nothing to the first one at or above `max`. */
+/** Evenly spaced whole numbers from 0 to the first one at or above `max`. */
 export function countAxis(max: number): number[] {
   const step = Math.max(1, tickStep(0, Math.max(max, 1), 4));
   const steps = Math.ceil(Math.max(max, 1) / step);

@@ -1,17 +1,17 @@
 import type { OtaMetrics } from '../../../backend/contract/admin-api.ts';
 
-export type EndedPoint = OtaMetrics['ended_over_time'][number];
+export type ResultPoint = OtaMetrics['ended_over_time'][number];
 
 /**
- * From "ended in this bucket" to "ended until then", oldest first. The line begins with nothing at
- * `from` (the start of the deployment) and is drawn on to `until` (its end, or now).
+ * Turns counts per bucket into running totals, oldest first. The line starts at zero at `from` (the start of the
+ * deployment) and extends to `until` (its end, or now). Times are ISO 8601 in UTC.
  */
 export function runningTotals(
-  buckets: readonly EndedPoint[],
+  buckets: readonly ResultPoint[],
   from: string | null,
   until: string,
-): EndedPoint[] {
-  const points: EndedPoint[] = [];
+): ResultPoint[] {
+  const points: ResultPoint[] = [];
   const first = buckets[0];
   if (first && from !== null && from < first.at) {
     points.push({ at: from, completed: 0, failed: 0, rolled_back: 0 });

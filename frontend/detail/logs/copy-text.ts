@@ -1,8 +1,8 @@
 /**
- * Puts text on the clipboard. Pages served over plain http have no `navigator.clipboard`; there, the
- * browser is asked to copy the contents of `shown` and given the text instead.
+ * Copies text to the clipboard. Pages served over plain HTTP have no `navigator.clipboard`; there, `shown` is selected
+ * and copied, and a listener replaces what is copied by `text`.
  *
- * @returns whether the text is there
+ * @returns whether the text has been copied
  */
 export async function copyText(text: string, shown: Element): Promise<boolean> {
   try {
@@ -11,7 +11,7 @@ export async function copyText(text: string, shown: Element): Promise<boolean> {
       return true;
     }
   } catch {
-    // Not allowed, by a policy of the host or by the person: the older way may be.
+    // Blocked by a policy or by the user; `execCommand` may still be allowed.
   }
   return copyBySelection(text, shown);
 }
@@ -20,19 +20,19 @@ function copyBySelection(text: string, shown: Element): boolean {
   const selection = getSelection();
   const before = selection?.rangeCount ? selection.getRangeAt(0) : null;
   let copied = false;
-  const give = (event: ClipboardEvent) => {
+  const setText = (event: ClipboardEvent) => {
     event.clipboardData?.setData('text/plain', text);
     event.preventDefault();
     copied = true;
   };
-  document.addEventListener('copy', give, { capture: true, once: true });
+  document.addEventListener('copy', setText, { capture: true, once: true });
   try {
     // Safari copies only when something is selected.
     selection?.selectAllChildren(shown);
-    // Deprecated, and the only way where the context is not secure.
+    // Deprecated, but the only way in an insecure context.
     return document.execCommand('copy') && copied;
   } finally {
-    document.removeEventListener('copy', give, { capture: true });
+    document.removeEventListener('copy', setText, { capture: true });
     selection?.removeAllRanges();
     if (before) selection?.addRange(before);
   }

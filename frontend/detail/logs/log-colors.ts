@@ -1,10 +1,10 @@
-/** Colours of a terminal as they can be read on the log's dark background. */
+/** Terminal colors that are readable on the log's dark background. */
 import { createColorPalette, type Color, type ParseToken } from 'ansi-sequence-parser';
 
-/** As in the style sheet of the log. */
+/** As in the style of `AttemptLog.vue`. */
 export const LOG_BACKGROUND = '#10151d';
 export const LOG_TEXT = '#d5dce8';
-/** WCAG 2.2, 1.4.3 for text of ordinary size. */
+/** WCAG 2.2, 1.4.3, for text of normal size. */
 export const MIN_CONTRAST = 4.5;
 
 const palette = createColorPalette({
@@ -26,7 +26,7 @@ const palette = createColorPalette({
   brightWhite: '#ffffff',
 });
 
-/** Properties of CSS; none where the log's own look is meant. */
+/** CSS properties that differ from the log's default style. */
 export type LogStyle = {
   color?: string;
   backgroundColor?: string;
@@ -35,7 +35,7 @@ export type LogStyle = {
   textDecoration?: string;
 };
 
-/** How a piece of text looks, `null` for plain. Concealed text is shown: a log has no secrets of its own. */
+/** The style of a token; `null` for the default. Concealed text is shown, since hiding it would protect nothing. */
 export function styleOf(token: Omit<ParseToken, 'value'>): LogStyle | null {
   const { decorations } = token;
   let text = rgbOf(token.foreground) ?? LOG_TEXT;
@@ -58,12 +58,12 @@ export function styleOf(token: Omit<ParseToken, 'value'>): LogStyle | null {
   return Object.keys(style).length === 0 ? null : style;
 }
 
-/** `undefined` for a colour that does not exist, such as number 300 of the table. */
+/** `undefined` for a color that does not exist, such as number 300 of 256. */
 function rgbOf(color: Color | null): string | undefined {
   return color === null ? undefined : palette.value(color);
 }
 
-/** The colour itself where it can be read on the background, else the nearest lighter or darker one. */
+/** The color itself if its contrast is sufficient, or the nearest lighter or darker one. */
 function readable(color: string, background: string): string {
   const end =
     contrast('#ffffff', background) > contrast('#000000', background) ? '#ffffff' : '#000000';
@@ -74,7 +74,7 @@ function readable(color: string, background: string): string {
   return end;
 }
 
-/** WCAG 2.2, of two colours written `#rrggbb`. */
+/** Contrast ratio by WCAG 2.2 of two colors, as `#rrggbb`: from 1 to 21. */
 export function contrast(a: string, b: string): number {
   const [dark, light] = [luminance(a), luminance(b)].sort((x, y) => x - y) as [number, number];
   return (light + 0.05) / (dark + 0.05);

@@ -1,13 +1,13 @@
 /**
- * Marks matches without touching the DOM, by the CSS Custom Highlight API. Browsers without it show no
- * marks; the page scrolls to the match all the same.
+ * Highlights matches with the CSS Custom Highlight API, without changing the DOM. Browsers without the API show no
+ * highlights, but the page still scrolls to each match.
  */
 import type { LogMatch } from './log-search.ts';
 
 const MATCH = 'ota-log-match';
 const CURRENT = 'ota-log-current';
 
-/** Text nodes of an element with the place in the text at which each begins. */
+/** Text nodes of an element, with the offset of each in the element's text. */
 export interface TextMap {
   starts: number[];
   nodes: Text[];
@@ -36,22 +36,22 @@ export function rangeOf({ start, end }: LogMatch, map: TextMap): Range | null {
   return range;
 }
 
-/** The last node that begins at or before a place, if it reaches that far. */
-function nodeAt({ starts, nodes }: TextMap, place: number): { node: Text; start: number } | null {
+/** The node that contains an offset; `null` if the offset is beyond the text. */
+function nodeAt({ starts, nodes }: TextMap, offset: number): { node: Text; start: number } | null {
   let low = 0;
   let high = starts.length - 1;
   while (low < high) {
     const middle = Math.ceil((low + high) / 2);
-    if ((starts[middle] ?? Infinity) <= place) low = middle;
+    if ((starts[middle] ?? Infinity) <= offset) low = middle;
     else high = middle - 1;
   }
   const node = nodes[low];
   const start = starts[low];
-  if (!node || start === undefined || place >= start + node.length) return null;
+  if (!node || start === undefined || offset >= start + node.length) return null;
   return { node, start };
 }
 
-/** The marks of one log; several logs share the names that the style sheet gives colours to. */
+/** The highlights of one log. All logs share the two highlight names that the style sheet colors. */
 export class LogHighlights {
   readonly #matches = highlightOf(MATCH, 0);
   readonly #current = highlightOf(CURRENT, 1);

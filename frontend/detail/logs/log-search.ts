@@ -1,33 +1,33 @@
-/** Where a log holds what is searched for. */
+/** Offsets of a match in the text of a log; `end` is exclusive. */
 export interface LogMatch {
   start: number;
   end: number;
 }
 
-/** Every place, in order and without overlaps, in whatever case. */
+/** All matches in order, case-insensitive and without overlaps; none for an empty query. */
 export function findMatches(text: string, query: string): LogMatch[] {
   if (query === '') return [];
-  const literally = query.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
-  return Array.from(text.matchAll(new RegExp(literally, 'giu')), ({ 0: found, index }) => ({
+  const escaped = query.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
+  return Array.from(text.matchAll(new RegExp(escaped, 'giu')), ({ 0: found, index }) => ({
     start: index,
     end: index + found.length,
   }));
 }
 
-/** The match at or after a place in the text, the first one when there is none. */
-export function matchFrom(matches: readonly LogMatch[], place: number): number {
+/** Index of the first match at or after an offset; 0 if there is none. */
+export function matchAtOrAfter(matches: readonly LogMatch[], offset: number): number {
   return Math.max(
-    matches.findIndex(({ start }) => start >= place),
+    matches.findIndex(({ start }) => start >= offset),
     0,
   );
 }
 
-/** The neighbour of a match; after the last one comes the first. */
-export function neighbour(current: number, step: 1 | -1, total: number): number {
+/** Index of the next or previous match; wraps around at both ends. */
+export function adjacentMatch(current: number, step: 1 | -1, total: number): number {
   return (current + step + total) % total;
 }
 
-/** Where `size` matches around the current one begin: drawing is what costs, not counting. */
-export function firstAround(current: number, size: number, total: number): number {
+/** Index of the first of `size` matches around the current one, since highlighting all of many is slow. */
+export function windowStart(current: number, size: number, total: number): number {
   return Math.max(0, Math.min(current - Math.floor(size / 2), total - size));
 }

@@ -11,14 +11,14 @@ export interface TargetFilter {
   search: string;
 }
 
-/** Rows a request brings: a few screens, so that scrolling seldom has to wait. */
+/** Rows per request: a few screens, so that scrolling rarely has to wait. */
 const PAGE_SIZE = 200;
-/** Up to so many rows are fetched anew by themselves; beyond, the reader is asked. */
-const MAX_QUIET_RELOAD = 1_000;
+/** Up to this many rows are reloaded automatically; beyond, the user is asked. */
+const MAX_AUTO_RELOAD = 1_000;
 
 /**
- * The targets of the open deployment as far as they have been scrolled to. Pages come one after the
- * other by cursor; what the stream tells about a loaded row replaces it in place.
+ * The targets of the open deployment, as far as the user has scrolled. Pages are fetched by cursor; a change from
+ * the stream replaces its row in place.
  */
 export const useTargetsStore = defineStore('ota-targets', () => {
   const deploymentId = ref('');
@@ -27,13 +27,13 @@ export const useTargetsStore = defineStore('ota-targets', () => {
   const cursor = ref<string | null>(null);
   const loaded = ref(false);
   const { loading, error, run } = useLatestRequest();
-  /** Devices outside the loaded rows that changed so that the filter may now hold for them. */
+  /** Ids of changed devices that are not loaded but now match the filter. */
   const unseen = ref(new Set<string>());
-  /** The loaded rows may be old, and there are too many to fetch them unasked. */
+  /** The loaded rows may be outdated, and are too many to be reloaded automatically. */
   const stale = ref(false);
   let position = new Map<string, number>();
 
-  /** @param first The first targets, where they are known already: shown until the page arrives. */
+  /** @param first the first targets, if they are already loaded: shown until the page arrives */
   function open(id: string, wanted: TargetFilter, first: readonly TargetView[]): void {
     deploymentId.value = id;
     filter.value = wanted;
@@ -44,14 +44,14 @@ export const useTargetsStore = defineStore('ota-targets', () => {
     void reload();
   }
 
-  /** Fetches as much as is loaded now anew, so that the reader's place is kept. */
+  /** Fetches as many rows as are loaded, so that the scroll position is kept. */
   async function reload(): Promise<void> {
     await fetchPages(null, Math.max(PAGE_SIZE, rows.value.length));
   }
 
-  /** After missed events: like `reload`, unless so much is loaded that it would hurt. */
+  /** After missed events: like `reload`, but with too many rows only marks them as `stale`. */
   async function refresh(): Promise<void> {
-    if (rows.value.length > MAX_QUIET_RELOAD) stale.value = true;
+    if (rows.value.length > MAX_AUTO_RELOAD) stale.value = true;
     else await reload();
   }
 
@@ -61,8 +61,8 @@ export const useTargetsStore = defineStore('ota-targets', () => {
   }
 
   /**
-   * Fetches pages from `from` on (`null`: from the beginning, in place of what is loaded) until at
-   * least `atLeast` rows are there. Rows that the stream replaces meanwhile keep what it told.
+   * Fetches pages from the cursor `from` on until at least `atLeast` rows are loaded. `null` starts from the beginning
+   * and replaces the loaded rows.
    */
   function fetchPages(from: string | null, atLeast: number): Promise<void> {
     const kept = from === null ? 0 : rows.value.length;

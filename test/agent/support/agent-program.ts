@@ -15,7 +15,7 @@ let built: Promise<string> | null = null;
 
 /** Path of the program, its packages included. */
 export function agentProgram(): Promise<string> {
-  built ??= compileProgram('agent/main.ts', 'main.js');
+  built ??= compileProgram('agent/device/cli/main.ts', 'main.js');
   return built;
 }
 

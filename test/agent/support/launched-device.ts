@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { lockHolder } from '../../../agent/state/lock.ts';
+import { lockHolder } from '../../../agent/files/lock.ts';
 import { bundle } from '../../../dev/shipping/bundle.ts';
 import { agentProgram, faultInjection } from './agent-program.ts';
 import { type AgentExit, Sandbox } from './sandbox.ts';
@@ -108,14 +108,14 @@ export class LaunchedDevice {
     this.#groups.delete(pid);
   }
 
-  /** Process id of the agent at work. */
+  /** Process id of the running agent. */
   async agentProcess(): Promise<number> {
     const pid = await lockHolder(this.sandbox.state());
     if (pid === null) throw new Error('no agent is at work');
     return pid;
   }
 
-  /** SHA-256 of the agent at work, by the name of its folder; `null`: the launcher's own. */
+  /** SHA-256 of the running agent, by the name of its folder; `null`: the launcher's own. */
   async agentAtWork(): Promise<string | null> {
     const command = await readFile(`/proc/${await this.agentProcess()}/cmdline`, 'utf8');
     return /versions\/([0-9a-f]{64})\//.exec(command)?.[1] ?? null;

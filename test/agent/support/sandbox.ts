@@ -15,10 +15,10 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import type { JournalState } from '../../../agent/state/journal.ts';
-import { removeEmptyControlGroups } from '../../../agent/process/control-group.ts';
-import type { CycleNote } from '../../../agent/session.ts';
-import type { AgentStatus } from '../../../agent/status.ts';
+import type { JournalState } from '../../../agent/device/state/journal.ts';
+import { removeEmptyControlGroups } from '../../../agent/device/process/control-group.ts';
+import type { CycleNote } from '../../../agent/device/loop/cycle-note.ts';
+import type { AgentStatus } from '../../../agent/device/cli/status.ts';
 import { agentProgram, faultInjection } from './agent-program.ts';
 import { DEVICE_ID, DEVICE_TOKEN } from './device-server.ts';
 
@@ -31,7 +31,7 @@ export interface AgentExit {
 
 export interface RunningAgent {
   process: ChildProcess;
-  /** Resolves when the agent has logged something: it is at work. */
+  /** Resolves when the agent has logged something: it is running. */
   firstLine: Promise<void>;
   /** Resolves when its log has this in it. */
   said(text: string): Promise<void>;

@@ -30,7 +30,7 @@ export const STANDS = {
 /** Sources of new agents, made from the one that is shipped. */
 export interface AgentSources {
   shipped: string;
-  /** Works, and differs from the one at work. */
+  /** Works, and differs from the one running. */
   good: string;
   /** Works, but for the server's answers. */
   deaf: string;
@@ -75,7 +75,7 @@ export class SelfUpdateScenario {
     this.server.offerPackage(made, { deployment_id: this.deployment(++this.#offers) });
   }
 
-  /** Of this run alone: an agent that goes back ends every process with the id of its update. */
+  /** Of this run alone: an agent that rolls back ends every process with the id of its update. */
   deployment(number: number): string {
     return `deployment-${process.pid}-${number}`;
   }
@@ -103,7 +103,7 @@ export class SelfUpdateScenario {
 
   async agentStarts(launcher: RunningLauncher): Promise<void> {
     await waitFor(() => this.device.agentProcess(), {
-      describe: () => `an agent is at work:\n${launcher.stderr()}`,
+      describe: () => `an agent is running:\n${launcher.stderr()}`,
     });
   }
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 
-/** A way to the server that can be cut, held and mended, as networks do. */
+/** A proxy to the server whose connections can be cut, stalled and restored. */
 export class CuttableProxy {
   readonly #target: { host: string; port: number };
   readonly #sockets = new Set<Socket>();

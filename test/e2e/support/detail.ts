@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import type { Locator, Page } from 'playwright-core';
 
-/** The button that confirms the open question; types the number of devices first where that is asked for. */
+/** The button that confirms the open dialog; types the number of devices first if the dialog requires it. */
 export async function confirmButton(page: Page): Promise<Locator> {
   const dialog = page.getByRole('dialog');
   const ready = dialog.locator('[data-confirm]:not([disabled])');
@@ -15,7 +15,11 @@ export async function confirmButton(page: Page): Promise<Locator> {
   return ready;
 }
 
-/** Presses an action of the open deployment and confirms; answers what the question said. */
+/**
+ * Performs an action on the open deployment and confirms it.
+ *
+ * @returns the text of the dialog
+ */
 export async function act(page: Page, action: string): Promise<string> {
   await page.getByRole('button', { name: action, exact: true }).click();
   const dialog = page.getByRole('dialog');
@@ -26,17 +30,17 @@ export async function act(page: Page, action: string): Promise<string> {
   return question;
 }
 
-/** Waits until the deployment's tag says so. */
+/** Waits until the deployment has this status. */
 export async function hasStatus(page: Page, status: string): Promise<void> {
   await page.locator('header').getByText(status, { exact: true }).first().waitFor();
 }
 
-/** Waits until so many devices have the status, as the legend shows it. */
+/** Waits until the legend shows this number of devices for a status. */
 export async function counts(page: Page, status: string, count: number): Promise<void> {
   await page.getByRole('button', { name: new RegExp(`^${count}\\s*${status}$`) }).waitFor();
 }
 
-/** The page scrolls up and down only. */
+/** Expects that the page does not scroll sideways. */
 export async function expectNoSidewaysScroll(page: Page, view: string): Promise<void> {
   const width = Number(await page.evaluate('document.documentElement.scrollWidth'));
   expect(width, `width of ${view}`).to.be.at.most(page.viewportSize()?.width ?? 0);

@@ -1,6 +1,6 @@
 import type { Page } from 'playwright-core';
 
-/** Begins to count; the answer tells the processor time of the page's main thread since then, in ms. */
+/** Starts measuring. The returned function resolves with the main thread's processor time since then, in ms. */
 export async function mainThreadWork(page: Page): Promise<() => Promise<number>> {
   const session = await page.context().newCDPSession(page);
   await session.send('Performance.enable', { timeDomain: 'threadTicks' });

@@ -6,7 +6,7 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { launchChromium } from '../../../dev/screenshots/browser.ts';
 import { DeviceClient } from '../../../dev/fleet/device-client.ts';
 import { CHROMIUM, findProgram } from '../../../dev/programs.ts';
-import { startTestHost, type TestHost } from '../../support/running-host.ts';
+import { startTestHost, type TestHost } from '../../support/test-host.ts';
 import { insertDevices, type DeviceSeed } from '../../support/seed.ts';
 
 export const PACKAGE_ROOT = path.resolve(import.meta.dirname, '../../..');
@@ -101,13 +101,14 @@ export class OpsCenter {
     return page;
   }
 
-  /** An answer of the admin API, for what a test needs besides what it looks at. */
+  /** Sends a request to the admin API, for what a test cannot do or see on the page. */
   async api<T>(method: 'GET' | 'POST', path: string, body?: object): Promise<T> {
     const agent = this.host.as(this.host.adminToken);
     const url = `/api/v1/admin/ota${path}`;
-    const answer = method === 'GET' ? await agent.get(url) : await agent.post(url).send(body ?? {});
-    if (answer.status >= 400) throw new Error(`${method} ${path} → ${answer.text}`);
-    return answer.body as T;
+    const response =
+      method === 'GET' ? await agent.get(url) : await agent.post(url).send(body ?? {});
+    if (response.status >= 400) throw new Error(`${method} ${path} → ${response.text}`);
+    return response.body as T;
   }
 
   /** A figure without labels, as a scraper reads it. */

@@ -42,7 +42,7 @@ export function offered(
   );
 }
 
-/** Every step of an update that works. */
+/** Reports every step of a successful update. */
 export async function complete(device: DeviceClient, deploymentId: string): Promise<void> {
   await device.report(deploymentId, 'downloading', 'installing', 'verifying', 'completed');
 }

@@ -2,7 +2,7 @@ import type { Page } from 'playwright-core';
 import { PAGE_ROOT } from './ops-center.ts';
 import { CHECKSUM } from './rollout.ts';
 
-/** The wizard as a person fills it in, field by field, in the words of the quick reference. */
+/** Entries of the wizard, by the field names of the quick reference. */
 export interface WizardEntries {
   name: string;
   version: string;
@@ -60,7 +60,11 @@ export async function next(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Next', exact: true }).click();
 }
 
-/** From the list through all four steps; answers the id of the new deployment. */
+/**
+ * Creates a deployment from the list, through all four steps.
+ *
+ * @returns its id
+ */
 export async function createByWizard(page: Page, entries: WizardEntries): Promise<string> {
   await page.getByRole('link', { name: 'New Deployment' }).click();
   await basicInfo(page, entries);

@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 
-import { tidyUp } from '../../../dev/host/housekeeping.ts';
-import { createPluginFolder, type PluginFolder } from '../../support/plugin-folder.ts';
-import { startTestHost, type TestHost } from '../../support/running-host.ts';
+import { cleanUp } from '../../../dev/host/cleanup.ts';
+import { createPluginFixture, type PluginFixture } from '../../support/plugin-fixture.ts';
+import { startTestHost, type TestHost } from '../../support/test-host.ts';
 
 const IDLE_PLUGIN = `
   export const activate = async () => ({
@@ -13,12 +13,12 @@ const IDLE_PLUGIN = `
 const DEVICES = '/api/v1/edge/devices';
 const ADMIN_DEVICES = '/api/v1/admin/edge/devices';
 
-describe('devices of the host', () => {
-  let plugin: PluginFolder;
+describe('the device API of the host', () => {
+  let plugin: PluginFixture;
   let host: TestHost;
 
   before(async () => {
-    plugin = await createPluginFolder({ 'main.js': IDLE_PLUGIN });
+    plugin = await createPluginFixture({ 'main.js': IDLE_PLUGIN });
     host = await startTestHost({ pluginRoot: plugin.root, heartbeatSeconds: 30 });
   });
 
@@ -57,7 +57,7 @@ describe('devices of the host', () => {
   }
 
   describe('registration', () => {
-    it('gives the device its identity and its token', async () => {
+    it('returns the identity and the token of the device', async () => {
       const device = await addDevice('register-me');
       const { body } = await register(device.registrationToken, 'hw-register-me').expect(200);
       expect(body).to.include({
@@ -76,7 +76,7 @@ describe('devices of the host', () => {
       });
     });
 
-    it('stores no token as it is', async () => {
+    it('stores no token in plain text', async () => {
       const device = await addDevice('hashes');
       const { body } = await register(device.registrationToken, 'hw-hashes').expect(200);
       const { auth_token: token } = body as { auth_token: string };
@@ -91,14 +91,14 @@ describe('devices of the host', () => {
       expect(dump).not.to.include(Buffer.from(token).toString('hex'));
     });
 
-    it('is refused with a token that another device used', async () => {
+    it('is rejected with a token that another device used', async () => {
       const device = await addDevice('used');
       await register(device.registrationToken, 'hw-first').expect(200);
       const { body } = await register(device.registrationToken, 'hw-second').expect(401);
       expect(body).to.include({ code: 'unauthenticated' });
     });
 
-    it('may be repeated by the same device, whose earlier token ends', async () => {
+    it('can be repeated by the same device, which revokes the earlier token', async () => {
       const device = await addDevice('repeated');
       const first = await register(device.registrationToken, 'hw-repeated').expect(200);
       const second = await register(device.registrationToken, 'hw-repeated').expect(200);
@@ -109,7 +109,7 @@ describe('devices of the host', () => {
       await beat(tokenOf(second)).send({}).expect(200);
     });
 
-    it('is refused when the token is too old', async () => {
+    it('is rejected with an expired token', async () => {
       const device = await addDevice('late');
       await host
         .knex('edge_registration_tokens')
@@ -118,14 +118,14 @@ describe('devices of the host', () => {
       await register(device.registrationToken, 'hw-late').expect(401);
     });
 
-    it('is refused when the hardware is registered as another device', async () => {
+    it('is rejected if the hardware is registered as another device', async () => {
       await registered('original');
       const device = await addDevice('copy');
       const { body } = await register(device.registrationToken, 'hardware of original').expect(409);
       expect(body).to.include({ code: 'conflict' });
     });
 
-    it('keeps a version that the agent does not know as unknown', async () => {
+    it('stores no version if the agent reports unknown', async () => {
       const device = await addDevice('versionless');
       await register(device.registrationToken, 'hw-versionless')
         .send({ firmware_version: 'unknown' })
@@ -133,7 +133,7 @@ describe('devices of the host', () => {
       expect(await row(device.id)).to.include({ firmware_version: null });
     });
 
-    it('names every fault of the request at once', async () => {
+    it('lists every error of the request at once', async () => {
       const { body } = await host.request.post(`${DEVICES}/register`).send({}).expect(400);
       const { errors } = body as { errors: { path: string }[] };
       expect(errors.map(({ path }) => path)).to.have.members(['hardware_id', 'registration_token']);
@@ -141,7 +141,7 @@ describe('devices of the host', () => {
   });
 
   describe('registration tokens', () => {
-    it('are made by admins only', async () => {
+    it('can only be created by admins', async () => {
       const path = `${ADMIN_DEVICES}/generate-token`;
       const body = { device_name: 'x' };
       await host.request.post(path).send(body).expect(401);
@@ -151,7 +151,7 @@ describe('devices of the host', () => {
       await host.knex('users').where({ id: host.secondAdmin?.userId }).update({ is_admin: true });
     });
 
-    it('are made in the own organization only', async () => {
+    it('can only be created in the own organization', async () => {
       await host
         .as(host.adminToken)
         .post(`${ADMIN_DEVICES}/generate-token`)
@@ -161,7 +161,7 @@ describe('devices of the host', () => {
   });
 
   describe('heartbeat', () => {
-    it('brings the device online and keeps its address', async () => {
+    it('sets the device online and stores its address', async () => {
       const { id, token } = await registered('alive');
       const { body } = await host
         .as(token)
@@ -180,7 +180,7 @@ describe('devices of the host', () => {
       expect(device['last_seen']).to.be.instanceOf(Date);
     });
 
-    it('without an address, or with none that can be read, leaves the known one', async () => {
+    it('without a valid address keeps the known one', async () => {
       const { id, token } = await registered('wanderer');
       const beat = (body: object) => host.as(token).post(`${DEVICES}/${id}/heartbeat`).send(body);
       await beat({ ip_address: '2001:db8::1' }).expect(200);
@@ -189,14 +189,14 @@ describe('devices of the host', () => {
       expect(await row(id)).to.include({ ip_address: '2001:db8::1' });
     });
 
-    it('F54 of one device for another is refused', async () => {
+    it('F54 is rejected if it is for another device', async () => {
       const [one, other] = [await registered('one'), await registered('other')];
       const beat = { ip_address: '192.0.2.9' };
       await host.as(one.token).post(`${DEVICES}/${other.id}/heartbeat`).send(beat).expect(403);
       expect(await row(other.id)).to.include({ ip_address: null });
     });
 
-    it('missed three times takes the device offline', async () => {
+    it('sets the device offline when it is missed three times', async () => {
       const { id, token } = await registered('silent');
       await host.as(token).post(`${DEVICES}/${id}/heartbeat`).send({}).expect(200);
       const silentFor = (seconds: number) =>
@@ -206,15 +206,15 @@ describe('devices of the host', () => {
           .update({ last_seen: host.knex.raw(`now() - ? * interval '1 second'`, [seconds]) });
 
       await silentFor(85);
-      await tidyUp(host.knex, 30);
+      await cleanUp(host.knex, 30);
       expect(await row(id)).to.include({ status: 'online' });
       await silentFor(95);
-      await tidyUp(host.knex, 30);
+      await cleanUp(host.knex, 30);
       expect(await row(id)).to.include({ status: 'offline' });
     });
   });
 
-  it('fetch their configuration and report', async () => {
+  it('serves configuration and accepts reports', async () => {
     const { id, token } = await registered('reporter');
     const device = host.as(token);
     const { body } = await device.get(`${DEVICES}/${id}/config`).expect(200);
@@ -237,7 +237,7 @@ describe('devices of the host', () => {
     ]);
   });
 
-  it('are listed by name, page by page, for their own organization only', async () => {
+  it('lists the devices of the own organization by name and page', async () => {
     for (const name of ['list-c', 'list-a', 'list-b']) await addDevice(name);
     const page = async (query: object) => {
       const { body } = await host.as(host.adminToken).get(ADMIN_DEVICES).query(query).expect(200);
@@ -251,10 +251,10 @@ describe('devices of the host', () => {
 
     const foreign = await host.as(host.secondAdminToken).get(ADMIN_DEVICES).expect(200);
     expect(foreign.body).to.deep.equal({ devices: [], next_cursor: null });
-    await host.as(host.adminToken).get(ADMIN_DEVICES).query({ cursor: 'made up' }).expect(400);
+    await host.as(host.adminToken).get(ADMIN_DEVICES).query({ cursor: 'invalid' }).expect(400);
   });
 
-  it('F58 a search is text, not a pattern and not SQL', async () => {
+  it('F58 treats a search as text, not as a pattern or SQL', async () => {
     const { body } = await host
       .as(host.adminToken)
       .get(ADMIN_DEVICES)

@@ -17,7 +17,7 @@ describe('embedded PostgreSQL', () => {
 
   beforeEach(async () => {
     folder = await mkdtemp(path.join(tmpdir(), 'ops-center-embedded-'));
-    // The server's account must get through.
+    // The account that the server runs as must be able to enter.
     await chmod(folder, 0o711);
     dataDir = path.join(folder, 'postgres');
   });
@@ -39,7 +39,7 @@ describe('embedded PostgreSQL', () => {
     return Number(lock.split('\n')[0]);
   }
 
-  it('keeps its rows, also over a stop that is as good as a power cut', async () => {
+  it('keeps its rows after a crash', async () => {
     const first = await startEmbeddedPostgres({ dataDir, persistent: true });
     await query(first.connectionString(), 'CREATE TABLE kept AS SELECT 42 AS answer');
     await first.stop('immediate');
@@ -52,7 +52,7 @@ describe('embedded PostgreSQL', () => {
     await second.stop();
   });
 
-  it('leaves nothing behind when it is not persistent', async () => {
+  it('leaves nothing behind if it is not persistent', async () => {
     const server = await startEmbeddedPostgres({ dataDir, persistent: false });
     const pid = await serverPid();
     await server.stop();
@@ -64,25 +64,25 @@ describe('embedded PostgreSQL', () => {
     expect(missing).to.have.property('code', 'ENOENT');
   });
 
-  it('refuses a folder that a live process uses, and says which', async () => {
+  it('rejects a folder that another process uses, and names the process', async () => {
     const server = await startEmbeddedPostgres({ dataDir, persistent: true });
-    const refusal = await startEmbeddedPostgres({ dataDir, persistent: true }).catch(
-      (error: unknown) => error,
+    const error = await startEmbeddedPostgres({ dataDir, persistent: true }).catch(
+      (thrown: unknown) => thrown,
     );
-    expect(refusal).to.be.instanceOf(Error);
-    expect((refusal as Error).message).to.include(`in use by process ${process.pid}`);
+    expect(error).to.be.instanceOf(Error);
+    expect((error as Error).message).to.include(`in use by process ${process.pid}`);
     await server.stop();
   });
 
-  it('asks for the password', async () => {
+  it('requires the password', async () => {
     const server = await startEmbeddedPostgres({ dataDir, persistent: false });
     const intruder = server.connectionString().replace(/:[^:@]+@/, ':guess@');
-    const refusal = await query(intruder, 'SELECT 1').catch((error: unknown) => error);
-    expect(refusal).to.have.property('code', '28P01');
+    const error = await query(intruder, 'SELECT 1').catch((thrown: unknown) => thrown);
+    expect(error).to.have.property('code', '28P01');
     await server.stop();
   });
 
-  it('stops when its owner is killed, and starts again on the same folder', async () => {
+  it('stops if its owner is killed, and can be started again', async () => {
     const module = new URL('../../../dev/database/embedded-postgres.ts', import.meta.url).href;
     const script = `
       const { startEmbeddedPostgres } = await import(${JSON.stringify(module)});
@@ -105,7 +105,7 @@ describe('embedded PostgreSQL', () => {
     await again.stop();
   });
 
-  it('as root, puts data that its account cannot reach elsewhere, for as long as it is wanted', async function () {
+  it('run as root, keeps data elsewhere if its account cannot access the folder', async function () {
     if (process.getuid?.() !== 0) return this.skip();
     await chmod(folder, 0o700);
     const first = await startEmbeddedPostgres({ dataDir, persistent: true });
@@ -118,15 +118,15 @@ describe('embedded PostgreSQL', () => {
     await again.stop();
 
     await rm(dataDir);
-    const anew = await startEmbeddedPostgres({ dataDir, persistent: false });
+    const fresh = await startEmbeddedPostgres({ dataDir, persistent: false });
     expect(await lstat(elsewhere).catch((error: unknown) => error)).to.have.property(
       'code',
       'ENOENT',
     );
-    await anew.stop();
+    await fresh.stop();
   });
 
-  it('tells when the server ends by itself', async () => {
+  it('reports a crash of the server', async () => {
     let report: string | undefined;
     await startEmbeddedPostgres({
       dataDir,

@@ -5,7 +5,7 @@ import { createFakeHost, type FakeHost } from '../../support/fake-host.ts';
 import { insertDevices } from '../../support/seed.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.ts';
 
-describe('fake host', () => {
+describe('the fake host', () => {
   let database: TestDatabase;
   let host: FakeHost;
 
@@ -29,7 +29,7 @@ describe('fake host', () => {
       });
   }
 
-  it('knows its users by their tokens', async () => {
+  it('authenticates users by their tokens', async () => {
     const unmount = host.context.http.mount('admin', whoAmI());
     const answer = await host.as(host.viewer).get('/api/v1/admin/ota/admin');
     expect(answer.body).to.deep.equal({
@@ -38,12 +38,12 @@ describe('fake host', () => {
       organizationId: host.organizationId,
       isAdmin: false,
     });
-    const stranger = await host.as({ token: 'guess' }).get('/api/v1/admin/ota/admin');
-    expect(stranger.body).to.equal(null);
+    const anonymous = await host.as({ token: 'guess' }).get('/api/v1/admin/ota/admin');
+    expect(anonymous.body).to.equal(null);
     unmount();
   });
 
-  it('knows devices by their tokens, also when many ask at once', async () => {
+  it('authenticates many devices at once by their tokens', async () => {
     const { organizationId } = host;
     const devices = await insertDevices(database.knex, 50, { organizationId });
     const unmount = host.context.http.mount('device', whoAmI());
@@ -56,7 +56,7 @@ describe('fake host', () => {
     unmount();
   });
 
-  it('serves a router until it is taken off', async () => {
+  it('serves a router until it is unmounted', async () => {
     const unmount = host.context.http.mount('admin', whoAmI());
     await host.as(host.admin).get('/api/v1/admin/ota/admin').expect(200);
     unmount();

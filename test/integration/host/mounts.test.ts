@@ -4,7 +4,7 @@ import supertest from 'supertest';
 
 import { MountPoint } from '../../../dev/host/mounts.ts';
 
-describe('mount point', () => {
+describe('a mount point', () => {
   let mounts: MountPoint;
   let request: ReturnType<typeof supertest>;
 
@@ -12,7 +12,7 @@ describe('mount point', () => {
     mounts = new MountPoint();
     const app = express()
       .use('/area', mounts.handler)
-      .use((_request, response) => response.status(404).send('nobody'))
+      .use((_request, response) => response.status(404).send('unmatched'))
       .use(((error: Error, _request, response, _next) => {
         response.status(500).send(error.message);
       }) as express.ErrorRequestHandler);
@@ -22,13 +22,13 @@ describe('mount point', () => {
   const answering = (path: string, text: string): Router =>
     Router().get(path, (_request, response) => response.send(text));
 
-  it('passes on what no router answers', async () => {
+  it('passes on requests that no router answers', async () => {
     mounts.mount(answering('/known', 'here'));
     await request.get('/area/known').expect(200, 'here');
-    await request.get('/area/unknown').expect(404, 'nobody');
+    await request.get('/area/unknown').expect(404, 'unmatched');
   });
 
-  it('asks routers in the order they were mounted', async () => {
+  it('tries routers in the order in which they were mounted', async () => {
     mounts.mount(answering('/a', 'first'));
     mounts.mount(answering('/a', 'second'));
     mounts.mount(answering('/b', 'second'));
@@ -36,7 +36,7 @@ describe('mount point', () => {
     await request.get('/area/b').expect('second');
   });
 
-  it('takes off exactly the router it is told to, however often', async () => {
+  it('unmounts exactly the given router, and only once', async () => {
     const router = answering('/a', 'shared');
     const removeOne = mounts.mount(router);
     const removeOther = mounts.mount(router);
@@ -47,25 +47,25 @@ describe('mount point', () => {
     await request.get('/area/a').expect(404);
   });
 
-  it('serves again what is mounted again', async () => {
+  it('serves a router that is mounted after another was unmounted', async () => {
     mounts.mount(answering('/a', 'before'))();
     mounts.mount(answering('/a', 'after'));
     await request.get('/area/a').expect('after');
   });
 
-  it('lets routers see paths below their place, and restores them for the next', async () => {
+  it('shows routers the path below the mount point, and restores it for the next', async () => {
     const seen: string[] = [];
-    const note = Router().use((received, _response, next) => {
+    const record = Router().use((received, _response, next) => {
       seen.push(`${received.baseUrl} ${received.path}`);
       next();
     });
-    mounts.mount(note);
-    mounts.mount(note);
+    mounts.mount(record);
+    mounts.mount(record);
     await request.get('/area/deep/path').expect(404);
     expect(seen).to.deep.equal(['/area /deep/path', '/area /deep/path']);
   });
 
-  it('hands errors to the application, past the other routers', async () => {
+  it('passes errors to the application, past the other routers', async () => {
     mounts.mount(
       Router().get('/a', () => {
         throw new Error('broken');

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 
-import { createPluginFolder, type PluginFolder } from '../../support/plugin-folder.ts';
-import { startTestHost, type TestHost } from '../../support/running-host.ts';
+import { createPluginFixture, type PluginFixture } from '../../support/plugin-fixture.ts';
+import { startTestHost, type TestHost } from '../../support/test-host.ts';
 
 const PLUGIN = `
   import { Router } from ${JSON.stringify(import.meta.resolve('express'))};
@@ -32,12 +32,12 @@ const UNHASHED = [
   '/vendor/vue.js',
 ];
 
-describe('files of pages', () => {
-  let plugin: PluginFolder;
+describe('static files of pages', () => {
+  let plugin: PluginFixture;
   let host: TestHost;
 
   before(async () => {
-    plugin = await createPluginFolder({
+    plugin = await createPluginFixture({
       'main.js': PLUGIN,
       'page/page.js': SCRIPT,
       'page/page.css': '.sample { color: rgb(1, 2, 3); }\n'.repeat(100),
@@ -56,7 +56,7 @@ describe('files of pages', () => {
   const get = (path: string) => host.request.get(path).set('Accept-Encoding', 'gzip');
 
   for (const file of [HASHED, ...UNHASHED]) {
-    it(`G46 are compressed for browsers that can read it: ${file}`, async () => {
+    it(`G46 are compressed if the browser accepts it: ${file}`, async () => {
       const { headers, text } = await get(file).expect(200);
       expect(headers['content-encoding']).to.equal('gzip');
       expect(headers['vary']).to.match(/\baccept-encoding\b/i);
@@ -67,7 +67,7 @@ describe('files of pages', () => {
     });
   }
 
-  it('G46 are kept for good where their names hold a hash of the content', async () => {
+  it('G46 are immutable if their names contain a hash of the content', async () => {
     const { headers } = await get(HASHED).expect(200);
     expect(headers['cache-control']).to.equal('public, max-age=31536000, immutable');
     const missing = await get('/plugins/sample/chunks/Gone-AAAAAAAA.js').expect(404);
@@ -75,7 +75,7 @@ describe('files of pages', () => {
   });
 
   for (const file of UNHASHED) {
-    it(`G46 are asked for again where a new version has the same name: ${file}`, async () => {
+    it(`G46 are revalidated if their names contain no hash: ${file}`, async () => {
       const { headers } = await get(file).expect(200);
       expect(headers['cache-control']).to.equal('no-cache');
       await get(file)
@@ -84,7 +84,7 @@ describe('files of pages', () => {
     });
   }
 
-  it('are the only answers that are compressed or kept', async () => {
+  it('are the only responses that are compressed or cached', async () => {
     const admin = host.as(host.adminToken);
     for (const path of ['/api/v1/host/shell', '/api/v1/admin/ota/events', '/admin']) {
       const { headers } = await admin.get(path).set('Accept-Encoding', 'gzip').expect(200);

@@ -5,8 +5,8 @@ import { expect } from 'chai';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 
 import { launchBrowser } from '../../support/browser.ts';
-import { createPluginFolder, type PluginFolder } from '../../support/plugin-folder.ts';
-import { startTestHost, type TestHost } from '../../support/running-host.ts';
+import { createPluginFixture, type PluginFixture } from '../../support/plugin-fixture.ts';
+import { startTestHost, type TestHost } from '../../support/test-host.ts';
 
 const PLUGIN = `
   export async function activate(host) {
@@ -23,9 +23,10 @@ const PLUGIN = `
     };
   }
 `;
-/** Uses everything the host lends, and a chunk of its own. */
+/** Uses every library that the host shares, and a chunk of its own. */
 const WORKING_PAGE = `
-    import { defineStore } from 'pinia';
+  import { h } from 'vue';
+  import { defineStore } from 'pinia';
   import { RouterLink, useRoute } from 'vue-router';
   const useCount = defineStore('count', { state: () => ({ count: 41 }) });
   const first = {
@@ -54,11 +55,11 @@ const THROWING_PAGE = `
   ];
 `;
 
-describe('pages of the host', function () {
+describe('the pages of the host', function () {
   this.timeout(60_000);
 
   let browser: Browser | null;
-  let plugin: PluginFolder;
+  let plugin: PluginFixture;
   let host: TestHost;
   let context: BrowserContext;
   let page: Page;
@@ -67,7 +68,7 @@ describe('pages of the host', function () {
   before(async function () {
     browser = await launchBrowser();
     if (browser === null) return this.skip();
-    plugin = await createPluginFolder({
+    plugin = await createPluginFixture({
       'main.js': PLUGIN,
       'works/page.js': WORKING_PAGE,
       'works/chunk.js': CHUNK,
@@ -102,7 +103,7 @@ describe('pages of the host', function () {
 
   const heading = (): Promise<string | null> => page.locator('main h1').textContent();
 
-  async function findings(): Promise<unknown[]> {
+  async function accessibilityViolations(): Promise<unknown[]> {
     const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
     await page.evaluate(await readFile(axe, 'utf8'));
     return page.evaluate(async () => {
@@ -114,7 +115,7 @@ describe('pages of the host', function () {
     });
   }
 
-  it('show the page of a plugin, with its style, its store and its chunks', async () => {
+  it('show the page of a plugin with its style, store and chunks', async () => {
     await page.goto(`${host.url}/admin/works`);
     const count = page.locator('.count');
     expect(await count.textContent()).to.equal('Count 42');
@@ -129,7 +130,7 @@ describe('pages of the host', function () {
     expect(await heading()).to.equal('From a chunk');
   });
 
-  it('lead from one to the other and say where one is', async () => {
+  it('link to each other and mark the current page', async () => {
     await page.goto(`${host.url}/admin/system/health`);
     const navigation = page.getByRole('navigation', { name: 'Main' });
     await navigation.getByRole('link', { name: 'Page that works' }).click();
@@ -144,7 +145,7 @@ describe('pages of the host', function () {
     ['missing', 'Its files are missing or broken'],
     ['throws', 'no luck'],
   ] as const) {
-    it(`show what is wrong with a page that ${id}, and go on working`, async () => {
+    it(`show the error of a page that ${id}, and keep working`, async () => {
       await page.goto(`${host.url}/admin/${id}`);
       expect(await page.getByRole('alert').textContent()).to.include(why);
       await page.getByRole('link', { name: 'Page that works' }).click();
@@ -153,25 +154,25 @@ describe('pages of the host', function () {
     });
   }
 
-  it('say so when there is no such page', async () => {
+  it('show a message for an unknown page', async () => {
     await page.goto(`${host.url}/admin/nowhere`);
-    expect(await heading()).to.equal('There is no such page');
+    expect(await heading()).to.equal('Page not found');
   });
 
-  it('follow the system’s look until one is chosen, and remember that', async () => {
+  it('follow the color scheme of the system until one is chosen, and remember the choice', async () => {
     const dark = page.locator('html.dark');
     await page.goto(`${host.url}/admin/works`);
     expect(await dark.count()).to.equal(0);
     await page.emulateMedia({ colorScheme: 'dark' });
     await dark.waitFor();
-    await page.getByRole('button', { name: 'Dark look' }).click();
+    await page.getByRole('button', { name: 'Dark theme' }).click();
     await page.locator('html:not(.dark)').waitFor();
     await page.reload();
     await page.locator('main h1').waitFor();
     expect(await dark.count()).to.equal(0);
   });
 
-  it('fold the navigation away on a narrow screen', async () => {
+  it('collapse the navigation on a narrow screen', async () => {
     await page.setViewportSize({ width: 390, height: 800 });
     const link = page.getByRole('link', { name: 'Page that works' });
     await page.getByRole('button', { name: 'Open the menu' }).waitFor();
@@ -186,7 +187,7 @@ describe('pages of the host', function () {
     expect(await heading()).to.equal('It works');
   });
 
-  it('F71 list devices, add one, and take names for text', async () => {
+  it('F71 list devices, add one, and show names as text', async () => {
     const name = '<img src=x onerror="document.title=1">';
     await page.goto(`${host.url}/admin/edge/devices`);
     await page.getByRole('button', { name: 'Add a device' }).click();
@@ -202,7 +203,7 @@ describe('pages of the host', function () {
     await page.getByText('No device matches.').waitFor();
   });
 
-  it('sign out', async () => {
+  it('sign out and in again', async () => {
     await page.getByRole('button', { name: 'Sign out' }).click();
     await page.getByRole('heading', { name: 'Sign in to Ops-Center' }).waitFor();
     await page.goto(`${host.url}/admin/works`);
@@ -212,16 +213,16 @@ describe('pages of the host', function () {
   });
 
   for (const colorScheme of ['light', 'dark'] as const) {
-    it(`can be used by everybody (${colorScheme})`, async () => {
+    it(`are accessible (${colorScheme})`, async () => {
       await page.emulateMedia({ colorScheme });
       for (const path of ['/admin/edge/devices', '/admin/system/health', '/admin/nowhere']) {
         await page.goto(host.url + path);
         await page.locator('main h1').waitFor();
-        expect(await findings(), path).to.deep.equal([]);
+        expect(await accessibilityViolations(), path).to.deep.equal([]);
       }
       await page.getByRole('button', { name: 'Sign out' }).click();
       await page.getByRole('heading', { name: 'Sign in to Ops-Center' }).waitFor();
-      expect(await findings(), 'sign-in').to.deep.equal([]);
+      expect(await accessibilityViolations(), 'sign-in').to.deep.equal([]);
     });
   }
 });

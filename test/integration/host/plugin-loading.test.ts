@@ -1,11 +1,11 @@
 import { expect } from 'chai';
 
-import { createPluginFolder, type PluginFolder } from '../../support/plugin-folder.ts';
-import { startTestHost, type TestHost } from '../../support/running-host.ts';
+import { createPluginFixture, type PluginFixture } from '../../support/plugin-fixture.ts';
+import { startTestHost, type TestHost } from '../../support/test-host.ts';
 
 const EXPRESS = JSON.stringify(import.meta.resolve('express'));
 
-/** Answers what it was given, and forgets to take its page off. */
+/** Responds with its context, and never removes its page. */
 const GOOD = `
   import { Router } from ${EXPRESS};
   export async function activate(host) {
@@ -27,7 +27,7 @@ const GOOD = `
 `;
 
 describe('loading a plugin', () => {
-  let plugin: PluginFolder | undefined;
+  let plugin: PluginFixture | undefined;
   let host: TestHost | undefined;
 
   afterEach(async () => {
@@ -42,12 +42,12 @@ describe('loading a plugin', () => {
     manifest: Record<string, unknown> = {},
     settings: Partial<Parameters<typeof startTestHost>[0]> = {},
   ): Promise<TestHost> {
-    plugin = await createPluginFolder(files, manifest);
+    plugin = await createPluginFixture(files, manifest);
     host = await startTestHost({ pluginRoot: plugin.root, ...settings });
     return host;
   }
 
-  it('gives it the context, and its health becomes part of the host’s', async () => {
+  it('passes it the context and includes its health in that of the host', async () => {
     const running = await load({ 'main.js': GOOD }, {}, { pluginConfig: { colour: 'blue' } });
     expect(running.pluginActive).to.equal(true);
     const given = await running.request.get('/api/v1/ota/given').expect(200);
@@ -63,7 +63,7 @@ describe('loading a plugin', () => {
     });
   });
 
-  it('gives its metrics to the scraper that brings the token, and to nobody else', async () => {
+  it('serves its metrics to the scraper with the token only', async () => {
     const metricsToken = 'scraper-token-for-tests';
     const running = await load({ 'main.js': GOOD }, {}, { metricsToken });
     const given = await running.as(metricsToken).get('/metrics').expect(200);
@@ -74,12 +74,12 @@ describe('loading a plugin', () => {
     await running.as(running.adminToken).get('/metrics').expect(401);
   });
 
-  it('has no metrics where no token for them is set', async () => {
+  it('serves no metrics if no token is configured', async () => {
     const running = await load({ 'main.js': GOOD });
     await running.as(running.adminToken).get('/metrics').expect(404);
   });
 
-  it('offers its page to admins only', async () => {
+  it('shows its page to admins only', async () => {
     const running = await load({ 'main.js': GOOD });
     const shell = await running.as(running.adminToken).get('/api/v1/host/shell').expect(200);
     expect(shell.body).to.deep.include({
@@ -101,48 +101,56 @@ describe('loading a plugin', () => {
     expect(others.body).to.deep.include({ pages: [] });
   });
 
-  it('notes what it forgot when it was taken down', async () => {
+  it('logs what it did not remove when it was deactivated', async () => {
     const running = await load({ 'main.js': GOOD });
     await running.stop();
     expect(running.warnings.join('\n')).to.include('"leftovers":["page sample"]');
   });
 
-  describe('that is broken leaves the host up and says why:', () => {
-    const HALF_WAY = `
+  describe('that is broken leaves the host running and logs the reason:', () => {
+    const FAILS_AFTER_MOUNTING = `
       import { Router } from ${EXPRESS};
       export async function activate(host) {
         host.http.mount('device', Router().get('/half', (q, r) => r.send('half')));
         throw new Error('no engine today');
       }
     `;
-    const cases: {
+    const CASES: {
       what: string;
       files?: Record<string, string>;
       manifest?: Record<string, unknown>;
-      why: string;
+      reason: string;
     }[] = [
-      { what: 'no manifest', files: { 'plugin.json': '{' }, why: 'JSON' },
+      { what: 'no manifest', files: { 'plugin.json': '{' }, reason: 'JSON' },
       {
-        what: 'a manifest with faults, all named',
+        what: 'a manifest with several errors',
         manifest: { apiVersion: 2, id: 'Not An Id' },
-        why: '/apiVersion must be equal to constant; /id must match pattern',
+        reason: '/apiVersion must be equal to constant; /id must match pattern',
       },
-      { what: 'a main module elsewhere', manifest: { main: '../x.js' }, why: 'leads out of' },
-      { what: 'no main module', files: {}, why: 'Cannot find module' },
-      { what: 'a syntax error', files: { 'main.js': 'export const = 1' }, why: 'SyntaxError' },
+      {
+        what: 'a main module outside the folder',
+        manifest: { main: '../x.js' },
+        reason: 'points outside of',
+      },
+      { what: 'no main module', files: {}, reason: 'Cannot find module' },
+      { what: 'a syntax error', files: { 'main.js': 'export const = 1' }, reason: 'SyntaxError' },
       {
         what: 'no activate',
         files: { 'main.js': 'export const a = 1' },
-        why: 'does not export a function \\"activate\\"',
+        reason: 'does not export a function \\"activate\\"',
       },
-      { what: 'another role', manifest: { roles: ['worker'] }, why: 'does not run in the role' },
-      { what: 'a failing activation', files: { 'main.js': HALF_WAY }, why: 'no engine today' },
+      { what: 'another role', manifest: { roles: ['worker'] }, reason: 'does not run in the role' },
+      {
+        what: 'a failing activation',
+        files: { 'main.js': FAILS_AFTER_MOUNTING },
+        reason: 'no engine today',
+      },
     ];
-    for (const { what, files, manifest, why } of cases) {
+    for (const { what, files, manifest, reason } of CASES) {
       it(`G09 ${what}`, async () => {
         const running = await load(files ?? { 'main.js': GOOD }, manifest);
         expect(running.pluginActive).to.equal(false);
-        expect(running.warnings.join('\n')).to.include(why);
+        expect(running.warnings.join('\n')).to.include(reason);
         await running.request.get('/login').expect(200);
         for (const path of ['/api/v1/ota/half', '/api/v1/ota', '/api/v1/admin/ota/deployments']) {
           const answer = await running.request.get(path).expect(503);
@@ -154,7 +162,7 @@ describe('loading a plugin', () => {
     }
   });
 
-  it('whose health check fails or hangs does not stop the host from answering', async () => {
+  it('whose health check hangs does not block the health of the host', async () => {
     const hanging = GOOD.replace('health: async () => (', 'health: () => new Promise(() => {}, ');
     const running = await load({ 'main.js': hanging });
     const health = await running.request.get('/health/ready').expect(503);
@@ -162,13 +170,13 @@ describe('loading a plugin', () => {
     expect(health.body).to.have.nested.property('checks.database.healthy', true);
   });
 
-  it('without the files of its page is fine, the page is just not there', async () => {
+  it('without the files of its page only makes those files a 404', async () => {
     const running = await load({ 'main.js': GOOD });
     await running.request.get('/plugins/sample/page.js').expect(404);
     await running.request.get('/plugins/unknown/page.js').expect(404);
   });
 
-  it('serves nothing above the folder of its page', async () => {
+  it('serves nothing outside the folder of its page', async () => {
     const page = GOOD.replaceAll('/nowhere/', '${import.meta.dirname}/page/').replaceAll(
       /'(\$\{import.meta.dirname\}[^']*)'/g,
       '`$1`',
@@ -186,7 +194,7 @@ describe('loading a plugin', () => {
     }
   });
 
-  it('works as a worker: no pages, no routes, but health', async () => {
+  it('as a worker serves health but no pages or routes', async () => {
     const running = await load({ 'main.js': GOOD }, {}, { role: 'worker' });
     expect(running.admin).to.equal(null);
     await running.request.get('/health/ready').expect(200);

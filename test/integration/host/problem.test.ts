@@ -4,9 +4,9 @@ import knex from 'knex';
 import { pino } from 'pino';
 import supertest from 'supertest';
 
-import { answerProblems, HostProblem } from '../../../dev/host/problem.ts';
+import { problemHandler, HostProblem } from '../../../dev/host/problem.ts';
 
-describe('problems of the host', () => {
+describe('error responses of the host', () => {
   const log: string[] = [];
   const logger = pino({}, { write: (line) => void log.push(line) });
 
@@ -15,15 +15,15 @@ describe('problems of the host', () => {
       .use(() => {
         throw error;
       })
-      .use(answerProblems(logger));
+      .use(problemHandler(logger));
     return supertest(app).get('/');
   }
 
   beforeEach(() => (log.length = 0));
 
-  it('are told in the standard form', async () => {
-    const faults = [{ path: 'device_name', message: 'is required' }];
-    const answer = await answerTo(new HostProblem('invalid_request', 'No name.', faults));
+  it('are problem documents', async () => {
+    const errors = [{ path: 'device_name', message: 'is required' }];
+    const answer = await answerTo(new HostProblem('invalid_request', 'No name.', errors));
     expect(answer.status).to.equal(400);
     expect(answer.type).to.equal('application/problem+json');
     expect(answer.body).to.deep.equal({
@@ -32,11 +32,11 @@ describe('problems of the host', () => {
       status: 400,
       detail: 'No name.',
       code: 'invalid_request',
-      errors: faults,
+      errors,
     });
   });
 
-  it('that nobody foresaw say nothing of the inside, which the log does', async () => {
+  it('show no details of an unexpected error, which are only logged', async () => {
     const answer = await answerTo(new Error('SELECT secret FROM /etc/host'));
     expect(answer.status).to.equal(500);
     expect(answer.text).not.to.include('secret').and.not.include('/etc');
@@ -49,7 +49,7 @@ describe('problems of the host', () => {
     Object.assign(new Error('connection failure'), { code: '08006' }),
     new knex.KnexTimeoutError('no connection became free'),
   ]) {
-    it(`ask to come again while the database is away (${error.message})`, async () => {
+    it(`are a 503 with Retry-After if the database is unavailable (${error.message})`, async () => {
       const answer = await answerTo(error);
       expect(answer.status).to.equal(503);
       expect(answer.headers['retry-after']).to.equal('5');
@@ -57,7 +57,7 @@ describe('problems of the host', () => {
     });
   }
 
-  it('of the database itself are not taken for its absence', async () => {
+  it('are a 500 for other database errors', async () => {
     const answer = await answerTo(Object.assign(new Error('duplicate'), { code: '23505' }));
     expect(answer.status).to.equal(500);
   });

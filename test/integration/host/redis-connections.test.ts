@@ -17,7 +17,7 @@ describe('Redis connections for the plugin', () => {
     await connection.quit();
   });
 
-  it('tell a producer soon that Redis is away', async () => {
+  it('fail soon for a producer if Redis is unavailable', async () => {
     const nowhere = `redis://127.0.0.1:${await freePort()}`;
     const connection = redisConnections(nowhere, logger).connect('producer');
     const problem = await connection.ping().catch((error: unknown) => error);
@@ -25,7 +25,7 @@ describe('Redis connections for the plugin', () => {
     connection.disconnect();
   });
 
-  it('let a worker wait until Redis is back', async function () {
+  it('let a worker wait until Redis is available', async function () {
     if ((await testRedisUrl()) === null) return this.skip();
     const port = await freePort();
     const connection = redisConnections(`redis://127.0.0.1:${port}`, logger).connect('worker');

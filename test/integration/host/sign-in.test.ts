@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import supertest from 'supertest';
 
-import { createPluginFolder, type PluginFolder } from '../../support/plugin-folder.ts';
-import { startTestHost, type TestHost } from '../../support/running-host.ts';
+import { createPluginFixture, type PluginFixture } from '../../support/plugin-fixture.ts';
+import { startTestHost, type TestHost } from '../../support/test-host.ts';
 
 const PLUGIN = `
   import { Router } from ${JSON.stringify(import.meta.resolve('express'))};
@@ -20,11 +20,11 @@ const PLUGIN = `
 const WHO = '/api/v1/admin/ota/who';
 
 describe('signing in', () => {
-  let plugin: PluginFolder;
+  let plugin: PluginFixture;
   let host: TestHost;
 
   before(async () => {
-    plugin = await createPluginFolder({ 'main.js': PLUGIN });
+    plugin = await createPluginFixture({ 'main.js': PLUGIN });
     host = await startTestHost({ pluginRoot: plugin.root });
   });
 
@@ -33,7 +33,7 @@ describe('signing in', () => {
     await plugin.remove();
   });
 
-  /** A browser: keeps cookies, and says that its requests come from the host's own pages. */
+  /** Keeps cookies and marks its requests as same-origin, as a browser does on the host's pages. */
   const browser = () => supertest.agent(host.url).set('Sec-Fetch-Site', 'same-origin');
 
   async function signedIn() {
@@ -42,7 +42,7 @@ describe('signing in', () => {
     return agent;
   }
 
-  it('is asked for before any page', async () => {
+  it('is required before any page', async () => {
     const { headers } = await host.request.get('/admin/edge/ota').expect(302);
     expect(headers['location']).to.equal('/login?next=%2Fadmin%2Fedge%2Fota');
     await host.request.get('/api/v1/host/shell').expect(401);
@@ -55,7 +55,7 @@ describe('signing in', () => {
     await agent.get('/admin').expect(200);
   });
 
-  it('keeps the session out of reach of scripts and other sites', async () => {
+  it('sets a cookie that scripts and other sites cannot use', async () => {
     const { headers } = await browser()
       .post('/login')
       .type('form')
@@ -64,14 +64,14 @@ describe('signing in', () => {
     expect(String(headers['set-cookie'])).to.match(/; Path=\/;.*; HttpOnly; SameSite=Lax/);
   });
 
-  it('with a wrong token says so and opens nothing', async () => {
+  it('with an invalid token shows an error and opens no session', async () => {
     const answer = await browser()
       .post('/login')
       .type('form')
       .send({ token: '<b>guess</b>' })
       .expect(401);
     expect(answer.headers).not.to.have.property('set-cookie');
-    expect(answer.text).to.include('This token is not known').and.not.include('guess');
+    expect(answer.text).to.include('This token is not valid').and.not.include('guess');
   });
 
   it('with a link works once', async () => {
@@ -83,10 +83,10 @@ describe('signing in', () => {
       .get(pathname + search)
       .expect(401);
     expect(again.text).to.include('This link was used before');
-    await browser().get('/login?code=made-up').expect(401);
+    await browser().get('/login?code=invalid').expect(401);
   });
 
-  it('leads back to the page that was asked for, and to no other site', async () => {
+  it('redirects to the requested page, but never to another site', async () => {
     const landing = async (next: string): Promise<unknown> => {
       const answer = await browser()
         .post('/login')
@@ -103,20 +103,20 @@ describe('signing in', () => {
     }
   });
 
-  it('ends with signing out', async () => {
+  it('ends on sign-out', async () => {
     const agent = await signedIn();
     await agent.post('/logout').expect(303);
     expect((await agent.get(WHO)).body).to.equal(null);
   });
 
-  it('ends when the session is too old', async () => {
+  it('ends when the session expires', async () => {
     const agent = await signedIn();
     await host.knex('user_sessions').update({ expires_at: host.knex.raw('now()') });
     expect((await agent.get(WHO)).body).to.equal(null);
   });
 
-  describe('F72 requests of other sites', () => {
-    it('are refused when they would use the session', async () => {
+  describe('F72 requests from other sites', () => {
+    it('are rejected if they use the session', async () => {
       const agent = await signedIn();
       for (const headers of [
         { 'Sec-Fetch-Site': 'cross-site' },
@@ -128,7 +128,7 @@ describe('signing in', () => {
       }
     });
 
-    it('are told by their origin when the browser says nothing else', async () => {
+    it('are detected by their origin if the browser sends no Sec-Fetch-Site', async () => {
       const cookie = String((await signInHeaders())['set-cookie']).split(';')[0] ?? '';
       const send = (headers: Record<string, string>) =>
         host.request.post(WHO).set({ Cookie: cookie, ...headers });
@@ -151,7 +151,7 @@ describe('signing in', () => {
       expect((await agent.get(WHO)).body).to.include({ userId: host.admin?.userId });
     });
 
-    it('are no matter with a bearer token, which browsers never send by themselves', async () => {
+    it('are allowed with a bearer token, which browsers never send by themselves', async () => {
       const answer = await host
         .as(host.adminToken)
         .post(WHO)

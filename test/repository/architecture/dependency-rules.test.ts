@@ -1,6 +1,6 @@
 /**
- * The architecture check, checked: with a compiler it cannot read, dependency-cruiser finds no module,
- * breaks no rule and passes. So every rule gets a violation planted that it must catch.
+ * Tests the architecture check itself. If dependency-cruiser cannot parse the code, it finds no modules
+ * and passes. So this test plants a violation of every rule, which the check must report.
  */
 import { execFile } from 'node:child_process';
 import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
@@ -10,9 +10,9 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 
 import { expect } from 'chai';
+import { ROOT } from '../../support/repository.ts';
 
-const ROOT = path.resolve(import.meta.dirname, '..', '..', '..');
-const ROOMS = ['backend', 'jobs', 'migrations', 'agent', 'frontend', 'dev', 'test'];
+const FOLDERS = ['backend', 'jobs', 'migrations', 'agent', 'frontend', 'dev', 'test'];
 
 interface CruiseResult {
   summary: {
@@ -23,13 +23,13 @@ interface CruiseResult {
 
 type Files = Record<string, string>;
 
-/** The first of the files breaks the rule. */
-interface Planted {
+/** The first file violates the rule. */
+interface Violation {
   rule: string;
   files: Files;
 }
 
-const PLANTED: Planted[] = [
+const VIOLATIONS: Violation[] = [
   {
     rule: 'layers-of-backend',
     files: {
@@ -49,7 +49,14 @@ const PLANTED: Planted[] = [
     files: { [file]: `import { join } from 'node:path'; export const u = join;` },
   })),
   {
-    rule: 'folders-know-no-wiring',
+    rule: 'folders-do-not-import-wiring',
+    files: {
+      'agent/device/loop/wired.ts': `import { w } from '../../wiring.ts'; export const l = w;`,
+      'agent/wiring.ts': `export const w = 1;`,
+    },
+  },
+  {
+    rule: 'folders-do-not-import-wiring',
     files: {
       'backend/kernel/wired.ts': `import { w } from '../wiring.ts'; export const k = w;`,
       'backend/wiring.ts': `export const w = 1;`,
@@ -80,12 +87,12 @@ const PLANTED: Planted[] = [
     },
   },
   {
-    rule: 'contract-stands-alone',
+    rule: 'contract-is-self-contained',
     files: { 'backend/contract/extra.ts': `import Joi from 'joi'; export const c = Joi.any();` },
   },
   ...[`import { tokens } from '../../tokens.ts'`, `import { tokens } from 'pino'`].map(
     (sneaked, index) => ({
-      rule: 'signing-stands-alone',
+      rule: 'signing-is-self-contained',
       files: {
         [`backend/contract/signing/sneaky-${index}.ts`]: `${sneaked}; export const s = tokens;`,
         'backend/tokens.ts': `export const tokens = 1;`,
@@ -93,33 +100,33 @@ const PLANTED: Planted[] = [
     }),
   ),
   {
-    rule: 'page-knows-no-signing',
+    rule: 'page-does-not-import-signing',
     files: {
       'frontend/signed.ts': `import { m } from '../backend/contract/signing/m.ts'; export const s = m;`,
       'backend/contract/signing/m.ts': `export const m = 1;`,
     },
   },
   ...['express', 'knex', 'bullmq'].map((library) => ({
-    rule: 'services-know-no-machinery',
+    rule: 'services-without-infrastructure',
     files: {
       [`backend/devices/${library}.service.ts`]: `import * as l from '${library}'; export const s = l;`,
     },
   })),
   {
-    rule: 'services-know-no-machinery',
+    rule: 'services-without-infrastructure',
     files: {
       'backend/devices/typed.service.ts': `import type { Knex } from 'knex'; export type S = Knex;`,
     },
   },
   {
-    rule: 'services-know-ports-not-repositories',
+    rule: 'services-use-ports-not-repositories',
     files: {
       'backend/devices/a.controller.ts': `import { r } from './a.repository.ts'; export const c = r;`,
       'backend/devices/a.repository.ts': `export const r = 1;`,
     },
   },
   {
-    rule: 'inward-only',
+    rule: 'controllers-are-outermost',
     files: {
       'backend/devices/b.service.ts': `import { c } from './b.controller.ts'; export const s = c;`,
       'backend/devices/b.controller.ts': `export const c = 1;`,
@@ -130,45 +137,86 @@ const PLANTED: Planted[] = [
     files: { 'backend/http/sneaky.ts': `import knex from 'knex'; export const k = knex;` },
   },
   {
-    rule: 'queue-behind-two-files',
+    rule: 'bullmq-in-two-files',
     files: { 'jobs/third.ts': `import { Queue } from 'bullmq'; export const q = Queue;` },
   },
   {
-    rule: 'metrics-behind-one-file',
+    rule: 'prom-client-in-one-file',
     files: {
       'backend/kernel/x.ts': `import { register } from 'prom-client'; export const r = register;`,
     },
   },
   ...['frontend/x.ts', 'agent/x.ts'].map((file) => ({
-    rule: 'page-and-agent-share-the-contract-only',
+    rule: 'page-and-agent-import-the-contract-only',
     files: {
       [file]: `import { c } from '../backend/config.ts'; export const x = c;`,
       'backend/config.ts': `export const c = 1;`,
     },
   })),
   {
-    rule: 'page-and-agent-share-the-contract-only',
+    rule: 'page-and-agent-import-the-contract-only',
     files: {
       'frontend/Page.vue': `<script setup lang="ts">import { c } from '../backend/config.ts'; c;</script>`,
       'backend/config.ts': `export const c = 1;`,
     },
   },
   {
-    rule: 'page-and-agent-are-strangers',
+    rule: 'page-and-agent-are-independent',
     files: {
       'agent/y.ts': `import { p } from '../frontend/p.ts'; export const y = p;`,
       'frontend/p.ts': `export const p = 1;`,
     },
   },
   {
-    rule: 'nobody-needs-the-command',
+    rule: 'nothing-imports-the-ota-command',
     files: {
-      'agent/w.ts': `import { o } from './ota/o.ts'; export const w = o;`,
-      'agent/ota/o.ts': `export const o = 1;`,
+      'agent/w.ts': `import { o } from './release-cli/o.ts'; export const w = o;`,
+      'agent/release-cli/o.ts': `export const o = 1;`,
+    },
+  },
+  ...[
+    ['agent/kernel/upward.ts', 'agent/device/state/s.ts'],
+    ['agent/files/upward.ts', 'agent/handoff/h.ts'],
+    ['agent/launcher/upward.ts', 'agent/device/state/s.ts'],
+  ].map(([from = '', to = '']) => ({
+    rule: 'layers-of-agent',
+    files: {
+      [from]: `import { x } from '${path.posix.relative(path.posix.dirname(from), to)}'; export const u = x;`,
+      [to]: `export const x = 1;`,
+    },
+  })),
+  ...[
+    ['agent/device/state/upward.ts', 'agent/device/updates/u.ts'],
+    ['agent/device/network/upward.ts', 'agent/device/loop/l.ts'],
+    ['agent/device/loop/upward.ts', 'agent/device/cli/c.ts'],
+  ].map(([from = '', to = '']) => ({
+    rule: 'layers-of-agent-device',
+    files: {
+      [from]: `import { x } from '${path.posix.relative(path.posix.dirname(from), to)}'; export const u = x;`,
+      [to]: `export const x = 1;`,
+    },
+  })),
+  {
+    rule: 'every-folder-is-a-layer',
+    files: {
+      'agent/device/elsewhere/x.ts': `import { join } from 'node:path'; export const x = join;`,
     },
   },
   {
-    rule: 'migrations-stand-alone',
+    rule: 'every-folder-is-a-layer',
+    files: {
+      'agent/elsewhere/x.ts': `import { join } from 'node:path'; export const x = join;`,
+    },
+  },
+  {
+    rule: 'release-cli-without-device',
+    files: {
+      'agent/release-cli/upward.ts': `import { x } from '../device/state/s.ts'; export const u = x;`,
+      'agent/device/state/s.ts': `export const x = 1;`,
+    },
+  },
+  {
+    rule: 'migrations-are-self-contained',
     files: {
       'migrations/1.ts': `import { c } from '../backend/config.ts'; export const m = c;`,
       'backend/config.ts': `export const c = 1;`,
@@ -186,7 +234,7 @@ const PLANTED: Planted[] = [
     files: { 'agent/z.ts': `import { expect } from 'chai'; export const z = expect;` },
   },
   {
-    rule: 'host-loads-through-the-manifest',
+    rule: 'host-uses-the-plugin-contract-only',
     files: {
       'dev/host/h.ts': `import { c } from '../../backend/config.ts'; export const h = c;`,
       'backend/config.ts': `export const c = 1;`,
@@ -194,7 +242,7 @@ const PLANTED: Planted[] = [
   },
 ];
 
-describe('architecture', function () {
+describe('the architecture check', function () {
   this.timeout(120_000);
 
   let folder: string;
@@ -205,16 +253,16 @@ describe('architecture', function () {
 
   afterEach(() => rm(folder, { recursive: true }));
 
-  it('is kept by the code base, all of which is looked at', async () => {
+  it('covers the code base and finds no violation', async () => {
     const { summary } = await cruise(ROOT);
     expect(summary.violations).to.deep.equal([]);
     expect(summary.totalCruised).to.be.above(150);
   });
 
-  it('would be reported where it is not kept, each rule', async () => {
-    await plant(folder, Object.assign({}, ...PLANTED.map(({ files }) => files)) as Files);
+  it('reports a violation of every rule', async () => {
+    await plant(folder, Object.assign({}, ...VIOLATIONS.map(({ files }) => files)) as Files);
     const { summary } = await cruise(folder);
-    for (const { rule, files } of PLANTED) {
+    for (const { rule, files } of VIOLATIONS) {
       const culprit = Object.keys(files)[0];
       const caught = summary.violations.filter(({ from }) => from === culprit);
       expect(
@@ -225,14 +273,16 @@ describe('architecture', function () {
     const { forbidden } = createRequire(import.meta.url)(configFile) as {
       forbidden: { name: string }[];
     };
-    expect(PLANTED.map(({ rule }) => rule)).to.include.members(forbidden.map(({ name }) => name));
+    expect(VIOLATIONS.map(({ rule }) => rule)).to.include.members(
+      forbidden.map(({ name }) => name),
+    );
   });
 });
 
 const configFile = path.join(ROOT, '.dependency-cruiser.cjs');
 
 async function plant(root: string, files: Files): Promise<void> {
-  for (const room of ROOMS) await mkdir(path.join(root, room), { recursive: true });
+  for (const directory of FOLDERS) await mkdir(path.join(root, directory), { recursive: true });
   for (const [name, content] of Object.entries(files)) {
     await mkdir(path.dirname(path.join(root, name)), { recursive: true });
     await writeFile(path.join(root, name), content);
@@ -247,10 +297,10 @@ async function cruise(root: string): Promise<CruiseResult> {
   const program = path.join(ROOT, 'node_modules', '.bin', 'depcruise');
   const { stdout } = await promisify(execFile)(
     program,
-    [...ROOMS, '--config', configFile, '--output-type', 'json'],
+    [...FOLDERS, '--config', configFile, '--output-type', 'json'],
     { cwd: root, maxBuffer: 256 * 1024 * 1024 },
   ).catch((failure: { stdout?: string; message: string }) => {
-    // The exit status counts the violations.
+    // The exit status is the number of violations.
     if (failure.stdout?.startsWith('{')) return { stdout: failure.stdout };
     throw new Error(failure.message);
   });

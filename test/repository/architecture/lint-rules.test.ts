@@ -1,13 +1,12 @@
-/** The rules of the linter that the code base relies on, each with something it must catch. */
+/** The lint rules that the code base relies on, each with code that it must report. */
 import path from 'node:path';
 
 import { expect } from 'chai';
 import { ESLint } from 'eslint';
+import { ROOT } from '../../support/repository.ts';
 
-const ROOT = path.resolve(import.meta.dirname, '..', '..', '..');
-
-/** `file` is an existing one, since types are read; its content is replaced. */
-const PLANTED: { rule: string; file: string; code: string }[] = [
+/** `file` must exist, because some rules need types. Its content is replaced. */
+const VIOLATIONS: { rule: string; file: string; code: string }[] = [
   {
     rule: 'no-restricted-syntax',
     file: 'backend/config.ts',
@@ -55,20 +54,20 @@ const PLANTED: { rule: string; file: string; code: string }[] = [
   },
 ];
 
-describe('lint rules', function () {
+describe('the lint rules', function () {
   this.timeout(60_000);
 
   const eslint = new ESLint({ cwd: ROOT });
 
-  for (const { rule, file, code } of PLANTED) {
-    it(`${rule} catches ${code}`, async () => {
+  for (const { rule, file, code } of VIOLATIONS) {
+    it(`${rule} reports ${code}`, async () => {
       const [result] = await eslint.lintText(code, { filePath: path.join(ROOT, file) });
       const errors = result?.messages.filter(({ severity }) => severity === 2) ?? [];
       expect(errors.map(({ ruleId }) => ruleId)).to.include(rule);
     });
   }
 
-  it('let the container be imported where things are put together', async () => {
+  it('allow the container in backend/container.ts', async () => {
     const code = `import { Container } from 'inversify';\nexport const c = new Container();\n`;
     const [result] = await eslint.lintText(code, {
       filePath: path.join(ROOT, 'backend/container.ts'),

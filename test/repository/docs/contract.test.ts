@@ -8,11 +8,12 @@ import {
   ROLLOUT_STRATEGIES,
 } from '../../../backend/contract/states.ts';
 import { isAllowed, stateAfter } from '../../../backend/deployments/rules/deployment-states.ts';
+import { ROOT } from '../../support/repository.ts';
 
-const PAGE = path.resolve(import.meta.dirname, '../../../docs/contract.md');
+const PAGE = path.join(ROOT, 'docs/contract.md');
 
 describe('docs/contract.md', () => {
-  /** Rows of the table below a heading, cell by cell. */
+  /** The cells of the table below a heading, by row. */
   let rowsOf: (heading: string) => string[][];
 
   before(async () => {
@@ -31,7 +32,7 @@ describe('docs/contract.md', () => {
 
   const codesIn = (cell: string) => [...cell.matchAll(/`([^`]+)`/g)].map(([, code]) => code ?? '');
 
-  it('has the table of actions that the server follows', () => {
+  it('has the same table of actions as the rules', () => {
     const rows = rowsOf('Deployments');
     expect(rows.map(([action]) => action)).to.deep.equal([...DEPLOYMENT_ACTIONS]);
     for (const action of DEPLOYMENT_ACTIONS) {
@@ -44,16 +45,16 @@ describe('docs/contract.md', () => {
     }
   });
 
-  it('has a row for every strategy', () => {
+  it('lists every strategy', () => {
     const strategies = rowsOf('Strategies').map(([name = '']) => codesIn(name)[0]);
     expect(strategies).to.deep.equal([...ROLLOUT_STRATEGIES]);
   });
 
-  it('has every error code with its status', () => {
-    const told = rowsOf('Errors').flatMap(([status, codes = '']) =>
+  it('lists every error code with its status', () => {
+    const listed = rowsOf('Errors').flatMap(([status, codes = '']) =>
       codesIn(codes).map((code) => [code, Number(status)]),
     );
-    expect(Object.fromEntries(told)).to.deep.equal(
+    expect(Object.fromEntries(listed)).to.deep.equal(
       Object.fromEntries(Object.entries(PROBLEMS).map(([code, { status }]) => [code, status])),
     );
   });

@@ -2,10 +2,9 @@ import { expect } from 'chai';
 import { existsSync } from 'node:fs';
 import { readFile, readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { ROOT } from '../../support/repository.ts';
 
-const ROOT = path.resolve(import.meta.dirname, '../../..');
-
-/** As the places where such pages are read make them. */
+/** The anchor that Markdown renderers generate. */
 function anchorOf(heading: string): string {
   return heading
     .toLowerCase()
@@ -19,11 +18,11 @@ async function anchorsIn(file: string): Promise<string[]> {
   return [...text.matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) => anchorOf(heading));
 }
 
-describe('the links of the documentation', () => {
-  it('lead to pages, files and headings that are there', async () => {
+describe('the links in the documentation', () => {
+  it('point to existing pages, files and headings', async () => {
     const folders = ['.', 'docs', 'docs/decisions'];
     const broken: string[] = [];
-    let looked = 0;
+    let checked = 0;
     for (const folder of folders) {
       for (const name of await readdir(path.join(ROOT, folder))) {
         if (!name.endsWith('.md')) continue;
@@ -31,17 +30,17 @@ describe('the links of the documentation', () => {
         const links = (await readFile(page, 'utf8')).matchAll(/\]\(([^)\s]+)\)/g);
         for (const [, link = ''] of links) {
           if (/^https?:/.test(link)) continue;
-          looked++;
+          checked++;
           const [file = '', anchor] = link.split('#');
           const target = file ? path.resolve(path.dirname(page), file) : page;
-          const fine =
+          const isValid =
             existsSync(target) &&
             (anchor === undefined || (await anchorsIn(target)).includes(anchor));
-          if (!fine) broken.push(`${folder}/${name}: ${link}`);
+          if (!isValid) broken.push(`${folder}/${name}: ${link}`);
         }
       }
     }
-    expect(looked).to.be.above(30);
+    expect(checked).to.be.above(30);
     expect(broken).to.deep.equal([]);
   });
 });

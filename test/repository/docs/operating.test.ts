@@ -1,4 +1,4 @@
-/** docs/operating.md, from top to bottom: a host, a fleet, a deployment, a backup. */
+/** Runs the commands in docs/operating.md in order: a host, a fleet, a deployment, a backup. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, lstat, mkdir, mkdtemp, rm } from 'node:fs/promises';
@@ -17,10 +17,10 @@ import { freePort } from '../../../dev/database/free-port.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.ts';
 import { waitFor } from '../../../dev/wait-for.ts';
 import { DocPage, fillIn, inShell } from '../../support/doc-page.ts';
+import { ROOT } from '../../support/repository.ts';
 
-const ROOT = path.resolve(import.meta.dirname, '../../..');
 const TOKEN = 'choose-a-long-one-of-your-own';
-const PATIENCE_MS = 60_000;
+const TIMEOUT_MS = 60_000;
 
 describe('docs/operating.md', function () {
   this.timeout(90_000);
@@ -30,7 +30,7 @@ describe('docs/operating.md', function () {
     page = await DocPage.read('docs/operating.md');
   });
 
-  it('has a configuration that is accepted, and names every setting with its default', () => {
+  it('has a valid configuration and a row for every setting with its default', () => {
     const shown = JSON.parse(page.block('json', 'poll_interval_seconds')) as object;
     const defaults = readConfig({});
     expect(readConfig(shown)).to.deep.equal(defaults);
@@ -44,7 +44,7 @@ describe('docs/operating.md', function () {
     expect(rows).to.have.deep.members(expected);
   });
 
-  describe('its commands, in order', () => {
+  describe('in its commands', () => {
     const running: ChildProcess[] = [];
     let folder: string;
     let url: string;
@@ -56,12 +56,12 @@ describe('docs/operating.md', function () {
       url = `http://localhost:${await freePort()}`;
     });
     after(async () => {
-      for (const child of running) await end(child);
+      for (const child of running) await stop(child);
       await rm(folder, { recursive: true, force: true });
     });
 
-    /** What is particular to this machine: the port, the folders, and that all is built already. */
-    const here = (block: string): string =>
+    /** Replaces the port and the folders, and skips the build. */
+    const adapted = (block: string): string =>
       fillIn(block, {
         'http://localhost:8084': url,
         '.data': path.join(folder, 'private/data'),
@@ -79,9 +79,9 @@ describe('docs/operating.md', function () {
       OPS_ADMIN_TOKEN: TOKEN,
     });
 
-    /** Runs on until it is ended; resolves when it has said this. */
-    async function inBackground(block: string, said: string): Promise<ChildProcess> {
-      const child = spawn('bash', ['--norc', '-euc', here(block)], {
+    /** Starts a process and resolves when its output contains the text. */
+    async function startInBackground(block: string, expected: string): Promise<ChildProcess> {
+      const child = spawn('bash', ['--norc', '-euc', adapted(block)], {
         cwd: ROOT,
         detached: true,
         stdio: ['ignore', 'pipe', 'pipe'],
@@ -92,25 +92,28 @@ describe('docs/operating.md', function () {
       for (const stream of [child.stdout, child.stderr]) {
         stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
       }
-      await waitFor(() => output.includes(said), {
-        timeout: PATIENCE_MS,
-        describe: () => `"${said}" is said:\n${output}`,
+      await waitFor(() => output.includes(expected), {
+        timeout: TIMEOUT_MS,
+        describe: () => `the output contains "${expected}":\n${output}`,
       });
       return child;
     }
 
     async function ops<T>(block: string, ids: Record<string, string> = {}): Promise<T> {
       const shorthand = page.block('bash', 'ops() {');
-      const text = await inShell(fillIn(here(`${shorthand}\n${block}`), ids), {
+      const text = await inShell(fillIn(adapted(`${shorthand}\n${block}`), ids), {
         cwd: folder,
         env: env(),
       });
       return JSON.parse(text) as T;
     }
 
-    it('start a host and a fleet, take it through a canary, and bring the data back from a backup', async () => {
-      const host = await inBackground(page.block('bash', 'choose-a-long'), 'is running at');
-      const fleet = await inBackground(page.block('bash', 'npm run fleet'), '20 devices poll');
+    it('starts a host and a fleet, runs a canary, and restores a backup', async () => {
+      const host = await startInBackground(page.block('bash', 'choose-a-long'), 'is running at');
+      const fleet = await startInBackground(
+        page.block('bash', 'npm run fleet'),
+        '20 devices are polling',
+      );
 
       const preview = await ops<DeploymentPreview>(page.block('bash', '/preview'));
       expect(preview).to.deep.include({ matching_devices: 20, not_comparable: [] });
@@ -121,35 +124,35 @@ describe('docs/operating.md', function () {
       const ids = { DEPLOYMENT_ID: created.deployment_id };
       expect(await ops(page.block('bash', '/start'), ids)).to.include({ status: 'in_progress' });
 
-      const look = page
+      const showDetail = page
         .blocks('bash')
         .find((block) => block === 'ops /deployments/DEPLOYMENT_ID\n');
-      const until = async (what: string, wanted: (now: DeploymentDetail) => boolean) =>
+      const until = async (what: string, condition: (now: DeploymentDetail) => boolean) =>
         waitFor(
           async () => {
-            const now = await ops<DeploymentDetail>(look ?? '', ids);
-            return wanted(now) ? now : null;
+            const now = await ops<DeploymentDetail>(showDetail ?? '', ids);
+            return condition(now) ? now : null;
           },
-          { timeout: PATIENCE_MS, describe: what },
+          { timeout: TIMEOUT_MS, describe: what },
         );
-      const share = await until('the canary is completed', (now) => now.progress.completed === 2);
-      expect(share.phase).to.equal('awaiting_expansion');
+      const canary = await until('the canary is completed', (now) => now.progress.completed === 2);
+      expect(canary.phase).to.equal('awaiting_expansion');
       await ops(page.block('bash', '/expand'), ids);
       await until('all are completed', ({ status }) => status === 'completed');
       const { events } = await ops<EventPage>(page.block('bash', '/events'), ids);
       expect(events.map(({ type }) => type))
         .to.include('expanded')
         .and.include('completed');
-      await end(fleet);
+      await stop(fleet);
 
-      await end(host);
-      await inShell(here(page.block('bash', 'tar -czhf')), { cwd: ROOT });
-      // Out of reach of the account that PostgreSQL runs as, so as root the data lie elsewhere.
+      await stop(host);
+      await inShell(adapted(page.block('bash', 'tar -czhf')), { cwd: ROOT });
+      // The account that PostgreSQL runs as cannot access this folder, so as root the data is elsewhere.
       await rm(path.join(folder, 'private'), { recursive: true });
-      await inBackground(page.block('bash', 'tar -xzf'), 'is running at');
-      // Not a link to where the data were before.
-      const kept = await lstat(path.join(folder, 'restored/postgres'));
-      expect(kept.isDirectory()).to.equal(true);
+      await startInBackground(page.block('bash', 'tar -xzf'), 'is running at');
+      // The backup contains the data and not a link to it.
+      const restored = await lstat(path.join(folder, 'restored/postgres'));
+      expect(restored.isDirectory()).to.equal(true);
       const { deployments } = await ops<DeploymentList>('ops /deployments');
       expect(deployments).to.have.length(1);
       expect(deployments[0]).to.include({
@@ -159,7 +162,7 @@ describe('docs/operating.md', function () {
     });
   });
 
-  describe('its migrations by hand', () => {
+  describe('in its commands for manual migrations', () => {
     let database: TestDatabase;
 
     before(async () => {
@@ -167,7 +170,7 @@ describe('docs/operating.md', function () {
     });
     after(() => database?.drop());
 
-    it('bring the schema up to date, and take it off again', async () => {
+    it('applies and reverts the migrations', async () => {
       const run = (block: string): Promise<string> =>
         inShell(block.replace('./node_modules/ops-center-ota/', '../../docs/'), {
           cwd: ROOT,
@@ -182,8 +185,8 @@ describe('docs/operating.md', function () {
   });
 });
 
-/** As Ctrl+C does it; resolves when everything it has started has ended. */
-async function end(child: ChildProcess): Promise<void> {
+/** Stops the process group as Ctrl+C does. Resolves when all of its output is closed. */
+async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const closed = once(child, 'close');
   process.kill(-(child.pid ?? 0), 'SIGINT');

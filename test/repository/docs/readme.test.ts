@@ -1,4 +1,3 @@
-import path from 'node:path';
 import { expect } from 'chai';
 import { pino } from 'pino';
 import { ROLLOUT_STRATEGIES } from '../../../backend/contract/states.ts';
@@ -8,15 +7,14 @@ import { insertDevices } from '../../support/seed.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.ts';
 import { waitFor } from '../../../dev/wait-for.ts';
 import { DocPage, fillIn, inShell } from '../../support/doc-page.ts';
-
-const ROOT = path.resolve(import.meta.dirname, '../../..');
+import { ROOT } from '../../support/repository.ts';
 
 interface Answer {
   status: number;
   body: Record<string, unknown>;
 }
 
-describe('the commands of the README', () => {
+describe('the commands in the README', () => {
   let database: TestDatabase;
   let host: RunningHost;
   let commands: string[];
@@ -47,8 +45,8 @@ describe('the commands of the README', () => {
     await database?.drop();
   });
 
-  /** Runs the first command whose address ends like this, with token, ids and port filled in. */
-  async function runs(ending: string, ids: Record<string, string> = {}): Promise<Answer> {
+  /** Runs the first command whose URL has this ending, with token, ids and port filled in. */
+  async function run(ending: string, ids: Record<string, string> = {}): Promise<Answer> {
     const command = commands.find((text) => text.match(/http:\S+/)?.[0].endsWith(ending));
     if (!command) throw new Error(`the README has no command for ${ending}`);
     const filled = fillIn(command.replace('curl', "curl -s -w '\\n%{http_code}'"), {
@@ -65,7 +63,7 @@ describe('the commands of the README', () => {
   }
 
   for (const strategy of ROLLOUT_STRATEGIES) {
-    it(`give the described results, run in order, for a ${strategy} deployment`, async () => {
+    it(`give the described results for a ${strategy} deployment`, async () => {
       const original = commands;
       commands = commands.map((text) => withStrategy(text, strategy));
       try {
@@ -77,38 +75,38 @@ describe('the commands of the README', () => {
   }
 
   async function walkThrough(firstBatch: number, strategy: string): Promise<void> {
-    const created = await runs('/deployments');
+    const created = await run('/deployments');
     expect(created.status, JSON.stringify(created.body)).to.equal(201);
     expect(created.body).to.include({ status: 'pending', target_devices: 10 });
     const ids = { DEPLOYMENT_ID: String(created.body['deployment_id']) };
 
-    const started = await runs('/DEPLOYMENT_ID/start', ids);
+    const started = await run('/DEPLOYMENT_ID/start', ids);
     expect(started).to.deep.include({ status: 200 });
     expect(started.body['status']).to.equal('in_progress');
     await waitFor(
-      async () => (await runs('/DEPLOYMENT_ID', ids)).body['released_devices'] === firstBatch,
+      async () => (await run('/DEPLOYMENT_ID', ids)).body['released_devices'] === firstBatch,
       { describe: `${firstBatch} devices are released` },
     );
-    expect((await runs('/DEPLOYMENT_ID/pause', ids)).body['status']).to.equal('paused');
-    expect((await runs('/DEPLOYMENT_ID/resume', ids)).body['status']).to.equal('in_progress');
+    expect((await run('/DEPLOYMENT_ID/pause', ids)).body['status']).to.equal('paused');
+    expect((await run('/DEPLOYMENT_ID/resume', ids)).body['status']).to.equal('in_progress');
 
-    const expanded = await runs('/DEPLOYMENT_ID/expand', ids);
+    const expanded = await run('/DEPLOYMENT_ID/expand', ids);
     expect(expanded.status).to.equal(strategy === 'canary' ? 200 : 409);
 
     const device = await firstDevice(ids.DEPLOYMENT_ID);
     await device.report('completed');
-    const rollback = await runs('/DEVICE_ID/rollback', { ...ids, DEVICE_ID: device.id });
+    const rollback = await run('/DEVICE_ID/rollback', { ...ids, DEVICE_ID: device.id });
     expect(rollback.status, JSON.stringify(rollback.body)).to.equal(202);
     expect(rollback.body['status']).to.equal('accepted');
     await device.report('rolled_back');
 
-    expect((await runs('/DEPLOYMENT_ID/cancel', ids)).body['status']).to.equal('cancelled');
-    const again = await runs('/DEPLOYMENT_ID/start', ids);
+    expect((await run('/DEPLOYMENT_ID/cancel', ids)).body['status']).to.equal('cancelled');
+    const again = await run('/DEPLOYMENT_ID/start', ids);
     expect(again.status).to.equal(409);
     expect(again.body).to.include({ code: 'invalid_state', current_status: 'cancelled' });
   }
 
-  /** The first of the released devices, which can report. */
+  /** The first released device, with a function to report as it. */
   async function firstDevice(
     deploymentId: string,
   ): Promise<{ id: string; report(status: string): Promise<void> }> {
@@ -135,7 +133,7 @@ describe('the commands of the README', () => {
   }
 });
 
-/** The README shows a canary; the other strategies take no share. */
+/** The README shows a canary. The other strategies need no percentage. */
 function withStrategy(command: string, strategy: string): string {
   if (strategy === 'canary') return command;
   return command

@@ -1,4 +1,4 @@
-/** docs/recovering.md and docs/rollouts.md: their commands, against a real host with devices in trouble. */
+/** Runs the commands in docs/recovering.md and docs/rollouts.md on a real host with failing devices. */
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -13,7 +13,7 @@ import type {
 } from '../../../backend/contract/admin-api.ts';
 import { ROLLOUT_STRATEGIES } from '../../../backend/contract/states.ts';
 import { defaultPolicy } from '../../../backend/deployments/rules/rollout-policy.ts';
-import { ADMIN_TOKEN, RolloutHost } from '../../ota/support/rollout-host.ts';
+import { ADMIN_TOKEN, RolloutHost } from '../../support/rollout-host.ts';
 import type { SeededDevice } from '../../support/seed.ts';
 import { DocPage, fillIn, inShell } from '../../support/doc-page.ts';
 
@@ -33,7 +33,7 @@ describe('docs/recovering.md', function () {
     await rm(folder, { recursive: true, force: true });
   });
 
-  /** The answers to the commands of a block, one JSON text each. */
+  /** Runs the commands of a block. Returns their parsed responses. */
   async function ops<T>(block: string, ids: Record<string, string> = {}): Promise<T[]> {
     const commands = block
       .trimEnd()
@@ -56,7 +56,7 @@ describe('docs/recovering.md', function () {
   ): Promise<{ id: string; devices: SeededDevice[] }> {
     const { type, devices } = await host.devices(count);
     const body: CreateDeploymentRequest = {
-      deployment_name: 'In trouble',
+      deployment_name: 'Failing',
       target_version: 'v2.1.0',
       rollout_strategy: 'immediate',
       device_filters: { device_type: type },
@@ -73,7 +73,7 @@ describe('docs/recovering.md', function () {
     return { id, devices };
   }
 
-  it('a deployment that paused by itself is looked at, tried again, or cancelled and taken back', async () => {
+  it('shows how to inspect, retry, or cancel and roll back a deployment that paused automatically', async () => {
     const { id, devices } = await rollOut(7);
     const [one, two, three, four, five] = devices as [
       SeededDevice,
@@ -89,9 +89,9 @@ describe('docs/recovering.md', function () {
     const [paused] = await ops<DeploymentDetail>(page.block('bash', 'DEPLOYMENT_ID\n'), ids);
     expect(paused).to.include({ status: 'paused', paused_reason: 'failure_threshold' });
 
-    const [failed, wentBack] = await ops<TargetPage>(page.block('bash', '?status=failed'), ids);
+    const [failed, rolledBack] = await ops<TargetPage>(page.block('bash', '?status=failed'), ids);
     expect(failed?.devices.map((target) => target.error_message)).to.deep.equal(['disk full']);
-    expect(wentBack?.devices.map((target) => target.device_id)).to.deep.equal([five.id]);
+    expect(rolledBack?.devices.map((target) => target.device_id)).to.deep.equal([five.id]);
     const [logs] = await ops(page.block('bash', '/logs'), ids);
     expect(logs).to.be.an('object');
 
@@ -106,7 +106,7 @@ describe('docs/recovering.md', function () {
     expect(last.map(({ status }) => status)).to.deep.equal(['cancelled', 'accepted']);
   });
 
-  it('a device that got stuck is found, and tried again by itself', async () => {
+  it('shows how to find and retry a single device', async () => {
     const { id, devices } = await rollOut(3);
     const [stuck, other] = devices as [SeededDevice, SeededDevice];
     for (const device of [stuck, other]) await host.report(device, id, 'failed', 'no answer');
@@ -121,7 +121,7 @@ describe('docs/recovering.md', function () {
     expect(retried?.deployment.status_breakdown).to.include({ failed: 1, pending: 2 });
   });
 
-  it('a checksum is computed as deployments want it', async () => {
+  it('shows how to compute a checksum', async () => {
     await writeFile(path.join(folder, 'update.tar.gz'), 'abc');
     expect(await inShell(page.block('bash', 'sha256sum'), { cwd: folder })).to.match(
       /^ba7816bf[0-9a-f]{56} {2}update.tar.gz\n$/,
@@ -135,35 +135,35 @@ describe('docs/recovering.md', function () {
       rollouts = await DocPage.read('docs/rollouts.md');
     });
 
-    it('has a policy that holds for a deployment made with it', async () => {
+    it('has an example of a valid policy', async () => {
       const policy = JSON.parse(rollouts.block('json', 'pickup')) as RolloutPolicy;
       const { id } = await rollOut(1, { policy });
       const [detail] = await ops<DeploymentDetail>(`ops /deployments/${id}`);
       expect(detail?.policy).to.deep.equal(policy);
     });
 
-    it('says what holds without one', () => {
-      const told = new Map(
+    it('lists the defaults of the policy', () => {
+      const listed = new Map(
         [...rollouts.text.matchAll(/^\| `(\w+)` +\| ([^|]+?) +\|/gm)].map(
           ([, key = '', value = '']) => [key, value],
         ),
       );
       const { pickup_timeout_hours: rolling, ...others } = defaultPolicy('rolling');
       for (const [key, value] of Object.entries(others)) {
-        expect(told.get(key), key).to.equal(String(value));
+        expect(listed.get(key), key).to.equal(String(value));
       }
-      expect(told.get('pickup_timeout_hours')).to.equal(
+      expect(listed.get('pickup_timeout_hours')).to.equal(
         `${rolling} for rolling, \`null\` for others`,
       );
       expect(defaultPolicy('canary').pickup_timeout_hours).to.equal(null);
     });
 
-    it('has a picture of each strategy, which knows light and dark', async () => {
+    it('has an image of each strategy in light and dark', async () => {
       for (const strategy of ROLLOUT_STRATEGIES) {
         const file = `images/strategy-${strategy}.svg`;
         expect(rollouts.text).to.include(`](${file})`);
-        const picture = await readFile(new URL(`../../../docs/${file}`, import.meta.url), 'utf8');
-        expect(picture).to.include('prefers-color-scheme: dark').and.include('<desc');
+        const image = await readFile(new URL(`../../../docs/${file}`, import.meta.url), 'utf8');
+        expect(image).to.include('prefers-color-scheme: dark').and.include('<desc');
       }
     });
   });

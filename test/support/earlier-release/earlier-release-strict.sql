@@ -1,5 +1,5 @@
--- The same tables as another installation has them: times without a zone, foreign keys, checks, indexes
--- and comments of its own.
+-- The tables of another installation, with times without a zone and its own foreign keys, checks, indexes
+-- and comments.
 CREATE TABLE ota_deployments (
   id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
   deployment_name varchar(200) NOT NULL,

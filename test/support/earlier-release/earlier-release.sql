@@ -1,4 +1,4 @@
--- The deployment tables as an Ops-Center of the earlier release made them.
+-- The deployment tables of the earlier release of Ops-Center.
 CREATE TABLE ota_deployments (
   id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
   deployment_name varchar(255) NOT NULL,

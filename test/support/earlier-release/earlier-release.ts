@@ -1,4 +1,4 @@
-/** A database as an Ops-Center of the earlier release left it: its tables, with rows in every state. */
+/** The tables of an earlier release, with deployments in every state. */
 import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 
@@ -19,7 +19,7 @@ export const VARIANTS = [
 
 export type EarlierTables = (typeof VARIANTS)[number];
 
-/** What a deployment without a share has in `rollout_percentage`. */
+/** The `rollout_percentage` of a deployment without one. */
 const WITHOUT_PERCENTAGE: Record<EarlierTables, number | null> = {
   'earlier-release.sql': null,
   'earlier-release-strict.sql': null,
@@ -35,7 +35,7 @@ export interface EarlierDeployment {
   targets: { device: SeededDevice; status: TargetStatus }[];
 }
 
-interface Story {
+interface Fixture {
   status: DeploymentStatus;
   strategy: RolloutStrategy;
   percentage?: number;
@@ -43,50 +43,50 @@ interface Story {
   metadata?: null;
 }
 
-const STORIES = {
-  'waits for its start': {
+const FIXTURES = {
+  'not started': {
     status: 'pending',
     strategy: 'immediate',
     targets: ['pending', 'pending', 'pending'],
   },
-  'half-way': {
+  'in progress': {
     status: 'in_progress',
     strategy: 'immediate',
     targets: ['completed', 'failed', 'downloading', 'pending', 'pending'],
   },
-  'half-way, too': {
+  'in progress without failures': {
     status: 'in_progress',
     strategy: 'manual',
     targets: ['completed', 'installing', 'verifying', 'pending'],
   },
-  'a canary that only ever had its share': {
+  'a canary with only its first share': {
     status: 'in_progress',
     strategy: 'canary',
     percentage: 20,
     targets: ['completed', 'installing'],
   },
-  'a rolling one that never got its second batch': {
+  'a rolling one with only its first batch': {
     status: 'in_progress',
     strategy: 'rolling',
     targets: ['completed', 'completed', 'skipped', 'completed', 'completed', 'pending', 'pending'],
   },
-  'ended, but nobody noticed': {
+  'all targets finished': {
     status: 'in_progress',
     strategy: 'immediate',
     targets: ['completed', 'completed'],
   },
-  'a canary nobody has come for': {
+  'a canary without a poll': {
     status: 'in_progress',
     strategy: 'canary',
     percentage: 10,
     targets: ['pending'],
   },
-  'half-way with many failures': {
+  'in progress with many failures': {
     status: 'in_progress',
     strategy: 'immediate',
     targets: ['failed', 'failed', 'failed', 'completed', 'completed', 'downloading', 'pending'],
   },
-  'begun without targets': { status: 'in_progress', strategy: 'rolling', targets: [] },
+  'in progress without targets': { status: 'in_progress', strategy: 'rolling', targets: [] },
   paused: { status: 'paused', strategy: 'canary', targets: ['downloading', 'pending'] },
   'paused after failures': {
     status: 'paused',
@@ -108,7 +108,7 @@ const STORIES = {
     strategy: 'immediate',
     targets: ['completed', 'skipped', 'skipped'],
   },
-  'cancelled in the middle': {
+  'cancelled while updating': {
     status: 'cancelled',
     strategy: 'canary',
     targets: ['completed', 'installing', 'pending'],
@@ -119,11 +119,11 @@ const STORIES = {
     targets: [],
     metadata: null,
   },
-} satisfies Record<string, Story>;
+} satisfies Record<string, Fixture>;
 
-export type EarlierRollouts = Record<keyof typeof STORIES, EarlierDeployment>;
+export type EarlierRollouts = Record<keyof typeof FIXTURES, EarlierDeployment>;
 
-const BEGUN: readonly TargetStatus[] = [
+const STARTED: readonly TargetStatus[] = [
   'downloading',
   'installing',
   'verifying',
@@ -139,7 +139,7 @@ export async function createEarlierTables(knex: Knex, variant: EarlierTables): P
   await knex.raw(await readFile(new URL(variant, import.meta.url), 'utf8'));
 }
 
-/** Times are in UTC, also where the columns do not say so. */
+/** Times are in UTC, even in columns without a time zone. */
 export async function insertEarlierRows(
   knex: Knex,
   variant: EarlierTables,
@@ -147,14 +147,14 @@ export async function insertEarlierRows(
 ): Promise<EarlierRollouts> {
   const { organizationId, userId } = owner;
   const rollouts: [string, EarlierDeployment][] = [];
-  for (const [name, story] of Object.entries<Story>(STORIES)) {
-    const { status, strategy, targets } = story;
-    const written = story.percentage ?? WITHOUT_PERCENTAGE[variant];
-    // The others have no share, whatever the column says.
+  for (const [name, fixture] of Object.entries<Fixture>(FIXTURES)) {
+    const { status, strategy, targets } = fixture;
+    const written = fixture.percentage ?? WITHOUT_PERCENTAGE[variant];
+    // Other strategies have no percentage, whatever the column contains.
     const percentage = ['canary', 'rolling'].includes(strategy) ? written : null;
     const devices = await insertDevices(knex, targets.length, { organizationId, namePrefix: name });
     const id = randomUUID();
-    const hasEnded = ['completed', 'failed', 'cancelled'].includes(status);
+    const isFinal = ['completed', 'failed', 'cancelled'].includes(status);
     await knex('ota_deployments').insert({
       id,
       deployment_name: name,
@@ -164,10 +164,10 @@ export async function insertEarlierRows(
       rollout_percentage: written,
       status,
       started_at: status === 'pending' ? null : STARTED_AT,
-      completed_at: hasEnded ? COMPLETED_AT : null,
+      completed_at: isFinal ? COMPLETED_AT : null,
       created_at: CREATED_AT,
       created_by: userId,
-      metadata: story.metadata === null ? null : JSON.stringify(metadataOf(name)),
+      metadata: fixture.metadata === null ? null : JSON.stringify(metadataOf(name)),
     });
     if (targets.length > 0) {
       await knex('ota_deployment_devices').insert(
@@ -175,7 +175,7 @@ export async function insertEarlierRows(
           deployment_id: id,
           device_id: devices[index]?.id,
           status: target,
-          started_at: BEGUN.includes(target) ? STARTED_AT : null,
+          started_at: STARTED.includes(target) ? STARTED_AT : null,
           completed_at: target === 'completed' || target === 'failed' ? COMPLETED_AT : null,
           error_message: target === 'failed' ? 'disk full' : null,
         })),

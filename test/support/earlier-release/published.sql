@@ -1,5 +1,5 @@
--- The deployment tables as the published Ops-Center has them: a percentage that must be there, and an author
--- who must be one of its users.
+-- The deployment tables of the published Ops-Center, which require a percentage and an author who is one of
+-- its users.
 CREATE TABLE ota_deployments (
   id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
   deployment_name varchar(255) NOT NULL,

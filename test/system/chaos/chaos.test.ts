@@ -1,7 +1,7 @@
 /**
- * A rolling deployment to many devices while servers are killed, Redis is flushed and goes away,
- * PostgreSQL loses its power, and jobs come twice. `OTA_CHAOS_DEVICES`, `OTA_CHAOS_FAULTS` and
- * `OTA_CHAOS_SEED` make it longer or repeat a course.
+ * A rolling deployment to many devices while servers are killed, Redis is flushed and restarted,
+ * PostgreSQL crashes, and jobs are duplicated. `OTA_CHAOS_DEVICES` and `OTA_CHAOS_FAULTS` make it
+ * longer. `OTA_CHAOS_SEED` repeats a run.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -22,12 +22,12 @@ import { VirtualFleet } from '../../../dev/fleet/virtual-fleet.ts';
 import { createHostTables } from '../../../dev/host/host-schema.ts';
 import { RolloutQueue } from '../../../jobs/rollout-queue.ts';
 import { migrateUp } from '../../../migrations/migrator.ts';
-import { ADMIN_API, deploymentRequest } from '../../support/ota-scenario.ts';
+import { ADMIN_API, deploymentRequest } from '../../support/ota-server.ts';
 import { startRedisServer, type RedisServer } from '../../../dev/redis/redis-server.ts';
-import { tellAtTheEnd } from '../../support/root-setup.ts';
+import { addToSummary } from '../../support/root-hooks.ts';
 import { insertDevices, insertOrganization, insertUser } from '../../support/seed.ts';
 import { waitFor } from '../../../dev/wait-for.ts';
-import { judge, keepLedger } from '../../support/ledger.ts';
+import { auditRollout, recordStatusChanges } from '../../support/rollout-audit.ts';
 import { HostProcess } from '../../../dev/host/host-process.ts';
 
 const DEVICES = Number(process.env.OTA_CHAOS_DEVICES ?? 200);
@@ -45,7 +45,7 @@ const PLUGIN_CONFIG = {
   queue_prefix: QUEUE_PREFIX,
 };
 
-describe('F63 F64 F65 F66 F70 a rollout while everything breaks', function () {
+describe('F63 F64 F65 F66 F70 a rollout under random faults', function () {
   this.timeout(10 * MINUTES);
 
   let dataDir: string;
@@ -66,12 +66,12 @@ describe('F63 F64 F65 F66 F70 a rollout while everything breaks', function () {
       client: 'pg',
       connection: postgres.connectionString(),
       pool: { min: 0, max: 5 },
-      // Knex prints what the test is about.
+      // Knex would print the expected connection errors.
       log: { warn: () => undefined, error: () => undefined },
     });
     await createHostTables(knex);
     await migrateUp(knex);
-    await keepLedger(knex);
+    await recordStatusChanges(knex);
     servers = await Promise.all(
       (['api', 'api', 'worker', 'worker'] as const).map((role) =>
         HostProcess.start({
@@ -96,12 +96,12 @@ describe('F63 F64 F65 F66 F70 a rollout while everything breaks', function () {
   const apis = () => servers.filter(({ role }) => role === 'api');
   const workers = () => servers.filter(({ role }) => role === 'worker');
 
-  async function killed(server: HostProcess, signal: NodeJS.Signals): Promise<void> {
+  async function restart(server: HostProcess, signal: NodeJS.Signals): Promise<void> {
     await server.kill(signal);
     await server.start();
   }
 
-  async function queueJobsAgain(id: string): Promise<void> {
+  async function enqueueDuplicateJobs(id: string): Promise<void> {
     const prefix = `{${QUEUE_PREFIX}}`;
     const location = {
       kind: 'redis',
@@ -120,34 +120,34 @@ describe('F63 F64 F65 F66 F70 a rollout while everything breaks', function () {
   }
 
   const FAULT_KINDS: Record<string, (id: string) => Promise<void>> = {
-    'an api process is killed': () => killed(random.pick(apis()), 'SIGKILL'),
-    'an api process is stopped under load': () => killed(random.pick(apis()), 'SIGTERM'),
-    'a worker is killed': () => killed(random.pick(workers()), 'SIGKILL'),
-    'a worker stands still': async () => {
+    'an API process is killed': () => restart(random.pick(apis()), 'SIGKILL'),
+    'an API process is stopped under load': () => restart(random.pick(apis()), 'SIGTERM'),
+    'a worker is killed': () => restart(random.pick(workers()), 'SIGKILL'),
+    'a worker stalls': async () => {
       const worker = random.pick(workers());
-      worker.freeze();
+      worker.suspend();
       await fleet.untilAcknowledged(fleet.tally.acknowledged + DEVICES / 20);
-      worker.wake();
+      worker.resume();
     },
     'Redis is flushed': async () => {
       const connection = new Redis(redis.url);
       await connection.flushall();
       await connection.quit();
     },
-    'Redis goes away and comes back empty': async () => {
+    'Redis restarts empty': async () => {
       const { port } = redis;
       await redis.stop();
       redis = (await startRedisServer(port)) ?? redis;
     },
-    'PostgreSQL loses its power': async () => {
+    'PostgreSQL crashes': async () => {
       const { port } = postgres;
       await postgres.stop('immediate');
       postgres = await startEmbeddedPostgres({ dataDir, persistent: true, port });
     },
-    'jobs come again and again': (id) => queueJobsAgain(id),
+    'jobs are duplicated': (id) => enqueueDuplicateJobs(id),
   };
 
-  /** Every kind as often as any other, in an order that the seed decides. */
+  /** Every kind of fault equally often, in an order that depends on the seed. */
   function schedule(): string[] {
     const kinds = Object.keys(FAULT_KINDS);
     const chosen = Array.from({ length: FAULTS }, (_, index) => kinds[index % kinds.length] ?? '');
@@ -157,7 +157,7 @@ describe('F63 F64 F65 F66 F70 a rollout while everything breaks', function () {
       .map(({ kind }) => kind);
   }
 
-  it('ends by itself, with every device at one end, and nothing lost or doubled', async () => {
+  it('finishes with one result per device, none lost and none duplicated', async () => {
     const organizationId = await insertOrganization(knex);
     const admin = await insertUser(knex, { organizationId });
     const seeded = await insertDevices(knex, DEVICES, { organizationId });
@@ -193,15 +193,15 @@ describe('F63 F64 F65 F66 F70 a rollout while everything breaks', function () {
     await post(`/deployments/${id}/start`, {});
     fleet.start();
 
-    const course = schedule();
+    const faults = schedule();
     console.log(`      seed ${SEED}, ${DEVICES} devices`);
     const expected = DEVICES * REPORTS_PER_DEVICE;
-    for (const [index, kind] of course.entries()) {
-      await fleet.untilAcknowledged(Math.floor((expected * (index + 0.5)) / (course.length + 1)));
+    for (const [index, kind] of faults.entries()) {
+      await fleet.untilAcknowledged(Math.floor((expected * (index + 0.5)) / (faults.length + 1)));
       console.log(`      after ${fleet.tally.acknowledged} reports: ${kind}`);
-      const began = Date.now();
+      const begin = Date.now();
       await FAULT_KINDS[kind]?.(id);
-      console.log(`        ${Date.now() - began} ms`);
+      console.log(`        ${Date.now() - begin} ms`);
     }
     const deployment = await waitFor(
       async () => {
@@ -212,35 +212,36 @@ describe('F63 F64 F65 F66 F70 a rollout while everything breaks', function () {
       },
       {
         timeout: 5 * MINUTES,
-        describe: () => `the deployment ends; ${JSON.stringify(fleet.tally)}`,
+        describe: () => `the deployment finishes; ${JSON.stringify(fleet.tally)}`,
       },
     );
     expect(deployment.status).to.be.oneOf(['completed', 'failed']);
-    // The last answers may still be on their way, or have to be asked for once more.
-    let verdict = await judge(knex, id, fleet.devices);
+    // Devices may still have to repeat reports whose responses were lost.
+    let audit = await auditRollout(knex, id, fleet.devices);
     await waitFor(
       async () => {
-        verdict = await judge(knex, id, fleet.devices);
-        return verdict.lost === 0;
+        audit = await auditRollout(knex, id, fleet.devices);
+        return audit.lost === 0;
       },
       {
         timeout: 30_000,
-        describe: () => `all acknowledged ends are kept; ${JSON.stringify(verdict)}`,
+        describe: () => `all acknowledged results are stored; ${JSON.stringify(audit)}`,
       },
     );
-    const { targets, lost, doubled, drift, early, releasedTwice, unfinished } = verdict;
-    tellAtTheEnd(
-      `${course.length} faults injected, ${targets} targets: lost ${lost}, doubled ${doubled}, ` +
-        `drift ${drift}, ahead of the gate ${early}, released twice ${releasedTwice}, ` +
+    const { targets, lost, finishedTwice, drifted, releasedEarly, releasedTwice, unfinished } =
+      audit;
+    addToSummary(
+      `${faults.length} faults injected, ${targets} targets: lost ${lost}, finished twice ${finishedTwice}, ` +
+        `drifted ${drifted}, released early ${releasedEarly}, released twice ${releasedTwice}, ` +
         `unfinished ${unfinished} (seed ${SEED})`,
     );
-    expect(verdict).to.deep.equal({
+    expect(audit).to.deep.equal({
       targets: DEVICES,
       unfinished: 0,
       lost: 0,
-      doubled: 0,
-      drift: 0,
-      early: 0,
+      finishedTwice: 0,
+      drifted: 0,
+      releasedEarly: 0,
       releasedTwice: 0,
     });
   });

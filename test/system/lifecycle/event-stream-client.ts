@@ -1,4 +1,4 @@
-/** Reads server-sent events as a page does. */
+/** Reads server-sent events over `node:http`, because `fetch` keeps sockets open that the tests would count. */
 import { EventEmitter, once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
 
@@ -6,7 +6,7 @@ import { createParser, type EventSourceMessage } from 'eventsource-parser';
 
 export interface EventStreamClient {
   messages: EventSourceMessage[];
-  /** Resolves with the first message of this kind, already seen or still to come. */
+  /** Resolves with the first message of this type, past or future. */
   next(type: string): Promise<EventSourceMessage>;
   /** Resolves when the server has ended the stream. */
   ended: Promise<void>;
@@ -15,7 +15,8 @@ export interface EventStreamClient {
 export async function openEventStream(url: string, token: string): Promise<EventStreamClient> {
   const request = get(url, { headers: { authorization: `Bearer ${token}` }, agent: false });
   const [response] = (await once(request, 'response')) as [IncomingMessage];
-  if (response.statusCode !== 200) throw new Error(`stream answers ${response.statusCode}`);
+  if (response.statusCode !== 200)
+    throw new Error(`the stream responds with ${response.statusCode}`);
   const messages: EventSourceMessage[] = [];
   const arrivals = new EventEmitter();
   const parser = createParser({

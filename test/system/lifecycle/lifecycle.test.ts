@@ -11,7 +11,7 @@ import { createTestDatabase, type TestDatabase } from '../../support/test-databa
 import { testRedisUrl } from '../../support/test-services.ts';
 import { waitFor } from '../../../dev/wait-for.ts';
 import { openEventStream, type EventStreamClient } from './event-stream-client.ts';
-import { noTracesSince, tracesAtRest } from './traces.ts';
+import { untilNothingLeftOpen, stableOpenResources } from './open-resources.ts';
 
 const ADMIN_API = '/api/v1/admin/ota';
 const DEVICE_API = '/api/v1/ota';
@@ -23,7 +23,7 @@ const DEPLOYMENT = {
   checksum: 'ab'.repeat(32),
 };
 
-describe('life of the plugin in its host', () => {
+describe('the plugin lifecycle', () => {
   let database: TestDatabase;
   let host: FakeHost;
   const open: (() => Promise<unknown>)[] = [];
@@ -85,23 +85,23 @@ describe('life of the plugin in its host', () => {
         if (queue === 'Redis' && redisUrl === null) return this.skip();
         host = await openHost({ role, redisUrl });
         await insertDevices(database.knex, 3, { organizationId: host.organizationId });
-        const before = await tracesAtRest(database);
+        const before = await stableOpenResources(database);
         for (let round = 1; round <= 2; round += 1) {
           const plugin = await activateOn(host.context);
           expect(await plugin.health()).to.have.property('healthy', true);
           await expectRoutes(host, role !== 'worker');
-          const stream = role === 'worker' ? null : await useIt(role);
+          const stream = role === 'worker' ? null : await use(role);
           await plugin.deactivate();
           await stream?.ended;
           await expectRoutes(host, false);
-          await noTracesSince(before, database);
+          await untilNothingLeftOpen(before, database);
         }
       });
     }
   }
 
-  /** Something of everything: rows, jobs, and an open stream that has shown a change. */
-  async function useIt(role: HostRole): Promise<EventStreamClient> {
+  /** Creates rows, jobs and an open stream that has shown a change. */
+  async function use(role: HostRole): Promise<EventStreamClient> {
     const id = await create(host);
     const stream = await watch(host, id);
     await start(host, id);
@@ -114,51 +114,51 @@ describe('life of the plugin in its host', () => {
     return stream;
   }
 
-  it('names every fault of its configuration, and leaves nothing behind', async () => {
+  it('fails with every error of its configuration, and leaves nothing behind', async () => {
     const config = { poll_interval_seconds: 0, queue_prefix: 'Not a name', migrate: 7, surplus: 1 };
     host = await openHost({ config });
-    const before = await tracesAtRest(database);
+    const before = await stableOpenResources(database);
     const problem = await activate(host.context).catch((error: unknown) => error);
     expect(problem).to.include({ name: 'DomainError', code: 'invalid_request' });
     const { extras } = problem as { extras: { errors: { path: string }[] } };
     expect(extras.errors.map(({ path }) => path)).to.have.members(Object.keys(config));
     await expectRoutes(host, false);
-    await noTracesSince(before, database);
+    await untilNothingLeftOpen(before, database);
   });
 
-  it('leaves nothing behind when the database is away', async () => {
+  it('leaves nothing behind if the database is unavailable', async () => {
     host = await openHost();
     const knex = knexFactory({
       client: 'pg',
       connection: `postgres://nobody@127.0.0.1:${await freePort()}/none`,
       pool: { min: 0, max: 10 },
     });
-    const before = await tracesAtRest(database);
+    const before = await stableOpenResources(database);
     const problem = await activate({ ...host.context, database: { knex } }).catch(
       (error: unknown) => error,
     );
     expect(problem).to.be.instanceOf(Error);
     await knex.destroy();
     await expectRoutes(host, false);
-    await noTracesSince(before, database);
+    await untilNothingLeftOpen(before, database);
   });
 
-  it('does not keep the host waiting when the queue is away, and leaves nothing behind', async () => {
+  it('fails soon if the queue is unavailable, and leaves nothing behind', async () => {
     const redisUrl = `redis://127.0.0.1:${await freePort()}`;
     host = await openHost({ redisUrl });
-    const before = await tracesAtRest(database);
+    const before = await stableOpenResources(database);
     const problem = await activate(host.context).catch((error: unknown) => error);
     expect(problem).to.include({ name: 'DomainError', code: 'queue_unavailable' });
     await expectRoutes(host, false);
-    await noTracesSince(before, database);
+    await untilNothingLeftOpen(before, database);
   });
 
   for (const queue of ['PostgreSQL', 'Redis'] as const) {
-    it(`takes everything back when the host refuses the last of it, on ${queue}`, async function () {
+    it(`undoes a failed activation completely, with the queue on ${queue}`, async function () {
       const redisUrl = queue === 'Redis' ? await testRedisUrl() : null;
       if (queue === 'Redis' && redisUrl === null) return this.skip();
       host = await openHost({ redisUrl });
-      const before = await tracesAtRest(database);
+      const before = await stableOpenResources(database);
       const navigation = {
         addPage(): never {
           throw new Error('no room in the navigation');
@@ -169,24 +169,24 @@ describe('life of the plugin in its host', () => {
       );
       expect(problem).to.have.property('message', 'no room in the navigation');
       await expectRoutes(host, false);
-      await noTracesSince(before, database);
+      await untilNothingLeftOpen(before, database);
 
       await activateOn(host.context);
       await expectRoutes(host, true);
     });
   }
 
-  it('can be deactivated again, and twice at the same time', async () => {
+  it('can be deactivated repeatedly and concurrently', async () => {
     host = await openHost();
-    const before = await tracesAtRest(database);
+    const before = await stableOpenResources(database);
     const plugin = await activate(host.context);
     await Promise.all([plugin.deactivate(), plugin.deactivate()]);
-    await noTracesSince(before, database);
+    await untilNothingLeftOpen(before, database);
     await plugin.deactivate();
     await expectRoutes(host, false);
   });
 
-  it('ends open event streams when the host is about to stop', async () => {
+  it('ends open event streams before the host stops', async () => {
     host = await openHost({ role: 'api' });
     await insertDevices(database.knex, 1, { organizationId: host.organizationId });
     await activateOn(host.context);
@@ -198,7 +198,7 @@ describe('life of the plugin in its host', () => {
   });
 
   for (const queue of ['PostgreSQL', 'Redis'] as const) {
-    it(`works in two processes, one serving and one working, on ${queue}`, async function () {
+    it(`works as an API and a worker process, with the queue on ${queue}`, async function () {
       const redisUrl = queue === 'Redis' ? await testRedisUrl() : null;
       if (queue === 'Redis' && redisUrl === null) return this.skip();
       const config = { queue_prefix: `two_${queue.toLowerCase()}` };
@@ -217,7 +217,7 @@ describe('life of the plugin in its host', () => {
       open.push(() => knex.destroy());
       const worker = await openHost({ knex, role: 'worker', redisUrl, config });
       await activateOn(worker.context);
-      // Sent when many targets changed: the release, which nobody but the worker can have done.
+      // A release changes many targets, which sends a reset. Only the worker can have done it.
       await stream.next('reset');
       expect(await detail(api, id)).to.have.property('released_devices', 1);
       const offer = await api

@@ -3,26 +3,31 @@ import { expect } from 'chai';
 import type { DeploymentList, OtaMetrics } from '../../../backend/contract/admin-api.ts';
 import { migrateDown } from '../../../migrations/migrator.ts';
 import { VARIANTS, metadataOf } from '../../support/earlier-release/earlier-release.ts';
-import { EarlierStage, UNFINISHED, breakdownOf, percentageOf } from './earlier-stage.ts';
+import {
+  UpgradedInstallation,
+  UNFINISHED,
+  breakdownOf,
+  percentageOf,
+} from './upgraded-installation.ts';
 
 for (const variant of VARIANTS) {
-  // Without a worker, so that nothing moves while it is looked at.
-  describe(`deployments of an earlier release (${variant}), as the API shows them`, () => {
-    let stage: EarlierStage;
+  // Without a worker, so that nothing changes during the tests.
+  describe(`adopted deployments of an earlier release (${variant}) in the API`, () => {
+    let installation: UpgradedInstallation;
 
     before(async () => {
-      stage = await EarlierStage.open(variant);
-      await stage.activate('api');
+      installation = await UpgradedInstallation.open(variant);
+      await installation.activate('api');
     });
 
-    after(() => stage.close());
+    after(() => installation.close());
 
-    it('stand in the list with their figures', async () => {
-      const { deployments, pagination } = await stage.get<DeploymentList>(
+    it('are listed with their figures', async () => {
+      const { deployments, pagination } = await installation.get<DeploymentList>(
         '/deployments?page_size=100',
       );
-      expect(pagination.total_count).to.equal(Object.keys(stage.rollouts).length);
-      for (const deployment of Object.values(stage.rollouts)) {
+      expect(pagination.total_count).to.equal(Object.keys(installation.rollouts).length);
+      for (const deployment of Object.values(installation.rollouts)) {
         const shown = deployments.find((one) => one.deployment_id === deployment.id);
         const { completed, failed, rolled_back } = breakdownOf(deployment);
         expect(shown, deployment.name).to.include({
@@ -37,13 +42,13 @@ for (const variant of VARIANTS) {
           rolled_back_devices: rolled_back,
           progress_percentage: percentageOf(deployment),
           paused_reason: deployment.status === 'paused' ? 'admin' : null,
-          created_by: stage.host.admin.id,
+          created_by: installation.host.admin.id,
         });
       }
     });
 
-    it('are found by their state', async () => {
-      const { deployments } = await stage.get<DeploymentList>(
+    it('can be filtered by status', async () => {
+      const { deployments } = await installation.get<DeploymentList>(
         '/deployments?status=paused&page_size=100',
       );
       expect(deployments.map(({ deployment_name: name }) => name)).to.have.members([
@@ -52,9 +57,9 @@ for (const variant of VARIANTS) {
       ]);
     });
 
-    it('show all of it in detail', async () => {
-      for (const deployment of Object.values(stage.rollouts)) {
-        const shown = await stage.detail(deployment);
+    it('are complete in the detail', async () => {
+      for (const deployment of Object.values(installation.rollouts)) {
+        const shown = await installation.detail(deployment);
         const expected = breakdownOf(deployment);
         expect(shown.status_breakdown, deployment.name).to.deep.equal(expected);
         expect(shown.progress, deployment.name).to.deep.equal({
@@ -79,9 +84,9 @@ for (const variant of VARIANTS) {
       }
     });
 
-    it('have one batch with all their targets, released unless they were never started', async () => {
-      for (const deployment of Object.values(stage.rollouts)) {
-        const { batches, phase, released_devices } = await stage.detail(deployment);
+    it('have one batch with all targets, released if they were started', async () => {
+      for (const deployment of Object.values(installation.rollouts)) {
+        const { batches, phase, released_devices } = await installation.detail(deployment);
         const size = deployment.targets.length;
         const started = deployment.status !== 'pending';
         expect(batches.map((batch) => batch.size)).to.deep.equal(size > 0 ? [size] : []);
@@ -95,7 +100,7 @@ for (const variant of VARIANTS) {
     });
 
     it('keep their times', async () => {
-      const shown = await stage.detail(stage.rollouts.completed);
+      const shown = await installation.detail(installation.rollouts.completed);
       const { created_at, started_at, completed_at, devices } = shown;
       expect({ created_at, started_at, completed_at }).to.deep.equal({
         created_at: '2026-01-10T08:00:00.000Z',
@@ -108,9 +113,9 @@ for (const variant of VARIANTS) {
       }
     });
 
-    it('count in the metrics', async () => {
-      const { id } = stage.rollouts.failed;
-      expect(await stage.get<OtaMetrics>(`/metrics?deployment_id=${id}`)).to.include({
+    it('are included in the metrics', async () => {
+      const { id } = installation.rollouts.failed;
+      expect(await installation.get<OtaMetrics>(`/metrics?deployment_id=${id}`)).to.include({
         success_rate: 33.3,
         rollback_rate: 33.3,
         average_duration_seconds: 600,
@@ -118,22 +123,22 @@ for (const variant of VARIANTS) {
       });
     });
 
-    it('offer what has not ended, and nothing else', async () => {
-      for (const deployment of Object.values(stage.rollouts)) {
+    it('offer unfinished targets only', async () => {
+      for (const deployment of Object.values(installation.rollouts)) {
         for (const { device, status } of deployment.targets) {
           const offered = deployment.status === 'in_progress' && UNFINISHED.includes(status);
-          expect(await stage.poll(device), `${deployment.name}: ${status}`).to.include({
+          expect(await installation.poll(device), `${deployment.name}: ${status}`).to.include({
             update_available: offered,
           });
         }
       }
     });
 
-    it('show the same after the plugin was taken off and put on again', async () => {
+    it('are the same after the migrations were reverted and applied again', async () => {
       const shown = async (): Promise<unknown[]> => {
         const views = [];
-        for (const deployment of Object.values(stage.rollouts)) {
-          const { devices, ...rest } = await stage.detail(deployment);
+        for (const deployment of Object.values(installation.rollouts)) {
+          const { devices, ...rest } = await installation.detail(deployment);
           views.push({
             ...rest,
             devices: devices.map((device) => ({ ...device, last_report_at: null })),
@@ -142,17 +147,17 @@ for (const variant of VARIANTS) {
         return views;
       };
       const before = await shown();
-      await stage.deactivate();
-      await migrateDown(stage.database.knex);
-      await stage.activate('api');
+      await installation.deactivate();
+      await migrateDown(installation.database.knex);
+      await installation.activate('api');
       expect(await shown()).to.deep.equal(before);
     });
 
-    it('show targets whose device is gone', async () => {
-      const { completed } = stage.rollouts;
+    it('show targets whose device was removed', async () => {
+      const { completed } = installation.rollouts;
       const device = completed.targets[0]?.device;
-      await stage.database.knex('edge_devices').where({ id: device?.id }).delete();
-      const { devices } = await stage.detail(completed);
+      await installation.database.knex('edge_devices').where({ id: device?.id }).delete();
+      const { devices } = await installation.detail(completed);
       expect(devices.find(({ device_id: id }) => id === device?.id)).to.include({
         device_name: null,
         status: 'completed',

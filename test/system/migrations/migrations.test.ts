@@ -1,4 +1,4 @@
-import { spawn, type ChildProcess } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 
@@ -13,7 +13,8 @@ import {
   type SeededDevice,
 } from '../../support/seed.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.ts';
-import { untilWaitingForLock } from '../../support/lock-waits.ts';
+import { startMigrationProcess } from '../../support/migration-process.ts';
+import { untilWaitingForLock } from '../../support/blocked-sessions.ts';
 import {
   VARIANTS,
   createEarlierTables,
@@ -46,7 +47,7 @@ const EARLIER_COLUMNS = {
   ],
 };
 
-/** What processes that migrate take turns on. */
+/** The advisory lock that migrating processes take. */
 const MIGRATORS_LOCK = 7_200_721;
 
 describe('migrations', () => {
@@ -67,7 +68,7 @@ describe('migrations', () => {
     await insertEarlierRows(knex, variant, { organizationId, userId });
   }
 
-  it('create everything, take all of it off again, and create the same once more', async () => {
+  it('can be applied, reverted and applied again', async () => {
     const before = await snapshotSchema(knex);
     await migrateUp(knex);
     const created = await snapshotSchema(knex);
@@ -81,7 +82,7 @@ describe('migrations', () => {
     expect(await snapshotSchema(knex)).to.deep.equal(created);
   });
 
-  it('change nothing when they have been applied', async () => {
+  it('change nothing if they were applied before', async () => {
     await migrateUp(knex);
     const created = await snapshotSchema(knex);
     await migrateUp(knex);
@@ -89,7 +90,7 @@ describe('migrations', () => {
   });
 
   for (const variant of VARIANTS) {
-    it(`adopt the tables of ${variant} and give them back as they were`, async () => {
+    it(`adopt the tables of ${variant} and restore them when reverted`, async () => {
       await seedEarlierRelease(variant);
       const schema = await snapshotSchema(knex);
       const rows = await snapshotRows(knex, EARLIER_COLUMNS);
@@ -109,7 +110,7 @@ describe('migrations', () => {
     });
   }
 
-  it('G12 come on and off over a pool of one connection, whatever time limits the database has', async () => {
+  it('G12 work with a single connection and short time limits of the database', async () => {
     const before = await snapshotSchema(knex);
     const name = new URL(database.connectionString).pathname.slice(1);
     for (const limit of ['idle_in_transaction_session_timeout', 'statement_timeout']) {
@@ -128,7 +129,7 @@ describe('migrations', () => {
       await holder.raw('SELECT pg_advisory_xact_lock(?)', [MIGRATORS_LOCK]);
       const migrated = migrateUp(single);
       await untilWaitingForLock(knex, { sessions: 1, timeout: 15_000 });
-      // Longer than each of the limits, shorter than what is waited for a lock.
+      // Longer than both limits, shorter than the lock timeout.
       await holder.raw('SELECT pg_sleep(0.7)');
       await holder.rollback();
       await migrated;
@@ -141,7 +142,7 @@ describe('migrations', () => {
     }
   });
 
-  it('do not let batches go out that were never released, taken off and put on again', async () => {
+  it('pause deployments with unreleased batches when reverted', async () => {
     await createEarlierTables(knex, 'earlier-release.sql');
     await migrateUp(knex);
     const organization_id = await insertOrganization(knex);
@@ -177,7 +178,7 @@ describe('migrations', () => {
   });
 
   for (const earlier of [null, ...VARIANTS]) {
-    it(`take a deployment's targets with it, in the tables ${earlier ?? 'made here'}`, async () => {
+    it(`delete targets together with their deployment, in the tables of ${earlier ?? 'this release'}`, async () => {
       if (earlier) await createEarlierTables(knex, earlier);
       await migrateUp(knex);
       const organization_id = await insertOrganization(knex);
@@ -209,7 +210,7 @@ describe('migrations', () => {
     });
   }
 
-  describe('when processes meet', () => {
+  describe('in concurrent processes', () => {
     const children: ChildProcess[] = [];
 
     afterEach(async () => {
@@ -220,31 +221,15 @@ describe('migrations', () => {
       }
     });
 
-    /** A process that migrates this database and ends. */
     function startMigrating(): ChildProcess {
-      const migrator = new URL('../../../migrations/migrator.ts', import.meta.url).href;
-      const script = `
-        import knexFactory from 'knex';
-        const { migrateUp } = await import(${JSON.stringify(migrator)});
-        const knex = knexFactory({ client: 'pg', connection: process.env.MIGRATED_DATABASE });
-        await migrateUp(knex);
-        await knex.destroy();
-      `;
-      const child = spawn(
-        process.execPath,
-        ['--import=tsx', '--input-type=module', '--eval', script],
-        {
-          stdio: ['ignore', 'ignore', 'inherit'],
-          env: { ...process.env, MIGRATED_DATABASE: database.connectionString },
-        },
-      );
+      const child = startMigrationProcess(database.connectionString);
       children.push(child);
       return child;
     }
 
-    it('take turns, and migrate once', async () => {
+    it('are applied once', async () => {
       const holder = await knex.transaction();
-      // Both come to where the first thing is created, and are let go at the same time.
+      // Both wait at the first statement and continue at the same time.
       await holder.raw('CREATE TABLE ota_migrations (id integer)');
       const processes = [startMigrating(), startMigrating()];
       const exits = processes.map((child) => once(child, 'exit'));
@@ -259,7 +244,7 @@ describe('migrations', () => {
       expect(applied).to.have.length.above(0);
     });
 
-    it('do not stand in the way when they were killed in the middle', async () => {
+    it('can be applied after a process was killed while migrating', async () => {
       await seedEarlierRelease('earlier-release.sql');
       const rows = await snapshotRows(knex, EARLIER_COLUMNS);
       const holder = await knex.transaction();
@@ -276,7 +261,7 @@ describe('migrations', () => {
       expect(await knex('ota_migrations_lock').first()).to.have.property('is_locked', 0);
     });
 
-    it('are not held up by the lock that an earlier one left set', async () => {
+    it('ignore a lock that an earlier process did not release', async () => {
       const before = await snapshotSchema(knex);
       await migrateUp(knex);
       const created = await snapshotSchema(knex);

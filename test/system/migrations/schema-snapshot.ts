@@ -1,4 +1,4 @@
-/** What stands in a database's public schema, to be compared before and after. */
+/** Snapshots of a database's public schema, to be compared. */
 import type { Knex } from 'knex';
 
 export interface SchemaSnapshot {
@@ -9,7 +9,7 @@ export interface SchemaSnapshot {
   comments: Record<string, unknown>[];
 }
 
-/** Tables, their columns in order, and all that hangs on them. */
+/** Tables with their columns in order, indexes, constraints, functions and comments. */
 export async function snapshotSchema(knex: Knex): Promise<SchemaSnapshot> {
   return {
     columns: await select(
@@ -46,7 +46,7 @@ export async function snapshotSchema(knex: Knex): Promise<SchemaSnapshot> {
   };
 }
 
-/** Every row of the given columns, as the database writes it. */
+/** All rows of the given columns, as text. */
 export async function snapshotRows(
   knex: Knex,
   tables: Record<string, readonly string[]>,

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -6,24 +5,25 @@ import path from 'node:path';
 import { expect } from 'chai';
 import type { Knex } from 'knex';
 
-import { counterDrift } from '../../support/ledger.ts';
+import { counterDrift } from '../../support/rollout-audit.ts';
 import {
-  openFleet,
-  openServer,
-  openStage,
+  createFleet,
+  startServer,
+  startOta,
   type Fleet,
-  type Stage,
-} from '../../support/ota-scenario.ts';
-import { untilWaitingForLock } from '../../support/lock-waits.ts';
-import { recordStatements, refusedStatements } from './statements.ts';
+  type OtaServer,
+} from '../../support/ota-server.ts';
+import { startMigrationProcess } from '../../support/migration-process.ts';
+import { untilWaitingForLock } from '../../support/blocked-sessions.ts';
+import { recordStatements, unsupportedStatements } from './statements.ts';
 
 const LAST_MIGRATION = '20261124000000_event_address';
-/** Set to a version, e.g. `1.0.0`: what this release asks is kept for the next ones. */
+/** A version, e.g. `1.0.0`, under which to keep the statements of this release. */
 const RECORD_AS = process.env['OTA_RECORD_RELEASE'];
 
-/** A rollout that asks the database everything the product can ask. */
+/** Runs every statement of the product at least once. */
 async function useEverything(fleet: Fleet): Promise<void> {
-  const canary = await fleet.roll({ rollout_strategy: 'canary', rollout_percentage: 20 });
+  const canary = await fleet.rollOut({ rollout_strategy: 'canary', rollout_percentage: 20 });
   const [good, bad] = await fleet.batch(canary, 1);
   await fleet.poll(good!);
   await fleet.reports(good!, canary, 'downloading', 'installing', 'verifying', 'completed');
@@ -41,8 +41,8 @@ async function useEverything(fleet: Fleet): Promise<void> {
     .post(`/api/v1/ota/deployments/${canary}/logs?device_id=${good!.id}`)
     .send({ attempt: 1, chunk: 'log' })
     .expect(202);
-  const newer = await fleet.roll({ target_version: 'v3.0.0' });
-  await fleet.all(fleet.devices.slice(0, 5), newer, 'completed');
+  const newer = await fleet.rollOut({ target_version: 'v3.0.0' });
+  await fleet.reportAll(fleet.devices.slice(0, 5), newer, 'completed');
   await fleet.act(canary, 'cancel');
   for (const url of [
     '/deployments?status=in_progress&search=v2',
@@ -59,7 +59,7 @@ async function useEverything(fleet: Fleet): Promise<void> {
   expect(await counterDrift(fleet.knex, newer)).to.equal(0);
 }
 
-/** What a newer release may have done to the schema by the rule: only added to it. */
+/** Extends the schema as a newer release may: it only adds to it. */
 async function expandSchema(knex: Knex): Promise<void> {
   const tables = await knex('pg_tables')
     .where({ schemaname: 'public' })
@@ -71,55 +71,55 @@ async function expandSchema(knex: Knex): Promise<void> {
   await knex('ota_migrations').insert({ name: '20990101000000_future', batch: 99 });
 }
 
-describe('two releases on one database', function () {
+describe('two releases that share a database', function () {
   this.timeout(60_000);
-  let stage: Stage;
+  let ota: OtaServer;
   let fleet: Fleet;
 
   beforeEach(async () => {
-    stage = await openStage({ config: { reconcile_seconds: 1, timeout_sweep_seconds: 1 } });
-    fleet = await openFleet(stage, 10);
+    ota = await startOta({ config: { reconcile_seconds: 1, timeout_sweep_seconds: 1 } });
+    fleet = await createFleet(ota, 10);
   });
 
-  afterEach(() => stage.close());
+  afterEach(() => ota.close());
 
-  it('a server starts and works where a newer one has migrated, beside one that was there', async () => {
-    await expandSchema(stage.knex);
-    const second = await openServer(stage.knex);
+  it('a server starts and works on the schema of a newer release', async () => {
+    await expandSchema(ota.knex);
+    const second = await startServer(ota.knex);
     try {
       expect(await second.plugin.health()).to.have.property('healthy', true);
       await useEverything(fleet.through(second.host));
-      await useEverything(await openFleet(stage, 10));
+      await useEverything(await createFleet(ota, 10));
     } finally {
       await second.close();
     }
   });
 
-  it('a server that is at work goes on when a newer one adds to its tables', async () => {
-    const id = await fleet.roll();
+  it('a running server keeps working when a newer release extends its tables', async () => {
+    const id = await fleet.rollOut();
     for (const device of fleet.devices) {
       await fleet.poll(device);
       await fleet.reports(device, id, 'downloading', 'installing');
     }
-    await fleet.all(fleet.devices.slice(0, 5), id, 'completed');
-    await expandSchema(stage.knex);
-    await fleet.all(fleet.devices.slice(5), id, 'completed');
-    expect(await counterDrift(stage.knex, id)).to.equal(0);
+    await fleet.reportAll(fleet.devices.slice(0, 5), id, 'completed');
+    await expandSchema(ota.knex);
+    await fleet.reportAll(fleet.devices.slice(5), id, 'completed');
+    expect(await counterDrift(ota.knex, id)).to.equal(0);
   });
 
-  it('a server whose database lacks a migration says that it is not ready', async () => {
-    await stage.knex('ota_migrations').where({ name: LAST_MIGRATION }).delete();
-    const { checks } = await stage.plugin.health();
+  it('a server is not ready if its database lacks a migration', async () => {
+    await ota.knex('ota_migrations').where({ name: LAST_MIGRATION }).delete();
+    const { checks } = await ota.plugin.health();
     expect(checks['migrations']?.healthy).to.equal(false);
     expect(checks['migrations']?.detail).to.include(LAST_MIGRATION);
-    await stage.knex('ota_migrations').insert({ name: LAST_MIGRATION, batch: 1 });
-    expect(await stage.plugin.health()).to.have.property('healthy', true);
+    await ota.knex('ota_migrations').insert({ name: LAST_MIGRATION, batch: 1 });
+    expect(await ota.plugin.health()).to.have.property('healthy', true);
   });
 
-  it('what every kept release asks, the schema of this one answers', async () => {
+  it('the schema supports the statements of every recorded release', async () => {
     const statements = await recordStatements(() => useEverything(fleet));
     expect(statements.length).to.be.greaterThan(30);
-    expect(await refusedStatements(stage.knex, statements)).to.deep.equal([]);
+    expect(await unsupportedStatements(ota.knex, statements)).to.deep.equal([]);
     if (RECORD_AS !== undefined) {
       const file = path.join(import.meta.dirname, `${RECORD_AS}.json`);
       await writeFile(file, `${JSON.stringify(statements, null, 2)}\n`);
@@ -127,52 +127,35 @@ describe('two releases on one database', function () {
     const kept = (await readdir(import.meta.dirname)).filter((file) => file.endsWith('.json'));
     for (const file of kept) {
       const text = await readFile(path.join(import.meta.dirname, file), 'utf8');
-      const refused = await refusedStatements(stage.knex, JSON.parse(text) as string[]);
-      expect(refused, file).to.deep.equal([]);
+      const unsupported = await unsupportedStatements(ota.knex, JSON.parse(text) as string[]);
+      expect(unsupported, file).to.deep.equal([]);
     }
-    // The look itself: a column that goes too early is found.
-    await stage.knex.schema.alterTable('ota_events', (table) => table.dropColumn('actor_name'));
-    const refused = await refusedStatements(stage.knex, statements);
-    expect(refused.join('\n')).to.include('actor_name');
+    // Shows that the check finds a column that was dropped too early.
+    await ota.knex.schema.alterTable('ota_events', (table) => table.dropColumn('actor_name'));
+    const unsupported = await unsupportedStatements(ota.knex, statements);
+    expect(unsupported.join('\n')).to.include('actor_name');
   });
 
   describe('migrations from another process', () => {
-    function migrateElsewhere() {
-      const migrator = new URL('../../../migrations/migrator.ts', import.meta.url).href;
-      const script = `
-        import knexFactory from 'knex';
-        const { migrateUp } = await import(${JSON.stringify(migrator)});
-        const knex = knexFactory({ client: 'pg', connection: process.env.MIGRATED_DATABASE });
-        await migrateUp(knex);
-        await knex.destroy();
-      `;
-      const args = ['--import=tsx', '--input-type=module', '--eval', script];
-      const child = spawn(process.execPath, args, {
-        stdio: ['ignore', 'ignore', 'inherit'],
-        env: { ...process.env, MIGRATED_DATABASE: stage.database.connectionString },
-      });
-      return once(child, 'exit');
+    async function revertLastMigration(): Promise<void> {
+      await ota.knex.raw('ALTER TABLE ota_events DROP COLUMN actor_address');
+      await ota.knex('ota_migrations').where({ name: LAST_MIGRATION }).delete();
     }
 
-    async function takeBackTheLast(): Promise<void> {
-      await stage.knex.raw('ALTER TABLE ota_events DROP COLUMN actor_address');
-      await stage.knex('ota_migrations').where({ name: LAST_MIGRATION }).delete();
-    }
-
-    it('stop nobody: devices poll and report, and events of the release before are written', async () => {
-      const id = await fleet.roll();
-      await takeBackTheLast();
-      const reader = await stage.knex.transaction();
+    it('do not block polls, reports, or events of the previous release', async () => {
+      const id = await fleet.rollOut();
+      await revertLastMigration();
+      const reader = await ota.knex.transaction();
       await reader('ota_events').first();
-      const migrated = migrateElsewhere();
-      await untilWaitingForLock(stage.knex, { query: 'ALTER TABLE%', timeout: 20_000 });
+      const migrated = once(startMigrationProcess(ota.database.connectionString), 'exit');
+      await untilWaitingForLock(ota.knex, { query: 'ALTER TABLE%', timeout: 20_000 });
 
-      // As the release before wrote them; queued behind the migration, they must get through.
+      // Events as the previous release inserts them. They queue behind the waiting migration.
       let written = 0;
       for (const device of fleet.devices) {
         await fleet.poll(device);
         await fleet.reports(device, id, 'downloading', 'installing');
-        await stage
+        await ota
           .knex('ota_events')
           .insert({
             organization_id: fleet.organizationId,
@@ -185,13 +168,13 @@ describe('two releases on one database', function () {
         written += 1;
       }
       expect(written).to.equal(10);
-      expect(await stage.knex('ota_migrations').where({ name: LAST_MIGRATION })).to.have.length(0);
+      expect(await ota.knex('ota_migrations').where({ name: LAST_MIGRATION })).to.have.length(0);
 
       await reader.rollback();
       expect(await migrated).to.deep.equal([0, null]);
-      await fleet.all(fleet.devices, id, 'completed');
+      await fleet.reportAll(fleet.devices, id, 'completed');
       await fleet.until(id, ({ status }) => status === 'completed');
-      expect(await counterDrift(stage.knex, id)).to.equal(0);
+      expect(await counterDrift(ota.knex, id)).to.equal(0);
       expect(
         (await fleet.events(id)).filter(({ type }) => type === 'device_failed'),
       ).to.have.length(10);

@@ -44,7 +44,7 @@ describe('chart: labels of the time axis', () => {
     for (const zone of ['UTC', 'Europe/Berlin', 'America/St_Johns']) {
       it(`G46 chart labels do not repeat over ${name} in ${zone}`, () => {
         setZone(zone);
-        // The last of these ends the summer time of Berlin.
+        // Daylight saving time ends in Berlin during the last of these.
         for (const from of [
           '2026-03-10T09:12:07Z',
           '2026-06-01T00:00:00Z',
@@ -62,7 +62,7 @@ describe('chart: labels of the time axis', () => {
     }
   }
 
-  it('G46 chart labels do not repeat and have room over any span', () => {
+  it('G46 chart labels do not repeat or overlap over any span', () => {
     setZone('Europe/Berlin');
     fc.assert(
       fc.property(
@@ -86,7 +86,7 @@ describe('chart: labels of the time axis', () => {
     );
   });
 
-  it('G46 an hour that comes twice stands there once', () => {
+  it('G46 an hour that occurs twice has one label', () => {
     setZone('Europe/Berlin');
     expect(labels('2026-10-24T23:30:00Z', 4 * HOUR, 300)).to.deep.equal([
       '02:00',
@@ -96,7 +96,7 @@ describe('chart: labels of the time axis', () => {
   });
 });
 
-describe('chart: its other parts', () => {
+describe('chart: count axis and step paths', () => {
   const maxima: [number, number[]][] = [
     [0, [0, 1]],
     [1, [0, 1]],
@@ -105,7 +105,7 @@ describe('chart: its other parts', () => {
     [1_000, [0, 200, 400, 600, 800, 1_000]],
   ];
   for (const [max, ticks] of maxima) {
-    it(`G46 counts up to ${max} have whole numbers beside them`, () =>
+    it(`G46 counts up to ${max} have whole numbers as labels`, () =>
       expect(countAxis(max)).to.deep.equal(ticks));
   }
 

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import { readChecksum } from '../../../frontend/wizard/checksum.ts';
-import { draftFaults, placeFaults } from '../../../frontend/wizard/draft-faults.ts';
+import { validateDraft, assignServerErrors } from '../../../frontend/wizard/draft-validation.ts';
 import { toPreviewRequest, toRequest } from '../../../frontend/wizard/draft-request.ts';
 import {
   emptyDraft,
-  faultsIn,
+  errorsIn,
   type Draft,
   type DraftField,
 } from '../../../frontend/wizard/draft.ts';
@@ -23,11 +23,11 @@ function draft(entries: Partial<Draft> = {}): Draft {
 }
 
 describe('wizard draft', () => {
-  it('has no fault when the required fields are filled in', () => {
-    expect(draftFaults(draft(), NOW)).to.deep.equal({});
+  it('has no errors when the required fields are filled in', () => {
+    expect(validateDraft(draft(), NOW)).to.deep.equal({});
   });
 
-  const faulty: [Partial<Draft>, DraftField][] = [
+  const invalid: [Partial<Draft>, DraftField][] = [
     [{ deployment_name: '  ' }, 'deployment_name'],
     [{ target_version: '' }, 'target_version'],
     [{ canary_percentage: '0' }, 'canary_percentage'],
@@ -53,9 +53,9 @@ describe('wizard draft', () => {
     [{ manifest: '{}' }, 'signature'],
     [{ signature: 'c2ln' }, 'manifest'],
   ];
-  for (const [entries, field] of faulty) {
-    it(`finds the fault in ${JSON.stringify(entries)} at ${field}`, () => {
-      expect(Object.keys(draftFaults(draft(entries), NOW))).to.deep.equal([field]);
+  for (const [entries, field] of invalid) {
+    it(`finds the error in ${JSON.stringify(entries)} at ${field}`, () => {
+      expect(Object.keys(validateDraft(draft(entries), NOW))).to.deep.equal([field]);
     });
   }
 
@@ -84,24 +84,24 @@ describe('wizard draft', () => {
       expect(readChecksum(line)).to.equal(checksum);
       if (line === '') return;
       const entries = draft({ checksum: line });
-      expect(draftFaults(entries, NOW).checksum === undefined).to.equal(checksum !== null);
+      expect(validateDraft(entries, NOW).checksum === undefined).to.equal(checksum !== null);
       if (checksum !== null) expect(toRequest(entries).checksum).to.equal(checksum);
     });
   }
 
-  it('asks nothing of fields that the strategy does not show', () => {
+  it('does not validate fields that the strategy does not show', () => {
     const entries = {
       rollout_strategy: 'immediate',
       canary_percentage: 'x',
       rolling_percentage: 'x',
     };
-    expect(draftFaults(draft(entries as Partial<Draft>), NOW)).to.deep.equal({});
+    expect(validateDraft(draft(entries as Partial<Draft>), NOW)).to.deep.equal({});
   });
 
-  it('leaves packages on this machine to the server, which may allow them', () => {
+  it('leaves packages on localhost to the server, which may allow them', () => {
     for (const host of ['localhost:8080', '127.0.0.1', '[::1]:99']) {
-      const faults = draftFaults(draft({ update_package_url: `http://${host}/a.tar.gz` }), NOW);
-      expect(faults, host).to.deep.equal({});
+      const errors = validateDraft(draft({ update_package_url: `http://${host}/a.tar.gz` }), NOW);
+      expect(errors, host).to.deep.equal({});
     }
   });
 
@@ -124,7 +124,7 @@ describe('wizard draft', () => {
         version_operator: '!=',
         status: 'online',
       },
-      // What the page does unless somebody decides otherwise.
+      // The default of the page.
       skip_up_to_date: true,
       update_package_url: 'https://cdn.example.com/v2.1.0.tar.gz',
       checksum: 'a3'.repeat(32),
@@ -144,7 +144,7 @@ describe('wizard draft', () => {
     expect(toRequest({ ...manual, rollout_strategy: 'canary' })).not.to.have.property('device_ids');
   });
 
-  it('sends what was changed of the policy; no threshold and no pickup limit as null', () => {
+  it('sends the changed fields of the policy; no threshold and no pickup limit as null', () => {
     expect(toRequest(draft())).not.to.have.property('policy');
     const changed = draft({
       threshold_off: true,
@@ -159,18 +159,18 @@ describe('wizard draft', () => {
     });
   });
 
-  it('asks for a preview before the rest is filled in, but not without devices or a plan', () => {
+  it('requests a preview of an incomplete draft, but not without devices or a batch plan', () => {
     const preview = (entries: Partial<Draft>) => {
       const half = { ...emptyDraft(), ...entries };
-      return toPreviewRequest(half, draftFaults(half, NOW));
+      return toPreviewRequest(half, validateDraft(half, NOW));
     };
     expect(preview({})).to.deep.include({ rollout_strategy: 'canary', rollout_percentage: 10 });
     expect(preview({ canary_percentage: '' })).to.equal(null);
     expect(preview({ rollout_strategy: 'manual', pick_by: 'hand' })).to.equal(null);
   });
 
-  it("places the server's faults at its fields and steps, and keeps those without a field", () => {
-    const { placed, others } = placeFaults(
+  it("assigns the server's errors to fields and steps, and returns those without a field", () => {
+    const { assigned, others } = assignServerErrors(
       [
         { path: 'checksum', message: 'one' },
         { path: 'device_filters.version_operator', message: 'two' },
@@ -182,7 +182,7 @@ describe('wizard draft', () => {
       ],
       draft(),
     );
-    expect(placed).to.deep.equal({
+    expect(assigned).to.deep.equal({
       checksum: 'one',
       version_operator: 'two',
       failure_min_devices: 'three',
@@ -190,7 +190,7 @@ describe('wizard draft', () => {
       device_ids: 'five',
     });
     expect(others).to.deep.equal(['unheard_of: six', 'seven']);
-    expect(faultsIn('devices', placed)).to.deep.equal(['version_operator', 'device_ids']);
-    expect(faultsIn('package', placed)).to.deep.equal(['checksum']);
+    expect(errorsIn('devices', assigned)).to.deep.equal(['version_operator', 'device_ids']);
+    expect(errorsIn('package', assigned)).to.deep.equal(['checksum']);
   });
 });

@@ -11,7 +11,7 @@ import {
 const NOW = new Date('2026-03-10T12:00:00Z');
 const ago = (seconds: number) => new Date(NOW.getTime() - seconds * 1_000);
 
-describe('how the page writes things', () => {
+describe('formatting', () => {
   const durations: [number | null, string][] = [
     [null, '–'],
     [0, '0 s'],

@@ -5,12 +5,12 @@ import {
   MIN_CONTRAST,
   contrast,
 } from '../../../frontend/detail/logs/log-colors.ts';
-import { logFileName } from '../../../frontend/detail/logs/log-file.ts';
+import { logFileName } from '../../../frontend/detail/logs/log-file-name.ts';
 import {
   findMatches,
-  firstAround,
-  matchFrom,
-  neighbour,
+  windowStart,
+  matchAtOrAfter,
+  adjacentMatch,
 } from '../../../frontend/detail/logs/log-search.ts';
 import { parseLog, shownText } from '../../../frontend/detail/logs/terminal-text.ts';
 
@@ -18,17 +18,21 @@ const ESC = '\u001b';
 const shown = (log: string) => shownText(parseLog(log));
 const look = (log: string) => parseLog(log).map(({ text, style }) => [text, style]);
 
-describe('installation log: text as it is shown', () => {
+describe('installation log: shown text', () => {
   const cases: [string, string, string][] = [
     ['plain text', 'one\n\ttwo\n', 'one\n\ttwo\n'],
     ['CRLF', 'one\r\ntwo\r\r\nthree', 'one\ntwo\nthree'],
     ['a progress line', '10%\r20%\r100%\ndone', '100%\ndone'],
-    ['one that is still moving', '10%\r20%\r', '20%'],
-    ['one that begins with the carriage return', 'get\n\r10%\r20%', 'get\n20%'],
-    ['one that erases the line', `10%\r${ESC}[K20%\r${ESC}[K\n`, '20%\n'],
-    ['one that moves to column 1', `10%${ESC}[2K${ESC}[1G20%${ESC}[2K${ESC}[G30%`, '30%'],
+    ['a progress line that is still changing', '10%\r20%\r', '20%'],
+    ['a progress line that begins with the carriage return', 'get\n\r10%\r20%', 'get\n20%'],
+    ['a progress line that erases the line', `10%\r${ESC}[K20%\r${ESC}[K\n`, '20%\n'],
+    [
+      'a progress line that moves to column 1',
+      `10%${ESC}[2K${ESC}[1G20%${ESC}[2K${ESC}[G30%`,
+      '30%',
+    ],
     ['a spinner', '| \b\b/ \b\b- \b\bok', 'ok'],
-    ['backspaces over colours', `ab${ESC}[31mc\b\b${ESC}[0md`, 'ad'],
+    ['backspaces over colors', `ab${ESC}[31mc\b\b${ESC}[0md`, 'ad'],
     ['more backspaces than text', '\b\b\bab\n\b\bc', 'ab\nc'],
     ['cursor moves', `a${ESC}[2Ab${ESC}[10;20Hc${ESC}[Jd${ESC}[?25le`, 'abcde'],
     ['a title', `${ESC}]0;npm install\u0007go`, 'go'],
@@ -79,11 +83,11 @@ describe('installation log: text as it is shown', () => {
   });
 });
 
-describe('installation log: colours', () => {
+describe('installation log: colors', () => {
   const red = '#f47067';
   const cases: [string, string, unknown][] = [
     [
-      'a colour, and its end',
+      'a color, and its end',
       `a${ESC}[31mb${ESC}[0mc`,
       [
         ['a', null],
@@ -107,7 +111,7 @@ describe('installation log: colours', () => {
         ['c', { color: red }],
       ],
     ],
-    ['over line ends and other sequences', `${ESC}[31ma${ESC}[K\nb`, [['a\nb', { color: red }]]],
+    ['across line ends and other sequences', `${ESC}[31ma${ESC}[K\nb`, [['a\nb', { color: red }]]],
     ['set in a state of the line that is gone', `${ESC}[31m1%\r2%`, [['2%', { color: red }]]],
     [
       'bold, italic, underline, strikethrough',
@@ -121,11 +125,11 @@ describe('installation log: colours', () => {
     ],
     ['bold twice, ended once', `${ESC}[1m${ESC}[1m${ESC}[22mx`, [['x', null]]],
     ['inverse', `${ESC}[7mx`, [['x', { color: LOG_BACKGROUND, backgroundColor: LOG_TEXT }]]],
-    ['256 colours', `${ESC}[38;5;208mx`, [['x', { color: '#ff8700' }]]],
-    ['true colour', `${ESC}[38;2;255;200;100mx`, [['x', { color: '#ffc864' }]]],
-    ['true colour with colons', `${ESC}[38:2::255:200:100mx`, [['x', { color: '#ffc864' }]]],
+    ['256 colors', `${ESC}[38;5;208mx`, [['x', { color: '#ff8700' }]]],
+    ['true color', `${ESC}[38;2;255;200;100mx`, [['x', { color: '#ffc864' }]]],
+    ['true color with colons', `${ESC}[38:2::255:200:100mx`, [['x', { color: '#ffc864' }]]],
     [
-      '256 colours with colons',
+      '256 colors with colons',
       `${ESC}[1;38:5:208mx`,
       [['x', { color: '#ff8700', fontWeight: 'bold' }]],
     ],
@@ -137,15 +141,15 @@ describe('installation log: colours', () => {
         ['y', null],
       ],
     ],
-    ['the colour of an underline', `${ESC}[58;5;1mx${ESC}[58:2::1:2:3my`, [['xy', null]]],
-    ['a colour that does not exist', `${ESC}[38;5;300mx${ESC}[38;2;1my`, [['xy', null]]],
+    ['the color of an underline', `${ESC}[58;5;1mx${ESC}[58:2::1:2:3my`, [['xy', null]]],
+    ['a color that does not exist', `${ESC}[38;5;300mx${ESC}[38;2;1my`, [['xy', null]]],
     ['concealed text', `${ESC}[8mx`, [['x', null]]],
   ];
   for (const [what, log, expected] of cases) {
     it(`G45 ${what}`, () => expect(look(log)).to.deep.equal(expected));
   }
 
-  it('G45 can be read, whatever was asked for', () => {
+  it('G45 have enough contrast in every combination', () => {
     const codes = (first: number) => Array.from({ length: 8 }, (_, index) => `${first + index}`);
     const table = Array.from({ length: 256 }, (_, index) => `8;5;${index}`);
     const texts = ['39', ...codes(30), ...codes(90), ...table.map((code) => `3${code}`)];
@@ -166,7 +170,7 @@ describe('installation log: colours', () => {
 describe('installation log: search', () => {
   const cases: [string, string, string, [number, number][]][] = [
     [
-      'in whatever case',
+      'matches in any case',
       'Error: ERROR error',
       'error',
       [
@@ -206,21 +210,23 @@ describe('installation log: search', () => {
       ));
   }
 
-  it('G45 goes on from where it was, and around', () => {
+  it('G45 continues from the current match and wraps around', () => {
     const matches = findMatches('x..x..x', 'x');
-    expect([0, 1, 3, 4, 7].map((place) => matchFrom(matches, place))).to.deep.equal([
+    expect([0, 1, 3, 4, 7].map((place) => matchAtOrAfter(matches, place))).to.deep.equal([
       0, 1, 1, 2, 0,
     ]);
-    expect([neighbour(2, 1, 3), neighbour(0, -1, 3), neighbour(0, 1, 3)]).to.deep.equal([0, 2, 1]);
+    expect([adjacentMatch(2, 1, 3), adjacentMatch(0, -1, 3), adjacentMatch(0, 1, 3)]).to.deep.equal(
+      [0, 2, 1],
+    );
   });
 
-  it('G45 marks those around the current one where there are too many', () => {
-    const first = (current: number, size = 4) => firstAround(current, size, 10);
+  it('G45 highlights only matches around the current one if there are too many', () => {
+    const first = (current: number, size = 4) => windowStart(current, size, 10);
     expect([first(0), first(5), first(9), first(5, 20)]).to.deep.equal([0, 3, 6, 0]);
   });
 });
 
-describe('installation log: name of the file', () => {
+describe('installation log: file name', () => {
   const cases: [string, string][] = [
     ['gateway 12', 'gateway-12-attempt-2.log'],
     ['../../etc/passwd', 'etc-passwd-attempt-2.log'],

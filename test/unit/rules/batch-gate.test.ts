@@ -26,7 +26,7 @@ function counts(some: Partial<StatusBreakdown>): StatusBreakdown {
   return { ...emptyBreakdown(), ...some };
 }
 
-describe('failure threshold', () => {
+describe('the failure threshold', () => {
   interface Case {
     breakdown: Partial<StatusBreakdown>;
     policy?: Partial<typeof POLICY> | { failure_threshold_percent: null };
@@ -35,32 +35,32 @@ describe('failure threshold', () => {
     exceeded: boolean;
   }
   const TABLE: Record<string, Case> = {
-    'nothing ended': { breakdown: { pending: 9 }, exceeded: false },
-    'exactly the threshold is not exceeded': {
+    'nothing finished': { breakdown: { pending: 9 }, exceeded: false },
+    'exactly the threshold': {
       breakdown: { completed: 6, failed: 2 },
       exceeded: false,
     },
     'more than the threshold': { breakdown: { completed: 5, failed: 2 }, exceeded: true },
-    'too few ended to tell': { breakdown: { failed: 4 }, exceeded: false },
-    'just enough ended to tell': { breakdown: { failed: 5 }, exceeded: true },
-    'counted over ended targets, not over all': {
+    'fewer finished than the minimum': { breakdown: { failed: 4 }, exceeded: false },
+    'exactly the minimum finished': { breakdown: { failed: 5 }, exceeded: true },
+    'counts finished targets only': {
       breakdown: { pending: 1_000, installing: 20, completed: 3, failed: 2 },
       exceeded: true,
     },
-    'skipped targets do not thin out failures': {
+    'skipped targets do not dilute failures': {
       breakdown: { skipped: 1_000, completed: 3, failed: 2 },
       exceeded: true,
     },
-    'skipped targets do not make up the minimum': {
+    'skipped targets do not count toward the minimum': {
       breakdown: { skipped: 5, failed: 4 },
       exceeded: false,
     },
-    'skipped targets alone are no failures': { breakdown: { skipped: 50 }, exceeded: false },
-    'rolled back by itself is a failure': {
+    'skipped targets alone': { breakdown: { skipped: 50 }, exceeded: false },
+    'a device that rolled back by itself is a failure': {
       breakdown: { completed: 3, rolled_back: 2 },
       exceeded: true,
     },
-    'rolled back because an admin asked is none': {
+    'a requested rollback is not a failure': {
       breakdown: { completed: 3, rolled_back: 2 },
       rolledBackOnRequest: 2,
       exceeded: false,
@@ -70,17 +70,17 @@ describe('failure threshold', () => {
       rolledBackOnRequest: 1,
       exceeded: true,
     },
-    'a resume accepted these failures': {
+    'failures accepted by a resume': {
       breakdown: { completed: 3, failed: 2 },
       acceptedFailures: 2,
       exceeded: false,
     },
-    'one more than a resume accepted': {
+    'one failure more than a resume accepted': {
       breakdown: { completed: 3, failed: 3 },
       acceptedFailures: 2,
       exceeded: true,
     },
-    'one more than accepted, but few by now': {
+    'one failure more than accepted, but below the threshold': {
       breakdown: { completed: 97, failed: 3 },
       acceptedFailures: 2,
       exceeded: false,
@@ -90,17 +90,17 @@ describe('failure threshold', () => {
       policy: { failure_threshold_percent: null },
       exceeded: false,
     },
-    'none tolerated': {
+    'a threshold of 0 %': {
       breakdown: { completed: 99, failed: 1 },
       policy: { failure_threshold_percent: 0 },
       exceeded: true,
     },
-    'all tolerated': {
+    'a threshold of 100 %': {
       breakdown: { failed: 100 },
       policy: { failure_threshold_percent: 100 },
       exceeded: false,
     },
-    'looked at from the first device on': {
+    'a minimum of one device': {
       breakdown: { failed: 1 },
       policy: { failure_min_devices: 1 },
       exceeded: true,
@@ -108,7 +108,7 @@ describe('failure threshold', () => {
   };
 
   for (const [name, { breakdown, policy, exceeded, ...rest }] of Object.entries(TABLE)) {
-    it(name, () => {
+    it(`${name}: ${exceeded ? 'exceeded' : 'not exceeded'}`, () => {
       const figures = {
         breakdown: counts(breakdown),
         rolledBackOnRequest: rest.rolledBackOnRequest ?? 0,
@@ -119,13 +119,13 @@ describe('failure threshold', () => {
   }
 });
 
-describe('next step of a deployment', () => {
-  function batch(number: number, state: 'planned' | 'asked' | 'released', breakdown: object) {
+describe('the next step of a deployment', () => {
+  function batch(number: number, state: 'planned' | 'requested' | 'released', breakdown: object) {
     const released = state === 'released';
     return {
       number,
       released,
-      releaseRequested: released || state === 'asked',
+      releaseRequested: released || state === 'requested',
       breakdown: counts(breakdown),
     };
   }
@@ -146,12 +146,12 @@ describe('next step of a deployment', () => {
 
   const TABLE: [name: string, figures: RolloutFigures, step: ReturnType<typeof nextStep>][] = [
     [
-      'started: the first batch is released',
-      figures([batch(1, 'asked', { pending: 5 }), batch(2, 'planned', { pending: 5 })]),
+      'started: release the first batch',
+      figures([batch(1, 'requested', { pending: 5 }), batch(2, 'planned', { pending: 5 })]),
       { kind: 'release', batch: 1 },
     ],
     [
-      'rolling: waits for the last device of the batch',
+      'rolling: wait for the last device of the batch',
       figures([
         batch(1, 'released', { completed: 4, verifying: 1 }),
         batch(2, 'planned', { pending: 5 }),
@@ -159,7 +159,7 @@ describe('next step of a deployment', () => {
       { kind: 'wait' },
     ],
     [
-      'rolling: a batch that ended is followed by the next',
+      'rolling: release the next batch after a finished one',
       figures([
         batch(1, 'released', { completed: 4, skipped: 1 }),
         batch(2, 'planned', { pending: 5 }),
@@ -167,7 +167,7 @@ describe('next step of a deployment', () => {
       { kind: 'release', batch: 2 },
     ],
     [
-      'rolling: a retried device of an earlier batch holds the next one',
+      'rolling: wait for a retried device of an earlier batch',
       figures([
         batch(1, 'released', { completed: 4, pending: 1 }),
         batch(2, 'released', { completed: 5 }),
@@ -176,7 +176,7 @@ describe('next step of a deployment', () => {
       { kind: 'wait' },
     ],
     [
-      'rolling: a batch whose targets ended unreleased is passed',
+      'rolling: release a batch whose targets were all skipped',
       figures([
         batch(1, 'released', { completed: 5 }),
         batch(2, 'planned', { skipped: 5 }),
@@ -185,7 +185,7 @@ describe('next step of a deployment', () => {
       { kind: 'release', batch: 2 },
     ],
     [
-      'rolling: the gate does not pass',
+      'rolling: pause instead of releasing the next batch',
       figures([
         batch(1, 'released', { completed: 3, failed: 2 }),
         batch(2, 'planned', { pending: 5 }),
@@ -193,7 +193,7 @@ describe('next step of a deployment', () => {
       { kind: 'pause' },
     ],
     [
-      'rolling: pauses at once, in the middle of a batch',
+      'rolling: pause in the middle of a batch',
       figures([
         batch(1, 'released', { completed: 3, failed: 2, pending: 15 }),
         batch(2, 'planned', { pending: 20 }),
@@ -201,73 +201,76 @@ describe('next step of a deployment', () => {
       { kind: 'pause' },
     ],
     [
-      'paused: no batch is released',
+      'paused: release no batch',
       figures([batch(1, 'released', { completed: 5 }), batch(2, 'planned', { pending: 5 })], {
         status: 'paused',
       }),
       { kind: 'wait' },
     ],
     [
-      'paused: not even one that was asked for',
-      figures([batch(1, 'asked', { pending: 5 })], { status: 'paused' }),
+      'paused: release no requested batch',
+      figures([batch(1, 'requested', { pending: 5 })], { status: 'paused' }),
       { kind: 'wait' },
     ],
     [
-      'paused: ends with its last target',
+      'paused: finish with the last target',
       figures([batch(1, 'released', { completed: 5 })], { status: 'paused' }),
       { kind: 'finish', status: 'completed' },
     ],
     [
-      'a retry in progress: failures that are still to be retried pause nothing',
+      'a retry in progress: do not pause for failures still to be retried',
       figures([batch(1, 'released', { completed: 3, failed: 2, pending: 15 })], {
         isRetrying: true,
       }),
       { kind: 'wait' },
     ],
     [
-      'a retry in progress: no end',
+      'a retry in progress: do not finish',
       figures([batch(1, 'released', { failed: 5 })], { isRetrying: true }),
       { kind: 'wait' },
     ],
     [
-      'canary: the rest waits for an admin',
+      'canary: wait for an expansion',
       figures([batch(1, 'released', { completed: 2 }), batch(2, 'planned', { pending: 18 })], {
         strategy: 'canary',
       }),
       { kind: 'wait' },
     ],
     [
-      'canary: the rest was asked for',
+      'canary: release the requested expansion',
       figures(
-        [batch(1, 'released', { completed: 1, installing: 1 }), batch(2, 'asked', { pending: 18 })],
+        [
+          batch(1, 'released', { completed: 1, installing: 1 }),
+          batch(2, 'requested', { pending: 18 }),
+        ],
         { strategy: 'canary' },
       ),
       { kind: 'release', batch: 2 },
     ],
     [
-      'everything completed',
+      'all completed: completed',
       figures([batch(1, 'released', { completed: 5 })]),
       { kind: 'finish', status: 'completed' },
     ],
     [
-      'skipped ones do not spoil it',
+      'some skipped: completed',
       figures([batch(1, 'released', { completed: 1, skipped: 4 })]),
       { kind: 'finish', status: 'completed' },
     ],
     [
-      'one failed',
+      'one failed: failed',
       figures([batch(1, 'released', { completed: 99, failed: 1 })]),
       { kind: 'finish', status: 'failed' },
     ],
     [
-      'one rolled back, even if an admin asked',
+      'one rolled back on request: failed',
       figures([batch(1, 'released', { completed: 99, rolled_back: 1 })], {
         rolledBackOnRequest: 1,
       }),
       { kind: 'finish', status: 'failed' },
     ],
     [
-      'all failed at the end: finished, there is nothing left to pause',
+      'all failed: failed, not paused',
       figures([batch(1, 'released', { failed: 5 })]),
       { kind: 'finish', status: 'failed' },
     ],
@@ -279,31 +282,31 @@ describe('next step of a deployment', () => {
 
   for (const status of DEPLOYMENT_STATUSES) {
     if (status === 'in_progress' || status === 'paused') continue;
-    it(`${status}: nothing happens by itself`, () => {
-      const batches = [batch(1, 'asked', { pending: 5 })];
+    it(`${status}: wait`, () => {
+      const batches = [batch(1, 'requested', { pending: 5 })];
       expect(nextStep(figures(batches, { status }))).to.deep.equal({ kind: 'wait' });
       const ended = [batch(1, 'released', { failed: 5 })];
       expect(nextStep(figures(ended, { status }))).to.deep.equal({ kind: 'wait' });
     });
   }
 
-  /** What happens to a rollout, in any order: devices end, admins steer, jobs look what is due. */
-  const happening = fc.oneof(
+  /** Events of a rollout, in any order: a device finishes, an admin acts, or a job runs the next step. */
+  const event = fc.oneof(
     {
       weight: 6,
       arbitrary: fc.record({
         device: fc.nat(),
-        ends: fc.constantFrom(...FINISHED_TARGET_STATUSES),
+        finished: fc.constantFrom(...FINISHED_TARGET_STATUSES),
       }),
     },
-    { weight: 4, arbitrary: fc.constant('look' as const) },
+    { weight: 4, arbitrary: fc.constant('step' as const) },
     {
       weight: 1,
       arbitrary: fc.constantFrom('pause' as const, 'resume' as const, 'expand' as const),
     },
   );
 
-  it('never releases ahead, never while paused, and finishes exactly with the last target', () => {
+  it('never releases too early or while paused, and finishes exactly with the last target', () => {
     fc.assert(
       fc.property(
         fc.constantFrom(
@@ -313,10 +316,10 @@ describe('next step of a deployment', () => {
           'rolling' as const,
         ),
         fc.integer({ min: 1, max: 40 }),
-        fc.array(happening, { maxLength: 150 }),
-        (strategy, total, happenings) => {
+        fc.array(event, { maxLength: 150 }),
+        (strategy, total, events) => {
           const rollout = new Rollout(strategy, total);
-          for (const what of happenings) rollout.meet(what);
+          for (const one of events) rollout.apply(one);
         },
       ),
       { numRuns: 300 },
@@ -326,12 +329,12 @@ describe('next step of a deployment', () => {
   class Rollout {
     readonly #rollout: RolloutFigures;
     readonly #targets: { batch: BatchProgress; status: TargetStatus }[];
-    #asked = false;
+    #expanded = false;
 
     constructor(strategy: RolloutFigures['strategy'], total: number) {
       const plan = planBatches({ strategy, percentage: 20 }, total);
       const batches = plan.map(({ number, size }) =>
-        batch(number, number === 1 ? 'asked' : 'planned', { pending: size }),
+        batch(number, number === 1 ? 'requested' : 'planned', { pending: size }),
       );
       this.#rollout = figures(batches, { strategy });
       this.#targets = batches.flatMap((one) =>
@@ -342,19 +345,21 @@ describe('next step of a deployment', () => {
       );
     }
 
-    meet(what: { device: number; ends: TargetStatus } | 'look' | 'pause' | 'resume' | 'expand') {
+    apply(
+      event: { device: number; finished: TargetStatus } | 'step' | 'pause' | 'resume' | 'expand',
+    ) {
       const rollout = this.#rollout;
       if (rollout.status !== 'in_progress' && rollout.status !== 'paused') return;
-      if (what === 'look') this.#look();
-      else if (what === 'pause') rollout.status = 'paused';
-      else if (what === 'resume') this.#resume();
-      else if (what === 'expand') this.#expand();
-      else this.#end(what.device, what.ends);
+      if (event === 'step') this.#step();
+      else if (event === 'pause') rollout.status = 'paused';
+      else if (event === 'resume') this.#resume();
+      else if (event === 'expand') this.#expand();
+      else this.#finish(event.device, event.finished);
     }
 
-    #end(device: number, status: TargetStatus): void {
+    #finish(device: number, status: TargetStatus): void {
       const target = this.#targets[device % this.#targets.length];
-      // Only what was released can end at its device; anything can be superseded.
+      // An unreleased target can only be skipped.
       if (!target || target.status !== 'pending') return;
       if (!target.batch.released && status !== 'skipped') return;
       target.batch.breakdown.pending -= 1;
@@ -373,10 +378,10 @@ describe('next step of a deployment', () => {
       const rest = this.#rollout.batches[1];
       if (this.#rollout.strategy !== 'canary' || !rest) return;
       rest.releaseRequested = true;
-      this.#asked = true;
+      this.#expanded = true;
     }
 
-    #look(): void {
+    #step(): void {
       const { batches, strategy, breakdown, policy } = this.#rollout;
       const wasPaused = this.#rollout.status === 'paused';
       const step = nextStep(this.#rollout);
@@ -394,7 +399,7 @@ describe('next step of a deployment', () => {
         expect(before.reduce((sum, one) => sum + unfinishedTargets(one.breakdown), 0)).to.equal(0);
       } else if (step.batch > 1) {
         expect(strategy).to.equal('canary');
-        expect(this.#asked).to.equal(true);
+        expect(this.#expanded).to.equal(true);
       }
       released.releaseRequested = true;
       released.released = true;

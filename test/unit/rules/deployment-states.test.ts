@@ -15,7 +15,7 @@ import {
   type ActionContext,
 } from '../../../backend/deployments/rules/deployment-states.ts';
 
-/** Where each action leads to; what is not named is not possible. */
+/** The state that each action leads to. Actions without one are not allowed. */
 const TABLE: Record<DeploymentStatus, Partial<Record<DeploymentAction, DeploymentStatus>>> = {
   pending: { start: 'in_progress', cancel: 'cancelled' },
   in_progress: {
@@ -30,7 +30,7 @@ const TABLE: Record<DeploymentStatus, Partial<Record<DeploymentAction, Deploymen
   cancelled: {},
 };
 
-/** A situation in which only the state can stand in the way. */
+/** A situation in which only the status can prevent an action. */
 function situation(status: DeploymentStatus): ActionContext {
   return { status, strategy: 'canary', unreleased: 5, failed: 1 };
 }
@@ -39,18 +39,18 @@ describe('deployment states', () => {
   for (const status of DEPLOYMENT_STATUSES) {
     for (const action of DEPLOYMENT_ACTIONS) {
       const next = TABLE[status][action];
-      it(`${status}: ${action} ${next ? `leads to ${next}` : 'is not possible'}`, () => {
+      it(`${status}: ${action} ${next ? `leads to ${next}` : 'is not allowed'}`, () => {
         expect(isAllowed(action, situation(status))).to.equal(next !== undefined);
         if (next) expect(stateAfter(action, status)).to.equal(next);
       });
     }
 
-    it(`${status}: names what is possible`, () => {
+    it(`${status}: lists the allowed actions`, () => {
       expect(allowedActions(situation(status))).to.have.members(Object.keys(TABLE[status]));
     });
   }
 
-  it('expand is for a canary with unreleased targets only', () => {
+  it('expand needs a canary with unreleased targets', () => {
     for (const strategy of ROLLOUT_STRATEGIES) {
       for (const unreleased of [0, 1]) {
         const now = { ...situation('in_progress'), strategy, unreleased };
@@ -67,7 +67,7 @@ describe('deployment states', () => {
     }
   });
 
-  it('tells which states are ends', () => {
+  it('completed, failed and cancelled are final', () => {
     const ended = DEPLOYMENT_STATUSES.filter(isFinishedDeployment);
     expect(ended).to.have.members(['completed', 'failed', 'cancelled']);
   });

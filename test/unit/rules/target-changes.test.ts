@@ -56,7 +56,7 @@ function target(change: Partial<Target> = {}): Target {
   };
 }
 
-describe('what becomes of a target', () => {
+describe('changes of a target', () => {
   const anyTarget = fc.constantFrom(...TARGET_STATUSES).chain((status) =>
     fc.record({
       status: fc.constant(status),
@@ -79,10 +79,10 @@ describe('what becomes of a target', () => {
       reported(before, owner, { status: 'failed' }, 'failed', NOW).next,
     'a report of a rollback': (before, owner) =>
       reported(before, owner, { status: 'rolled_back' }, 'rolled_back', NOW).next,
-    'a report of work': (before, owner) =>
+    'a report of a step': (before, owner) =>
       reported(before, owner, { status: 'verifying' }, 'verifying', NOW).next,
     'a time-out': (before, owner) => timedOut(before, owner, NOW)?.next ?? null,
-    'a device that never came': (before, owner) => notPickedUp(before, owner, NOW)?.next ?? null,
+    'a device that never polled': (before, owner) => notPickedUp(before, owner, NOW)?.next ?? null,
     'an idle device': (before, owner) => deviceIdle(before, owner, NOW),
     'a device that is gone': (before, owner) =>
       deviceGone(before, owner, NOW, 'removed')?.next ?? null,
@@ -91,13 +91,13 @@ describe('what becomes of a target', () => {
   };
 
   for (const [what, change] of Object.entries(CHANGES)) {
-    it(`${what} leaves a target whose facts fit together`, () => {
+    it(`${what} leaves a consistent target`, () => {
       fc.assert(
         fc.property(anyTarget, anyDeployment, (facts, owner) => {
           const before = target(facts);
           const copy = structuredClone(before);
           const after = change(before, owner);
-          expect(before, 'what was given').to.deep.equal(copy);
+          expect(before, 'the input is unchanged').to.deep.equal(copy);
           if (!after) return;
           expect(after.completedAt !== null, 'finished').to.equal(isFinished(after.status));
           expect(after.skipReason !== null, 'reason').to.equal(after.status === 'skipped');
@@ -114,7 +114,7 @@ describe('what becomes of a target', () => {
     });
   }
 
-  it('a time-out follows the policy, and leaves alone what has reported or finished', () => {
+  it('a time-out follows the policy and ignores targets that reported or finished', () => {
     const after = (change: Partial<Target>) => timedOut(target(change), deployment(), NOW)?.next;
     expect(after({ lastReportAt: minutesAgo(61) })).to.include({
       status: 'failed',
@@ -126,7 +126,7 @@ describe('what becomes of a target', () => {
     expect(after({ status: 'pending', lastReportAt: null })).to.equal(undefined);
   });
 
-  it('only a pending target of a rollout in progress is given up', () => {
+  it('only a pending target of a deployment in progress is skipped as not picked up', () => {
     const after = (change: Partial<Target>, status: Deployment['status'] = 'in_progress') =>
       notPickedUp(target(change), deployment({ status }), NOW)?.next.status;
     expect(after({ status: 'pending' })).to.equal('skipped');
@@ -134,7 +134,7 @@ describe('what becomes of a target', () => {
     expect(after({ status: 'downloading' })).to.equal(undefined);
   });
 
-  it('an idle device ends under a cancel, is kept alive under a pause, and changes nothing else', () => {
+  it('an idle device is skipped after a cancel and kept alive during a pause', () => {
     const after = (status: Deployment['status'], change: Partial<Target> = {}) =>
       deviceIdle(target(change), deployment({ status }), NOW);
     expect(after('cancelled')).to.include({ status: 'skipped', skipReason: 'aborted' });
@@ -143,7 +143,7 @@ describe('what becomes of a target', () => {
     expect(after('cancelled', { status: 'completed' })).to.equal(null);
   });
 
-  it('a rollback on request keeps the error and the duration of what it undoes', () => {
+  it('a requested rollback keeps the error and the duration of the update', () => {
     const failed = target({
       status: 'failed',
       completedAt: minutesAgo(3),
@@ -162,7 +162,7 @@ describe('what becomes of a target', () => {
     expect(installedVersion).to.equal('v2.0.0');
   });
 
-  it('a rollback that fails again and again does not pile its reasons up', () => {
+  it('a rollback that fails repeatedly keeps the last reason only', () => {
     let now = target({ status: 'failed', errorMessage: 'disk is full' });
     for (const reason of ['one', 'two', 'three']) {
       now = rollbackFailed(now, deployment(), { status: 'failed', error_message: reason }).next;

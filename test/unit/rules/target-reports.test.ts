@@ -29,14 +29,14 @@ const RELEASED: ReportContext = {
   deploymentStatus: 'in_progress',
 };
 
-/** One row of the table: a target, and the verdict on each report in the order of the head. */
+/** A target, and the verdict on each report in the order of {@link REPORTS}. */
 interface Row {
   target: Partial<ReportContext>;
   verdicts: string;
 }
 
-/** `apply` writes the reported status, `same` changes nothing, `stale` is a 409. */
-const HEAD = 'downloading installing verifying completed failed rolled_back skipped'.split(' ');
+/** The columns of the table. `apply` stores the status, `same` changes nothing, `stale` is a 409. */
+const REPORTS = 'downloading installing verifying completed failed rolled_back skipped'.split(' ');
 const TABLE: Record<string, Row> = {
   pending: {
     target: { status: 'pending' },
@@ -62,7 +62,7 @@ const TABLE: Record<string, Row> = {
     target: { status: 'completed' },
     verdicts: 'stale stale stale same stale stale stale',
   },
-  'completed, rollback asked for': {
+  'completed, rollback requested': {
     target: { status: 'completed', rollbackRequested: true },
     verdicts: 'stale stale stale same rollback_failed apply stale',
   },
@@ -70,19 +70,19 @@ const TABLE: Record<string, Row> = {
     target: { status: 'failed', errorMessage: 'as reported' },
     verdicts: 'stale stale stale stale same apply stale',
   },
-  'failed, rollback asked for, the failure told again': {
+  'failed, rollback requested, the same failure reported again': {
     target: { status: 'failed', errorMessage: 'as reported', rollbackRequested: true },
     verdicts: 'stale stale stale stale same apply stale',
   },
-  'failed, rollback asked for, another failure': {
+  'failed, rollback requested, another failure reported': {
     target: { status: 'failed', errorMessage: 'an earlier one', rollbackRequested: true },
     verdicts: 'stale stale stale stale rollback_failed apply stale',
   },
-  'failed, since the server gave up waiting': {
+  'failed by a timeout': {
     target: { status: 'failed', timedOut: true, errorMessage: 'no report for 60 minutes' },
     verdicts: 'stale stale stale apply apply apply stale',
   },
-  'failed, since the server gave up waiting, and asked to go back': {
+  'failed by a timeout, rollback requested': {
     target: {
       status: 'failed',
       timedOut: true,
@@ -99,7 +99,7 @@ const TABLE: Record<string, Row> = {
     target: { status: 'skipped', skipReason: 'cancelled', deploymentStatus: 'cancelled' },
     verdicts: 'stale stale stale apply apply apply same',
   },
-  'skipped by a cancel before it was released': {
+  'skipped by a cancel before its release': {
     target: {
       status: 'skipped',
       skipReason: 'cancelled',
@@ -108,11 +108,11 @@ const TABLE: Record<string, Row> = {
     },
     verdicts: 'not_released '.repeat(7).trim(),
   },
-  'skipped, since the device did not check in': {
+  'skipped because the device did not check in': {
     target: { status: 'skipped', skipReason: 'not_checked_in' },
     verdicts: 'stale stale stale apply apply apply same',
   },
-  'skipped, superseded by a newer version': {
+  'skipped because it was superseded': {
     target: { status: 'skipped', skipReason: 'superseded' },
     verdicts: 'stale stale stale stale stale stale same',
   },
@@ -136,10 +136,10 @@ const TABLE: Record<string, Row> = {
 
 const KINDS: Record<string, string> = { same: 'repeat', stale: 'stale_status' };
 
-describe('reports of devices', () => {
+describe('the verdict on a report', () => {
   for (const [name, { target, verdicts }] of Object.entries(TABLE)) {
     const cells = verdicts.split(' ');
-    HEAD.forEach((status, column) => {
+    REPORTS.forEach((status, column) => {
       const cell = cells[column] ?? '';
       it(`${name}: ${status} → ${cell}`, () => {
         const verdict = judgeReport(
@@ -167,7 +167,7 @@ describe('reports of devices', () => {
   const reported = fc.constantFrom(...REPORTED_STATUSES);
   const errorMessage = fc.constantFrom(undefined, null, 'one reason', 'another reason');
 
-  it('F55 those of another attempt are told so, whatever else they say', () => {
+  it('F55 is stale or future for another attempt, whatever the status', () => {
     fc.assert(
       fc.property(target, reported, fc.integer({ min: 1, max: 6 }), (now, status, attempt) => {
         const { kind } = judgeReport(now, { status, attempt });
@@ -177,7 +177,7 @@ describe('reports of devices', () => {
     );
   });
 
-  it('without an attempt mean the current one', () => {
+  it('is that of the current attempt if the report has none', () => {
     fc.assert(
       fc.property(target, reported, errorMessage, (now, status, message) => {
         const report = { status, errorMessage: message };
@@ -187,54 +187,57 @@ describe('reports of devices', () => {
     );
   });
 
-  it('F56 never lead from an end back to work', () => {
+  it('F56 never reopens a finished target', () => {
     fc.assert(
       fc.property(
         target,
         fc.constantFrom(...FINISHED_TARGET_STATUSES),
         reported,
         errorMessage,
-        (now, ended, status, message) => {
-          const verdict = judgeReport({ ...now, status: ended }, { status, errorMessage: message });
+        (now, finished, status, message) => {
+          const verdict = judgeReport(
+            { ...now, status: finished },
+            { status, errorMessage: message },
+          );
           if (verdict.kind === 'apply') expect(isFinished(verdict.status)).to.equal(true);
         },
       ),
     );
   });
 
-  it('F55 change nothing when they come again', () => {
+  it('F55 is repeat when a report is sent again', () => {
     fc.assert(
       fc.property(target, reported, errorMessage, (now, status, message) => {
         const report = { status, errorMessage: message };
         const verdict = judgeReport(now, report);
         if (verdict.kind !== 'apply') return;
-        const after = afterwards(now, verdict.status, message);
+        const after = applied(now, verdict.status, message);
         expect(judgeReport(after, report)).to.deep.equal({ kind: 'repeat' });
       }),
     );
   });
 
-  it('F55 lost, doubled and out of order still lead to the end that is told last', () => {
-    const honest = ['downloading', 'installing', 'verifying'] as const;
+  it('F55 leads to the reported result even if reports are lost, duplicated or out of order', () => {
+    const steps = ['downloading', 'installing', 'verifying'] as const;
     fc.assert(
       fc.property(
-        fc.array(fc.constantFrom(...honest), { maxLength: 20 }),
+        fc.array(fc.constantFrom(...steps), { maxLength: 20 }),
         fc.constantFrom('completed' as const, 'failed' as const, 'rolled_back' as const),
-        fc.array(fc.constantFrom(...honest), { maxLength: 5 }),
-        (before, end, late) => {
+        fc.array(fc.constantFrom(...steps), { maxLength: 5 }),
+        (before, result, late) => {
           let now: ReportContext = RELEASED;
-          for (const status of [...before, end, ...late, end]) {
+          for (const status of [...before, result, ...late, result]) {
             const verdict = judgeReport(now, { status });
-            if (verdict.kind === 'apply') now = afterwards(now, verdict.status, null);
+            if (verdict.kind === 'apply') now = applied(now, verdict.status, null);
           }
-          expect(now.status).to.equal(end);
+          expect(now.status).to.equal(result);
         },
       ),
     );
   });
 
-  /** The target once the verdict is written. */
-  function afterwards(
+  /** The target after the verdict was applied. */
+  function applied(
     now: ReportContext,
     status: TargetStatus,
     message: string | null | undefined,
@@ -250,23 +253,23 @@ describe('reports of devices', () => {
   }
 });
 
-describe('F68 the order to stop after a cancel', () => {
-  const STOPPED: Partial<Record<TargetStatus, ReportedStatus[]>> = {
+describe('F68 the abort directive after a cancel', () => {
+  const ABORTED: Partial<Record<TargetStatus, ReportedStatus[]>> = {
     pending: ['downloading', 'installing'],
     downloading: ['downloading', 'installing'],
   };
 
   for (const status of TARGET_STATUSES) {
     for (const reported of REPORTED_STATUSES) {
-      const stop = STOPPED[status]?.includes(reported) ?? false;
-      it(`${status}, reports ${reported}: ${stop ? 'stop' : 'go on'}`, () => {
+      const abort = ABORTED[status]?.includes(reported) ?? false;
+      it(`${status}, reports ${reported}: ${abort ? 'abort' : 'continue'}`, () => {
         const cancelled = { ...RELEASED, status, deploymentStatus: 'cancelled' as const };
-        expect(shouldAbort(cancelled, reported)).to.equal(stop);
+        expect(shouldAbort(cancelled, reported)).to.equal(abort);
       });
     }
   }
 
-  it('comes for no other reason', () => {
+  it('is not sent for any other deployment', () => {
     for (const deploymentStatus of DEPLOYMENT_STATUSES) {
       if (deploymentStatus === 'cancelled') continue;
       for (const status of TARGET_STATUSES) {
@@ -279,7 +282,7 @@ describe('F68 the order to stop after a cancel', () => {
 });
 
 describe('target statuses', () => {
-  it('are waiting, at work, or at an end', () => {
+  it('are pending, updating or finished', () => {
     expect(TARGET_STATUSES.filter(isUpdating)).to.deep.equal([
       'downloading',
       'installing',

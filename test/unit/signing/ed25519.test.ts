@@ -5,7 +5,7 @@ import {
   signatureFits,
   signatureFormFault,
 } from '../../../backend/contract/signing/ed25519.ts';
-import { bareOf, newKeyPair, pemOf, signText } from '../../support/signed-package.ts';
+import { rawKeyOf, newKeyPair, pemOf, signText } from '../../support/signing-fixtures.ts';
 
 const FIELD = 2n ** 255n - 19n;
 const ORDER = 2n ** 252n + 27742317777372353535851937790883648493n;
@@ -16,30 +16,30 @@ function littleEndian(value: bigint): Buffer {
 
 const ORDER_8 = BigInt('0x05fc536d880238b13933c6d305acdfd5f098eff289f4c345b027b2c28f95e826');
 
-/** y of all points of small order (RFC 8032, 5.1), in every way 255 bits can hold them. */
+/** The y coordinates of all points of small order (RFC 8032, 5.1), in every encoding with 255 bits. */
 const SMALL_ORDER = {
   'order 4, all zero': 0n,
   'order 1': 1n,
   'order 2': FIELD - 1n,
   'order 8': ORDER_8,
-  'order 8, the other': FIELD - ORDER_8,
+  'order 8, negated': FIELD - ORDER_8,
   'order 4, not canonical': FIELD,
   'order 1, not canonical': FIELD + 1n,
 };
 
-describe('signing: Ed25519', () => {
+describe('Ed25519 keys and signatures', () => {
   const pair = newKeyPair();
-  const PREFIX = 'for the test\n';
+  const PREFIX = 'test prefix\n';
   const signature = signText('text', pair, PREFIX);
 
-  it('a key is read from PEM and from its bare bytes alike', () => {
-    expect(readPublicKey(pemOf(pair))).to.deep.equal(readPublicKey(bareOf(pair)));
+  it('a key can be read from PEM and from its raw bytes', () => {
+    expect(readPublicKey(pemOf(pair))).to.deep.equal(readPublicKey(rawKeyOf(pair)));
     expect(signatureFits(`${PREFIX}text`, signature, readPublicKey(pemOf(pair)))).to.equal(true);
     expect(signatureFits(`${PREFIX}texT`, signature, readPublicKey(pemOf(pair)))).to.equal(false);
   });
 
   for (const [what, y] of Object.entries(SMALL_ORDER)) {
-    it(`a key of small order is no key: ${what}, with either sign`, () => {
+    it(`a key of small order is rejected: ${what}, with either sign`, () => {
       for (const sign of [0n, 1n]) {
         const key = littleEndian(y | (sign << 255n)).toString('base64');
         expect(() => readPublicKey(key)).to.throw(/small order|canonical/);
@@ -47,7 +47,7 @@ describe('signing: Ed25519', () => {
     });
   }
 
-  it('which is why: with such a key anybody can sign, and Node lets it pass', () => {
+  it('Node accepts a forged signature with a key of small order', () => {
     const identity = littleEndian(1n);
     const forged = Buffer.concat([identity, littleEndian(0n)]);
     const key = createPublicKey({
@@ -65,18 +65,18 @@ describe('signing: Ed25519', () => {
     'a word': 'secret',
     'too few bytes': Buffer.alloc(31, 7).toString('base64'),
     'too many bytes': Buffer.alloc(33, 7).toString('base64'),
-    'base64 without padding': bareOf(pair).replace(/=+$/, ''),
-    'base64 with stray bits': bareOf(pair).replace(/.=$/, (end) => `${nextDigit(end)}=`),
+    'base64 without padding': rawKeyOf(pair).replace(/=+$/, ''),
+    'base64 with stray bits': rawKeyOf(pair).replace(/.=$/, (end) => `${nextDigit(end)}=`),
     base64url: Buffer.alloc(32, 0xfb).toString('base64url'),
     'a y beyond the field': littleEndian(FIELD + 5n).toString('base64'),
     'a private key': pair.privateKey.export({ type: 'pkcs8', format: 'der' }).toString('base64'),
   })) {
-    it(`is no public key: ${what}`, () => {
+    it(`a malformed key is rejected: ${what}`, () => {
       expect(() => readPublicKey(value)).to.throw();
     });
   }
 
-  it('a signature has one form: S below the order, padded base64, nothing else', () => {
+  it('a signature has exactly one valid encoding', () => {
     expect(signatureFormFault(signature)).to.equal(null);
     const bytes = Buffer.from(signature, 'base64');
     const s = BigInt(`0x${Buffer.from(bytes.subarray(32)).reverse().toString('hex')}`);
@@ -96,7 +96,7 @@ describe('signing: Ed25519', () => {
   });
 });
 
-/** The digit after the first one of `text`: decodes to the same bytes where its last bits are unused. */
+/** The base64 digit after the first one of `text`. It only changes unused bits. */
 function nextDigit(text: string): string {
   const digits = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
   return digits.charAt(digits.indexOf(text.charAt(0)) + 1);

@@ -4,30 +4,30 @@ import {
   verifyManifest,
   type Manifest,
 } from '../../../backend/contract/signing/manifest.ts';
-import { bareOf, manifestOf, newKeyPair, signManifest } from '../../support/signed-package.ts';
+import { rawKeyOf, manifestOf, newKeyPair, signManifest } from '../../support/signing-fixtures.ts';
 
 const NOW = new Date('2027-01-01T00:00:00Z');
 
-describe('signing: manifests', () => {
+describe('a manifest', () => {
   const pair = newKeyPair();
-  const key = { id: 'release', public_key: bareOf(pair), withdrawn: false };
-  const verdictOn = (change: Partial<Manifest>, keys = [key]) => {
+  const key = { id: 'release', public_key: rawKeyOf(pair), revoked: false };
+  const verify = (change: Partial<Manifest>, keys = [key]) => {
     const { manifest, signature } = signManifest(manifestOf(change), pair);
     const verdict = verifyManifest(manifest, signature, keys, { now: NOW });
-    return 'refused' in verdict ? verdict.refused : 'good';
+    return 'refused' in verdict ? verdict.refused : 'valid';
   };
 
-  it('a good one is good, and what is not compared does not matter', () => {
-    expect(verdictOn({})).to.equal('good');
-    expect(verdictOn({ organization_id: 'somebody', sequence: 0 })).to.equal('good');
+  it('is valid, whatever the fields that are not compared', () => {
+    expect(verify({})).to.equal('valid');
+    expect(verify({ organization_id: 'somebody', sequence: 0 })).to.equal('valid');
   });
 
-  it('F02 a key that is withdrawn under one id is withdrawn under every other', () => {
-    const renamed = { ...key, id: 'old name', withdrawn: true };
-    expect(verdictOn({}, [key, renamed])).to.include('withdrawn key "release"');
+  it('F02 is rejected if its key is revoked under another id', () => {
+    const renamed = { ...key, id: 'renamed', revoked: true };
+    expect(verify({}, [key, renamed])).to.include('revoked key "release"');
   });
 
-  for (const [change, says] of [
+  for (const [change, reason] of [
     [{ expires: '2027-01-01T00:00:00Z' }, 'expired at 2027-01-01T00:00:00Z'],
     [{ expires: '2019-01-01T00:00:00Z' }, 'expires before it was issued'],
     [{ expires: '2100-01-01T00:00:00' }, 'UTC'],
@@ -46,12 +46,12 @@ describe('signing: manifests', () => {
     [JSON.parse('{"__proto__": 1}') as Partial<Manifest>, 'not allowed'],
     [JSON.parse('{"__proto__": {"size": 1}}') as Partial<Manifest>, 'not allowed'],
   ] as [Partial<Manifest>, string][]) {
-    it(`refuses ${JSON.stringify(change)}`, () => {
-      expect(verdictOn(change)).to.include(says);
+    it(`is rejected with ${JSON.stringify(change)}`, () => {
+      expect(verify(change)).to.include(reason);
     });
   }
 
-  it('without keys the form of the signature is looked at all the same', () => {
+  it('needs a well-formed signature even without configured keys', () => {
     const { manifest, signature } = signManifest(manifestOf(), pair);
     expect(checkManifest(manifest, signature, { now: NOW })).to.have.property('manifest');
     expect(checkManifest(manifest, 'c2lnbmF0dXJl', { now: NOW })).to.have.property('refused');

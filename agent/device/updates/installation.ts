@@ -1,0 +1,177 @@
+/**
+ * From the first change of the device to the decision: `install.sh`, health checks, the report that has to
+ * reach the server, and the commit. Why the version stays only then:
+ * docs/decisions/stays-once-the-server-heard.md.
+ */
+import type { Logger } from 'pino';
+import { withRoom } from '../../files/room.ts';
+import { AgentStopping, StepFailure, messageOf } from '../../kernel/errors.ts';
+import { pause } from '../../kernel/waiting.ts';
+import { logFault } from '../../logging/logger.ts';
+import type { AgentConfig } from '../config/agent-config.ts';
+import { describeAnswer } from '../network/answers.ts';
+import { flushDisks } from '../process/flush.ts';
+import { installationMark } from '../process/installation-mark.ts';
+import type { Receipt } from '../reports/outbox.ts';
+import { writeCurrentVersion } from '../state/current-version.ts';
+import { raiseSequence } from '../state/installed-sequence.ts';
+import type { Journal } from '../state/journal.ts';
+import { UPDATE_STEPS } from '../state/step-table.ts';
+import { runInstallScript } from '../steps/install.ts';
+import { IRREVERSIBLE_VARIABLE, irreversibleFile } from '../steps/irreversible.ts';
+import { markCommitted, removeSnapshot } from '../steps/snapshot.ts';
+import type { AgentTrial } from './agent-trial.ts';
+import type { HealthRuns } from './health-runs.ts';
+import { scriptEnvironment } from './script-environment.ts';
+import type { ServerContact } from './server-contact.ts';
+import type { UpdateInProgress } from './update-in-progress.ts';
+
+export class Installation {
+  constructor(
+    private readonly config: AgentConfig,
+    private readonly journal: Journal,
+    private readonly healthRuns: HealthRuns,
+    private readonly contact: ServerContact,
+    private readonly agentTrial: AgentTrial,
+    private readonly logger: Logger,
+    private readonly stopping: AbortSignal,
+  ) {}
+
+  /** The step `install`. Advances to `verify` or `restore`. */
+  async install(update: UpdateInProgress): Promise<void> {
+    const { log, work } = update;
+    try {
+      log.line('running install.sh');
+      await runInstallScript({
+        folder: update.unpackedDir,
+        mark: installationMark(this.config.state_dir, work.run_id),
+        env: {
+          ...scriptEnvironment(this.config.root, work),
+          [IRREVERSIBLE_VARIABLE]: irreversibleFile(update.snapshotDir),
+          ...(await this.agentTrial.prepareFolder(work.run_id)),
+        },
+        limits: this.config.install,
+        onOutput: (chunk) => log.write(chunk),
+      });
+      await flushDisks();
+      log.line('install.sh succeeded');
+      await update.advance({ step: 'verify', health_runs: 0 });
+    } catch (error) {
+      await this.rollBack(update, messageOf(error));
+    }
+  }
+
+  /**
+   * The step `verify`. Advances to `trial`, `commit` or `restore`.
+   * @throws {AgentStopping} the next start checks again
+   */
+  async verify(update: UpdateInProgress): Promise<void> {
+    const { log, work } = update;
+    if (this.healthRuns.areExhausted(work)) {
+      return this.rollBack(
+        update,
+        `The health check was interrupted ${work.health_runs} times because the agent or the device stopped.`,
+      );
+    }
+    try {
+      const report = await update.reports.send({ status: UPDATE_STEPS.verify.report });
+      await this.healthRuns.runCounted(work, async () => {
+        await this.healthRuns.requireHealthy(work, log);
+        log.line('healthy');
+        if (this.config.commit.require_report) await this.#requireServerReached(update, report);
+      });
+      await flushDisks();
+      const agent = await this.agentTrial.findNewAgent(work.run_id);
+      await update.advance(
+        agent === null ? { step: 'commit' } : { step: 'trial', agent, health_runs: 0 },
+      );
+    } catch (error) {
+      if (error instanceof AgentStopping) throw error;
+      await this.rollBack(update, messageOf(error));
+    }
+  }
+
+  /**
+   * Waits until the server has recorded a report of the new version. A server that refuses the report for
+   * good will never record one, which means nothing about the version: then a poll has to be answered as the
+   * contract says. Past the deadline one last poll decides: a server that answers it, or that answers that
+   * it cannot (5xx, 429, 401), is no fault of this version. No answer, and answers of something else, count
+   * against it.
+   * @throws {StepFailure}
+   */
+  async #requireServerReached({ log }: UpdateInProgress, { delivery }: Receipt): Promise<void> {
+    const { deadline_seconds: limit } = this.config.commit;
+    const waiting = new AbortController();
+    const signal = AbortSignal.any([this.stopping, waiting.signal]);
+    const reached = delivery.then(async ({ recorded, answer }) => {
+      if (recorded) return 'the server has recorded a report of the new version';
+      log.line(`the server refused the report: ${describeAnswer(answer)}`);
+      await this.contact.waitUntilAnswered(signal);
+      return 'the server has answered a poll of the new version';
+    });
+    reached.catch(() => undefined);
+    const timeUp = pause(limit * 1000, signal).then(() => null);
+    const how = await Promise.race([reached, timeUp]).finally(() => waiting.abort());
+    if (how !== null) return log.line(how);
+    const contact = await this.contact.check(this.stopping);
+    if (contact.kind === 'none') {
+      throw new StepFailure(
+        `The new version is healthy, but in ${limit} seconds it did not reach the server, which the previous version did: ${contact.why}`,
+      );
+    }
+    log.line(
+      `the server answers, though it accepted no report in ${limit} seconds; the version stays`,
+    );
+  }
+
+  /**
+   * The step `trial`, where the update brings a new agent. Advances to `commit` or `restore`.
+   * @throws {AgentHandoff} the launcher has to start the new agent
+   */
+  async tryNewAgent(update: UpdateInProgress): Promise<void> {
+    const { agent } = update.work;
+    if (agent === null) return this.rollBack(update, 'The journal does not name the new agent.');
+    const rejected = await this.agentTrial.conclude({ ...update.work, agent });
+    if (rejected) return this.rollBack(update, rejected.failure);
+    update.log.line(`the new agent ${agent.slice(0, 12)} works`);
+    await update.advance({ step: 'commit' });
+  }
+
+  /** The step `commit`; may be repeated after a power cut. */
+  async commit(update: UpdateInProgress): Promise<void> {
+    const { config, journal } = this;
+    const { run_id, deployment_id, previous_version: version, target_version } = update.work;
+    await writeCurrentVersion(config, target_version);
+    if (update.work.sequence !== null) await raiseSequence(config, update.work.sequence);
+    if (config.keep_snapshot) {
+      await withRoom(config.state_dir, () => markCommitted(update.snapshotDir));
+      await journal.setKept({ run_id, deployment_id, version, replaced_by: target_version });
+    } else {
+      for (const fault of await removeSnapshot(update.snapshotDir)) update.log.line(fault);
+      await journal.setKept(null);
+    }
+    await update.decideEnd({
+      status: 'completed',
+      error_message: null,
+      installed_version: target_version,
+    });
+  }
+
+  /**
+   * Advances to `restore`, even when the journal cannot be written, as long as a restart would roll back from
+   * the step on disk as well (`install`). From any other step it would not, and a rollback that is not in the
+   * journal could end with the old files under the new version's name.
+   */
+  async rollBack(update: UpdateInProgress, reason: string): Promise<void> {
+    update.log.line(reason);
+    const change = { step: 'restore', reason, health_runs: 0 } as const;
+    try {
+      await update.advance(change);
+    } catch (error) {
+      const step = await this.journal.stepOnDisk();
+      if (!step || UPDATE_STEPS[step].afterPowerCut.action !== 'roll_back') throw error;
+      logFault(this.logger, error, 'the journal cannot be written; rolling back anyway');
+      update.replaceWork({ ...update.work, ...change });
+    }
+  }
+}

@@ -1,6 +1,0 @@
-/** Bytes that are written as `\ooo`, as the kernel does in mountinfo and `getfattr` in names; one character each. */
-export function withoutOctalEscapes(text: string): string {
-  return text.replace(/\\([0-7]{3})/g, (_all, octal: string) =>
-    String.fromCharCode(Number.parseInt(octal, 8)),
-  );
-}

@@ -1,0 +1,23 @@
+/** Starts the servers of `bare-servers.ts` in their own process. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+
+export interface Baseline {
+  /** URL of the bare Express server. */
+  express: string;
+  /** URL of the bare `node:http` server. */
+  node: string;
+  close(): void;
+}
+
+export async function startBaseline(): Promise<Baseline> {
+  const file = path.join(import.meta.dirname, 'bare-servers.ts');
+  const child = spawn(process.execPath, ['--import', 'tsx', file], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
+  const { express, node } = JSON.parse(line) as { express: string; node: string };
+  return { express, node, close: () => void child.kill() };
+}
