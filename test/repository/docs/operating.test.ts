@@ -172,7 +172,7 @@ describe('docs/operating.md', function () {
 
     it('applies and reverts the migrations', async () => {
       const run = (block: string): Promise<string> =>
-        inShell(block.replace('./node_modules/ops-center-ota/', '../../docs/'), {
+        inShell(block.replace('./node_modules/ops-center-ota/', './'), {
           cwd: ROOT,
           env: { DATABASE_URL: database.connectionString },
         });
