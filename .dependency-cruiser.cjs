@@ -34,6 +34,7 @@ const LAYERS = {
     'storage',
     'transaction',
     'targets',
+    'requests',
     'reading',
     'creation',
     'control',

@@ -5,7 +5,7 @@ import { adminOf } from '../../http/guards.ts';
 import { pathId } from '../../http/path-id.ts';
 import { validate } from '../../http/validate.ts';
 import type { AdminCaller } from '../../kernel/admin-caller.ts';
-import { deploymentIdOf } from '../model/deployment-id.ts';
+import { deploymentIdOf } from '../requests/deployment-id.ts';
 import { DeploymentQueries } from '../reading/deployment-queries.service.ts';
 import { emptySchema, expandSchema, retrySchema, rollbackSchema } from './control.schema.ts';
 import { DeploymentControl } from './control.service.ts';

@@ -1,6 +1,6 @@
 import Joi from 'joi';
 import type { ExpandRequest, RetryRequest, RollbackRequest } from '../../contract/admin-api.ts';
-import { deviceIds, percentage, version } from '../model/fields.schema.ts';
+import { deviceIds, percentage, version } from '../requests/fields.schema.ts';
 
 export const expandSchema = Joi.object<Required<ExpandRequest>>({
   percentage: percentage().default(100),

@@ -3,7 +3,7 @@ import { inject, injectable } from 'inversify';
 import { PluginConfig } from '../../config.ts';
 import { adminOf } from '../../http/guards.ts';
 import { validate } from '../../http/validate.ts';
-import { deploymentIdOf } from '../model/deployment-id.ts';
+import { deploymentIdOf } from '../requests/deployment-id.ts';
 import { DeploymentCreation } from './creation.service.ts';
 import { createDeploymentSchema, previewDeploymentSchema, toDraft } from './creation.schema.ts';
 import { idempotencyKey } from './idempotency-key.ts';

@@ -16,7 +16,7 @@ import { label, optionalLabel, storableText } from '../../http/text.schema.ts';
 import { timestamp } from '../../http/timestamp.schema.ts';
 import { DEFAULT_CANARY_PERCENTAGE, DEFAULT_ROLLING_PERCENTAGE } from '../rules/batch-plan.ts';
 import type { DeploymentDraft } from '../model/deployment.types.ts';
-import { deviceIds, percentage, version } from '../model/fields.schema.ts';
+import { deviceIds, percentage, version } from '../requests/fields.schema.ts';
 import { defaultPolicy } from '../rules/rollout-policy.ts';
 
 const deviceFilters = Joi.object<DeviceFilters>({

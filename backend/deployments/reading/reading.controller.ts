@@ -2,7 +2,7 @@ import type { Request, Response } from 'express';
 import { inject, injectable } from 'inversify';
 import { adminOf } from '../../http/guards.ts';
 import { validate } from '../../http/validate.ts';
-import { deploymentIdOf } from '../model/deployment-id.ts';
+import { deploymentIdOf } from '../requests/deployment-id.ts';
 import { DeploymentQueries } from './deployment-queries.service.ts';
 import { eventQuerySchema, listQuerySchema, targetQuerySchema } from './reading.schema.ts';
 
