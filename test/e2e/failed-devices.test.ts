@@ -105,7 +105,7 @@ describe('page: devices that failed', function () {
     await page.getByRole('button', { name: 'Roll back', exact: true }).last().click();
     const question = page.getByRole('dialog', { name: `Roll back ${device!.name}?` });
     await question.getByRole('button', { name: 'Roll back 1 device' }).click();
-    await question.getByText('would undo that').waitFor();
+    await question.getByText('would undo it').waitFor();
     expect(await question.innerText()).to.include('Update to v2.2.0');
     expect(await requested(older!)).to.equal(null);
 

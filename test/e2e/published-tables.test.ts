@@ -17,8 +17,8 @@ const VARIANT = 'published.sql';
 
 /** What the plugin makes of a deployment by itself, as it would of its own. */
 const BECAME: Record<string, DeploymentStatus> = {
-  'ended, but nobody noticed': 'completed',
-  'begun without targets': 'completed',
+  'all targets finished': 'completed',
+  'in progress without targets': 'completed',
 };
 
 const statusName = (status: DeploymentStatus): string =>
