@@ -40,7 +40,17 @@ describe('database faults', () => {
   async function reconfigure(...statements: string[]): Promise<void> {
     await administer(
       ...statements,
-      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '${database}'`,
+      `SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = '${database}'`,
+    );
+    // The pool learns of the ended sessions one by one; a query on one of them would fail.
+    const { max } = (ota.knex.client as { pool: { max: number } }).pool;
+    await waitFor(
+      () =>
+        Promise.all(Array.from({ length: max }, () => ota.knex.raw('SELECT 1'))).then(
+          () => true,
+          () => false,
+        ),
+      { describe: 'the pool has new connections only' },
     );
   }
 
