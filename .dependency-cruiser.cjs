@@ -42,8 +42,9 @@ const LAYERS = {
   ],
   agent: ['kernel', 'files', 'logging', 'package', 'handoff', 'launcher', 'device', 'release-cli'],
   'agent/device': [
-    'config',
     'process',
+    'boot',
+    'config',
     'state',
     'network',
     'reports',

@@ -56,7 +56,44 @@ export const SETFACL: Program = {
   purpose: 'access control lists that an update changes',
 };
 
-export const PROGRAMS = [REDIS_SERVER, CHROMIUM, CURL, OPENSSL, PGBOUNCER, SETFATTR, SETFACL];
+/** The tools of boot loaders, which the adapters of the agent run. */
+export const RAUC: Program = {
+  names: ['rauc'],
+  debianPackage: 'rauc',
+  purpose: 'the boot adapter for RAUC',
+};
+
+export const DBUS_DAEMON: Program = {
+  names: ['dbus-daemon'],
+  debianPackage: 'dbus-daemon',
+  purpose: 'the service of RAUC',
+};
+
+export const FW_SETENV: Program = {
+  names: ['fw_setenv'],
+  debianPackage: 'libubootenv-tool',
+  purpose: 'the boot adapter for U-Boot',
+};
+
+export const GRUB_EDITENV: Program = {
+  names: ['grub-editenv'],
+  debianPackage: 'grub-common',
+  purpose: 'the boot adapters for GRUB and RAUC',
+};
+
+export const PROGRAMS = [
+  REDIS_SERVER,
+  CHROMIUM,
+  CURL,
+  OPENSSL,
+  PGBOUNCER,
+  SETFATTR,
+  SETFACL,
+  RAUC,
+  DBUS_DAEMON,
+  FW_SETENV,
+  GRUB_EDITENV,
+];
 
 /** Absolute path of the program; `null` if it is not installed. */
 export function findProgram(program: Program): string | null {

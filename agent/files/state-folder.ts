@@ -28,3 +28,16 @@ export function keptDownloadDir(stateDir: string): string {
 export function snapshotDir(stateDir: string, runId = ''): string {
   return join(stateDir, 'snapshots', runId);
 }
+
+/** `install.sh` of this run requests a reboot by creating this file. */
+export function rebootRequestFile(stateDir: string, runId: string): string {
+  return join(workDir(stateDir, runId), 'reboot-required');
+}
+
+/**
+ * Exists from the reboot into a new system until its commit or rollback. Services that confirm every start to
+ * the boot loader wait for it to go (docs/boot-adapters.md).
+ */
+export function onTrialFile(stateDir: string): string {
+  return join(stateDir, 'reboot-on-trial');
+}

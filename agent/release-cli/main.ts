@@ -25,6 +25,7 @@ interface PackOptions {
   expires: string;
   out?: string;
   replace?: boolean;
+  reboot?: boolean | string;
 }
 
 program
@@ -43,6 +44,10 @@ program
   .option('--organization <id>', 'organization the package is for (default: all)')
   .requiredOption('--key-id <id>', 'id of the key that will sign the manifest')
   .option('--expires <when>', 'days as 90d, or a time in UTC', '365d')
+  .option(
+    '--reboot [entry]',
+    'request a reboot after install.sh; ENTRY names what the boot loader starts',
+  )
   .option('--out <file>', 'the package (default: NAME-VERSION.tar.gz)')
   .option('--replace', 'overwrite existing files')
   .action((folder: string, options: PackOptions) =>
@@ -56,6 +61,7 @@ program
         deviceTypes: options.deviceType,
         organizationId: options.organization ?? null,
         keyId: options.keyId,
+        reboot: options.reboot ?? false,
         ...lifetimeOf(options.expires, process.env['SOURCE_DATE_EPOCH']),
         out: options.out,
         replace: options.replace ?? false,

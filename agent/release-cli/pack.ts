@@ -8,7 +8,8 @@ import { EXIT } from './exit-codes.ts';
 import { writeNew } from './files.ts';
 import type { Lifetime } from './lifetime.ts';
 import { measurePackage, requireInstallable } from './package-check.ts';
-import { listTree } from './package-tree.ts';
+import { REBOOT_MARK } from '../package/reboot-mark.ts';
+import { type TreeEntry, listTree } from './package-tree.ts';
 import { writeArchive } from './reproducible-archive.ts';
 
 export interface PackRequest extends Lifetime {
@@ -19,6 +20,8 @@ export interface PackRequest extends Lifetime {
   deviceTypes: string[];
   organizationId: string | null;
   keyId: string;
+  /** Requests a reboot; a text names the boot entry of the new system. */
+  reboot: boolean | string;
   /** Default `name-version.tar.gz` in the working folder. */
   out: string | undefined;
   replace: boolean;
@@ -45,6 +48,7 @@ export async function packFolder(request: PackRequest): Promise<Packed> {
   }
   if (!replace) for (const file of [archive, manifestFile]) await requireAbsent(file);
   const { entries, faults, leftOut } = await listFolder(folder);
+  if (request.reboot !== false) addRebootMark(entries, faults, request.reboot);
   if (faults.length > 0) {
     throw new UsageError(
       `${folder} cannot be packed:\n${faults.map((fault) => `  - ${fault}`).join('\n')}`,
@@ -102,6 +106,17 @@ function archiveName({ name, version, out }: PackRequest): string {
     throw new UsageError(`${base} is not a good file name: give one with --out.`, EXIT.usage);
   }
   return `${base}.tar.gz`;
+}
+
+function addRebootMark(entries: TreeEntry[], faults: string[], reboot: string | true): void {
+  if (entries.some(({ path }) => path === REBOOT_MARK)) {
+    faults.push(`${REBOOT_MARK} is in the folder already; leave out --reboot`);
+    return;
+  }
+  const content = reboot === true ? '' : `${reboot}\n`;
+  const size = Buffer.byteLength(content);
+  entries.push({ path: REBOOT_MARK, isFolder: false, size, executable: false, content });
+  entries.sort((a, b) => Buffer.compare(Buffer.from(a.path), Buffer.from(b.path)));
 }
 
 async function requireAbsent(file: string): Promise<void> {

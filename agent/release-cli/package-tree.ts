@@ -11,6 +11,8 @@ export interface TreeEntry {
   /** Bytes; 0 for a folder. */
   size: number;
   executable: boolean;
+  /** Contents of a file that `ota pack` adds; left out: it is in the folder. */
+  content?: string;
 }
 
 export interface Tree {

@@ -36,7 +36,8 @@ export async function writeArchive(
 async function* tarOf(folder: string, entries: readonly TreeEntry[]): AsyncGenerator<Buffer> {
   for (const entry of entries) {
     yield headerOf(entry);
-    if (!entry.isFolder) yield* contentOf(join(folder, entry.path), entry);
+    if (entry.content !== undefined) yield padded(Buffer.from(entry.content));
+    else if (!entry.isFolder) yield* contentOf(join(folder, entry.path), entry);
   }
   yield Buffer.alloc(2 * BLOCK);
 }
@@ -54,6 +55,10 @@ function headerOf({ path, isFolder, size, executable }: TreeEntry): Buffer {
   const block = Buffer.alloc(BLOCK);
   const needsPax = new Header(facts).encode(block);
   return needsPax ? Buffer.concat([new Pax({ path: facts.path, size }).encode(), block]) : block;
+}
+
+function padded(content: Buffer): Buffer {
+  return Buffer.concat([content, Buffer.alloc(-content.length & (BLOCK - 1))]);
 }
 
 async function* contentOf(path: string, { path: name, size }: TreeEntry): AsyncGenerator<Buffer> {

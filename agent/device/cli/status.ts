@@ -3,7 +3,9 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { readCurrentVersion } from '../state/current-version.ts';
+import { createBootAdapter } from '../boot/create-boot-adapter.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
+import { messageOf } from '../../kernel/errors.ts';
 import { readCredentials } from '../state/credentials.ts';
 import { isTemporary } from '../../files/durable-file.ts';
 import { peekJournal } from '../state/journal.ts';
@@ -49,6 +51,14 @@ export interface AgentStatus {
     trial: string | null;
     rejected: { version: string; reason: string } | null;
   } | null;
+  /** What the device relies on when an update reboots it. */
+  boot: {
+    adapter: string;
+    /** What happens to a new system that does not start. */
+    promise: string;
+    /** Why the boot loader cannot be used; `null`: it can. */
+    problem: string | null;
+  };
   reports_waiting: number;
   last_cycle: CycleNote | null;
 }
@@ -85,9 +95,16 @@ export async function readStatus(config: AgentConfig): Promise<AgentStatus> {
         }
       : null,
     launcher: await readLauncher(config.state_dir),
+    boot: await readBoot(config),
     reports_waiting: waiting.filter((name) => !isTemporary(name)).length,
     last_cycle: await readCycleNote(config.state_dir),
   };
+}
+
+async function readBoot(config: AgentConfig): Promise<AgentStatus['boot']> {
+  const adapter = createBootAdapter(config.boot, config.reboot.max_boots);
+  const problem = await adapter.check().then(() => null, messageOf);
+  return { adapter: adapter.name, promise: adapter.describe().summary, problem };
 }
 
 const POLL_STATUS_MS = 200;
@@ -111,7 +128,7 @@ export async function waitUntilConnected(
 }
 
 export function describeStatus(status: AgentStatus): string {
-  const { active, last_attempt: last, last_cycle: cycle, launcher } = status;
+  const { active, boot, last_attempt: last, last_cycle: cycle, launcher } = status;
   const lines: [string, string][] = [
     ['Server', status.server ?? 'none'],
     [
@@ -129,6 +146,7 @@ export function describeStatus(status: AgentStatus): string {
         : 'none',
     ],
     ['Can roll back to', status.rollback_version ?? 'nothing'],
+    ['Boot adapter', `${boot.adapter}: ${boot.problem ?? boot.promise}`],
     ['Reports waiting', String(status.reports_waiting)],
   ];
   if (launcher) {

@@ -21,6 +21,8 @@ import {
   type TrustedKey,
   trustedKeysSchema,
 } from '../../../backend/contract/signing/trusted-keys.ts';
+import { BOOT_ADAPTERS, type BootAdapterName } from '../boot/boot-adapter.ts';
+import type { BootConfig } from '../boot/create-boot-adapter.ts';
 
 export const DEFAULT_CONFIG_PATH = '/etc/ota-agent/config.json';
 
@@ -53,6 +55,17 @@ export interface AgentConfig {
   snapshot_paths: string[];
   keep_snapshot: boolean;
   rollback: { after_restore_command?: { command: string; timeout_seconds: number } };
+  boot: BootConfig;
+  reboot: {
+    /** Left out: that of the boot adapter, or `systemctl reboot`. */
+    command?: string;
+    /** How long the device may take to go down. */
+    timeout_seconds: number;
+    /** Starts of a new system without a commit before it is rolled back. */
+    max_boots: number;
+    /** Folders whose files the boot loader or the kernel reads; absolute after loading. */
+    paths: string[];
+  };
   install: {
     timeout_seconds: number;
     kill_grace_seconds: number;
@@ -162,6 +175,33 @@ export const configSchema = Joi.object({
   snapshot_paths: Joi.array().items(Joi.string().min(1)).unique().default([]),
   keep_snapshot: Joi.boolean().default(true),
   rollback: section({ after_restore_command: shellCommand }),
+  boot: section({
+    adapter: Joi.string()
+      .valid(...BOOT_ADAPTERS)
+      .default('none'),
+    fw_env_config: absolutePath.default('/etc/fw_env.config'),
+    grub_environment: absolutePath.default('/boot/grub/grubenv'),
+    partition: absolutePath.default((parent: { adapter: BootAdapterName }) =>
+      parent.adapter === 'raspberry-pi' ? '/boot/firmware' : '/boot',
+    ),
+    commands: Joi.object({
+      arm: Joi.string().required(),
+      commit: Joi.string().required(),
+      revert: Joi.string().required(),
+      booted_new: Joi.string(),
+      timeout_seconds: seconds(60),
+    }).when('adapter', {
+      is: 'command',
+      then: Joi.required(),
+      otherwise: Joi.forbidden(),
+    }),
+  }),
+  reboot: section({
+    command: Joi.string(),
+    timeout_seconds: seconds(600),
+    max_boots: count(3),
+    paths: Joi.array().items(absolutePath).unique().default(['/boot']),
+  }),
   install: section({
     timeout_seconds: seconds(900),
     kill_grace_seconds: seconds(10, 0),

@@ -1,6 +1,7 @@
 /** What the agent is made of, put together. */
 import type { Logger } from 'pino';
 import type { LaunchedAs } from '../../handoff/launched-as.ts';
+import { createBootAdapter } from '../boot/create-boot-adapter.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
 import type { HttpClient } from '../network/http-client.ts';
 import { type ServerApi, createServerApi } from '../network/server-api.ts';
@@ -15,6 +16,7 @@ import { Installation } from '../updates/installation.ts';
 import { Preparation } from '../updates/preparation.ts';
 import { Recovery } from '../updates/recovery.ts';
 import { RequestedRollback } from '../updates/requested-rollback.ts';
+import { Reboot } from '../updates/reboot.ts';
 import { Restoration } from '../updates/restoration.ts';
 import { ServerContact } from '../updates/server-contact.ts';
 import { UpdateDriver } from '../updates/update-driver.ts';
@@ -40,6 +42,7 @@ export interface Agent {
   outbox: Outbox;
   recovery: Recovery;
   agentTrial: AgentTrial;
+  reboot: Reboot;
   cycle: Cycle;
   pollLoop: PollLoop;
 }
@@ -52,14 +55,16 @@ export function createAgent(opened: Opened): Agent {
   const healthRuns = new HealthRuns(config, journal, stopping);
   const cleanup = new Cleanup(stateDir, journal, logger);
   const finish = new Finish(stateDir, journal, outbox, cleanup, logger);
-  const restoration = new Restoration(config, journal, outbox, healthRuns);
+  const bootAdapter = createBootAdapter(config.boot, config.reboot.max_boots);
+  const reboot = new Reboot(config, journal, bootAdapter, stopping);
+  const restoration = new Restoration(config, journal, outbox, healthRuns, reboot);
   const agentTrial = new AgentTrial(config, journal, launch, contact, logger, stopping);
   const updates = new UpdateDriver(
     stateDir,
     journal,
     { config, outbox, api, stopping },
-    new Preparation(config, api, http, registration, contact, logger, stopping),
-    new Installation(config, journal, healthRuns, contact, agentTrial, logger, stopping),
+    new Preparation(config, api, http, registration, contact, reboot, logger, stopping),
+    new Installation(config, journal, healthRuns, contact, agentTrial, reboot, logger, stopping),
     restoration,
     finish,
     logger,
@@ -81,6 +86,7 @@ export function createAgent(opened: Opened): Agent {
     outbox,
     recovery: new Recovery(config, journal, cleanup, logger),
     agentTrial,
+    reboot,
     cycle,
     pollLoop: new PollLoop(config, cycle, outbox, registration, logger, stopping),
   };

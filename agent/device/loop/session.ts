@@ -110,6 +110,7 @@ async function withAgent(
   try {
     await agent.recovery.recover(damaged);
     await agent.agentTrial.refuseTrialWithoutUpdate();
+    tasks.push(agent.reboot.logReadiness(logger));
     tasks.push(outbox.deliver(agent.api, config.reports, logger, background.signal));
     if (config.heartbeat.enabled) {
       const interval = (): number =>

@@ -34,7 +34,18 @@ interface Work {
   /** Health checks of the current step that were interrupted: the agent was killed meanwhile. */
   health_runs: number;
   restore_failures: number;
+  /** `null`: no reboot was requested. */
+  reboot: RebootProgress | null;
   end: EndReport | null;
+}
+
+export interface RebootProgress {
+  /** Boot id of the latest start of the device that the agent has seen. */
+  boot_id: string;
+  /** Starts of the new system so far. */
+  boots: number;
+  /** Reboots requested in this boot. */
+  requests: number;
 }
 
 export interface ActiveUpdate extends Work {
@@ -54,6 +65,8 @@ export interface ActiveUpdate extends Work {
   starts: number;
   /** Bytes of the package that were on disk when the last of these runs started. */
   fetched_bytes: number;
+  /** Boot id of the system in which `install.sh` was started; `null` before. */
+  boot_id: string | null;
 }
 
 /** The part of an update that is the same for every offer. */
@@ -66,6 +79,8 @@ export const UNSTARTED_UPDATE = {
   reason: null,
   health_runs: 0,
   restore_failures: 0,
+  reboot: null,
+  boot_id: null,
   end: null,
 } as const satisfies Partial<ActiveUpdate>;
 
@@ -212,15 +227,19 @@ function decode(text: string): JournalState | null {
 }
 
 /** Fields that are missing in the journal of an older agent that was replaced in the middle of an update. */
-const NEWER_FIELDS: Pick<ActiveUpdate, 'starts' | 'fetched_bytes' | 'agent'> = {
+const NEWER_FIELDS = {
   starts: 0,
   fetched_bytes: 0,
   agent: null,
-};
+  boot_id: null,
+  reboot: null,
+} as const;
 
 function withDefaults(state: JournalState): JournalState {
   const { active } = state;
-  return active?.kind === 'update' ? { ...state, active: { ...NEWER_FIELDS, ...active } } : state;
+  if (active === null) return state;
+  const newer = active.kind === 'update' ? NEWER_FIELDS : { reboot: null };
+  return { ...state, active: { ...newer, ...active } as ActiveWork };
 }
 
 function digest(text: string): string {

@@ -5,9 +5,17 @@
  */
 import type { ReportedStatus } from '../../../backend/contract/states.ts';
 
-export type RollbackStep = 'restore' | 'verify_restored' | 'end';
+export type RollbackStep = 'restore' | 'reboot_restored' | 'verify_restored' | 'end';
 export type UpdateStep =
-  'download' | 'extract' | 'snapshot' | 'install' | 'verify' | 'trial' | 'commit' | RollbackStep;
+  | 'download'
+  | 'extract'
+  | 'snapshot'
+  | 'install'
+  | 'reboot'
+  | 'verify'
+  | 'trial'
+  | 'commit'
+  | RollbackStep;
 
 export type EndStatus = Extract<ReportedStatus, 'completed' | 'failed' | 'rolled_back' | 'skipped'>;
 
@@ -78,6 +86,17 @@ export const UPDATE_STEPS = {
       action: 'roll_back',
       reason: 'The device or the agent stopped while install.sh was running.',
     },
+    next: ['reboot', 'verify', 'restore'],
+    endsAs: [],
+  },
+  reboot: {
+    words:
+      'only where `install.sh` requests it: everything is flushed, the boot loader is told to try the new system, and `reboot.command` runs within the maintenance window; see [Reboots](#reboots)',
+    report: 'verifying',
+    afterPowerCut: {
+      words: 'after a reboot: continues with `verify`; without one: reboots, three times at most',
+      action: 'repeat',
+    },
     next: ['verify', 'restore'],
     endsAs: [],
   },
@@ -119,6 +138,16 @@ export const UPDATE_STEPS = {
       words: 'restores again; what is restored already is left alone',
       action: 'repeat',
     },
+    next: ['reboot_restored', 'verify_restored'],
+    endsAs: [],
+  },
+  reboot_restored: {
+    words: 'only where the new system runs or files for the boot were restored: the device reboots',
+    report: null,
+    afterPowerCut: {
+      words: 'after a reboot: continues; without one: reboots, three times at most',
+      action: 'repeat',
+    },
     next: ['verify_restored'],
     endsAs: [],
   },
@@ -145,6 +174,7 @@ export const UPDATE_STEPS = {
 /** A rollback the server requests has the last steps of an update that failed. */
 export const ROLLBACK_STEPS = {
   restore: UPDATE_STEPS.restore,
+  reboot_restored: UPDATE_STEPS.reboot_restored,
   verify_restored: UPDATE_STEPS.verify_restored,
   end: UPDATE_STEPS.end,
 } as const satisfies Record<RollbackStep, StepRule<RollbackStep>>;

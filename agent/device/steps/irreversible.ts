@@ -3,11 +3,8 @@
  * line each in the file named by `OTA_IRREVERSIBLE`. The file is in the snapshot's folder, and is removed
  * together with the snapshot.
  */
-import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { errorCode } from '../../files/durable-file.ts';
-import { headOf } from '../../files/file-head.ts';
-import { plainText } from '../process/limited-output.ts';
+import { readScriptFile } from './script-file.ts';
 
 /** The environment variable with the path of that file. */
 export const IRREVERSIBLE_VARIABLE = 'OTA_IRREVERSIBLE';
@@ -20,20 +17,10 @@ export function irreversibleFile(snapshot: string): string {
 
 /** One sentence for the report, or an empty text when nothing was declared. */
 export async function describeIrreversible(snapshot: string): Promise<string> {
-  const lines = (await firstBytes(irreversibleFile(snapshot)))
+  const text = (await readScriptFile(irreversibleFile(snapshot), MAX_BYTES)) ?? '';
+  const lines = text
     .split('\n')
     .map((line) => line.trim())
     .filter((line) => line !== '');
   return lines.length === 0 ? '' : `Could not be undone: ${lines.join('; ')}.`;
-}
-
-async function firstBytes(path: string): Promise<string> {
-  try {
-    // A script may have created anything there; reading a pipe would never end.
-    if (!(await lstat(path)).isFile()) return '';
-    return plainText(await headOf(path, MAX_BYTES));
-  } catch (error) {
-    if (errorCode(error) === 'ENOENT') return '';
-    throw error;
-  }
 }

@@ -5,7 +5,7 @@
  */
 import type { Logger } from 'pino';
 import { withRoom } from '../../files/room.ts';
-import { AgentStopping, StepFailure, messageOf } from '../../kernel/errors.ts';
+import { AgentStopping, Deferred, StepFailure, messageOf } from '../../kernel/errors.ts';
 import { pause } from '../../kernel/waiting.ts';
 import { logFault } from '../../logging/logger.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
@@ -22,6 +22,7 @@ import { IRREVERSIBLE_VARIABLE, irreversibleFile } from '../steps/irreversible.t
 import { markCommitted, removeSnapshot } from '../steps/snapshot.ts';
 import type { AgentTrial } from './agent-trial.ts';
 import type { HealthRuns } from './health-runs.ts';
+import { REBOOT_VARIABLE, type Reboot } from './reboot.ts';
 import { scriptEnvironment } from './script-environment.ts';
 import type { ServerContact } from './server-contact.ts';
 import type { UpdateInProgress } from './update-in-progress.ts';
@@ -33,6 +34,7 @@ export class Installation {
     private readonly healthRuns: HealthRuns,
     private readonly contact: ServerContact,
     private readonly agentTrial: AgentTrial,
+    private readonly rebooting: Reboot,
     private readonly logger: Logger,
     private readonly stopping: AbortSignal,
   ) {}
@@ -48,6 +50,7 @@ export class Installation {
         env: {
           ...scriptEnvironment(this.config.root, work),
           [IRREVERSIBLE_VARIABLE]: irreversibleFile(update.snapshotDir),
+          [REBOOT_VARIABLE]: await this.rebooting.prepareRequest(work.run_id),
           ...(await this.agentTrial.prepareFolder(work.run_id)),
         },
         limits: this.config.install,
@@ -55,8 +58,25 @@ export class Installation {
       });
       await flushDisks();
       log.line('install.sh succeeded');
+      await update.advance(
+        (await this.rebooting.plan(update)) ?? { step: 'verify', health_runs: 0 },
+      );
+    } catch (error) {
+      await this.rollBack(update, messageOf(error));
+    }
+  }
+
+  /**
+   * The step `reboot`, where `install.sh` requested one. Advances to `verify` or `restore`.
+   * @throws {AgentStopping} the device goes down
+   * @throws {Deferred} outside of the maintenance window, or without permission
+   */
+  async reboot(update: UpdateInProgress): Promise<void> {
+    try {
+      await this.rebooting.rebootIntoNew(update);
       await update.advance({ step: 'verify', health_runs: 0 });
     } catch (error) {
+      if (error instanceof AgentStopping || error instanceof Deferred) throw error;
       await this.rollBack(update, messageOf(error));
     }
   }
@@ -74,17 +94,17 @@ export class Installation {
       );
     }
     try {
+      await this.rebooting.requireNewSystem(update);
       const report = await update.reports.send({ status: UPDATE_STEPS.verify.report });
-      await this.healthRuns.runCounted(work, async () => {
+      await this.healthRuns.runCounted(update.work, async () => {
         await this.healthRuns.requireHealthy(work, log);
         log.line('healthy');
         if (this.config.commit.require_report) await this.#requireServerReached(update, report);
       });
       await flushDisks();
       const agent = await this.agentTrial.findNewAgent(work.run_id);
-      await update.advance(
-        agent === null ? { step: 'commit' } : { step: 'trial', agent, health_runs: 0 },
-      );
+      if (agent !== null) await update.advance({ step: 'trial', agent, health_runs: 0 });
+      else await this.#keepNew(update);
     } catch (error) {
       if (error instanceof AgentStopping) throw error;
       await this.rollBack(update, messageOf(error));
@@ -131,9 +151,24 @@ export class Installation {
   async tryNewAgent(update: UpdateInProgress): Promise<void> {
     const { agent } = update.work;
     if (agent === null) return this.rollBack(update, 'The journal does not name the new agent.');
+    try {
+      await this.rebooting.requireNewSystem(update);
+    } catch (error) {
+      return this.rollBack(update, messageOf(error));
+    }
     const rejected = await this.agentTrial.conclude({ ...update.work, agent });
     if (rejected) return this.rollBack(update, rejected.failure);
     update.log.line(`the new agent ${agent.slice(0, 12)} works`);
+    try {
+      await this.#keepNew(update);
+    } catch (error) {
+      await this.rollBack(update, messageOf(error));
+    }
+  }
+
+  /** The boot loader first, then the journal: a power cut in between repeats the checks. */
+  async #keepNew(update: UpdateInProgress): Promise<void> {
+    await this.rebooting.commit(update.work);
     await update.advance({ step: 'commit' });
   }
 

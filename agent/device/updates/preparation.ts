@@ -16,6 +16,7 @@ import {
   messageOf,
 } from '../../kernel/errors.ts';
 import { extractPackage } from '../../package/extract.ts';
+import { readBootId } from '../boot/boot-id.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
 import type { HttpClient } from '../network/http-client.ts';
 import type { ServerApi } from '../network/server-api.ts';
@@ -29,6 +30,7 @@ import { importBundledKeyring, requireSigned } from '../steps/signature.ts';
 import { removeSnapshot, takeSnapshot } from '../steps/snapshot.ts';
 import { isExhausted } from './interruptions.ts';
 import { requirePermission, requireWindow } from './permission.ts';
+import type { Reboot } from './reboot.ts';
 import { scriptEnvironment } from './script-environment.ts';
 import type { ServerContact } from './server-contact.ts';
 import type { UpdateInProgress } from './update-in-progress.ts';
@@ -40,6 +42,7 @@ export class Preparation {
     private readonly http: HttpClient,
     private readonly registration: LiveCredentials,
     private readonly contact: ServerContact,
+    private readonly reboot: Reboot,
     private readonly logger: Logger,
     private readonly stopping: AbortSignal,
   ) {}
@@ -75,7 +78,11 @@ export class Preparation {
     } catch (error) {
       return this.#stopPreparing(update, error);
     }
-    await update.advance({ step: 'install', sequence: manifest?.sequence ?? null });
+    await update.advance({
+      step: 'install',
+      sequence: manifest?.sequence ?? null,
+      boot_id: await readBootId(),
+    });
   }
 
   async #stopPreparing(update: UpdateInProgress, error: unknown): Promise<void> {
@@ -180,6 +187,7 @@ export class Preparation {
       signal: update.reports.cancelSignal,
     });
     await importBundledKeyring(this.config, this.#organizationId, update.work, update.unpackedDir);
+    await this.reboot.requireUsable(update.unpackedDir);
     update.log.line('package unpacked');
     // A run that was interrupted while saving unpacks again, which is no progress: its count continues.
     if (update.work.step !== 'snapshot') await update.advance({ step: 'snapshot', starts: 1 });

@@ -26,6 +26,7 @@ export class RequestedRollback {
       await unmarkCommitted(snapshotDir(this.config.state_dir, work.run_id));
       return this.restoration.restore(work, log);
     },
+    reboot_restored: (work, log) => this.restoration.reboot(work, log),
     verify_restored: async (work, log) => {
       const end = await this.restoration.verify(work, log);
       return this.journal.advance(work, { step: 'end', end });
@@ -82,6 +83,7 @@ export class RequestedRollback {
       reason: `Rollback to ${version} as requested by the server.`,
       health_runs: 0,
       restore_failures: 0,
+      reboot: null,
       end: null,
     };
     const env = {

@@ -7,6 +7,7 @@ import { removeTree } from '../../files/remove-tree.ts';
 import { makeRoom } from '../../files/room.ts';
 import { snapshotDir, workDir } from '../../files/state-folder.ts';
 import { AgentStopping, StepFailure, messageOf } from '../../kernel/errors.ts';
+import { readBootId } from '../boot/boot-id.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
 import { flushDisks } from '../process/flush.ts';
 import { installationMark } from '../process/installation-mark.ts';
@@ -20,6 +21,7 @@ import { describeIrreversible } from '../steps/irreversible.ts';
 import { describeNotRestored, restoreSnapshot } from '../steps/restore.ts';
 import { readSnapshot } from '../steps/snapshot.ts';
 import type { HealthRuns } from './health-runs.ts';
+import type { Reboot } from './reboot.ts';
 import { scriptEnvironment } from './script-environment.ts';
 
 /** The snapshot could not be restored this time; the next cycle tries again. */
@@ -33,6 +35,7 @@ export class Restoration {
     private readonly journal: Journal,
     private readonly outbox: Outbox,
     private readonly healthRuns: HealthRuns,
+    private readonly rebooting: Reboot,
   ) {}
 
   /**
@@ -43,6 +46,7 @@ export class Restoration {
     const { state_dir: stateDir } = this.config;
     const dir = snapshotDir(stateDir, work.run_id);
     log.line(`restoring ${work.previous_version ?? 'the previous version'}: ${work.reason ?? ''}`);
+    let needsReboot: boolean;
     try {
       const killed = await killLeftovers(installationMark(stateDir, work.run_id));
       if (killed > 0)
@@ -56,6 +60,7 @@ export class Restoration {
         log.line(`disk space was freed, restoring again: ${messageOf(error)}`);
         await restoreSnapshot(dir, index);
       });
+      needsReboot = await this.rebooting.revert(work);
       await flushDisks();
       await writeCurrentVersion(this.config, work.previous_version);
     } catch (error) {
@@ -71,7 +76,24 @@ export class Restoration {
       throw new RestoreFailed(why);
     }
     await this.#runAfterRestore(work, log);
-    return this.journal.advance(work, { step: 'verify_restored', health_runs: 0 } as Partial<T>);
+    const change: Partial<ActiveWork> = needsReboot
+      ? { step: 'reboot_restored', reboot: { boot_id: await readBootId(), boots: 0, requests: 0 } }
+      : { step: 'verify_restored', health_runs: 0 };
+    return this.journal.advance(work, change as Partial<T>);
+  }
+
+  /**
+   * The step `reboot_restored`. Resolves when the device has rebooted, or will not.
+   * @throws {AgentStopping} the device goes down
+   */
+  async reboot<T extends ActiveWork>(work: T, log: InstallLog): Promise<T> {
+    const obstacle = await this.rebooting.rebootIntoOld(work, log);
+    const change: Partial<ActiveWork> = { step: 'verify_restored', health_runs: 0 };
+    if (obstacle !== null) {
+      log.line(`the device still runs the new system: ${obstacle}`);
+      change.reason = `${work.reason ?? ''} The device still runs the new system: ${obstacle}.`;
+    }
+    return this.journal.advance(work, change as Partial<T>);
   }
 
   /** The step `verify_restored`. Resolves with the report of the rollback. */

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { workDir } from '../../files/state-folder.ts';
 import { AttemptCancelled } from '../../kernel/errors.ts';
 import type { Logger } from 'pino';
+import { readBootId } from '../boot/boot-id.ts';
 import { AttemptReports, type ReportChannel } from '../reports/attempt-reports.ts';
 import { InstallLog } from '../reports/install-log.ts';
 import type { ActiveUpdate, EndReport, Journal } from '../state/journal.ts';
@@ -13,6 +14,7 @@ import { UPDATE_STEPS, type UpdateStep } from '../state/step-table.ts';
 import type { Finish } from './finish.ts';
 import type { Installation } from './installation.ts';
 import type { Preparation } from './preparation.ts';
+import { REBOOT_VARIABLE } from './reboot.ts';
 import type { Restoration } from './restoration.ts';
 import { UpdateInProgress } from './update-in-progress.ts';
 
@@ -25,11 +27,14 @@ export class UpdateDriver {
     extract: (update) => this.preparation.prepare(update),
     snapshot: (update) => this.preparation.prepare(update),
     install: (update) => this.installation.install(update),
+    reboot: (update) => this.installation.reboot(update),
     verify: (update) => this.installation.verify(update),
     trial: (update) => this.installation.tryNewAgent(update),
     commit: (update) => this.installation.commit(update),
     restore: async (update) =>
       update.replaceWork(await this.restoration.restore(update.work, update.log)),
+    reboot_restored: async (update) =>
+      update.replaceWork(await this.restoration.reboot(update.work, update.log)),
     verify_restored: async (update) =>
       update.decideEnd(await this.restoration.verify(update.work, update.log)),
   };
@@ -72,12 +77,21 @@ export class UpdateDriver {
   async #runSteps(update: UpdateInProgress): Promise<EndReport | null> {
     const { afterPowerCut } = UPDATE_STEPS[update.work.step];
     if (afterPowerCut.action === 'roll_back') {
-      await this.installation.rollBack(update, afterPowerCut.reason);
+      const hint = await this.#rebootHint(update);
+      await this.installation.rollBack(update, `${afterPowerCut.reason}${hint}`);
     }
     for (let step = update.work.step; step !== 'end'; step = update.work.step) {
       await this.#handlers[step](update);
       if (update.work.step === step) throw new Error(`the step ${step} led nowhere`);
     }
     return update.work.end;
+  }
+
+  /** `install.sh` may have rebooted the device by itself, which is an interruption like any other. */
+  async #rebootHint({ work }: UpdateInProgress): Promise<string> {
+    const rebooted = work.boot_id !== null && work.boot_id !== (await readBootId());
+    return rebooted
+      ? ` If install.sh rebooted the device: it has to create the file named by ${REBOOT_VARIABLE} instead.`
+      : '';
   }
 }

@@ -1,0 +1,87 @@
+/**
+ * What an update with a reboot needs from the boot loader: start the new system on trial, and return to the
+ * old one when it does not come up. Each boot loader has one adapter; docs/boot-adapters.md describes how to
+ * set up a device for each of them.
+ *
+ * Every method may be repeated after a power cut: doing it twice must be the same as doing it once.
+ */
+
+export const BOOT_ADAPTERS = [
+  'none',
+  'rauc',
+  'u-boot',
+  'systemd-boot',
+  'grub',
+  'raspberry-pi',
+  'command',
+] as const;
+export type BootAdapterName = (typeof BOOT_ADAPTERS)[number];
+
+/**
+ * What the boot loader calls the two systems; the journal keeps it from before `arm` until the end. An adapter
+ * whose boot loader needs no names leaves both out.
+ */
+export interface BootTarget {
+  old?: string;
+  new?: string;
+}
+
+/** What a device with this adapter can rely on, and what it cannot: for `ota-agent status` and the log. */
+export interface BootPromise {
+  /** A new system whose kernel or init never comes up is replaced by the old one without help. */
+  recoversUnbootable: boolean;
+  /** One sentence: what happens to a system that does not come up. */
+  summary: string;
+}
+
+export interface BootAdapter {
+  readonly name: BootAdapterName;
+
+  /**
+   * Looks whether the boot loader can be used: its tools are installed, its environment can be written.
+   * @throws {BootFailure}
+   */
+  check(): Promise<void>;
+
+  /**
+   * Finds out which system is new. Changes nothing.
+   * @param wanted what install.sh wrote into the file `OTA_REBOOT_REQUIRED`; may be empty
+   * @throws {BootFailure} when there is no new system to start
+   */
+  select(wanted: string): Promise<BootTarget>;
+
+  /**
+   * Makes the next start try the new system.
+   * @throws {BootFailure}
+   */
+  arm(target: BootTarget): Promise<void>;
+
+  /**
+   * Whether the running system is the new one, before a commit and after it. The answer counts only after a
+   * reboot.
+   * @throws {BootFailure}
+   */
+  bootedNew(target: BootTarget): Promise<boolean>;
+
+  /**
+   * Makes the new system the one that starts from now on. Called while it runs.
+   * @throws {BootFailure}
+   */
+  commit(target: BootTarget): Promise<void>;
+
+  /**
+   * Makes the old system the one that starts from now on, whichever runs, and even after `commit`.
+   * @throws {BootFailure}
+   */
+  revert(target: BootTarget): Promise<void>;
+
+  describe(): BootPromise;
+
+  /** The command that reboots into what was armed, where the usual one would not; else `null`. */
+  readonly rebootCommand: string | null;
+}
+
+/** The boot loader could not do what was required of it; the message reads on its own. */
+export class BootFailure extends Error {
+  override readonly name = 'BootFailure';
+}

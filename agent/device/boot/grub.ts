@@ -1,0 +1,90 @@
+import { readFile } from 'node:fs/promises';
+import {
+  type BootAdapter,
+  BootFailure,
+  type BootPromise,
+  type BootTarget,
+} from './boot-adapter.ts';
+import { requireTool, requireWritable, runTool } from './boot-tool.ts';
+
+/** Kernel parameter that each menu entry carries, so that the running system knows its entry. */
+export const ENTRY_PARAMETER = 'ota.entry';
+
+/**
+ * GRUB's `next_entry`: it is started once; without a commit the next start is `saved_entry` again. `install.sh`
+ * writes the id of the new menu entry into the file `OTA_REBOOT_REQUIRED`.
+ */
+export class GrubAdapter implements BootAdapter {
+  readonly name = 'grub';
+  readonly rebootCommand = null;
+
+  /** @param commandLineFile the running kernel's parameters */
+  constructor(
+    private readonly environmentFile: string,
+    private readonly commandLineFile = '/proc/cmdline',
+  ) {}
+
+  async check(): Promise<void> {
+    await requireTool('grub-editenv', 'grub-common');
+    await requireWritable(this.environmentFile, 'the GRUB environment');
+    if ((await this.#runningEntry()) === null) {
+      throw new BootFailure(
+        `the running kernel has no parameter ${ENTRY_PARAMETER}=…: add it to the menu entries`,
+      );
+    }
+  }
+
+  async select(wanted: string): Promise<BootTarget> {
+    if (wanted === '') {
+      throw new BootFailure(
+        'install.sh has to write the id of the new menu entry into the file OTA_REBOOT_REQUIRED',
+      );
+    }
+    const running = await this.#runningEntry();
+    if (running === null)
+      throw new BootFailure(`the running entry is unknown: no ${ENTRY_PARAMETER}`);
+    return { old: running, new: wanted };
+  }
+
+  async arm(target: BootTarget): Promise<void> {
+    await this.#edit('set', `saved_entry=${required(target.old)}`);
+    await this.#edit('set', `next_entry=${required(target.new)}`);
+  }
+
+  async bootedNew(target: BootTarget): Promise<boolean> {
+    return (await this.#runningEntry()) === target.new;
+  }
+
+  async commit(target: BootTarget): Promise<void> {
+    await this.#edit('set', `saved_entry=${required(target.new)}`);
+    await this.#edit('unset', 'next_entry');
+  }
+
+  async revert(target: BootTarget): Promise<void> {
+    await this.#edit('set', `saved_entry=${required(target.old)}`);
+    await this.#edit('unset', 'next_entry');
+  }
+
+  describe(): BootPromise {
+    return {
+      recoversUnbootable: true,
+      summary:
+        'GRUB starts the new entry once and the old one after that. A kernel that hangs needs a watchdog, one that panics the parameter panic=10.',
+    };
+  }
+
+  async #edit(action: 'set' | 'unset', what: string): Promise<void> {
+    await runTool('grub-editenv', [this.environmentFile, action, what]);
+  }
+
+  async #runningEntry(): Promise<string | null> {
+    const parameters = (await readFile(this.commandLineFile, 'utf8')).trim().split(/\s+/);
+    const own = parameters.find((one) => one.startsWith(`${ENTRY_PARAMETER}=`));
+    return own === undefined ? null : own.slice(ENTRY_PARAMETER.length + 1);
+  }
+}
+
+function required(entry: string | undefined): string {
+  if (entry === undefined) throw new BootFailure('the journal does not name the menu entries');
+  return entry;
+}

@@ -1,0 +1,139 @@
+import { readFile, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { syncDirectory } from '../../files/durable-file.ts';
+import {
+  type BootAdapter,
+  BootFailure,
+  type BootPromise,
+  type BootTarget,
+} from './boot-adapter.ts';
+import { requireWritable } from './boot-tool.ts';
+
+const SELECTED_ENTRY = 'LoaderEntrySelected-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f';
+/** Attributes of the variable, before its value. */
+const EFI_ATTRIBUTES_BYTES = 4;
+
+interface Entry {
+  /** Without counters: `pump-v2`. */
+  id: string;
+  file: string;
+}
+
+interface Place {
+  folder: string;
+  entry: Entry;
+}
+
+/**
+ * Boot counting of the Boot Loader Specification: an entry `NAME+LEFT-DONE.conf` (or `.efi`) is tried while
+ * LEFT is above 0 and sorted last after that. `install.sh` writes the id of the new entry, which has to sort
+ * first, into the file `OTA_REBOOT_REQUIRED`. Renaming it without counters is what systemd-bless-boot does.
+ */
+export class SystemdBootAdapter implements BootAdapter {
+  readonly name = 'systemd-boot';
+  readonly rebootCommand = null;
+
+  /**
+   * @param boot where `loader/entries` and `EFI/Linux` are: the EFI system partition, or XBOOTLDR
+   * @param maxBoots starts that the new entry gets
+   */
+  constructor(
+    private readonly boot: string,
+    private readonly maxBoots: number,
+    private readonly efiVariables = '/sys/firmware/efi/efivars',
+  ) {}
+
+  async check(): Promise<void> {
+    await requireWritable(this.boot, 'the boot partition');
+    await this.#runningEntry();
+  }
+
+  async select(wanted: string): Promise<BootTarget> {
+    const id = withoutCounters(wanted);
+    if (id === '') {
+      throw new BootFailure(
+        'install.sh has to write the id of the new boot entry into the file OTA_REBOOT_REQUIRED',
+      );
+    }
+    await this.#find(id);
+    return { old: await this.#runningEntry(), new: id };
+  }
+
+  async arm(target: BootTarget): Promise<void> {
+    await this.#removeSpent(target);
+    await this.#count(target, `+${this.maxBoots}`);
+  }
+
+  async bootedNew(target: BootTarget): Promise<boolean> {
+    return (await this.#runningEntry()) === target.new;
+  }
+
+  async commit(target: BootTarget): Promise<void> {
+    await this.#count(target, '');
+  }
+
+  async revert(target: BootTarget): Promise<void> {
+    await this.#count(target, '+0');
+  }
+
+  describe(): BootPromise {
+    return {
+      recoversUnbootable: true,
+      summary: `systemd-boot starts the old entry after ${this.maxBoots} starts without a commit. A kernel that hangs needs a watchdog.`,
+    };
+  }
+
+  async #count(target: BootTarget, counters: string): Promise<void> {
+    const { folder, entry } = await this.#find(target.new ?? '');
+    const extension = entry.file.slice(entry.file.lastIndexOf('.'));
+    const name = `${entry.id}${counters}${extension}`;
+    if (name === entry.file) return;
+    await rename(join(folder, entry.file), join(folder, name));
+    await syncDirectory(folder);
+  }
+
+  /** What an earlier attempt at the same entry left, which would be found in its place. */
+  async #removeSpent(target: BootTarget): Promise<void> {
+    const [first, ...others] = await this.#all(target.new ?? '');
+    for (const { folder, entry } of first ? others : []) await rm(join(folder, entry.file));
+  }
+
+  async #find(id: string): Promise<Place> {
+    const [first] = await this.#all(id);
+    if (first) return first;
+    throw new BootFailure(`there is no boot entry ${id || '(unnamed)'} below ${this.boot}`);
+  }
+
+  /** The one without counters first: install.sh has just written it. */
+  async #all(id: string): Promise<Place[]> {
+    const places: Place[] = [];
+    for (const folder of [join(this.boot, 'loader', 'entries'), join(this.boot, 'EFI', 'Linux')]) {
+      for (const file of await readdir(folder).catch(() => [] as string[])) {
+        const entry = { file, id: withoutCounters(file) };
+        if (/\.(conf|efi)$/.test(file) && entry.id === id) places.push({ folder, entry });
+      }
+    }
+    return places.sort(
+      (a, b) => Number(a.entry.file.includes('+')) - Number(b.entry.file.includes('+')),
+    );
+  }
+
+  /** As systemd-boot recorded it at the start: UTF-16 behind the attributes. */
+  async #runningEntry(): Promise<string> {
+    const file = join(this.efiVariables, SELECTED_ENTRY);
+    try {
+      const bytes = await readFile(file);
+      const name = bytes.subarray(EFI_ATTRIBUTES_BYTES).toString('utf16le').replace(/\0+$/, '');
+      return withoutCounters(name);
+    } catch (error) {
+      throw new BootFailure(
+        `the running boot entry is unknown, was the device started by systemd-boot? ${(error as Error).message}`,
+      );
+    }
+  }
+}
+
+/** `pump-v2+3-1.conf` and `pump-v2` are both `pump-v2`. */
+function withoutCounters(name: string): string {
+  return name.replace(/\.(conf|efi)$/, '').replace(/\+\d+(-\d+)?$/, '');
+}
