@@ -41,7 +41,7 @@ describe('the host process', () => {
     let output = '';
     host.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()));
     host.stderr?.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    await waitFor(() => output.includes('Register a device'), {
+    await waitFor(() => output.includes('register a device'), {
       timeout: 50_000,
       describe: () => `the start message; so far: ${output}`,
     });
