@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { DEVICE_ID, DEVICE_TOKEN, DeviceServer } from './support/device-server.ts';
-import { makePackage } from './support/package-builder.ts';
-import { type AgentExit, Sandbox } from './support/sandbox.ts';
+import { DEVICE_ID, DEVICE_TOKEN, DeviceServer } from '../support/agent/device-server.ts';
+import { makePackage } from '../support/agent/package-builder.ts';
+import { type AgentExit, Sandbox } from '../support/agent/sandbox.ts';
 
 describe('agent: adopting a device of another agent', () => {
   let server: DeviceServer;

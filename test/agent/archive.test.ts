@@ -7,7 +7,7 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { createGzip, gzipSync } from 'node:zlib';
-import { DeviceServer } from './support/device-server.ts';
+import { DeviceServer } from '../support/agent/device-server.ts';
 import {
   type ArchiveEntry,
   type Package,
@@ -16,8 +16,8 @@ import {
   paxHeader,
   packageOf,
   tarOf,
-} from './support/package-builder.ts';
-import { Sandbox } from './support/sandbox.ts';
+} from '../support/agent/package-builder.ts';
+import { Sandbox } from '../support/agent/sandbox.ts';
 
 const SCRIPT: ArchiveEntry = { path: 'install.sh', content: 'touch "$OTA_ROOT/app/ran"' };
 const deep = (levels: number): string => `${'d/'.repeat(levels)}file`;

@@ -5,9 +5,9 @@ import {
   DEVICE_TOKEN,
   DeviceServer,
   REGISTRATION_TOKEN,
-} from './support/device-server.ts';
-import { makePackage } from './support/package-builder.ts';
-import { Sandbox } from './support/sandbox.ts';
+} from '../support/agent/device-server.ts';
+import { makePackage } from '../support/agent/package-builder.ts';
+import { Sandbox } from '../support/agent/sandbox.ts';
 
 describe('agent: the command ota-agent', () => {
   let server: DeviceServer;

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { writeFile } from 'node:fs/promises';
 import { waitFor } from '../../dev/wait-for.ts';
-import { DeviceServer, type Interceptor, answerWith } from './support/device-server.ts';
-import { makePackage } from './support/package-builder.ts';
-import { type RunningAgent, Sandbox } from './support/sandbox.ts';
+import { DeviceServer, type Interceptor, answerWith } from '../support/agent/device-server.ts';
+import { makePackage } from '../support/agent/package-builder.ts';
+import { type RunningAgent, Sandbox } from '../support/agent/sandbox.ts';
 
 /** Goes on when the test has done to the network what it wants to do. */
 const AFTER_GO = makePackage(

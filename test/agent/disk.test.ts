@@ -6,10 +6,10 @@ import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { mountPointsIn } from '../../agent/files/mounts.ts';
 import { removeTree } from '../../agent/files/remove-tree.ts';
-import { DeviceServer, type TestOffer } from './support/device-server.ts';
-import { canMountPrivately, onSmallDisk } from './support/mount-namespace.ts';
-import { type Package, makePackage } from './support/package-builder.ts';
-import { Sandbox } from './support/sandbox.ts';
+import { DeviceServer, type TestOffer } from '../support/agent/device-server.ts';
+import { canMountPrivately, onSmallDisk } from '../support/agent/mount-namespace.ts';
+import { type Package, makePackage } from '../support/agent/package-builder.ts';
+import { Sandbox } from '../support/agent/sandbox.ts';
 
 const MB = 1024 * 1024;
 const GOOD = makePackage('echo new > "$OTA_ROOT/app/version.txt"');

@@ -14,9 +14,9 @@ import {
   answerWith,
   cutAfter,
   inTurn,
-} from './support/device-server.ts';
-import { makePackage } from './support/package-builder.ts';
-import { Sandbox } from './support/sandbox.ts';
+} from '../support/agent/device-server.ts';
+import { makePackage } from '../support/agent/package-builder.ts';
+import { Sandbox } from '../support/agent/sandbox.ts';
 
 const BIG = makePackage('true', { 'firmware.bin': randomBytes(300_000) });
 

@@ -9,9 +9,9 @@ import {
   answerText,
   on,
   refuse,
-} from './support/device-server.ts';
-import { makePackage } from './support/package-builder.ts';
-import { Sandbox } from './support/sandbox.ts';
+} from '../support/agent/device-server.ts';
+import { makePackage } from '../support/agent/package-builder.ts';
+import { Sandbox } from '../support/agent/sandbox.ts';
 
 const GOOD = makePackage('echo new > "$OTA_ROOT/app/version.txt"');
 const PAGE = '<!doctype html><html>Sign in</html>';

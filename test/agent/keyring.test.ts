@@ -10,9 +10,9 @@ import {
   signKeyring,
   signManifest,
 } from '../support/signing-fixtures.ts';
-import { DeviceServer } from './support/device-server.ts';
-import { makePackage } from './support/package-builder.ts';
-import { type AgentExit, Sandbox } from './support/sandbox.ts';
+import { DeviceServer } from '../support/agent/device-server.ts';
+import { makePackage } from '../support/agent/package-builder.ts';
+import { type AgentExit, Sandbox } from '../support/agent/sandbox.ts';
 
 const [root, first, second, stranger] = [newKeyPair(), newKeyPair(), newKeyPair(), newKeyPair()];
 const SCRIPT = 'echo new > "$OTA_ROOT/app/version.txt"';

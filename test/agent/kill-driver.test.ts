@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { PowerCutDevice, SCENARIOS, type Scenario } from './support/power-cut-device.ts';
-import { type Random, oneTo, trialRandom } from './support/random.ts';
+import { PowerCutDevice, SCENARIOS, type Scenario } from '../support/agent/power-cut-device.ts';
+import { type Random, oneTo, trialRandom } from '../support/agent/random.ts';
 
 /** So many agents are killed, in this many sandboxes side by side. */
 const KILLS = Number(process.env.OTA_KILLS ?? 200);

@@ -14,11 +14,15 @@ import {
 import { parseConfig } from '../../agent/device/config/agent-config.ts';
 import { messageOf } from '../../agent/kernel/errors.ts';
 import { attemptTimeout, createHttpClient } from '../../agent/device/network/http-client.ts';
-import { type Certificate, type CertificateSet, makeCertificates } from './support/certificates.ts';
+import {
+  type Certificate,
+  type CertificateSet,
+  makeCertificates,
+} from '../support/agent/certificates.ts';
 import { exemptFromChecks } from '../support/response-checks.ts';
-import { DeviceServer, answerWith } from './support/device-server.ts';
-import { makePackage } from './support/package-builder.ts';
-import { Sandbox } from './support/sandbox.ts';
+import { DeviceServer, answerWith } from '../support/agent/device-server.ts';
+import { makePackage } from '../support/agent/package-builder.ts';
+import { Sandbox } from '../support/agent/sandbox.ts';
 
 const HOST = 'packages.ota.test';
 const PACKAGE = makePackage('echo new > "$OTA_ROOT/app/version.txt"');

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { readFile, writeFile } from 'node:fs/promises';
-import { makePackage } from './support/package-builder.ts';
-import { PowerCutDevice, type Scenario, wrongSequence } from './support/power-cut-device.ts';
+import { makePackage } from '../support/agent/package-builder.ts';
+import { PowerCutDevice, type Scenario, wrongSequence } from '../support/agent/power-cut-device.ts';
 
 const NEW = { state: 'new', told: 'completed', faults: [] } as const;
 const OLD = { state: 'old', told: 'rolled_back', faults: [] } as const;

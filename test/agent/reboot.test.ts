@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
-import { canMountPrivately } from './support/mount-namespace.ts';
-import { makePackage } from './support/package-builder.ts';
-import { RebootingDevice } from './support/rebooting-device.ts';
+import { canMountPrivately } from '../support/agent/mount-namespace.ts';
+import { makePackage } from '../support/agent/package-builder.ts';
+import { RebootingDevice } from '../support/agent/rebooting-device.ts';
 
 const NEW_FILES = 'echo new > "$OTA_ROOT/app/version.txt"';
 const WITH_REBOOT = makePackage(`${NEW_FILES}; echo entry-2 > "$OTA_REBOOT_REQUIRED"`);

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import { existsSync } from 'node:fs';
 import { readFile, rm } from 'node:fs/promises';
-import { DeviceServer } from './support/device-server.ts';
-import { canMountPrivately, coverFolders } from './support/mount-namespace.ts';
-import { type Package, makePackage } from './support/package-builder.ts';
-import { Sandbox } from './support/sandbox.ts';
+import { DeviceServer } from '../support/agent/device-server.ts';
+import { canMountPrivately, coverFolders } from '../support/agent/mount-namespace.ts';
+import { type Package, makePackage } from '../support/agent/package-builder.ts';
+import { Sandbox } from '../support/agent/sandbox.ts';
 
 const INSTALLED = ['/usr/local/bin', '/boot/firmware', '/etc/edge-agent'];
 const AGENT = 'usr/local/bin/edge_agent.py';
@@ -23,7 +23,7 @@ describe('agent: the reference package, installed to absolute paths', () => {
       this.skip();
     }
     const script = await readFile(
-      new URL('./support/reference-install.sh', import.meta.url),
+      new URL('../support/agent/reference-install.sh', import.meta.url),
       'utf8',
     );
     made = makePackage(script, {

@@ -3,9 +3,14 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
 
 import type { Credentials } from '../../agent/device/state/credentials.ts';
-import { DEVICE_TOKEN, DeviceServer, REGISTRATION_TOKEN, refuse } from './support/device-server.ts';
-import { makePackage } from './support/package-builder.ts';
-import { Sandbox } from './support/sandbox.ts';
+import {
+  DEVICE_TOKEN,
+  DeviceServer,
+  REGISTRATION_TOKEN,
+  refuse,
+} from '../support/agent/device-server.ts';
+import { makePackage } from '../support/agent/package-builder.ts';
+import { Sandbox } from '../support/agent/sandbox.ts';
 
 /** A poll that nobody answers is followed by the next only after so long. */
 const NEVER_MIND = { interval_seconds: 3_600, min_seconds: 3_600, max_seconds: 7_200 };

@@ -1,10 +1,10 @@
 import { expect } from 'chai';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Interceptor } from './support/device-server.ts';
-import { DeviceServer, answerWith, on, refuse } from './support/device-server.ts';
-import { makePackage } from './support/package-builder.ts';
+import type { Interceptor } from '../support/agent/device-server.ts';
+import { DeviceServer, answerWith, on, refuse } from '../support/agent/device-server.ts';
+import { makePackage } from '../support/agent/package-builder.ts';
 import { waitFor } from '../../dev/wait-for.ts';
-import { Sandbox } from './support/sandbox.ts';
+import { Sandbox } from '../support/agent/sandbox.ts';
 
 const GOOD = makePackage('echo new > "$OTA_ROOT/app/version.txt"');
 

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
-import { DeviceServer } from './support/device-server.ts';
-import { makePackage } from './support/package-builder.ts';
-import { Sandbox } from './support/sandbox.ts';
+import { DeviceServer } from '../support/agent/device-server.ts';
+import { makePackage } from '../support/agent/package-builder.ts';
+import { Sandbox } from '../support/agent/sandbox.ts';
 
 const GOOD = makePackage('echo new > "$OTA_ROOT/app/version.txt"');
 

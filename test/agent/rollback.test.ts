@@ -12,11 +12,11 @@ import { installationMark } from '../../agent/device/process/installation-mark.t
 import { SETFACL, SETFATTR, findProgram } from '../../dev/programs.ts';
 import { parseDump } from '../../agent/device/steps/extended-attributes.ts';
 import { waitFor } from '../../dev/wait-for.ts';
-import { agentProgram } from './support/agent-program.ts';
-import { DeviceServer } from './support/device-server.ts';
-import { canMountPrivately } from './support/mount-namespace.ts';
-import { makePackage } from './support/package-builder.ts';
-import { Sandbox } from './support/sandbox.ts';
+import { agentProgram } from '../support/agent/agent-program.ts';
+import { DeviceServer } from '../support/agent/device-server.ts';
+import { canMountPrivately } from '../support/agent/mount-namespace.ts';
+import { makePackage } from '../support/agent/package-builder.ts';
+import { Sandbox } from '../support/agent/sandbox.ts';
 
 const GOOD = makePackage('echo new > "$OTA_ROOT/app/version.txt"');
 

@@ -2,14 +2,14 @@ import { expect } from 'chai';
 import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { waitFor } from '../../dev/wait-for.ts';
-import type { LaunchSettings } from './support/launched-device.ts';
+import type { LaunchSettings } from '../support/agent/launched-device.ts';
 import {
   type AgentSources,
   STANDS,
   SelfUpdateScenario,
   agentSources,
   sha256,
-} from './support/self-update-scenario.ts';
+} from '../support/agent/self-update-scenario.ts';
 
 /** Every so many of the launcher's writes one is tried. */
 const STRIDE = 7;

@@ -1,15 +1,15 @@
 import { expect } from 'chai';
 import { readdir } from 'node:fs/promises';
 import { waitFor } from '../../dev/wait-for.ts';
-import type { RunningLauncher } from './support/launched-device.ts';
-import { makePackage } from './support/package-builder.ts';
+import type { RunningLauncher } from '../support/agent/launched-device.ts';
+import { makePackage } from '../support/agent/package-builder.ts';
 import {
   type AgentSources,
   STANDS,
   SelfUpdateScenario,
   agentSources,
   sha256,
-} from './support/self-update-scenario.ts';
+} from '../support/agent/self-update-scenario.ts';
 
 describe('agent: its own update', () => {
   let scenario: SelfUpdateScenario;

@@ -6,10 +6,10 @@ import { userInfo } from 'node:os';
 
 import { expect } from 'chai';
 
-import { agentProgram } from './support/agent-program.ts';
-import { DeviceServer, answerWith, on } from './support/device-server.ts';
-import { makePackage } from './support/package-builder.ts';
-import { Sandbox } from './support/sandbox.ts';
+import { agentProgram } from '../support/agent/agent-program.ts';
+import { DeviceServer, answerWith, on } from '../support/agent/device-server.ts';
+import { makePackage } from '../support/agent/package-builder.ts';
+import { Sandbox } from '../support/agent/sandbox.ts';
 
 describe('agent: under a service manager', () => {
   let server: DeviceServer;

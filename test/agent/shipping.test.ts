@@ -20,9 +20,9 @@ import { buildExecutables, ownProcessor } from '../../dev/shipping/executable.ts
 import { nodePackages } from '../../dev/shipping/node-packages.ts';
 import { lockHolder } from '../../agent/files/lock.ts';
 import { waitFor } from '../../dev/wait-for.ts';
-import { DeviceServer, REGISTRATION_TOKEN } from './support/device-server.ts';
-import { shippedPrograms, spawnLauncher } from './support/launched-device.ts';
-import { makePackage } from './support/package-builder.ts';
+import { DeviceServer, REGISTRATION_TOKEN } from '../support/agent/device-server.ts';
+import { shippedPrograms, spawnLauncher } from '../support/agent/launched-device.ts';
+import { makePackage } from '../support/agent/package-builder.ts';
 
 const run = promisify(execFile);
 /** What a device has besides the agent; Node is not among it. */

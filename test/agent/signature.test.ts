@@ -9,9 +9,9 @@ import {
   signManifest,
   signText,
 } from '../support/signing-fixtures.ts';
-import { DeviceServer, type TestOffer } from './support/device-server.ts';
-import { type Package, makePackage } from './support/package-builder.ts';
-import { Sandbox } from './support/sandbox.ts';
+import { DeviceServer, type TestOffer } from '../support/agent/device-server.ts';
+import { type Package, makePackage } from '../support/agent/package-builder.ts';
+import { Sandbox } from '../support/agent/sandbox.ts';
 
 const trusted = newKeyPair();
 const revoked = newKeyPair();

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import type { DeploymentPreview, EventPage } from '../../../backend/contract/admin-api.ts';
-import { makePackage, type Package } from '../support/package-builder.ts';
+import { makePackage, type Package } from '../../support/agent/package-builder.ts';
 import { DocPage, fillIn, inShell } from '../../support/doc-page.ts';
 import { ADMIN_TOKEN } from '../../support/rollout-host.ts';
 import { waitFor } from '../../../dev/wait-for.ts';

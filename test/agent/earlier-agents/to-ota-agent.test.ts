@@ -4,7 +4,7 @@ import { appendFile, cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'n
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { AgentStatus } from '../../../agent/device/cli/status.ts';
-import { makePackage, packageOf, type Package } from '../support/package-builder.ts';
+import { makePackage, packageOf, type Package } from '../../support/agent/package-builder.ts';
 import { DocPage, fillIn, inShell } from '../../support/doc-page.ts';
 import { ADMIN_TOKEN } from '../../support/rollout-host.ts';
 import { ROOT } from '../../support/ota-program.ts';

@@ -214,6 +214,26 @@ describe('ota pack', () => {
     });
   }
 
+  it('adds the request for a reboot, with the entry to start, and no second one', async () => {
+    for (const [options, content] of [
+      [['--reboot'], ''],
+      [['--reboot', 'slot-b'], 'slot-b\n'],
+    ] as const) {
+      const tree = await makeTree(`tree${options.length}`);
+      const exit = await pack(tree, [...options, '--replace']);
+      expect(exit.code, exit.stderr).to.equal(0);
+      const archive = folder.at('pump-v2.1.0.tar.gz');
+      const read = (...args: string[]): string =>
+        execFileSync('tar', ['-xzOf', archive, ...args], { encoding: 'utf8' });
+      expect(read('reboot-required')).to.equal(content);
+      expect(read('install.sh')).to.equal(FILES['install.sh']);
+      await writeFile(path.join(tree, 'reboot-required'), '');
+      const again = await pack(tree, [...options, '--replace']);
+      expect(again.code).to.equal(4);
+      expect(again.stderr).to.include('reboot-required is in the folder already');
+    }
+  });
+
   it('overwrites only when told, and never packs itself', async () => {
     const tree = await makeTree('tree');
     await writeFile(folder.at('pump-v2.1.0.tar.gz'), 'precious');

@@ -12,8 +12,8 @@ import type {
   DeploymentDetail,
   TargetView,
 } from '../../../../backend/contract/admin-api.ts';
-import { compileProgram } from '../../support/agent-program.ts';
-import type { Package } from '../../support/package-builder.ts';
+import { compileProgram } from '../../../support/agent/agent-program.ts';
+import type { Package } from '../../../support/agent/package-builder.ts';
 import { ADMIN_TOKEN, RolloutHost } from '../../../support/rollout-host.ts';
 import { waitFor } from '../../../../dev/wait-for.ts';
 

@@ -23,7 +23,7 @@ let killer: Promise<string> | null = null;
 
 /** Path of a module for `--import` that ends or disturbs the agent from inside; see `fault-injection.ts`. */
 export function faultInjection(): Promise<string> {
-  killer ??= compileProgram('test/agent/support/fault-injection.ts', 'fault-injection.js');
+  killer ??= compileProgram('test/support/agent/fault-injection.ts', 'fault-injection.js');
   return killer;
 }
 

@@ -1,9 +1,9 @@
 import { expect } from 'chai';
 import { readFile } from 'node:fs/promises';
-import { configSchema, parseConfig } from '../../agent/device/config/agent-config.ts';
+import { configSchema, parseConfig } from '../../../agent/device/config/agent-config.ts';
 
 const repositoryFile = (path: string): Promise<string> =>
-  readFile(new URL(`../../${path}`, import.meta.url), 'utf8');
+  readFile(new URL(`../../../${path}`, import.meta.url), 'utf8');
 
 interface Described {
   type: string;

@@ -13,7 +13,7 @@ import type {
   StatusReport,
 } from '../../../backend/contract/device-api.ts';
 import { FINISHED_TARGET_STATUSES } from '../../../backend/contract/states.ts';
-import { exemptFromChecks } from '../../support/response-checks.ts';
+import { exemptFromChecks } from '../response-checks.ts';
 import type { Package } from './package-builder.ts';
 
 export const DEVICE_ID = '0b7f0a9e-4a55-4a0e-9c44-5c1c3d0e9a01';
