@@ -7,6 +7,7 @@
 import { randomBytes } from 'node:crypto';
 import { link, mkdir, open, readFile, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { readBootId } from './boot-id.ts';
 import { errorCode, readIfPresent, writeDurable } from './durable-file.ts';
 import { isDiskFull } from './reserve.ts';
 import { withRoom } from './room.ts';
@@ -141,11 +142,11 @@ async function isAlive(holder: Holder): Promise<boolean> {
 async function startOf(pid: number): Promise<string | null> {
   try {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-    const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
+    const boot = await readBootId();
     // The command name may contain spaces and brackets: fields are counted after its last bracket.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     if (fields[0] === 'Z' || fields[0] === 'X') return 'ended';
-    return `${boot.trim()}:${fields[19]}`;
+    return `${boot}:${fields[19]}`;
   } catch {
     return null;
   }

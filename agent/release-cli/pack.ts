@@ -1,6 +1,7 @@
 /** `ota pack`: makes a package and its manifest from a folder. */
 import { rename, rm, stat } from 'node:fs/promises';
-import { relative, resolve } from 'node:path';
+import { resolve } from 'node:path';
+import { isInside } from '../files/is-inside.ts';
 import { UsageError, messageOf } from '../kernel/errors.ts';
 import { MANIFEST, type Manifest } from '../../backend/contract/signing/manifest.ts';
 import { readStrictly } from '../../backend/contract/signing/strict-document.ts';
@@ -43,7 +44,7 @@ export async function packFolder(request: PackRequest): Promise<Packed> {
   const { folder, replace } = request;
   const archive = archiveName(request);
   const manifestFile = archive.replace(/(\.tar\.gz|\.tgz)?$/, '.manifest.json');
-  if (!relative(resolve(folder), resolve(archive)).startsWith('..')) {
+  if (isInside(resolve(archive), resolve(folder))) {
     throw new UsageError(`--out ${archive} is in the folder to be packed.`, EXIT.usage);
   }
   if (!replace) for (const file of [archive, manifestFile]) await requireAbsent(file);

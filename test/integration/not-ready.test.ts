@@ -60,7 +60,7 @@ for (const entry of DEVICE_ENTRIES) {
         config: { reconcile_seconds: 1, timeout_sweep_seconds: 1 },
       });
       const plugin = await activate(busy.context);
-      // Its periodic work waits for the lock, and the deactivation for that work.
+      // The periodic work is blocked by the lock, and the deactivation has to wait until the work is done.
       const blocker = await database.knex.transaction();
       await blocker.raw('LOCK TABLE ota_leases IN ACCESS EXCLUSIVE MODE');
       await untilWaitingForLock(database.knex, { query: '%ota_leases%' });

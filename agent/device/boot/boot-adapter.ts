@@ -26,14 +26,6 @@ export interface BootTarget {
   new?: string;
 }
 
-/** What a device with this adapter can rely on, and what it cannot: for `ota-agent status` and the log. */
-export interface BootPromise {
-  /** A new system whose kernel or init never comes up is replaced by the old one without help. */
-  recoversUnbootable: boolean;
-  /** One sentence: what happens to a system that does not come up. */
-  summary: string;
-}
-
 export interface BootAdapter {
   readonly name: BootAdapterName;
 
@@ -75,7 +67,8 @@ export interface BootAdapter {
    */
   revert(target: BootTarget): Promise<void>;
 
-  describe(): BootPromise;
+  /** What happens to a system that does not come up, in a sentence or two: for `ota-agent status` and the log. */
+  describe(): string;
 
   /** The command that reboots into what was armed, where the usual one would not; else `null`. */
   readonly rebootCommand: string | null;
@@ -84,4 +77,14 @@ export interface BootAdapter {
 /** The boot loader could not do what was required of it; the message reads on its own. */
 export class BootFailure extends Error {
   override readonly name = 'BootFailure';
+}
+
+/**
+ * What the boot loader calls one of the two systems.
+ * @throws {BootFailure}
+ */
+export function nameOf(target: BootTarget, system: keyof BootTarget): string {
+  const name = target[system];
+  if (name === undefined) throw new BootFailure(`the ${system} system has no name in the record`);
+  return name;
 }

@@ -1,22 +1,18 @@
 /** Runs the tools of boot loaders. */
 import { access, constants } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
-import { describeResult, runCommand } from '../process/run-command.ts';
+import { describeWithOutput, runCommand } from '../process/run-command.ts';
 import { BootFailure } from './boot-adapter.ts';
 
 const TIMEOUT_MS = 60_000;
 const KILL_GRACE_MS = 5_000;
 const OUTPUT_LIMIT = 64 * 1024;
-/** Of what a tool printed, at the end of an error message. */
-const SHOWN_CHARACTERS = 300;
 /** Tools of boot loaders often are in the folders for administrators. */
 const ADMIN_PATH = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
 
 export interface ToolOptions {
   env?: Record<string, string>;
   timeoutMs?: number;
-  /** Folder to run in; default `/`. */
-  cwd?: string;
 }
 
 /**
@@ -26,21 +22,20 @@ export interface ToolOptions {
 export async function runTool(
   file: string,
   args: readonly string[],
-  { env = {}, timeoutMs = TIMEOUT_MS, cwd = '/' }: ToolOptions = {},
+  { env = {}, timeoutMs = TIMEOUT_MS }: ToolOptions = {},
 ): Promise<string> {
   const result = await runCommand({
     file,
     args: [...args],
-    cwd,
+    cwd: '/',
     env: { PATH: toolPath(), ...env },
     timeoutMs,
     graceMs: KILL_GRACE_MS,
     outputLimit: OUTPUT_LIMIT,
   });
-  const fault = describeResult(result, timeoutMs);
+  const fault = describeWithOutput(result, timeoutMs);
   if (fault === null) return result.output;
-  const output = result.output.trim().slice(-SHOWN_CHARACTERS);
-  throw new BootFailure(`${[file, ...args].join(' ')} ${fault}${output ? `: ${output}` : ''}`);
+  throw new BootFailure(`${[file, ...args].join(' ')} ${fault}`);
 }
 
 /** @throws {BootFailure} naming the package that brings the tool */

@@ -1,9 +1,4 @@
-import {
-  type BootAdapter,
-  BootFailure,
-  type BootPromise,
-  type BootTarget,
-} from './boot-adapter.ts';
+import { type BootAdapter, BootFailure, type BootTarget } from './boot-adapter.ts';
 import { runTool } from './boot-tool.ts';
 
 export interface BootCommands {
@@ -49,12 +44,8 @@ export class CommandAdapter implements BootAdapter {
     await this.#run(this.commands.revert, target);
   }
 
-  describe(): BootPromise {
-    return {
-      recoversUnbootable: true,
-      summary:
-        'Whether a system that does not start is replaced depends on the configured commands.',
-    };
+  describe(): string {
+    return 'Whether a system that does not start is replaced depends on the configured commands.';
   }
 
   async #run(command: string, target: BootTarget): Promise<string> {

@@ -1,10 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import {
-  type BootAdapter,
-  BootFailure,
-  type BootPromise,
-  type BootTarget,
-} from './boot-adapter.ts';
+import { type BootAdapter, BootFailure, type BootTarget, nameOf } from './boot-adapter.ts';
 import { requireTool, requireWritable, runTool } from './boot-tool.ts';
 
 /** Kernel parameter that each menu entry carries, so that the running system knows its entry. */
@@ -47,8 +42,8 @@ export class GrubAdapter implements BootAdapter {
   }
 
   async arm(target: BootTarget): Promise<void> {
-    await this.#edit('set', `saved_entry=${required(target.old)}`);
-    await this.#edit('set', `next_entry=${required(target.new)}`);
+    await this.#edit('set', `saved_entry=${nameOf(target, 'old')}`);
+    await this.#edit('set', `next_entry=${nameOf(target, 'new')}`);
   }
 
   async bootedNew(target: BootTarget): Promise<boolean> {
@@ -56,21 +51,17 @@ export class GrubAdapter implements BootAdapter {
   }
 
   async commit(target: BootTarget): Promise<void> {
-    await this.#edit('set', `saved_entry=${required(target.new)}`);
+    await this.#edit('set', `saved_entry=${nameOf(target, 'new')}`);
     await this.#edit('unset', 'next_entry');
   }
 
   async revert(target: BootTarget): Promise<void> {
-    await this.#edit('set', `saved_entry=${required(target.old)}`);
+    await this.#edit('set', `saved_entry=${nameOf(target, 'old')}`);
     await this.#edit('unset', 'next_entry');
   }
 
-  describe(): BootPromise {
-    return {
-      recoversUnbootable: true,
-      summary:
-        'GRUB starts the new entry once and the old one after that. A kernel that hangs needs a watchdog, one that panics the parameter panic=10.',
-    };
+  describe(): string {
+    return 'GRUB starts the new entry once and the old one after that. A kernel that hangs needs a watchdog, one that panics the parameter panic=10.';
   }
 
   async #edit(action: 'set' | 'unset', what: string): Promise<void> {
@@ -82,9 +73,4 @@ export class GrubAdapter implements BootAdapter {
     const own = parameters.find((one) => one.startsWith(`${ENTRY_PARAMETER}=`));
     return own === undefined ? null : own.slice(ENTRY_PARAMETER.length + 1);
   }
-}
-
-function required(entry: string | undefined): string {
-  if (entry === undefined) throw new BootFailure('the journal does not name the menu entries');
-  return entry;
 }

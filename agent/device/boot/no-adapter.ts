@@ -1,4 +1,4 @@
-import type { BootAdapter, BootPromise, BootTarget } from './boot-adapter.ts';
+import type { BootAdapter, BootTarget } from './boot-adapter.ts';
 
 /** No boot loader takes part: a reboot starts whatever `install.sh` put in place. */
 export class NoAdapter implements BootAdapter {
@@ -21,11 +21,7 @@ export class NoAdapter implements BootAdapter {
 
   async revert(): Promise<void> {}
 
-  describe(): BootPromise {
-    return {
-      recoversUnbootable: false,
-      summary:
-        'Files are restored when the new system starts and is not healthy. One that does not start stays down: configure boot.adapter.',
-    };
+  describe(): string {
+    return 'Files are restored when the new system starts and is not healthy. One that does not start stays down: configure boot.adapter.';
   }
 }

@@ -7,12 +7,7 @@ import {
   removeDurable,
   syncDirectory,
 } from '../../files/durable-file.ts';
-import {
-  type BootAdapter,
-  BootFailure,
-  type BootPromise,
-  type BootTarget,
-} from './boot-adapter.ts';
+import { type BootAdapter, BootFailure, type BootTarget } from './boot-adapter.ts';
 import { requireWritable } from './boot-tool.ts';
 
 /**
@@ -82,12 +77,8 @@ export class RaspberryPiAdapter implements BootAdapter {
     await syncDirectory(this.firmware);
   }
 
-  describe(): BootPromise {
-    return {
-      recoversUnbootable: true,
-      summary:
-        'The firmware starts the new system once and the old one after that. A kernel that hangs needs the watchdog.',
-    };
+  describe(): string {
+    return 'The firmware starts the new system once and the old one after that. A kernel that hangs needs the watchdog.';
   }
 
   async #isCommitted(target: BootTarget): Promise<boolean> {

@@ -1,14 +1,8 @@
-import {
-  type BootAdapter,
-  BootFailure,
-  type BootPromise,
-  type BootTarget,
-} from './boot-adapter.ts';
+import { type BootAdapter, BootFailure, type BootTarget, nameOf } from './boot-adapter.ts';
 import { requireTool, runTool } from './boot-tool.ts';
 
 interface Slot {
   name: string;
-  bootname: string | null;
   state: string;
 }
 
@@ -49,7 +43,7 @@ export class RaucAdapter implements BootAdapter {
   }
 
   async arm(target: BootTarget): Promise<void> {
-    await this.#mark('active', required(target.new));
+    await this.#mark('active', nameOf(target, 'new'));
   }
 
   async bootedNew(target: BootTarget): Promise<boolean> {
@@ -57,19 +51,16 @@ export class RaucAdapter implements BootAdapter {
   }
 
   async commit(target: BootTarget): Promise<void> {
-    await this.#mark('good', required(target.new));
+    await this.#mark('good', nameOf(target, 'new'));
   }
 
   async revert(target: BootTarget): Promise<void> {
-    await this.#mark('active', required(target.old));
-    await this.#mark('bad', required(target.new));
+    await this.#mark('active', nameOf(target, 'old'));
+    await this.#mark('bad', nameOf(target, 'new'));
   }
 
-  describe(): BootPromise {
-    return {
-      recoversUnbootable: true,
-      summary: 'The boot loader returns to the old slot when the new one has used up its attempts.',
-    };
+  describe(): string {
+    return 'The boot loader returns to the old slot when the new one has used up its attempts.';
   }
 
   async #mark(what: 'active' | 'good' | 'bad', slot: string): Promise<void> {
@@ -106,9 +97,4 @@ export class RaucAdapter implements BootAdapter {
       throw new BootFailure(`the output of rauc status is not understood: ${output.slice(0, 200)}`);
     }
   }
-}
-
-function required(slot: string | undefined): string {
-  if (slot === undefined) throw new BootFailure('the journal does not name the RAUC slots');
-  return slot;
 }

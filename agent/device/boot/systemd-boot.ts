@@ -1,12 +1,7 @@
 import { readFile, readdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { syncDirectory } from '../../files/durable-file.ts';
-import {
-  type BootAdapter,
-  BootFailure,
-  type BootPromise,
-  type BootTarget,
-} from './boot-adapter.ts';
+import { type BootAdapter, BootFailure, type BootTarget, nameOf } from './boot-adapter.ts';
 import { requireWritable } from './boot-tool.ts';
 
 const SELECTED_ENTRY = 'LoaderEntrySelected-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f';
@@ -14,14 +9,9 @@ const SELECTED_ENTRY = 'LoaderEntrySelected-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f
 const EFI_ATTRIBUTES_BYTES = 4;
 
 interface Entry {
-  /** Without counters: `pump-v2`. */
-  id: string;
-  file: string;
-}
-
-interface Place {
   folder: string;
-  entry: Entry;
+  /** Name in the folder, with counters: `pump-v2+3.conf`. */
+  file: string;
 }
 
 /**
@@ -76,46 +66,41 @@ export class SystemdBootAdapter implements BootAdapter {
     await this.#count(target, '+0');
   }
 
-  describe(): BootPromise {
-    return {
-      recoversUnbootable: true,
-      summary: `systemd-boot starts the old entry after ${this.maxBoots} starts without a commit. A kernel that hangs needs a watchdog.`,
-    };
+  describe(): string {
+    return `systemd-boot starts the old entry after ${this.maxBoots} starts without a commit. A kernel that hangs needs a watchdog.`;
   }
 
   async #count(target: BootTarget, counters: string): Promise<void> {
-    const { folder, entry } = await this.#find(target.new ?? '');
-    const extension = entry.file.slice(entry.file.lastIndexOf('.'));
-    const name = `${entry.id}${counters}${extension}`;
-    if (name === entry.file) return;
-    await rename(join(folder, entry.file), join(folder, name));
+    const id = nameOf(target, 'new');
+    const { folder, file } = await this.#find(id);
+    const name = `${id}${counters}${extname(file)}`;
+    if (name === file) return;
+    await rename(join(folder, file), join(folder, name));
     await syncDirectory(folder);
   }
 
   /** What an earlier attempt at the same entry left, which would be found in its place. */
   async #removeSpent(target: BootTarget): Promise<void> {
-    const [first, ...others] = await this.#all(target.new ?? '');
-    for (const { folder, entry } of first ? others : []) await rm(join(folder, entry.file));
+    const [, ...spent] = await this.#all(nameOf(target, 'new'));
+    for (const { folder, file } of spent) await rm(join(folder, file));
   }
 
-  async #find(id: string): Promise<Place> {
+  async #find(id: string): Promise<Entry> {
     const [first] = await this.#all(id);
     if (first) return first;
-    throw new BootFailure(`there is no boot entry ${id || '(unnamed)'} below ${this.boot}`);
+    throw new BootFailure(`there is no boot entry ${id} below ${this.boot}`);
   }
 
   /** The one without counters first: install.sh has just written it. */
-  async #all(id: string): Promise<Place[]> {
-    const places: Place[] = [];
+  async #all(id: string): Promise<Entry[]> {
+    const entries: Entry[] = [];
     for (const folder of [join(this.boot, 'loader', 'entries'), join(this.boot, 'EFI', 'Linux')]) {
       for (const file of await readdir(folder).catch(() => [] as string[])) {
-        const entry = { file, id: withoutCounters(file) };
-        if (/\.(conf|efi)$/.test(file) && entry.id === id) places.push({ folder, entry });
+        if (/\.(conf|efi)$/.test(file) && withoutCounters(file) === id)
+          entries.push({ folder, file });
       }
     }
-    return places.sort(
-      (a, b) => Number(a.entry.file.includes('+')) - Number(b.entry.file.includes('+')),
-    );
+    return entries.sort((a, b) => Number(a.file.includes('+')) - Number(b.file.includes('+')));
   }
 
   /** As systemd-boot recorded it at the start: UTF-16 behind the attributes. */

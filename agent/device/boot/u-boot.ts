@@ -1,12 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  type BootAdapter,
-  BootFailure,
-  type BootPromise,
-  type BootTarget,
-} from './boot-adapter.ts';
+import { type BootAdapter, BootFailure, type BootTarget } from './boot-adapter.ts';
 import { requireTool, requireWritable, runTool } from './boot-tool.ts';
 
 /** U-Boot's own default for a `bootlimit` that is not set is no limit, which would never return. */
@@ -49,8 +44,7 @@ export class UBootAdapter implements BootAdapter {
 
   /** `altbootcmd` has set `upgrade_available` to 0 when the old system runs, and so has a commit. */
   async bootedNew(): Promise<boolean> {
-    const environment = await this.#read();
-    return environment.get('upgrade_available') === '1' || environment.get(COMMITTED) === '1';
+    return runsNew(await this.#read());
   }
 
   async commit(): Promise<void> {
@@ -59,17 +53,14 @@ export class UBootAdapter implements BootAdapter {
 
   /** Makes U-Boot believe that the new system has used up its starts, so that `altbootcmd` runs. */
   async revert(): Promise<void> {
-    if (!(await this.bootedNew())) return;
-    const limit = Number((await this.#read()).get('bootlimit')) || DEFAULT_BOOT_LIMIT;
+    const environment = await this.#read();
+    if (!runsNew(environment)) return;
+    const limit = Number(environment.get('bootlimit')) || DEFAULT_BOOT_LIMIT;
     await this.#set({ [COMMITTED]: '', bootcount: String(limit + 1), upgrade_available: '1' });
   }
 
-  describe(): BootPromise {
-    return {
-      recoversUnbootable: true,
-      summary:
-        'U-Boot starts the old system after bootlimit starts without a commit. A kernel that hangs needs a watchdog to start again.',
-    };
+  describe(): string {
+    return 'U-Boot starts the old system after bootlimit starts without a commit. A kernel that hangs needs a watchdog to start again.';
   }
 
   async #read(): Promise<Map<string, string>> {
@@ -103,4 +94,8 @@ export class UBootAdapter implements BootAdapter {
     const lines = text.split('\n').filter((line) => /^\s*[^\s#]/.test(line));
     return lines.map((line) => line.trim().split(/\s+/)[0] ?? '');
   }
+}
+
+function runsNew(environment: Map<string, string>): boolean {
+  return environment.get('upgrade_available') === '1' || environment.get(COMMITTED) === '1';
 }

@@ -104,7 +104,7 @@ export async function readStatus(config: AgentConfig): Promise<AgentStatus> {
 async function readBoot(config: AgentConfig): Promise<AgentStatus['boot']> {
   const adapter = createBootAdapter(config.boot, config.reboot.max_boots);
   const problem = await adapter.check().then(() => null, messageOf);
-  return { adapter: adapter.name, promise: adapter.describe().summary, problem };
+  return { adapter: adapter.name, promise: adapter.describe(), problem };
 }
 
 const POLL_STATUS_MS = 200;

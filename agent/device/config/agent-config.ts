@@ -1,6 +1,6 @@
 /** The agent's configuration file: schema, defaults, and the reading of it. */
 import { readFile } from 'node:fs/promises';
-import { isAbsolute, join, relative, resolve } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import Joi from 'joi';
 import {
   DEFAULT_POLL_SECONDS,
@@ -8,6 +8,7 @@ import {
   MIN_POLL_SECONDS,
 } from '../../../backend/contract/device-api.ts';
 import { errorCode } from '../../files/durable-file.ts';
+import { isInside } from '../../files/is-inside.ts';
 import { UsageError, messageOf } from '../../kernel/errors.ts';
 import { EXIT } from '../../kernel/exit-codes.ts';
 import { parseJsonText } from '../../kernel/json-text.ts';
@@ -279,11 +280,6 @@ export const configSchema = Joi.object({
     return { ...config, snapshot_paths: paths };
   })
   .messages({ 'any.custom': '{{#label}}: {{#error.message}}' });
-
-function isInside(path: string, folder: string): boolean {
-  const way = relative(folder, path);
-  return way === '' || (!way.startsWith('..') && !isAbsolute(way));
-}
 
 /**
  * @param source what the text came from, for the message

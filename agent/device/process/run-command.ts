@@ -6,6 +6,8 @@ import { LimitedOutput } from './limited-output.ts';
 
 /** How long output is still read after the command has exited (a child may hold the pipe). */
 const LAST_OUTPUT_MS = 1000;
+/** Of what a command printed, in {@link describeWithOutput}. */
+const SHOWN_CHARACTERS = 300;
 /** Variables that a script inherits from the agent. */
 const INHERITED = ['PATH', 'HOME', 'USER', 'LOGNAME', 'SHELL', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR'];
 /**
@@ -99,6 +101,13 @@ export function describeResult(result: CommandResult, timeoutMs: number): string
   if (result.timedOut) return `was stopped because it ran longer than ${timeoutMs / 1000} seconds`;
   if (result.signal !== null) return `was killed by ${result.signal}`;
   return result.code === 0 ? null : `exited with code ${result.code}`;
+}
+
+/** The same, with the end of what the command printed. */
+export function describeWithOutput(result: CommandResult, timeoutMs: number): string | null {
+  const fault = describeResult(result, timeoutMs);
+  const output = result.output.trim().slice(-SHOWN_CHARACTERS);
+  return fault !== null && output ? `${fault}: ${output}` : fault;
 }
 
 /** The command enters its group before it starts, so nothing it starts can be outside. */

@@ -65,7 +65,7 @@ export interface ActiveUpdate extends Work {
   starts: number;
   /** Bytes of the package that were on disk when the last of these runs started. */
   fetched_bytes: number;
-  /** Boot id of the system in which `install.sh` was started; `null` before. */
+  /** Boot id of the system in which `install.sh` was started; `null` before, or where unknown. */
   boot_id: string | null;
 }
 

@@ -72,12 +72,8 @@ export class Installation {
    * @throws {Deferred} outside of the maintenance window, or without permission
    */
   async reboot(update: UpdateInProgress): Promise<void> {
-    try {
-      await this.rebooting.rebootIntoNew(update);
+    if (await this.#attempt(update, () => this.rebooting.rebootIntoNew(update))) {
       await update.advance({ step: 'verify', health_runs: 0 });
-    } catch (error) {
-      if (error instanceof AgentStopping || error instanceof Deferred) throw error;
-      await this.rollBack(update, messageOf(error));
     }
   }
 
@@ -103,8 +99,13 @@ export class Installation {
       });
       await flushDisks();
       const agent = await this.agentTrial.findNewAgent(work.run_id);
-      if (agent !== null) await update.advance({ step: 'trial', agent, health_runs: 0 });
-      else await this.#keepNew(update);
+      if (agent !== null) {
+        await update.advance({ step: 'trial', agent, health_runs: 0 });
+      } else {
+        // The boot loader first, then the journal: a power cut in between repeats the checks.
+        await this.rebooting.commit(update.work);
+        await update.advance({ step: 'commit' });
+      }
     } catch (error) {
       if (error instanceof AgentStopping) throw error;
       await this.rollBack(update, messageOf(error));
@@ -151,25 +152,30 @@ export class Installation {
   async tryNewAgent(update: UpdateInProgress): Promise<void> {
     const { agent } = update.work;
     if (agent === null) return this.rollBack(update, 'The journal does not name the new agent.');
-    try {
-      await this.rebooting.requireNewSystem(update);
-    } catch (error) {
-      return this.rollBack(update, messageOf(error));
-    }
+    if (!(await this.#attempt(update, () => this.rebooting.requireNewSystem(update)))) return;
     const rejected = await this.agentTrial.conclude({ ...update.work, agent });
     if (rejected) return this.rollBack(update, rejected.failure);
     update.log.line(`the new agent ${agent.slice(0, 12)} works`);
-    try {
-      await this.#keepNew(update);
-    } catch (error) {
-      await this.rollBack(update, messageOf(error));
+    // The boot loader first, then the journal: a power cut in between repeats the trial.
+    if (await this.#attempt(update, () => this.rebooting.commit(update.work))) {
+      await update.advance({ step: 'commit' });
     }
   }
 
-  /** The boot loader first, then the journal: a power cut in between repeats the checks. */
-  async #keepNew(update: UpdateInProgress): Promise<void> {
-    await this.rebooting.commit(update.work);
-    await update.advance({ step: 'commit' });
+  /**
+   * Rolls back when the action fails.
+   * @returns whether it succeeded
+   * @throws {AgentStopping | Deferred} the step is continued later
+   */
+  async #attempt(update: UpdateInProgress, action: () => Promise<void>): Promise<boolean> {
+    try {
+      await action();
+      return true;
+    } catch (error) {
+      if (error instanceof AgentStopping || error instanceof Deferred) throw error;
+      await this.rollBack(update, messageOf(error));
+      return false;
+    }
   }
 
   /** The step `commit`; may be repeated after a power cut. */

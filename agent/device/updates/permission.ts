@@ -1,7 +1,7 @@
 /** Whether the device may be changed now: maintenance window and permission command. */
 import type { AgentConfig } from '../config/agent-config.ts';
 import { Deferred } from '../../kernel/errors.ts';
-import { describeResult, runCommand } from '../process/run-command.ts';
+import { describeWithOutput, runCommand } from '../process/run-command.ts';
 
 const OUTPUT_LIMIT = 4096;
 const KILL_GRACE_MS = 1000;
@@ -65,11 +65,8 @@ export async function requirePermission(
     signal: stopping,
   });
   stopping.throwIfAborted();
-  const fault = describeResult(result, timeoutMs);
-  if (fault) {
-    const output = result.output.trim().slice(-300);
-    throw new Deferred(`install.permission_command ${fault}${output ? `: ${output}` : ''}`);
-  }
+  const fault = describeWithOutput(result, timeoutMs);
+  if (fault) throw new Deferred(`install.permission_command ${fault}`);
 }
 
 function minutesOf(time: string): number {

@@ -16,7 +16,7 @@ import {
   messageOf,
 } from '../../kernel/errors.ts';
 import { extractPackage } from '../../package/extract.ts';
-import { readBootId } from '../boot/boot-id.ts';
+import { readBootId } from '../../files/boot-id.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
 import type { HttpClient } from '../network/http-client.ts';
 import type { ServerApi } from '../network/server-api.ts';
@@ -81,7 +81,8 @@ export class Preparation {
     await update.advance({
       step: 'install',
       sequence: manifest?.sequence ?? null,
-      boot_id: await readBootId(),
+      // Unknown where there is no /proc: it serves a hint in a report only.
+      boot_id: await readBootId().catch(() => null),
     });
   }
 

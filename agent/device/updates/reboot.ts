@@ -2,22 +2,24 @@
  * Reboots that an update needs: into the new system, and back when it is rolled back. `install.sh` requests
  * one by creating the file named by `OTA_REBOOT_REQUIRED`; docs/agent.md describes both sides.
  */
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { removeDurable, writeDurable } from '../../files/durable-file.ts';
+import { isInside } from '../../files/is-inside.ts';
 import { withRoom } from '../../files/room.ts';
 import { onTrialFile, rebootRequestFile, snapshotDir } from '../../files/state-folder.ts';
 import { StepFailure, messageOf } from '../../kernel/errors.ts';
 import { pause } from '../../kernel/waiting.ts';
 import { REBOOT_MARK } from '../../package/reboot-mark.ts';
 import { type BootAdapter, BootFailure, type BootTarget } from '../boot/boot-adapter.ts';
-import { readBootId } from '../boot/boot-id.ts';
+import { readBootId } from '../../files/boot-id.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
 import { flushDisks } from '../process/flush.ts';
 import { describeResult, runCommand } from '../process/run-command.ts';
 import type { InstallLog } from '../reports/install-log.ts';
 import type { ActiveUpdate, ActiveWork, Journal, RebootProgress } from '../state/journal.ts';
-import { readRebootRecord, writeRebootRecord } from '../steps/reboot-record.ts';
+import { UPDATE_STEPS } from '../state/step-table.ts';
+import { type RebootRecord, readRebootRecord, writeRebootRecord } from '../steps/reboot-record.ts';
 import { readScriptFile } from '../steps/script-file.ts';
 import { readSnapshot } from '../steps/snapshot.ts';
 import { requirePermission, requireWindow } from './permission.ts';
@@ -48,7 +50,7 @@ export class Reboot {
     const { name } = this.adapter;
     try {
       await this.adapter.check();
-      if (name !== 'none') logger.info(`boot adapter ${name}: ${this.adapter.describe().summary}`);
+      if (name !== 'none') logger.info(`boot adapter ${name}: ${this.adapter.describe()}`);
     } catch (error) {
       logger.error(
         `the boot adapter ${name} cannot be used, updates that need a reboot fail: ${messageOf(error)}`,
@@ -89,7 +91,7 @@ export class Reboot {
     await withRoom(this.config.state_dir, () =>
       writeRebootRecord(snapshot, { installed_in: boot, target }),
     );
-    return { step: 'reboot', reboot: { boot_id: boot, boots: 0, requests: 0 }, health_runs: 0 };
+    return { step: 'reboot', reboot: progressFrom(boot), health_runs: 0 };
   }
 
   /**
@@ -106,16 +108,11 @@ export class Reboot {
     if (boot !== before.boot_id && !isOther) return;
     const progress = { ...before, boot_id: boot };
     // Keeps the target from timing out while the reboot waits for its window.
-    await update.reports.send({ status: 'verifying' });
+    await update.reports.send({ status: UPDATE_STEPS.reboot.report });
     requireWindow(this.config.install.window, new Date());
     const env = scriptEnvironment(this.config.root, update.work);
     await requirePermission(this.config, env, this.stopping);
-    if (progress.requests >= MAX_REQUESTS) {
-      throw new StepFailure(
-        `The device did not reboot, although it was told to ${MAX_REQUESTS} times.`,
-      );
-    }
-    await update.advance({ reboot: { ...progress, requests: progress.requests + 1 } });
+    await update.advance({ reboot: withRequest(progress) });
     const { target } = await this.#recordOf(update.work);
     await withRoom(this.config.state_dir, () =>
       writeDurable(onTrialFile(this.config.state_dir), `${update.work.target_version}\n`, 0o644),
@@ -161,18 +158,21 @@ export class Reboot {
 
   /**
    * Part of a restore, once the files are back: the boot loader starts the old system from now on.
-   * @returns whether the device has to reboot into it
+   * @returns the change that takes the journal to the step `reboot_restored`; `null`: no reboot is needed
    * @throws {BootFailure}
+   * @throws {AgentStopping}
    */
-  async revert(work: ActiveWork): Promise<boolean> {
+  async revert(work: ActiveWork): Promise<Partial<ActiveWork> | null> {
     const { state_dir: stateDir } = this.config;
     const record = await readRebootRecord(snapshotDir(stateDir, work.run_id));
-    if (record === null) return false;
-    const rebooted = (await readBootId()) !== record.installed_in;
+    if (record === null) return null;
+    const boot = await readBootId();
+    const rebooted = boot !== record.installed_in;
     const runsNew = rebooted && (await this.#runsNew(record.target));
     await this.adapter.revert(record.target);
     await removeDurable(onTrialFile(stateDir));
-    return runsNew && (this.adapter.name !== 'none' || (await this.#coversBootFiles(work)));
+    const needed = runsNew && (this.adapter.name !== 'none' || (await this.#coversBootFiles(work)));
+    return needed ? { step: 'reboot_restored', reboot: progressFrom(boot) } : null;
   }
 
   /**
@@ -184,12 +184,8 @@ export class Reboot {
   async rebootIntoOld<T extends ActiveWork>(work: T, log: InstallLog): Promise<string | null> {
     const progress = progressOf(work);
     if ((await readBootId()) !== progress.boot_id) return null;
-    if (progress.requests >= MAX_REQUESTS) {
-      return `it did not reboot, although it was told to ${MAX_REQUESTS} times`;
-    }
-    const reboot = { ...progress, requests: progress.requests + 1 };
-    await this.journal.advance(work, { reboot } as Partial<T>);
     try {
+      await this.journal.advance(work, { reboot: withRequest(progress) } as Partial<T>);
       await this.#goDown(log, null);
       return null;
     } catch (error) {
@@ -239,7 +235,7 @@ export class Reboot {
     }
   }
 
-  async #recordOf(work: ActiveWork): Promise<{ target: BootTarget }> {
+  async #recordOf(work: ActiveWork): Promise<RebootRecord> {
     const record = await readRebootRecord(snapshotDir(this.config.state_dir, work.run_id));
     if (record === null) throw new StepFailure('The record of the reboot is missing.');
     return record;
@@ -250,7 +246,7 @@ export class Reboot {
     const index = await readSnapshot(snapshotDir(this.config.state_dir, work.run_id));
     const paths = index?.roots.map(({ path }) => path) ?? [];
     return this.config.reboot.paths.some((boot) =>
-      paths.some((path) => isWithin(path, boot) || isWithin(boot, path)),
+      paths.some((path) => isInside(path, boot) || isInside(boot, path)),
     );
   }
 }
@@ -265,7 +261,14 @@ function progressOf({ reboot }: ActiveWork): RebootProgress {
   return reboot;
 }
 
-function isWithin(path: string, folder: string): boolean {
-  const way = relative(folder, path);
-  return way === '' || (!way.startsWith('..') && !way.startsWith('/'));
+function progressFrom(bootId: string): RebootProgress {
+  return { boot_id: bootId, boots: 0, requests: 0 };
+}
+
+/** @throws {StepFailure} when the device was told often enough */
+function withRequest(progress: RebootProgress): RebootProgress {
+  if (progress.requests < MAX_REQUESTS) return { ...progress, requests: progress.requests + 1 };
+  throw new StepFailure(
+    `The device did not reboot, although it was told to ${MAX_REQUESTS} times.`,
+  );
 }

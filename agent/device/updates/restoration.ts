@@ -7,7 +7,6 @@ import { removeTree } from '../../files/remove-tree.ts';
 import { makeRoom } from '../../files/room.ts';
 import { snapshotDir, workDir } from '../../files/state-folder.ts';
 import { AgentStopping, StepFailure, messageOf } from '../../kernel/errors.ts';
-import { readBootId } from '../boot/boot-id.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
 import { flushDisks } from '../process/flush.ts';
 import { installationMark } from '../process/installation-mark.ts';
@@ -41,12 +40,13 @@ export class Restoration {
   /**
    * The step `restore`. Resolves when the device has its old files and version again.
    * @throws {RestoreFailed} after reporting the first failure to the server
+   * @throws {AgentStopping} the next start restores again
    */
   async restore<T extends ActiveWork>(work: T, log: InstallLog): Promise<T> {
     const { state_dir: stateDir } = this.config;
     const dir = snapshotDir(stateDir, work.run_id);
     log.line(`restoring ${work.previous_version ?? 'the previous version'}: ${work.reason ?? ''}`);
-    let needsReboot: boolean;
+    let reboot: Partial<ActiveWork> | null;
     try {
       const killed = await killLeftovers(installationMark(stateDir, work.run_id));
       if (killed > 0)
@@ -60,10 +60,11 @@ export class Restoration {
         log.line(`disk space was freed, restoring again: ${messageOf(error)}`);
         await restoreSnapshot(dir, index);
       });
-      needsReboot = await this.rebooting.revert(work);
+      reboot = await this.rebooting.revert(work);
       await flushDisks();
       await writeCurrentVersion(this.config, work.previous_version);
     } catch (error) {
+      if (error instanceof AgentStopping) throw error;
       const why = messageOf(error);
       log.line(`restore failed: ${why}`);
       if (work.restore_failures === 0) {
@@ -76,9 +77,7 @@ export class Restoration {
       throw new RestoreFailed(why);
     }
     await this.#runAfterRestore(work, log);
-    const change: Partial<ActiveWork> = needsReboot
-      ? { step: 'reboot_restored', reboot: { boot_id: await readBootId(), boots: 0, requests: 0 } }
-      : { step: 'verify_restored', health_runs: 0 };
+    const change = reboot ?? { step: 'verify_restored', health_runs: 0 };
     return this.journal.advance(work, change as Partial<T>);
   }
 
@@ -91,7 +90,7 @@ export class Restoration {
     const change: Partial<ActiveWork> = { step: 'verify_restored', health_runs: 0 };
     if (obstacle !== null) {
       log.line(`the device still runs the new system: ${obstacle}`);
-      change.reason = `${work.reason ?? ''} The device still runs the new system: ${obstacle}.`;
+      change.reason = `${work.reason ?? ''} The device still runs the new system. ${obstacle}`;
     }
     return this.journal.advance(work, change as Partial<T>);
   }

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { workDir } from '../../files/state-folder.ts';
 import { AttemptCancelled } from '../../kernel/errors.ts';
 import type { Logger } from 'pino';
-import { readBootId } from '../boot/boot-id.ts';
+import { readBootId } from '../../files/boot-id.ts';
 import { AttemptReports, type ReportChannel } from '../reports/attempt-reports.ts';
 import { InstallLog } from '../reports/install-log.ts';
 import type { ActiveUpdate, EndReport, Journal } from '../state/journal.ts';

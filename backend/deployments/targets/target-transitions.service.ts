@@ -154,7 +154,7 @@ export class TargetTransitions {
     return new Map(locked.map((deployment) => [deployment.id, deployment]));
   }
 
-  /** Stores the version of devices that start an update; a later rollback goes back to it. */
+  /** Stores the version of devices that start an update; a later rollback restores it. */
   async #setPreviousVersions(tx: Transaction, changed: Changed[]): Promise<void> {
     const beginning = changed.filter(
       ({ before, after }) => before.status === 'pending' && after.status !== 'skipped',
