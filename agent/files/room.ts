@@ -14,7 +14,11 @@ import { keptDownloadDir, packageFileOf, packageInfoFile, workDir } from './stat
 export const SPARE_BYTES = 2 * 1024 * 1024;
 
 /** Not enough room for a step that leaves the device untouched. */
-export class NoSpace extends StepFailure {}
+export class NoSpace extends StepFailure {
+  constructor(message: string) {
+    super(message, 'space');
+  }
+}
 
 /** Bytes that may be written below the folder; `null` where they are unknown. */
 export async function freeBytes(folder: string): Promise<number | null> {

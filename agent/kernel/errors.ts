@@ -1,8 +1,22 @@
 /** Errors with a meaning of their own. Everything else that is thrown in a step counts as its failure. */
+import type { FailureCause } from '../../backend/contract/states.ts';
 
 /** A step did not succeed; the message goes to the server and must make sense to an operator. */
 export class StepFailure extends Error {
-  override readonly name = 'StepFailure';
+  override readonly name: string = 'StepFailure';
+
+  /** @param failureCause what is reported as the cause; `null`: what a failure of the step usually means */
+  constructor(
+    message: string,
+    readonly failureCause: FailureCause | null = null,
+  ) {
+    super(message);
+  }
+}
+
+/** The cause that the error itself has; `null`: none. */
+export function failureCauseOf(error: unknown): FailureCause | null {
+  return error instanceof StepFailure ? error.failureCause : null;
 }
 
 /** The agent has to stop (SIGTERM, SIGINT); the journal records where to continue. */

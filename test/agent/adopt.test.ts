@@ -37,7 +37,8 @@ describe('agent: adopting a device of another agent', () => {
     expect(exit.stdout).to.include('pump-7').and.not.include(DEVICE_TOKEN);
     expect((await stat(device.state('credentials.json'))).mode & 0o777).to.equal(0o600);
     expect((await device.once()).code).to.equal(0);
-    expect(server.polls).to.deep.equal([{ current_version: null }, { current_version: '3.0.0' }]);
+    const versions = server.polls.map((poll) => poll.current_version);
+    expect(versions).to.deep.equal([null, '3.0.0']);
   });
 
   it('does not carry out a second time the update that brought it, and reports its end', async () => {

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { chmod, chown, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { mountPointsIn } from '../../agent/files/mounts.ts';
+import { mountsIn } from '../../agent/files/mounts.ts';
 import { removeTree } from '../../agent/files/remove-tree.ts';
 import { DeviceServer, type TestOffer } from '../support/agent/device-server.ts';
 import { canMountPrivately, onSmallDisk } from '../support/agent/mount-namespace.ts';
@@ -287,7 +287,7 @@ describe('agent: what the disk may do', () => {
 
     it('G29 mount points are read as the kernel writes them', () => {
       const line = '36 35 98:0 /mnt1 /mnt/with\\040blank rw,noatime - ext3 /dev/root rw';
-      expect(mountPointsIn(`${line}\n`)).to.deep.equal(['/mnt/with blank']);
+      expect(mountsIn(`${line}\n`)).to.deep.equal([{ point: '/mnt/with blank', readOnly: false }]);
     });
   });
 });

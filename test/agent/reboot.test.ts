@@ -48,6 +48,7 @@ describe('agent: reboots', function () {
     expect((await device.sandbox.open()).active?.step).to.equal('reboot');
     expect(existsSync(device.sandbox.state('reboot-on-trial'))).to.equal(true);
     expect(device.server.statuses).to.not.include('completed');
+    expect(device.server.lastReport).to.include({ status: 'verifying', activity: 'rebooting' });
     const [exit] = await device.settle();
     expect(exit?.code).to.equal(0);
     expect(await state()).to.deep.equal(NEW);
@@ -238,6 +239,26 @@ describe('agent: reboots', function () {
       expect(other.server.statuses).to.not.include('installing');
     } finally {
       await other.remove();
+    }
+  });
+
+  it('rejects a marked package where the reboot command does not exist, and says so in its status', async () => {
+    for (const [command, says] of [
+      ['no-such-program --now', 'is not installed: no-such-program --now'],
+      ['if true; then', 'is not valid: if true; then'],
+    ] as const) {
+      const other = await RebootingDevice.create();
+      try {
+        await other.sandbox.configure({ reboot: { command } });
+        other.server.offerPackage(makePackage(NEW_FILES, { 'reboot-required': '' }));
+        await other.settle();
+        expect(other.server.lastReport).to.include({ status: 'failed', failure_cause: 'reboot' });
+        expect(other.server.lastReport.error_message).to.include(says);
+        expect((await other.sandbox.read('app/version.txt')).trim()).to.equal('old');
+        expect((await other.sandbox.status()).boot.problem).to.include(says);
+      } finally {
+        await other.remove();
+      }
     }
   });
 

@@ -5,15 +5,25 @@ import { DeviceServer } from '../support/agent/device-server.ts';
 import { canMountPrivately, coverFolders } from '../support/agent/mount-namespace.ts';
 import { type Package, makePackage } from '../support/agent/package-builder.ts';
 import { Sandbox } from '../support/agent/sandbox.ts';
+import { ServiceStates } from '../support/agent/service-states.ts';
 
 const INSTALLED = ['/usr/local/bin', '/boot/firmware', '/etc/edge-agent'];
 const AGENT = 'usr/local/bin/edge_agent.py';
+
+function referencePackage(script: string): Package {
+  return makePackage(script, {
+    'edge_agent.py': 'print("new")\n',
+    'firmware/kernel.img': 'new kernel',
+    'firmware/bootloader.bin': 'new bootloader',
+    'config/default-config.json': '{"version":"v2.1.0"}\n',
+  });
+}
 
 /** The package of the reference, with its `install.sh` to the letter: it knows no `OTA_ROOT`. */
 describe('agent: the reference package, installed to absolute paths', () => {
   let server: DeviceServer;
   let device: Sandbox;
-  let made: Package;
+  let made: Package & { script: string };
   let old: string;
 
   before(async function () {
@@ -26,12 +36,7 @@ describe('agent: the reference package, installed to absolute paths', () => {
       new URL('../support/agent/reference-install.sh', import.meta.url),
       'utf8',
     );
-    made = makePackage(script, {
-      'edge_agent.py': 'print("new")\n',
-      'firmware/kernel.img': 'new kernel',
-      'firmware/bootloader.bin': 'new bootloader',
-      'config/default-config.json': '{"version":"v2.1.0"}\n',
-    });
+    made = { ...referencePackage(script), script };
   });
   beforeEach(async () => {
     server = await DeviceServer.start();
@@ -111,6 +116,31 @@ describe('agent: the reference package, installed to absolute paths', () => {
     expect((await device.once(faults)).signal).to.equal('SIGKILL');
     expect(await device.read(AGENT)).to.equal('print("new")\n');
     await expectRolledBack('while install.sh was running');
+  });
+
+  describe('with an untouched configuration', function () {
+    // Services are watched for ten seconds, and a check is repeated after five.
+    this.timeout(120_000);
+    let services: ServiceStates;
+
+    beforeEach(async () => {
+      services = await ServiceStates.install(device);
+      // Only where the sandbox is and how fast it works.
+      await device.configure({ root: '/', snapshot_paths: undefined, health: undefined });
+    });
+
+    it('succeeds', expectUpdated);
+
+    it('is rolled back when it breaks a unit', async () => {
+      const broken = made.script + services.failing('edge-agent.service');
+      server.offerPackage(referencePackage(broken), { target_version: 'v2.1.0' });
+      await expectRolledBack('unit edge-agent.service has failed');
+    });
+
+    it('is protected by files', async () => {
+      await device.once();
+      expect(server.polls.at(-1)?.protection).to.equal('files');
+    });
   });
 
   it('is rolled back when the server asks for it later', async () => {

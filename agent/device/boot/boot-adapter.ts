@@ -5,6 +5,7 @@
  *
  * Every method may be repeated after a power cut: doing it twice must be the same as doing it once.
  */
+import { StepFailure } from '../../kernel/errors.ts';
 
 export const BOOT_ADAPTERS = [
   'none',
@@ -75,8 +76,12 @@ export interface BootAdapter {
 }
 
 /** The boot loader could not do what was required of it; the message reads on its own. */
-export class BootFailure extends Error {
+export class BootFailure extends StepFailure {
   override readonly name = 'BootFailure';
+
+  constructor(message: string) {
+    super(message, 'reboot');
+  }
 }
 
 /**

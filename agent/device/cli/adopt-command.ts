@@ -112,7 +112,10 @@ async function openUpdateOf(
   const http = await createHttpClient(config);
   try {
     const { signal } = new AbortController();
-    const answer = await createServerApi(http, () => credentials).checkUpdate(null, signal);
+    const answer = await createServerApi(http, () => credentials).checkUpdate(
+      { currentVersion: null },
+      signal,
+    );
     const foreign = (what: string): ServerUnreachable =>
       new ServerUnreachable(
         `Something other than Ops-Center answered at ${credentials.server_url}: ${what}`,

@@ -2,11 +2,13 @@
 import { arch, hostname, platform, release } from 'node:os';
 import { UsageError } from '../../kernel/errors.ts';
 import { EXIT, type ExitCode } from '../../kernel/exit-codes.ts';
+import { createBootAdapter } from '../boot/create-boot-adapter.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
 import { createHttpClient } from '../network/http-client.ts';
 import { registerDevice } from '../network/server-api.ts';
 import { readCredentials, writeCredentials } from '../state/credentials.ts';
 import { readCurrentVersion, writeCurrentVersion } from '../state/current-version.ts';
+import { readProtection } from '../updates/protection.ts';
 import { findHardwareId } from './hardware-id.ts';
 import { serverOf } from './server-option.ts';
 
@@ -35,6 +37,7 @@ export async function register(config: AgentConfig, options: RegisterOptions): P
   }
   if (options.firmwareVersion) await writeCurrentVersion(config, options.firmwareVersion);
   const version = (await readCurrentVersion(config)) ?? 'unknown';
+  const adapter = createBootAdapter(config.boot, config.reboot.max_boots);
   const http = await createHttpClient(config);
   try {
     const credentials = await registerDevice(http, server, {
@@ -47,6 +50,7 @@ export async function register(config: AgentConfig, options: RegisterOptions): P
         platform: platform(),
         architecture: arch(),
         kernel: release(),
+        protection: await readProtection(config, adapter),
       },
     });
     await writeCredentials(config.state_dir, credentials);

@@ -2,7 +2,12 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import type { Components } from '../../../backend/contract/device-api.ts';
+import type { Protection } from '../../../backend/contract/states.ts';
+import { readComponents } from '../state/components.ts';
 import { readCurrentVersion } from '../state/current-version.ts';
+import type { BootAdapter } from '../boot/boot-adapter.ts';
+import { DEFAULT_COMMAND, requireRebootCommand } from '../boot/reboot-command.ts';
 import { createBootAdapter } from '../boot/create-boot-adapter.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
 import { messageOf } from '../../kernel/errors.ts';
@@ -17,6 +22,7 @@ import {
   readRequests,
   settle,
 } from '../../handoff/launcher-state.ts';
+import { PROTECTION_WORDS, readProtection } from '../updates/protection.ts';
 import { type CycleNote, readCycleNote } from '../loop/cycle-note.ts';
 
 export interface AgentStatus {
@@ -51,6 +57,10 @@ export interface AgentStatus {
     trial: string | null;
     rejected: { version: string; reason: string } | null;
   } | null;
+  /** Versions of all products whose package name is known. */
+  components: Components;
+  /** What brings the device back after an update that fails. */
+  protection: Protection;
   /** What the device relies on when an update reboots it. */
   boot: {
     adapter: string;
@@ -95,6 +105,8 @@ export async function readStatus(config: AgentConfig): Promise<AgentStatus> {
         }
       : null,
     launcher: await readLauncher(config.state_dir),
+    components: await readComponents(config).catch(() => ({})),
+    protection: await readProtection(config, bootAdapterOf(config)),
     boot: await readBoot(config),
     reports_waiting: waiting.filter((name) => !isTemporary(name)).length,
     last_cycle: await readCycleNote(config.state_dir),
@@ -102,9 +114,20 @@ export async function readStatus(config: AgentConfig): Promise<AgentStatus> {
 }
 
 async function readBoot(config: AgentConfig): Promise<AgentStatus['boot']> {
-  const adapter = createBootAdapter(config.boot, config.reboot.max_boots);
-  const problem = await adapter.check().then(() => null, messageOf);
+  const adapter = bootAdapterOf(config);
+  const problem = await requireBootable(config, adapter).then(() => null, messageOf);
   return { adapter: adapter.name, promise: adapter.describe(), problem };
+}
+
+/** @throws {BootFailure} */
+async function requireBootable({ reboot }: AgentConfig, adapter: BootAdapter): Promise<void> {
+  await adapter.check();
+  const command = reboot.command ?? adapter.rebootCommand;
+  if (adapter.name !== 'none' || command) await requireRebootCommand(command ?? DEFAULT_COMMAND);
+}
+
+function bootAdapterOf({ boot, reboot }: AgentConfig): BootAdapter {
+  return createBootAdapter(boot, reboot.max_boots);
 }
 
 const POLL_STATUS_MS = 200;
@@ -146,6 +169,8 @@ export function describeStatus(status: AgentStatus): string {
         : 'none',
     ],
     ['Can roll back to', status.rollback_version ?? 'nothing'],
+    ...componentLines(status.components),
+    ['Protection', `${status.protection}: ${PROTECTION_WORDS[status.protection]}`],
     ['Boot adapter', `${boot.adapter}: ${boot.problem ?? boot.promise}`],
     ['Reports waiting', String(status.reports_waiting)],
   ];
@@ -174,6 +199,13 @@ export function describeStatus(status: AgentStatus): string {
     lines.push(['Journal', 'unreadable; the next start rolls back to the last complete snapshot']);
   }
   return lines.map(([name, value]) => `${`${name}:`.padEnd(19)}${value}`).join('\n');
+}
+
+/** With a single product, its version is shown already. */
+function componentLines(components: Components): [string, string][] {
+  const installed = Object.entries(components);
+  if (installed.length < 2) return [];
+  return [['Components', installed.map((one) => one.join(' ')).join(', ')]];
 }
 
 async function readLauncher(stateDir: string): Promise<AgentStatus['launcher']> {

@@ -18,6 +18,7 @@ import {
   type ExtractLimits,
 } from '../../package/limits.ts';
 import { serverUrlFault } from '../../package/package-url.ts';
+import { shortText } from '../../../backend/contract/signing/strict-document.ts';
 import {
   type TrustedKey,
   trustedKeysSchema,
@@ -25,6 +26,8 @@ import {
 import { BOOT_ADAPTERS, type BootAdapterName } from '../boot/boot-adapter.ts';
 import type { BootConfig } from '../boot/create-boot-adapter.ts';
 
+/** Where the packages of the reference install to, below `root`. */
+export const DEFAULT_SNAPSHOT_PATHS = ['usr/local/bin', 'boot/firmware', 'etc/edge-agent'];
 export const DEFAULT_CONFIG_PATH = '/etc/ota-agent/config.json';
 
 interface CheckLimits {
@@ -54,6 +57,8 @@ export interface AgentConfig {
   reports: { wait_seconds: number; retry_min_seconds: number; retry_max_seconds: number };
   /** Absolute after loading. */
   snapshot_paths: string[];
+  /** Package name of the main product; left out: that of the first package with a name. */
+  main_package?: string;
   keep_snapshot: boolean;
   rollback: { after_restore_command?: { command: string; timeout_seconds: number } };
   boot: BootConfig;
@@ -76,6 +81,10 @@ export interface AgentConfig {
     permission_command?: { command: string; timeout_seconds: number };
   };
   health: {
+    /** Services and file systems must be no worse than before the update. */
+    system_checks: boolean;
+    /** How long services are watched after the update; only where systemd runs. */
+    watch_seconds: number;
     checks: HealthCheck[];
     passes_required: number;
     deadline_seconds: number;
@@ -173,7 +182,9 @@ export const configSchema = Joi.object({
     retry_min_seconds: seconds(2),
     retry_max_seconds: seconds(300),
   }),
-  snapshot_paths: Joi.array().items(Joi.string().min(1)).unique().default([]),
+  // Its default depends on other keys: see below.
+  snapshot_paths: Joi.array().items(Joi.string().min(1)).unique(),
+  main_package: shortText(),
   keep_snapshot: Joi.boolean().default(true),
   rollback: section({ after_restore_command: shellCommand }),
   boot: section({
@@ -216,6 +227,8 @@ export const configSchema = Joi.object({
     permission_command: shellCommand,
   }),
   health: section({
+    system_checks: Joi.boolean().default(true),
+    watch_seconds: seconds(10, 0),
     checks: Joi.array().items(healthCheck).default([]),
     passes_required: count(1),
     deadline_seconds: seconds(300),
@@ -261,25 +274,37 @@ export const configSchema = Joi.object({
     join(parent.state_dir, 'current-version'),
   ),
 })
-  .custom((config: AgentConfig) => {
-    const paths = config.snapshot_paths.map((path) => resolve(config.root, path));
-    for (const path of paths) {
-      if (isInside(config.state_dir, path) || isInside(path, config.state_dir)) {
-        throw new Error(
-          `the snapshot path ${path} and state_dir ${config.state_dir} must not contain each other, ` +
-            'or a rollback would take the agent’s own journal back as well',
-        );
-      }
-      if (isInside(config.current_version_file, path)) {
-        throw new Error(`current_version_file must not lie in the snapshot path ${path}`);
-      }
-    }
+  .custom((config: AgentConfig & { snapshot_paths?: string[] }) => {
+    const absolute = (path: string): string => resolve(config.root, path);
+    const paths = config.snapshot_paths?.map(absolute);
+    const fault = paths?.map((path) => snapshotPathFault(config, path)).find(Boolean);
+    if (fault) throw new Error(fault);
     if (config.poll.min_seconds > config.poll.max_seconds) {
       throw new Error('poll.min_seconds must not be above poll.max_seconds');
     }
-    return { ...config, snapshot_paths: paths };
+    // A default must not make a configuration invalid that nobody changed.
+    const byDefault = DEFAULT_SNAPSHOT_PATHS.map(absolute).filter(
+      (path) => snapshotPathFault(config, path) === null,
+    );
+    return { ...config, snapshot_paths: paths ?? byDefault };
   })
   .messages({ 'any.custom': '{{#label}}: {{#error.message}}' });
+
+/** @param path absolute */
+function snapshotPathFault(
+  { state_dir: stateDir, current_version_file: versionFile }: AgentConfig,
+  path: string,
+): string | null {
+  if (isInside(stateDir, path) || isInside(path, stateDir)) {
+    return (
+      `the snapshot path ${path} and state_dir ${stateDir} must not contain each other, ` +
+      'or a rollback would take the agent’s own journal back as well'
+    );
+  }
+  return isInside(versionFile, path)
+    ? `current_version_file must not lie in the snapshot path ${path}`
+    : null;
+}
 
 /**
  * @param source what the text came from, for the message

@@ -4,12 +4,13 @@ import type { LaunchedAs } from '../../handoff/launched-as.ts';
 import { createBootAdapter } from '../boot/create-boot-adapter.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
 import type { HttpClient } from '../network/http-client.ts';
-import { type ServerApi, createServerApi } from '../network/server-api.ts';
+import { type DeviceDescription, type ServerApi, createServerApi } from '../network/server-api.ts';
 import type { Outbox } from '../reports/outbox.ts';
 import type { Journal } from '../state/journal.ts';
 import type { LiveCredentials } from '../state/live-credentials.ts';
 import { AgentTrial } from '../updates/agent-trial.ts';
 import { Cleanup } from '../updates/cleanup.ts';
+import { describeDevice } from '../updates/device-description.ts';
 import { Finish } from '../updates/finish.ts';
 import { HealthRuns } from '../updates/health-runs.ts';
 import { Installation } from '../updates/installation.ts';
@@ -51,11 +52,12 @@ export function createAgent(opened: Opened): Agent {
   const { config, journal, outbox, http, registration, launch, logger, stopping } = opened;
   const { state_dir: stateDir } = config;
   const api = createServerApi(http, () => registration.current);
-  const contact = new ServerContact(api, config, logger);
+  const bootAdapter = createBootAdapter(config.boot, config.reboot.max_boots);
+  const describe = (): Promise<DeviceDescription> => describeDevice(config, bootAdapter);
+  const contact = new ServerContact(api, describe, config, logger);
   const healthRuns = new HealthRuns(config, journal, stopping);
   const cleanup = new Cleanup(stateDir, journal, logger);
   const finish = new Finish(stateDir, journal, outbox, cleanup, logger);
-  const bootAdapter = createBootAdapter(config.boot, config.reboot.max_boots);
   const reboot = new Reboot(config, journal, bootAdapter, stopping);
   const restoration = new Restoration(config, journal, outbox, healthRuns, reboot);
   const agentTrial = new AgentTrial(config, journal, launch, contact, logger, stopping);
@@ -63,7 +65,7 @@ export function createAgent(opened: Opened): Agent {
     stateDir,
     journal,
     { config, outbox, api, stopping },
-    new Preparation(config, api, http, registration, contact, reboot, logger, stopping),
+    new Preparation(config, api, http, registration, contact, reboot, healthRuns, logger, stopping),
     new Installation(config, journal, healthRuns, contact, agentTrial, reboot, logger, stopping),
     restoration,
     finish,
@@ -75,6 +77,7 @@ export function createAgent(opened: Opened): Agent {
     journal,
     outbox,
     api,
+    describe,
     updates,
     rollbacks,
     cleanup,

@@ -5,9 +5,9 @@ import type { AgentConfig } from '../config/agent-config.ts';
 import { describeAnswer } from '../network/answers.ts';
 import type { HttpAnswer } from '../network/http-client.ts';
 import { type AcceptableOffer, readPollAnswer } from '../network/offer.ts';
-import type { ServerApi } from '../network/server-api.ts';
+import type { DeviceDescription, ServerApi } from '../network/server-api.ts';
 import type { Outbox } from '../reports/outbox.ts';
-import { readCurrentVersion } from '../state/current-version.ts';
+import { componentOf, packageNameIn, readVersionOf } from '../state/components.ts';
 import {
   type ActiveUpdate,
   type EndReport,
@@ -36,6 +36,7 @@ export class Cycle {
     private readonly journal: Journal,
     private readonly outbox: Outbox,
     private readonly api: ServerApi,
+    private readonly describe: () => Promise<DeviceDescription>,
     private readonly updates: UpdateDriver,
     private readonly rollbacks: RequestedRollback,
     private readonly cleanup: Cleanup,
@@ -65,10 +66,10 @@ export class Cycle {
   }
 
   async #poll(): Promise<CycleResult> {
-    const currentVersion = await readCurrentVersion(this.config);
+    const description = await this.describe();
     let answer: HttpAnswer;
     try {
-      answer = await this.api.checkUpdate(currentVersion, this.stopping);
+      answer = await this.api.checkUpdate(description, this.stopping);
     } catch (error) {
       this.stopping.throwIfAborted();
       return { kind: 'no_answer', why: messageOf(error), retryAfter: null };
@@ -95,7 +96,8 @@ export class Cycle {
         const end: EndReport = {
           status: 'failed',
           error_message: `The offer is invalid: ${wanted.faults}`,
-          installed_version: currentVersion,
+          installed_version: description.currentVersion,
+          failure_cause: 'other',
         };
         await this.#reportEnd(wanted.attempt, end);
         return { kind: 'ended', end, pollAfter: undefined };
@@ -109,14 +111,13 @@ export class Cycle {
         return { kind: 'ended', end, pollAfter };
       }
       case 'offer':
-        return this.#considerOffer(wanted.offer, wanted.pollAfter, currentVersion);
+        return this.#considerOffer(wanted.offer, wanted.pollAfter);
     }
   }
 
   async #considerOffer(
     offer: AcceptableOffer,
     pollAfter: number | undefined,
-    currentVersion: string | null,
   ): Promise<CycleResult> {
     const { deployment_id, attempt, target_version } = offer;
     const finished = this.journal.findFinished(deployment_id, attempt);
@@ -125,12 +126,25 @@ export class Cycle {
       if (!this.outbox.hasMessagesFor(deployment_id)) await this.#reportEnd(offer, finished.end);
       return { kind: 'ended', end: finished.end, pollAfter };
     }
+    let installed: Pick<ActiveUpdate, 'component' | 'previous_version'>;
+    try {
+      installed = await this.#installedBefore(offer);
+    } catch (error) {
+      const end: EndReport = {
+        status: 'failed',
+        error_message: `What is installed is unknown, so nothing was changed: ${messageOf(error)}`,
+        installed_version: null,
+        failure_cause: 'other',
+      };
+      await this.#reportEnd(offer, end);
+      return { kind: 'ended', end, pollAfter };
+    }
     const work: ActiveUpdate = {
       ...UNSTARTED_UPDATE,
       ...offer,
+      ...installed,
       run_id: `${deployment_id}-${attempt}`,
       step: 'download',
-      previous_version: currentVersion,
     };
     this.logger.info(
       { deployment: deployment_id, attempt, version: target_version },
@@ -138,6 +152,14 @@ export class Cycle {
     );
     await this.journal.setActive(work);
     return resultOf(await this.updates.carryOut(work), pollAfter);
+  }
+
+  /** Which product the offer is for, and its installed version. */
+  async #installedBefore({
+    manifest,
+  }: AcceptableOffer): Promise<Pick<ActiveUpdate, 'component' | 'previous_version'>> {
+    const component = await componentOf(this.config, packageNameIn(manifest));
+    return { component, previous_version: await readVersionOf(this.config, component) };
   }
 
   async #reportEnd(

@@ -1,5 +1,11 @@
 /** The calls of the device API and of device registration. */
-import type { LogUpload, StatusReport } from '../../../backend/contract/device-api.ts';
+import type {
+  CheckUpdateQuery,
+  Components,
+  LogUpload,
+  StatusReport,
+} from '../../../backend/contract/device-api.ts';
+import type { Protection } from '../../../backend/contract/states.ts';
 import { type Credentials, readRegistration } from '../state/credentials.ts';
 import { StepFailure, messageOf } from '../../kernel/errors.ts';
 import { describeAnswer, isJsonObject } from './answers.ts';
@@ -14,11 +20,19 @@ export interface Heartbeat {
   ip_address: string | null;
 }
 
+/** What a poll tells the server about the device. */
+export interface DeviceDescription {
+  /** Version of the main product; `null`: unknown. */
+  currentVersion: string | null;
+  protection?: Protection;
+  components?: Components;
+}
+
 /** Every method rejects with `ServerUnreachable` when there is no answer at all. */
 export interface ServerApi {
   readonly origin: string;
   readonly token: string;
-  checkUpdate(currentVersion: string | null, signal: AbortSignal): Promise<HttpAnswer>;
+  checkUpdate(device: DeviceDescription, signal: AbortSignal): Promise<HttpAnswer>;
   report(deploymentId: string, body: StatusReport, signal: AbortSignal): Promise<HttpAnswer>;
   uploadLog(deploymentId: string, body: LogUpload, signal: AbortSignal): Promise<HttpAnswer>;
   heartbeat(body: Heartbeat, signal: AbortSignal): Promise<HttpAnswer>;
@@ -40,13 +54,10 @@ export function createServerApi(http: HttpClient, who: () => Credentials): Serve
     get token() {
       return who().auth_token;
     },
-    checkUpdate: (version, signal) =>
+    checkUpdate: (description, signal) =>
       http.json({
         method: 'GET',
-        url: at('/api/v1/ota/check-update', {
-          ...device(),
-          ...(version === null ? {} : { current_version: version }),
-        }),
+        url: at('/api/v1/ota/check-update', { ...device(), ...pollQuery(description) }),
         token: who().auth_token,
         signal,
       }),
@@ -74,6 +85,19 @@ export function createServerApi(http: HttpClient, who: () => Credentials): Serve
         body,
         signal,
       }),
+  };
+}
+
+function pollQuery({
+  currentVersion,
+  protection,
+  components = {},
+}: DeviceDescription): Omit<CheckUpdateQuery, 'device_id'> {
+  const hasComponents = Object.keys(components).length > 0;
+  return {
+    ...(currentVersion !== null && { current_version: currentVersion }),
+    ...(protection !== undefined && { protection }),
+    ...(hasComponents && { components: JSON.stringify(components) }),
   };
 }
 

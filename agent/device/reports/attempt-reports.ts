@@ -48,6 +48,17 @@ export class AttemptReports {
     return this.#add(report);
   }
 
+  /** Waits a limited time for the delivery, before the device goes down. The answer does not matter. */
+  async sendBeforeReboot(report: StatusReport): Promise<void> {
+    const { config, outbox } = this.channel;
+    await this.#add(report);
+    const waiting = new AbortController();
+    const signal = AbortSignal.any([this.channel.stopping, waiting.signal]);
+    const limit = config.reports.wait_seconds * 1000;
+    const delivered = outbox.drained(limit);
+    await Promise.race([delivered, pause(limit, signal)]).finally(() => waiting.abort());
+  }
+
   /**
    * Waits a limited time for the answer: a server that is away must not block the device.
    * @throws the reason of {@link cancelSignal}

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { FailureCause } from '../../../backend/contract/states.ts';
 import { readIfPresent, writeDurable } from '../../files/durable-file.ts';
 import { withRoom } from '../../files/room.ts';
 import {
@@ -21,7 +22,12 @@ const FINISHED_KEPT = 50;
 export interface EndReport {
   status: EndStatus;
   error_message: string | null;
+  /** Of the product that the attempt was for. */
   installed_version: string | null;
+  /** Missing: unknown, or nothing failed. */
+  failure_cause?: FailureCause;
+  /** See {@link ActiveWork}. Missing: the main product. */
+  component?: string;
 }
 
 interface Work {
@@ -29,8 +35,12 @@ interface Work {
   run_id: string;
   deployment_id: string;
   attempt: number;
+  /** Name of the package, if it is not the device's main product; `null`: the main product. */
+  component: string | null;
   /** Why the device rolls back. */
   reason: string | null;
+  /** The same as one of a few kinds; `null`: nothing failed. */
+  failure_cause: FailureCause | null;
   /** Health checks of the current step that were interrupted: the agent was killed meanwhile. */
   health_runs: number;
   restore_failures: number;
@@ -72,11 +82,13 @@ export interface ActiveUpdate extends Work {
 /** The part of an update that is the same for every offer. */
 export const UNSTARTED_UPDATE = {
   kind: 'update',
+  component: null,
   sequence: null,
   agent: null,
   starts: 0,
   fetched_bytes: 0,
   reason: null,
+  failure_cause: null,
   health_runs: 0,
   restore_failures: 0,
   reboot: null,
@@ -94,12 +106,19 @@ export interface ActiveRollback extends Work {
   target_version: string;
 }
 
+/** A component as those records name it that leave the main product out. */
+export function namedComponent(component: string | null): { component?: string } {
+  return component === null ? {} : { component };
+}
+
 export type ActiveWork = ActiveUpdate | ActiveRollback;
 
 /** The snapshot of `snapshot_paths` from before the installed version. */
 export interface KeptSnapshot {
   run_id: string;
   deployment_id: string;
+  /** Missing: the main product. */
+  component?: string;
   version: string | null;
   replaced_by: string;
 }
@@ -227,18 +246,19 @@ function decode(text: string): JournalState | null {
 }
 
 /** Fields that are missing in the journal of an older agent that was replaced in the middle of an update. */
-const NEWER_FIELDS = {
+const NEWER_FIELDS = { component: null, failure_cause: null, reboot: null } as const;
+const NEWER_UPDATE_FIELDS = {
+  ...NEWER_FIELDS,
   starts: 0,
   fetched_bytes: 0,
   agent: null,
   boot_id: null,
-  reboot: null,
 } as const;
 
 function withDefaults(state: JournalState): JournalState {
   const { active } = state;
   if (active === null) return state;
-  const newer = active.kind === 'update' ? NEWER_FIELDS : { reboot: null };
+  const newer = active.kind === 'update' ? NEWER_UPDATE_FIELDS : NEWER_FIELDS;
   return { ...state, active: { ...newer, ...active } as ActiveWork };
 }
 

@@ -36,7 +36,7 @@ export async function importKeyring(
   text: string,
 ): Promise<{ sequence: number; imported: boolean }> {
   const refuse = (why: string): never => {
-    throw new StepFailure(`Refused: ${why}.`);
+    throw refusal(`Refused: ${why}.`);
   };
   const { root_keys: rootKeys } = config.signatures;
   if (rootKeys.length === 0)
@@ -77,7 +77,7 @@ export async function trustedKeys(
   const { held, damaged } = await readHeld(config);
   if (damaged.length > 0) {
     const files = damaged.map((sequence) => join(folderOf(config), fileName(sequence)));
-    throw new StepFailure(
+    throw refusal(
       `Refused: ${files.join(', ')} cannot be read, so this device does not know which keys to trust. ` +
         'Remove the file and give the device its newest keyring with ota-agent keyring FILE.',
     );
@@ -87,14 +87,14 @@ export async function trustedKeys(
   if (newest && rootKeys.length > 0) {
     const verdict = verifyKeyring(newest.signed, rootKeys, { organizationId, now: new Date() });
     if ('refused' in verdict) {
-      throw new StepFailure(
+      throw refusal(
         `Refused: ${verdict.refused}. Give this device a newer keyring with ota-agent keyring FILE.`,
       );
     }
     inForce = verdict.keyring;
   }
   if (!inForce && keys.length === 0) {
-    throw new StepFailure(
+    throw refusal(
       'Refused: this device has no keyring yet. Give it one with ota-agent keyring FILE.',
     );
   }
@@ -124,7 +124,7 @@ export async function importKeyringOfPackage(
   });
   if (!found) return false;
   if (!found.isFile() || found.size > 2 * MAX_KEYRING_BYTES) {
-    throw new StepFailure(`Refused: ${BUNDLED_KEYRING} in the package is not a keyring.`);
+    throw refusal(`Refused: ${BUNDLED_KEYRING} in the package is not a keyring.`);
   }
   const text = await readFile(file, 'utf8');
   const read = readSignedKeyring(text);
@@ -167,4 +167,8 @@ function folderOf(config: AgentConfig): string {
 
 function fileName(sequence: number): string {
   return `${String(sequence).padStart(SEQUENCE_DIGITS, '0')}.json`;
+}
+
+function refusal(message: string): StepFailure {
+  return new StepFailure(message, 'verification');
 }

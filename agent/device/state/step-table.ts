@@ -3,7 +3,7 @@
  * journal has, the journal refuses a transition that is not here, and a start after a power cut does what
  * `afterPowerCut` says. `npm run docs` writes the same table into docs/agent.md. Pure.
  */
-import type { ReportedStatus } from '../../../backend/contract/states.ts';
+import type { FailureCause, ReportedStatus } from '../../../backend/contract/states.ts';
 
 export type RollbackStep = 'restore' | 'reboot_restored' | 'verify_restored' | 'end';
 export type UpdateStep =
@@ -44,6 +44,8 @@ export interface StepRule<Step = UpdateStep> {
   next: readonly Step[];
   /** How the attempt can end, where `end` is among the next steps. */
   endsAs: readonly EndStatus[];
+  /** The cause that is reported when the step fails for no more specific one. */
+  failureCause: FailureCause;
 }
 
 const START_LIMIT = { key: 'install.max_interrupted_starts', then: 'end' } as const;
@@ -56,6 +58,7 @@ export const UPDATE_STEPS = {
     afterPowerCut: { words: 'resumes the download', action: 'repeat', limit: START_LIMIT },
     next: ['extract', 'end'],
     endsAs: ['failed', 'skipped'],
+    failureCause: 'download',
   },
   extract: {
     words:
@@ -64,6 +67,7 @@ export const UPDATE_STEPS = {
     afterPowerCut: { words: 'checks and unpacks again', action: 'repeat', limit: START_LIMIT },
     next: ['snapshot', 'end'],
     endsAs: ['failed', 'skipped'],
+    failureCause: 'verification',
   },
   snapshot: {
     words:
@@ -77,6 +81,7 @@ export const UPDATE_STEPS = {
     // Back to `extract` when the package had to be dropped to make room for the journal.
     next: ['install', 'extract', 'end'],
     endsAs: ['failed', 'skipped'],
+    failureCause: 'other',
   },
   install: {
     words: '`install.sh` runs; then everything is flushed to the disk',
@@ -88,6 +93,7 @@ export const UPDATE_STEPS = {
     },
     next: ['reboot', 'verify', 'restore'],
     endsAs: [],
+    failureCause: 'install',
   },
   reboot: {
     words:
@@ -99,6 +105,7 @@ export const UPDATE_STEPS = {
     },
     next: ['verify', 'restore'],
     endsAs: [],
+    failureCause: 'reboot',
   },
   verify: {
     words: 'health checks run; a report has to reach the server; then everything is flushed again',
@@ -110,6 +117,7 @@ export const UPDATE_STEPS = {
     },
     next: ['trial', 'commit', 'restore'],
     endsAs: [],
+    failureCause: 'health',
   },
   trial: {
     words:
@@ -122,6 +130,7 @@ export const UPDATE_STEPS = {
     },
     next: ['commit', 'restore'],
     endsAs: [],
+    failureCause: 'health',
   },
   commit: {
     words: 'the new version is recorded; the snapshot is kept for a later rollback',
@@ -129,6 +138,7 @@ export const UPDATE_STEPS = {
     afterPowerCut: { words: 'commits again: the new version stays', action: 'repeat' },
     next: ['end'],
     endsAs: ['completed'],
+    failureCause: 'other',
   },
   restore: {
     words:
@@ -140,6 +150,7 @@ export const UPDATE_STEPS = {
     },
     next: ['reboot_restored', 'verify_restored'],
     endsAs: [],
+    failureCause: 'other',
   },
   reboot_restored: {
     words: 'only where the new system runs or files for the boot were restored: the device reboots',
@@ -150,6 +161,7 @@ export const UPDATE_STEPS = {
     },
     next: ['verify_restored'],
     endsAs: [],
+    failureCause: 'other',
   },
   verify_restored: {
     words: 'health checks run on the old version',
@@ -161,6 +173,7 @@ export const UPDATE_STEPS = {
     },
     next: ['end'],
     endsAs: ['rolled_back'],
+    failureCause: 'other',
   },
   end: {
     words: 'report and log are put into the outbox; everything the attempt left is removed',
@@ -168,6 +181,7 @@ export const UPDATE_STEPS = {
     afterPowerCut: { words: 'reports again; the server ignores the duplicate', action: 'repeat' },
     next: [],
     endsAs: [],
+    failureCause: 'other',
   },
 } as const satisfies Record<UpdateStep, StepRule>;
 

@@ -9,12 +9,19 @@ import type { AgentConfig, HealthCheck } from '../config/agent-config.ts';
 import { StepFailure, messageOf } from '../../kernel/errors.ts';
 import { describeResult, runCommand } from '../process/run-command.ts';
 import { pause, withTimeLimit } from '../../kernel/waiting.ts';
+import type { SystemCheck } from './system-checks/system-check.ts';
+
+type AnyCheck = HealthCheck | SystemCheck['check'];
 
 const OUTPUT_LIMIT = 4096;
 const KILL_GRACE_MS = 1000;
+/** Between two rounds, where no check is configured. */
+const INTERVAL_SECONDS = 5;
 
 export interface HealthRequest {
   rules: AgentConfig['health'];
+  /** Checks that every device has; see `SystemCheck`. */
+  system: SystemCheck | null;
   /** Working folder and environment of command checks. */
   cwd: string;
   env: Record<string, string>;
@@ -24,13 +31,16 @@ export interface HealthRequest {
 
 /** @throws {StepFailure} naming the checks that failed */
 export async function requireHealth(job: HealthRequest): Promise<void> {
-  const { checks, passes_required: required, deadline_seconds: limit } = job.rules;
+  const { passes_required: required, deadline_seconds: limit } = job.rules;
+  const checks = [...job.rules.checks, ...(job.system ? [job.system.check] : [])];
   if (checks.length === 0) return;
+  const watchUntil = performance.now() + (job.system?.watchMs ?? 0);
   const deadline = new AbortController();
   const timer = setTimeout(() => deadline.abort(), limit * 1000);
   const signal = AbortSignal.any([job.signal, deadline.signal]);
   const retries = checks.map((check) => check.retries);
-  const interval = Math.max(...checks.map((check) => check.interval_seconds)) * 1000;
+  const intervals = job.rules.checks.map((check) => check.interval_seconds);
+  const interval = Math.max(...(intervals.length > 0 ? intervals : [INTERVAL_SECONDS])) * 1000;
   let latest = 'no check has finished';
   try {
     for (let passes = 0; ;) {
@@ -41,7 +51,7 @@ export async function requireHealth(job: HealthRequest): Promise<void> {
         return fault ? [{ index, text: `${nameOf(check)} ${fault}` }] : [];
       });
       passes = failed.length === 0 ? passes + 1 : 0;
-      if (passes >= required) return;
+      if (passes >= required && performance.now() >= watchUntil) return;
       if (failed.length > 0) {
         latest = failed.map((one) => one.text).join('; ');
         job.onLine(`health: ${latest}`);
@@ -64,10 +74,11 @@ export async function requireHealth(job: HealthRequest): Promise<void> {
 
 /** `null`: the check passed. */
 async function runCheck(
-  check: HealthCheck,
+  check: AnyCheck,
   job: HealthRequest,
   stop: AbortSignal,
 ): Promise<string | null> {
+  if (check.type === 'system') return check.findFault();
   const timeoutMs = check.timeout_seconds * 1000;
   switch (check.type) {
     case 'command':
@@ -139,7 +150,7 @@ function checkTcp(host: string, port: number, signal: AbortSignal): Promise<stri
   });
 }
 
-function nameOf(check: HealthCheck): string {
+function nameOf(check: AnyCheck): string {
   switch (check.type) {
     case 'command':
       return `command "${check.command.slice(0, 100)}"`;
@@ -149,5 +160,7 @@ function nameOf(check: HealthCheck): string {
       return `tcp ${check.host}:${check.port}`;
     case 'systemd':
       return `unit ${check.unit}`;
+    case 'system':
+      return 'the device:';
   }
 }

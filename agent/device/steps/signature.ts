@@ -1,7 +1,7 @@
 /** Verifies that the package is signed with a key the device trusts. */
 import { type Manifest, verifyManifest } from '../../../backend/contract/signing/manifest.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
-import { readSequence } from '../state/installed-sequence.ts';
+import { readSequenceOf } from '../state/components.ts';
 import { StepFailure } from '../../kernel/errors.ts';
 import { importKeyringOfPackage, trustedKeys } from '../state/keyring-store.ts';
 import type { ActiveUpdate } from '../state/journal.ts';
@@ -20,6 +20,7 @@ export async function requireSigned(
   if (work.manifest === null || work.signature === null) {
     throw new StepFailure(
       'Refused: the package is not signed, and this device accepts signed packages only.',
+      'verification',
     );
   }
   const trusted = await trustedKeys(config, organizationId);
@@ -28,10 +29,10 @@ export async function requireSigned(
     sha256: work.checksum,
     deviceType: deviceType ?? '',
     organizationId,
-    installedSequence: await readSequence(config),
+    installedSequence: await readSequenceOf(config, work.component),
     now: new Date(),
   });
-  if ('refused' in verdict) throw new StepFailure(`Refused: ${verdict.refused}.`);
+  if ('refused' in verdict) throw new StepFailure(`Refused: ${verdict.refused}.`, 'verification');
   return verdict.manifest;
 }
 

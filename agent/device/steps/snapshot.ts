@@ -46,6 +46,8 @@ export interface SnapshotOwner {
   run_id: string;
   deployment_id: string;
   attempt: number;
+  /** Missing: the main product. */
+  component?: string;
   /** The version in the snapshot. */
   previous_version: string | null;
   target_version: string;

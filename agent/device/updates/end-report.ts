@@ -13,5 +13,7 @@ export function endReportBody(attempt: number, end: EndReport): StatusReport {
       ? {}
       : { error_message: wellFormed(end.error_message.slice(0, MAX_MESSAGE_CHARACTERS)) }),
     ...(end.installed_version === null ? {} : { installed_version: end.installed_version }),
+    ...(end.failure_cause !== undefined && { failure_cause: end.failure_cause }),
+    ...(end.component !== undefined && { component: end.component }),
   };
 }

@@ -4,8 +4,15 @@
  * docs/decisions/stays-once-the-server-heard.md.
  */
 import type { Logger } from 'pino';
+import type { FailureCause } from '../../../backend/contract/states.ts';
 import { withRoom } from '../../files/room.ts';
-import { AgentStopping, Deferred, StepFailure, messageOf } from '../../kernel/errors.ts';
+import {
+  AgentStopping,
+  Deferred,
+  StepFailure,
+  failureCauseOf,
+  messageOf,
+} from '../../kernel/errors.ts';
 import { pause } from '../../kernel/waiting.ts';
 import { logFault } from '../../logging/logger.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
@@ -13,9 +20,8 @@ import { describeAnswer } from '../network/answers.ts';
 import { flushDisks } from '../process/flush.ts';
 import { installationMark } from '../process/installation-mark.ts';
 import type { Receipt } from '../reports/outbox.ts';
-import { writeCurrentVersion } from '../state/current-version.ts';
-import { raiseSequence } from '../state/installed-sequence.ts';
-import type { Journal } from '../state/journal.ts';
+import { packageNameIn, recordInstallation } from '../state/components.ts';
+import { type Journal, namedComponent } from '../state/journal.ts';
 import { UPDATE_STEPS } from '../state/step-table.ts';
 import { runInstallScript } from '../steps/install.ts';
 import { IRREVERSIBLE_VARIABLE, irreversibleFile } from '../steps/irreversible.ts';
@@ -62,7 +68,7 @@ export class Installation {
         (await this.rebooting.plan(update)) ?? { step: 'verify', health_runs: 0 },
       );
     } catch (error) {
-      await this.rollBack(update, messageOf(error));
+      await this.rollBackAfter(update, error);
     }
   }
 
@@ -108,7 +114,7 @@ export class Installation {
       }
     } catch (error) {
       if (error instanceof AgentStopping) throw error;
-      await this.rollBack(update, messageOf(error));
+      await this.rollBackAfter(update, error);
     }
   }
 
@@ -173,7 +179,7 @@ export class Installation {
       return true;
     } catch (error) {
       if (error instanceof AgentStopping || error instanceof Deferred) throw error;
-      await this.rollBack(update, messageOf(error));
+      await this.rollBackAfter(update, error);
       return false;
     }
   }
@@ -182,11 +188,13 @@ export class Installation {
   async commit(update: UpdateInProgress): Promise<void> {
     const { config, journal } = this;
     const { run_id, deployment_id, previous_version: version, target_version } = update.work;
-    await writeCurrentVersion(config, target_version);
-    if (update.work.sequence !== null) await raiseSequence(config, update.work.sequence);
+    const { component, sequence, manifest } = update.work;
+    const name = packageNameIn(manifest);
+    await recordInstallation(config, { name, component, version: target_version, sequence });
     if (config.keep_snapshot) {
       await withRoom(config.state_dir, () => markCommitted(update.snapshotDir));
-      await journal.setKept({ run_id, deployment_id, version, replaced_by: target_version });
+      const owner = { run_id, deployment_id, ...namedComponent(component) };
+      await journal.setKept({ ...owner, version, replaced_by: target_version });
     } else {
       for (const fault of await removeSnapshot(update.snapshotDir)) update.log.line(fault);
       await journal.setKept(null);
@@ -198,14 +206,24 @@ export class Installation {
     });
   }
 
+  /** Rolls back because the current step failed. */
+  async rollBackAfter(update: UpdateInProgress, error: unknown): Promise<void> {
+    return this.rollBack(update, messageOf(error), failureCauseOf(error));
+  }
+
   /**
    * Advances to `restore`, even when the journal cannot be written, as long as a restart would roll back from
    * the step on disk as well (`install`). From any other step it would not, and a rollback that is not in the
    * journal could end with the old files under the new version's name.
    */
-  async rollBack(update: UpdateInProgress, reason: string): Promise<void> {
+  async rollBack(
+    update: UpdateInProgress,
+    reason: string,
+    cause: FailureCause | null = null,
+  ): Promise<void> {
     update.log.line(reason);
-    const change = { step: 'restore', reason, health_runs: 0 } as const;
+    const failure_cause = cause ?? UPDATE_STEPS[update.work.step].failureCause;
+    const change = { step: 'restore', reason, failure_cause, health_runs: 0 } as const;
     try {
       await update.advance(change);
     } catch (error) {

@@ -13,6 +13,7 @@ import {
   AttemptCancelled,
   Deferred,
   StepFailure,
+  failureCauseOf,
   messageOf,
 } from '../../kernel/errors.ts';
 import { extractPackage } from '../../package/extract.ts';
@@ -22,12 +23,14 @@ import type { HttpClient } from '../network/http-client.ts';
 import type { ServerApi } from '../network/server-api.ts';
 import type { Reception } from '../reports/attempt-reports.ts';
 import type { LiveCredentials } from '../state/live-credentials.ts';
+import { namedComponent } from '../state/journal.ts';
 import { UPDATE_STEPS } from '../state/step-table.ts';
 import { downloadPackage } from '../steps/download/download.ts';
 import { resumeKept } from '../steps/download/kept-download.ts';
 import { discardDownload } from '../steps/download/partial-download.ts';
 import { importBundledKeyring, requireSigned } from '../steps/signature.ts';
 import { removeSnapshot, takeSnapshot } from '../steps/snapshot.ts';
+import type { HealthRuns } from './health-runs.ts';
 import { isExhausted } from './interruptions.ts';
 import { requirePermission, requireWindow } from './permission.ts';
 import type { Reboot } from './reboot.ts';
@@ -43,6 +46,7 @@ export class Preparation {
     private readonly registration: LiveCredentials,
     private readonly contact: ServerContact,
     private readonly reboot: Reboot,
+    private readonly healthRuns: HealthRuns,
     private readonly logger: Logger,
     private readonly stopping: AbortSignal,
   ) {}
@@ -60,6 +64,7 @@ export class Preparation {
     try {
       await this.#countStart(update);
       await withRoom(stateDir, () => keepReserve(stateDir));
+      if (work.component !== null) log.line(`a component of this device: ${work.component}`);
       log.line(
         `attempt ${work.attempt}: ${work.previous_version ?? 'unknown version'} → ${work.target_version}`,
       );
@@ -101,10 +106,12 @@ export class Preparation {
     }
     if (error instanceof NoSpace || isDiskFull(error)) await dropEverything(update);
     update.log.line(`failed before anything was changed: ${messageOf(error)}`);
+    const { failureCause: usual } = UPDATE_STEPS[update.work.step];
     await update.decideEnd({
       status: 'failed',
       error_message: messageOf(error),
       installed_version,
+      failure_cause: isDiskFull(error) ? 'space' : (failureCauseOf(error) ?? usual),
     });
   }
 
@@ -124,6 +131,7 @@ export class Preparation {
     if (isExhausted(this.config, update.work, interrupted)) {
       throw new StepFailure(
         `The agent or the device stopped ${interrupted} times in a row in the step ${step}. Nothing was installed.`,
+        'other',
       );
     }
   }
@@ -195,13 +203,16 @@ export class Preparation {
   }
 
   async #save(update: UpdateInProgress): Promise<void> {
-    const { run_id, deployment_id, attempt, previous_version, target_version } = update.work;
+    const { run_id, deployment_id, attempt, component } = update.work;
+    const { previous_version, target_version } = update.work;
+    const owner = { run_id, deployment_id, attempt, ...namedComponent(component) };
     await takeSnapshot(
       update.snapshotDir,
       this.config.snapshot_paths,
-      { run_id, deployment_id, attempt, previous_version, target_version },
+      { ...owner, previous_version, target_version },
       update.reports.cancelSignal,
     );
+    await this.healthRuns.recordSystem(update.snapshotDir);
     update.log.line('current state saved');
     // Unpacking and saving may have taken long.
     await this.#requirePermission(update);

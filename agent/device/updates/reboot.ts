@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import type { Logger } from 'pino';
+import type { StatusReport } from '../../../backend/contract/device-api.ts';
 import { removeDurable, writeDurable } from '../../files/durable-file.ts';
 import { isInside } from '../../files/is-inside.ts';
 import { withRoom } from '../../files/room.ts';
@@ -12,6 +13,7 @@ import { StepFailure, messageOf } from '../../kernel/errors.ts';
 import { pause } from '../../kernel/waiting.ts';
 import { REBOOT_MARK } from '../../package/reboot-mark.ts';
 import { type BootAdapter, BootFailure, type BootTarget } from '../boot/boot-adapter.ts';
+import { DEFAULT_COMMAND, requireRebootCommand } from '../boot/reboot-command.ts';
 import { readBootId } from '../../files/boot-id.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
 import { flushDisks } from '../process/flush.ts';
@@ -23,6 +25,7 @@ import { type RebootRecord, readRebootRecord, writeRebootRecord } from '../steps
 import { readScriptFile } from '../steps/script-file.ts';
 import { readSnapshot } from '../steps/snapshot.ts';
 import { requirePermission, requireWindow } from './permission.ts';
+import { PROTECTION_WORDS, readProtection } from './protection.ts';
 import { scriptEnvironment } from './script-environment.ts';
 import type { UpdateInProgress } from './update-in-progress.ts';
 
@@ -37,6 +40,12 @@ const QUERY_RETRY_MS = 2_000;
 /** How often the device is told to reboot before the update counts as failed. */
 const MAX_REQUESTS = 3;
 
+/** The step goes on; the device is only away for a while. */
+export const REBOOTING = {
+  status: UPDATE_STEPS.reboot.report,
+  activity: 'rebooting',
+} as const satisfies StatusReport;
+
 export class Reboot {
   constructor(
     private readonly config: AgentConfig,
@@ -50,20 +59,27 @@ export class Reboot {
     const { name } = this.adapter;
     try {
       await this.adapter.check();
+      if (name !== 'none' || this.config.reboot.command) await requireRebootCommand(this.#command);
       if (name !== 'none') logger.info(`boot adapter ${name}: ${this.adapter.describe()}`);
     } catch (error) {
       logger.error(
         `the boot adapter ${name} cannot be used, updates that need a reboot fail: ${messageOf(error)}`,
       );
     }
+    const protection = await readProtection(this.config, this.adapter);
+    const level = protection === 'none' ? 'warn' : 'info';
+    logger[level](`protection ${protection}: ${PROTECTION_WORDS[protection]}`);
   }
 
   /**
-   * Before anything is changed: a package that is marked to need a reboot needs a boot loader that works.
+   * Before anything is changed: a package that is marked to need a reboot needs a boot loader and a command
+   * that work.
    * @throws {BootFailure}
    */
   async requireUsable(unpackedDir: string): Promise<void> {
-    if ((await markOf(unpackedDir)) !== null) await this.adapter.check();
+    if ((await markOf(unpackedDir)) === null) return;
+    await this.adapter.check();
+    await requireRebootCommand(this.#command);
   }
 
   /** Where `install.sh` of this run requests a reboot. The file is not there yet. */
@@ -118,7 +134,8 @@ export class Reboot {
       writeDurable(onTrialFile(this.config.state_dir), `${update.work.target_version}\n`, 0o644),
     );
     await this.adapter.arm(target);
-    await this.#goDown(update.log, this.adapter.rebootCommand);
+    await update.reports.sendBeforeReboot(REBOOTING);
+    await this.#goDown(update.log, this.#command);
   }
 
   /**
@@ -136,11 +153,15 @@ export class Reboot {
     if (!(await this.#runsNew(target))) {
       throw new StepFailure(
         'The new system did not come up: the device started the old one again.',
+        'reboot',
       );
     }
     const { max_boots: limit } = this.config.reboot;
     if (boots > limit) {
-      throw new StepFailure(`The new system started ${boots} times and was never found healthy.`);
+      throw new StepFailure(
+        `The new system started ${boots} times and was never found healthy.`,
+        'reboot',
+      );
     }
   }
 
@@ -181,12 +202,17 @@ export class Reboot {
    * @returns why the reboot was given up; `null`: the device has rebooted
    * @throws {AgentStopping} the device goes down
    */
-  async rebootIntoOld<T extends ActiveWork>(work: T, log: InstallLog): Promise<string | null> {
+  async rebootIntoOld<T extends ActiveWork>(
+    work: T,
+    log: InstallLog,
+    announce: () => Promise<void>,
+  ): Promise<string | null> {
     const progress = progressOf(work);
     if ((await readBootId()) !== progress.boot_id) return null;
     try {
       await this.journal.advance(work, { reboot: withRequest(progress) } as Partial<T>);
-      await this.#goDown(log, null);
+      await announce();
+      await this.#goDown(log, this.config.reboot.command ?? DEFAULT_COMMAND);
       return null;
     } catch (error) {
       if (!(error instanceof StepFailure)) throw error;
@@ -194,10 +220,14 @@ export class Reboot {
     }
   }
 
+  /** Into the new system. */
+  get #command(): string {
+    return this.config.reboot.command ?? this.adapter.rebootCommand ?? DEFAULT_COMMAND;
+  }
+
   /** @throws {StepFailure} the command failed, or nothing happened */
-  async #goDown(log: InstallLog, adapterCommand: string | null): Promise<void> {
-    const { command: configured, timeout_seconds: limit } = this.config.reboot;
-    const command = configured ?? adapterCommand ?? 'systemctl reboot';
+  async #goDown(log: InstallLog, command: string): Promise<void> {
+    const { timeout_seconds: limit } = this.config.reboot;
     log.line(`rebooting: ${command}`);
     await flushDisks();
     const timeoutMs = limit * 1000;

@@ -4,8 +4,8 @@ import type { Logger } from 'pino';
 import { snapshotDir, workDir } from '../../files/state-folder.ts';
 import { messageOf } from '../../kernel/errors.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
-import { readCurrentVersion } from '../state/current-version.ts';
-import { type Journal, UNSTARTED_UPDATE } from '../state/journal.ts';
+import { readVersionOf } from '../state/components.ts';
+import { type Journal, UNSTARTED_UPDATE, namedComponent } from '../state/journal.ts';
 import { isCommitted, readSnapshot } from '../steps/snapshot.ts';
 import type { Cleanup } from './cleanup.ts';
 
@@ -44,11 +44,13 @@ export class Recovery {
       const index = await readSnapshot(dir).catch(() => null);
       if (!index) continue;
       const { deployment_id, attempt, previous_version, target_version } = index.owner;
+      const component = index.owner.component ?? null;
       if (await isCommitted(dir)) {
-        if ((await readCurrentVersion(config)) !== target_version) continue;
+        if ((await readVersionOf(config, component)) !== target_version) continue;
         await journal.setKept({
           run_id: name,
           deployment_id,
+          ...namedComponent(component),
           version: previous_version,
           replaced_by: target_version,
         });
@@ -63,7 +65,9 @@ export class Recovery {
         run_id: name,
         deployment_id,
         attempt,
+        component,
         step: 'restore',
+        failure_cause: 'other',
         target_version,
         previous_version,
         package_url: '',

@@ -6,8 +6,13 @@ import { snapshotDir, workDir } from '../../files/state-folder.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
 import { InstallLog } from '../reports/install-log.ts';
 import type { Outbox } from '../reports/outbox.ts';
-import { readCurrentVersion } from '../state/current-version.ts';
-import type { ActiveRollback, EndReport, Journal } from '../state/journal.ts';
+import { readVersionOf } from '../state/components.ts';
+import {
+  type ActiveRollback,
+  type EndReport,
+  type Journal,
+  namedComponent,
+} from '../state/journal.ts';
 import type { RollbackStep } from '../state/step-table.ts';
 import { readSnapshot, unmarkCommitted } from '../steps/snapshot.ts';
 import { endReportBody } from './end-report.ts';
@@ -26,7 +31,8 @@ export class RequestedRollback {
       await unmarkCommitted(snapshotDir(this.config.state_dir, work.run_id));
       return this.restoration.restore(work, log);
     },
-    reboot_restored: (work, log) => this.restoration.reboot(work, log),
+    // The target has finished: there is no status to report.
+    reboot_restored: (work, log) => this.restoration.reboot(work, log, () => Promise.resolve()),
     verify_restored: async (work, log) => {
       const end = await this.restoration.verify(work, log);
       return this.journal.advance(work, { step: 'end', end });
@@ -50,8 +56,10 @@ export class RequestedRollback {
   async accept(order: RollbackOrder): Promise<{ work: ActiveRollback } | { end: EndReport }> {
     const { config } = this;
     const { deployment_id, attempt, version } = order;
-    const current = await readCurrentVersion(config);
-    const answer = async (end: EndReport): Promise<{ end: EndReport }> => {
+    const component = this.#componentOf(deployment_id);
+    const current = await readVersionOf(config, component);
+    const answer = async (ended: EndReport): Promise<{ end: EndReport }> => {
+      const end = { ...ended, ...namedComponent(component) };
       const body = endReportBody(attempt, end);
       await this.outbox.add({ kind: 'status', deployment_id, body });
       return { end };
@@ -63,7 +71,7 @@ export class RequestedRollback {
         installed_version: version,
       });
     }
-    const obstacle = await this.#obstacleTo(version, current);
+    const obstacle = await this.#obstacleTo(order, current);
     const { kept } = this.journal.state;
     if (obstacle !== null || !kept) {
       return answer({
@@ -77,10 +85,12 @@ export class RequestedRollback {
       run_id: kept.run_id,
       deployment_id,
       attempt,
+      component,
       step: 'restore',
       previous_version: kept.version,
       target_version: kept.replaced_by,
       reason: `Rollback to ${version} as requested by the server.`,
+      failure_cause: null,
       health_runs: 0,
       restore_failures: 0,
       reboot: null,
@@ -96,7 +106,18 @@ export class RequestedRollback {
     return { work };
   }
 
-  async #obstacleTo(version: string, current: string | null): Promise<string | null> {
+  /** The component that the deployment updated; `null`: the main product, or the deployment is forgotten. */
+  #componentOf(deploymentId: string): string | null {
+    const { kept, finished } = this.journal.state;
+    if (kept?.deployment_id === deploymentId) return kept.component ?? null;
+    const ends = finished.filter((one) => one.deployment_id === deploymentId);
+    return ends.at(-1)?.end.component ?? null;
+  }
+
+  async #obstacleTo(
+    { deployment_id, version }: RollbackOrder,
+    current: string | null,
+  ): Promise<string | null> {
     const { kept } = this.journal.state;
     if (!kept) return 'no snapshot of an earlier version is kept on the device';
     if (!isSameVersion(kept.version, version)) {
@@ -104,6 +125,9 @@ export class RequestedRollback {
     }
     if (!isSameVersion(current, kept.replaced_by)) {
       return `the snapshot was replaced by ${kept.replaced_by}, but the device runs ${current ?? 'an unknown version'}`;
+    }
+    if (kept.deployment_id !== deployment_id) {
+      return `${kept.component ?? 'the device'} was updated to ${kept.replaced_by} since then, and the snapshot kept on the device is from before that update`;
     }
     const index = await readSnapshot(snapshotDir(this.config.state_dir, kept.run_id));
     if (!index) return 'the snapshot kept on the device cannot be read';

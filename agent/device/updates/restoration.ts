@@ -14,11 +14,12 @@ import { killLeftovers } from '../process/leftovers.ts';
 import { describeResult, runCommand } from '../process/run-command.ts';
 import type { InstallLog } from '../reports/install-log.ts';
 import type { Outbox } from '../reports/outbox.ts';
-import { readCurrentVersion, writeCurrentVersion } from '../state/current-version.ts';
-import type { ActiveWork, EndReport, Journal } from '../state/journal.ts';
+import { readVersionOf, recordRestored } from '../state/components.ts';
+import { type ActiveWork, type EndReport, type Journal, namedComponent } from '../state/journal.ts';
 import { describeIrreversible } from '../steps/irreversible.ts';
 import { describeNotRestored, restoreSnapshot } from '../steps/restore.ts';
 import { readSnapshot } from '../steps/snapshot.ts';
+import { endReportBody } from './end-report.ts';
 import type { HealthRuns } from './health-runs.ts';
 import type { Reboot } from './reboot.ts';
 import { scriptEnvironment } from './script-environment.ts';
@@ -62,14 +63,20 @@ export class Restoration {
       });
       reboot = await this.rebooting.revert(work);
       await flushDisks();
-      await writeCurrentVersion(this.config, work.previous_version);
+      await recordRestored(this.config, work.component, work.previous_version);
     } catch (error) {
       if (error instanceof AgentStopping) throw error;
       const why = messageOf(error);
       log.line(`restore failed: ${why}`);
       if (work.restore_failures === 0) {
         const error_message = `${work.reason ?? ''} The rollback failed, the device may be between two versions; the agent keeps trying: ${why}`;
-        const body = { status: 'failed' as const, attempt: work.attempt, error_message };
+        const end: EndReport = {
+          status: 'failed',
+          error_message,
+          installed_version: null,
+          ...causeAndComponent(work),
+        };
+        const body = endReportBody(work.attempt, end);
         await this.outbox.add({ kind: 'status', deployment_id: work.deployment_id, body });
       }
       const restore_failures = work.restore_failures + 1;
@@ -77,16 +84,22 @@ export class Restoration {
       throw new RestoreFailed(why);
     }
     await this.#runAfterRestore(work, log);
+    if (reboot === null) await this.healthRuns.restartFailedServices(work, log);
     const change = reboot ?? { step: 'verify_restored', health_runs: 0 };
     return this.journal.advance(work, change as Partial<T>);
   }
 
   /**
    * The step `reboot_restored`. Resolves when the device has rebooted, or will not.
+   * @param announce called right before the device goes down
    * @throws {AgentStopping} the device goes down
    */
-  async reboot<T extends ActiveWork>(work: T, log: InstallLog): Promise<T> {
-    const obstacle = await this.rebooting.rebootIntoOld(work, log);
+  async reboot<T extends ActiveWork>(
+    work: T,
+    log: InstallLog,
+    announce: () => Promise<void>,
+  ): Promise<T> {
+    const obstacle = await this.rebooting.rebootIntoOld(work, log, announce);
     const change: Partial<ActiveWork> = { step: 'verify_restored', health_runs: 0 };
     if (obstacle !== null) {
       log.line(`the device still runs the new system: ${obstacle}`);
@@ -110,6 +123,7 @@ export class Restoration {
       status: 'rolled_back',
       error_message: lost ? `${error_message} ${lost}` : error_message,
       installed_version: work.previous_version,
+      ...causeAndComponent(work),
     });
     if (this.healthRuns.areExhausted(work)) {
       return end(
@@ -140,7 +154,7 @@ export class Restoration {
       cwd: root,
       env: {
         ...scriptEnvironment(root, work),
-        OTA_RESTORED_VERSION: (await readCurrentVersion(this.config)) ?? '',
+        OTA_RESTORED_VERSION: (await readVersionOf(this.config, work.component)) ?? '',
       },
       timeoutMs,
       graceMs: install.kill_grace_seconds * 1000,
@@ -151,4 +165,11 @@ export class Restoration {
     const fault = describeResult(result, timeoutMs);
     if (fault) log.line(`rollback.after_restore_command ${fault}`);
   }
+}
+
+function causeAndComponent({
+  failure_cause: cause,
+  component,
+}: ActiveWork): Pick<EndReport, 'failure_cause' | 'component'> {
+  return { ...(cause !== null && { failure_cause: cause }), ...namedComponent(component) };
 }

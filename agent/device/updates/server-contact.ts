@@ -6,8 +6,7 @@ import type { AgentConfig } from '../config/agent-config.ts';
 import { describeAnswer } from '../network/answers.ts';
 import { readPollAnswer } from '../network/offer.ts';
 import { pollDelayAfterFailure } from '../network/poll-delay.ts';
-import type { ServerApi } from '../network/server-api.ts';
-import { readCurrentVersion } from '../state/current-version.ts';
+import type { DeviceDescription, ServerApi } from '../network/server-api.ts';
 
 export type Contact =
   /** A poll was answered as the contract says: the server accepts this device. */
@@ -20,7 +19,8 @@ export type Contact =
 export class ServerContact {
   constructor(
     private readonly api: Pick<ServerApi, 'checkUpdate'>,
-    private readonly config: AgentConfig,
+    private readonly describe: () => Promise<DeviceDescription>,
+    private readonly config: Pick<AgentConfig, 'poll'>,
     private readonly logger: Logger,
   ) {}
 
@@ -30,7 +30,7 @@ export class ServerContact {
    */
   async check(signal: AbortSignal): Promise<Contact> {
     try {
-      const answer = await this.api.checkUpdate(await readCurrentVersion(this.config), signal);
+      const answer = await this.api.checkUpdate(await this.describe(), signal);
       const { status, retryAfter } = answer;
       if (status === 200 && readPollAnswer(answer.body).kind !== 'unusable') {
         return { kind: 'answered' };

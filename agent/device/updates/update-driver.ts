@@ -14,7 +14,7 @@ import { UPDATE_STEPS, type UpdateStep } from '../state/step-table.ts';
 import type { Finish } from './finish.ts';
 import type { Installation } from './installation.ts';
 import type { Preparation } from './preparation.ts';
-import { REBOOT_VARIABLE } from './reboot.ts';
+import { REBOOTING, REBOOT_VARIABLE } from './reboot.ts';
 import type { Restoration } from './restoration.ts';
 import { UpdateInProgress } from './update-in-progress.ts';
 
@@ -33,8 +33,10 @@ export class UpdateDriver {
     commit: (update) => this.installation.commit(update),
     restore: async (update) =>
       update.replaceWork(await this.restoration.restore(update.work, update.log)),
-    reboot_restored: async (update) =>
-      update.replaceWork(await this.restoration.reboot(update.work, update.log)),
+    reboot_restored: async (update) => {
+      const announce = (): Promise<void> => update.reports.sendBeforeReboot(REBOOTING);
+      update.replaceWork(await this.restoration.reboot(update.work, update.log, announce));
+    },
     verify_restored: async (update) =>
       update.decideEnd(await this.restoration.verify(update.work, update.log)),
   };

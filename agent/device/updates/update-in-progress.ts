@@ -4,7 +4,12 @@ import type { Logger } from 'pino';
 import { packageFileOf, snapshotDir, workDir } from '../../files/state-folder.ts';
 import type { AttemptReports } from '../reports/attempt-reports.ts';
 import type { InstallLog } from '../reports/install-log.ts';
-import type { ActiveUpdate, EndReport, Journal } from '../state/journal.ts';
+import {
+  type ActiveUpdate,
+  type EndReport,
+  type Journal,
+  namedComponent,
+} from '../state/journal.ts';
 
 export class UpdateInProgress {
   #work: ActiveUpdate;
@@ -51,6 +56,7 @@ export class UpdateInProgress {
 
   /** Advances to the step `end`: this is what will be reported. */
   async decideEnd(end: EndReport): Promise<void> {
-    await this.advance({ step: 'end', end });
+    const component = namedComponent(this.#work.component);
+    await this.advance({ step: 'end', end: { ...end, ...component } });
   }
 }

@@ -415,7 +415,7 @@ export interface components {
       released_at: components['schemas']['Timestamp'] | null;
       status_breakdown: components['schemas']['StatusBreakdown'];
     };
-    /** @description `GET /check-update?device_id=&current_version=` */
+    /** @description `GET /check-update?device_id=&current_version=&protection=&components=` */
     CheckUpdateResponse: components['schemas']['NoUpdate'] | components['schemas']['UpdateOffer'];
     Count: number;
     /** @description When devices were counted. Up to 5,000 devices are counted for each response, more in the background. `null`: the first count has not finished, so the lists are empty; repeat the request in a moment. */

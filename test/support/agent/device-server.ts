@@ -7,6 +7,7 @@ import { EventEmitter, once } from 'node:events';
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type {
+  Components,
   LogUpload,
   RollbackOrder,
   StatusResponse,
@@ -37,9 +38,15 @@ export interface ReceivedReport extends StatusReport {
   deployment_id: string;
 }
 
+export interface ReceivedPoll {
+  current_version: string | null;
+  protection: string | null;
+  components: Components;
+}
+
 export class DeviceServer extends EventEmitter {
   readonly reports: ReceivedReport[] = [];
-  readonly polls: { current_version: string | null }[] = [];
+  readonly polls: ReceivedPoll[] = [];
   readonly heartbeats: unknown[] = [];
   readonly registrations: unknown[] = [];
   /** Every request for a package: its headers. */
@@ -180,7 +187,12 @@ export class DeviceServer extends EventEmitter {
   }
 
   #poll(url: URL): { status: number; body: unknown } {
-    this.polls.push({ current_version: url.searchParams.get('current_version') });
+    const { searchParams: query } = url;
+    this.polls.push({
+      current_version: query.get('current_version'),
+      protection: query.get('protection'),
+      components: JSON.parse(query.get('components') ?? '{}') as Components,
+    });
     const poll_after_seconds = this.pollAfterSeconds;
     if (this.rollback) {
       const body = { update_available: false, rollback: this.rollback, poll_after_seconds };

@@ -107,6 +107,8 @@ export class Sandbox {
       poll: { interval_seconds: 0.1, min_seconds: 0.01, jitter_percent: 0 },
       reports: { wait_seconds: 5, retry_min_seconds: 0.02, retry_max_seconds: 0.1 },
       snapshot_paths: ['app'],
+      // On a machine with systemd, every update would be watched for ten seconds.
+      health: { watch_seconds: 0 },
       install: { timeout_seconds: 20, kill_grace_seconds: 0.2 },
       download: { allow_insecure_loopback: true, stall_timeout_seconds: 5 },
       log_level: 'debug',

@@ -22,6 +22,7 @@ export async function checkPackage(
   if (actual !== checksum) {
     throw new StepFailure(
       `The package's SHA-256 is ${actual} (${size} bytes), but the deployment expects ${checksum}. Nothing was installed.`,
+      'verification',
     );
   }
 }
