@@ -129,9 +129,10 @@ export class Reboot {
     const { reboot } = update.work;
     if (reboot === null) return;
     const boot = await readBootId();
-    if (boot === reboot.boot_id) return;
-    const boots = reboot.boots + 1;
-    await update.advance({ reboot: { boot_id: boot, boots, requests: 0 } });
+    const isCounted = boot === reboot.boot_id;
+    const boots = isCounted ? reboot.boots : reboot.boots + 1;
+    if (!isCounted) await update.advance({ reboot: { boot_id: boot, boots, requests: 0 } });
+    // Also in a start that is counted: the agent may have been killed before it had the answer.
     const { target } = await this.#recordOf(update.work);
     if (!(await this.#runsNew(target))) {
       throw new StepFailure(
@@ -160,6 +161,8 @@ export class Reboot {
    * Part of a restore, once the files are back: the boot loader starts the old system from now on.
    * @returns the change that takes the journal to the step `reboot_restored`; `null`: no reboot is needed
    * @throws {BootFailure}
+    // After a power cut a commit that was not on disk would start the old system under the new version's name.
+    await flushDisks();
    * @throws {AgentStopping}
    */
   async revert(work: ActiveWork): Promise<Partial<ActiveWork> | null> {
