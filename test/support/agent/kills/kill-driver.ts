@@ -156,6 +156,12 @@ export const killAtChange: Kill<[change: number, losesUnflushed: boolean]> = asy
   return struck ? `at change ${change}${losesUnflushed ? ', unflushed lost' : ''}` : null;
 };
 
+/** Right after the agent has started its n-th command, which lives on. */
+export const killAtCommand: Kill<[command: number]> = async (device, command) => {
+  const struck = await strikes(device, { FAULT_KILL_AT_COMMAND: String(command) });
+  return struck ? `in command ${command}` : null;
+};
+
 /** From outside, wherever the agent happens to be; a running command lives on. */
 export const killAtTime: Kill<[milliseconds: number]> = async (device, milliseconds) => {
   const agent = await device.start();
