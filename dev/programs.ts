@@ -10,6 +10,8 @@ export interface Program {
   debianPackage: string;
   /** What the tests use it for. */
   purpose: string;
+  /** Its package installs a boot loader, if the machine was started by EFI: for people to decide. */
+  bringsBootLoader?: true;
 }
 
 export const REDIS_SERVER: Program = {
@@ -81,6 +83,13 @@ export const GRUB_EDITENV: Program = {
   purpose: 'the boot adapters for GRUB and RAUC',
 };
 
+export const BOOTCTL: Program = {
+  names: ['bootctl'],
+  debianPackage: 'systemd-boot',
+  purpose: 'the boot adapter for systemd-boot',
+  bringsBootLoader: true,
+};
+
 export const PROGRAMS = [
   REDIS_SERVER,
   CHROMIUM,
@@ -93,6 +102,7 @@ export const PROGRAMS = [
   DBUS_DAEMON,
   FW_SETENV,
   GRUB_EDITENV,
+  BOOTCTL,
 ];
 
 /** Absolute path of the program; `null` if it is not installed. */

@@ -4,6 +4,7 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -28,7 +29,8 @@ async function main(): Promise<number> {
 async function installMissing(programs: Program[]): Promise<Program[]> {
   const absent = programs.filter((program) => findProgram(program) === null);
   if (absent.length === 0 || !canInstall()) return absent;
-  const names = absent.map((program) => program.debianPackage);
+  const names = absent.filter(isHarmless).map((program) => program.debianPackage);
+  if (names.length === 0) return absent;
   console.log(`Installing ${names.join(' and ')} for the tests …`);
   try {
     await installPackages(names);
@@ -36,6 +38,10 @@ async function installMissing(programs: Program[]): Promise<Program[]> {
     console.error(`apt-get could not install ${names.join(' and ')}:\n${String(error)}`);
   }
   return absent.filter((program) => findProgram(program) === null);
+}
+
+function isHarmless({ bringsBootLoader }: Program): boolean {
+  return !bringsBootLoader || !existsSync('/sys/firmware/efi');
 }
 
 function warnAbout({ names, purpose, debianPackage, variable }: Program): void {

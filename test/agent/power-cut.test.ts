@@ -1,7 +1,8 @@
 import { expect } from 'chai';
 import { readFile, writeFile } from 'node:fs/promises';
 import { makePackage } from '../support/agent/package-builder.ts';
-import { PowerCutDevice, type Scenario, wrongSequence } from '../support/agent/power-cut-device.ts';
+import { PowerCutDevice, type Scenario } from '../support/agent/kills/power-cut-device.ts';
+import { wrongSequence } from '../support/agent/kills/verdict.ts';
 
 const NEW = { state: 'new', told: 'completed', faults: [] } as const;
 const OLD = { state: 'old', told: 'rolled_back', faults: [] } as const;

@@ -1,9 +1,10 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { expect } from 'chai';
 import { canMountPrivately } from '../support/agent/mount-namespace.ts';
 import { makePackage } from '../support/agent/package-builder.ts';
-import { RebootingDevice } from '../support/agent/rebooting-device.ts';
+import { RebootingDevice, STAYS_UP_FOR } from '../support/agent/rebooting-device.ts';
 
 const NEW_FILES = 'echo new > "$OTA_ROOT/app/version.txt"';
 const WITH_REBOOT = makePackage(`${NEW_FILES}; echo entry-2 > "$OTA_REBOOT_REQUIRED"`);
@@ -116,7 +117,7 @@ describe('agent: reboots', function () {
   it('rolls back when the reboot command fails, and when the device stays up', async () => {
     for (const [rebootCommand, reason] of [
       ['echo not now; exit 3', 'The reboot command exited with code 3'],
-      ['true', 'The device did not reboot within 0.2 seconds'],
+      ['true', `The device did not reboot within ${STAYS_UP_FOR} seconds`],
     ] as const) {
       await device.configure({ rebootCommand });
       device.server.offerPackage(WITH_REBOOT);
@@ -193,6 +194,128 @@ describe('agent: reboots', function () {
         await fresh.remove();
       }
     }
+  });
+
+  it('reboots back where the boot loader tells what runs by files that the rollback restores', async () => {
+    await device.configure({
+      bootedNew: `grep -q new ${device.sandbox.root('app/version.txt')}`,
+      change: HEALTHY_UNLESS_SICK,
+    });
+    device.server.offerPackage(WITH_REBOOT);
+    await device.settle();
+    device.server.rollback = { deployment_id: 'deployment-1', version: '1.0.0', attempt: 1 };
+    await device.settle();
+    expect(await state()).to.deep.equal(OLD);
+    expect(await device.starts()).to.deep.equal(['new', 'old']);
+  });
+
+  it('verifies the running system again when the agent was killed before it had the answer', async () => {
+    await writeFile(device.boot('unbootable'), 'new');
+    device.server.offerPackage(WITH_REBOOT);
+    await device.sandbox.once();
+    await device.configure({ bootedNew: 'kill -KILL $PPID', change: HEALTHY_UNLESS_SICK });
+    expect((await device.sandbox.once()).signal).to.equal('SIGKILL');
+    await device.configure({ change: HEALTHY_UNLESS_SICK });
+    await device.settle();
+    expect(await state()).to.deep.equal(OLD);
+    expect(device.server.lastReport.status).to.equal('rolled_back');
+  });
+
+  it('reboots back when the device restarted while install.sh replaced what it starts from', async () => {
+    await device.configure({
+      adapter: 'none',
+      change: { reboot: { paths: [device.sandbox.root('app')] } },
+    });
+    device.server.offerPackage(makePackage(`${NEW_FILES}; kill -9 $PPID`));
+    await device.sandbox.once();
+    await device.powerCycle();
+    await device.settle();
+    expect((await device.sandbox.read('app/version.txt')).trim()).to.equal('old');
+    expect(await device.starts()).to.have.length(2);
+    expect(device.server.lastReport.status).to.equal('rolled_back');
+  });
+
+  it('has the commit of the boot loader on disk before that of the journal', async () => {
+    device.server.offerPackage(WITH_REBOOT);
+    await device.sandbox.once();
+    await device.sandbox.once({
+      FAULT_KILL_STEP: 'commit',
+      FAULT_KILL_WHEN: 'after',
+      FAULT_LOSE_UNFLUSHED: '1',
+      FAULT_BOOT_LOADER: device.boot('usual'),
+    });
+    expect((await device.sandbox.open()).active?.step).to.equal('commit');
+    await device.powerCycle();
+    await device.settle();
+    expect(await state()).to.deep.equal(NEW);
+  });
+
+  describe('stopped while the boot loader does not answer', () => {
+    const STOPPED = 'kill -TERM $PPID; exit 2';
+
+    it('does not report a restore as failed', async () => {
+      const silent = device.boot('silent');
+      await device.configure({
+        bootedNew: `if [ -e ${silent} ]; then ${STOPPED}; fi; [ "$(cat ${device.boot('running')})" = new ]`,
+        change: {
+          health: {
+            checks: [
+              { type: 'command', command: `! test -e app/sick || ! touch ${silent}`, retries: 0 },
+            ],
+          },
+        },
+      });
+      device.server.offerPackage(SICK);
+      await device.sandbox.once();
+      await device.sandbox.once();
+      expect((await device.sandbox.open()).active).to.include({
+        step: 'restore',
+        restore_failures: 0,
+      });
+      expect(device.server.statuses.at(-1)).to.equal('verifying');
+      await rm(silent);
+      await device.settle();
+      expect(await state()).to.deep.equal(OLD);
+      expect(device.server.statuses.slice(-2)).to.deep.equal(['verifying', 'rolled_back']);
+    });
+
+    it('does not roll back an update with a new agent', async () => {
+      // What the launcher gives the agent: its folder, and a standard input that stays open.
+      const input = device.boot('input');
+      execFileSync('mkfifo', [input]);
+      device.sandbox.prefix.push(
+        ...['env', `OTA_AGENT_HOME=${device.sandbox.state('agent')}`],
+        ...['sh', '-c', 'exec 0<>"$0" && exec "$@"', input],
+      );
+      device.server.offerPackage(
+        makePackage(
+          `${NEW_FILES}; cp ota-agent.cjs "$OTA_AGENT_FOLDER"; : > "$OTA_REBOOT_REQUIRED"`,
+          { 'ota-agent.cjs': '' },
+        ),
+      );
+      await device.sandbox.once();
+      expect((await device.sandbox.once()).code).to.equal(14);
+      expect((await device.sandbox.open()).active?.step).to.equal('trial');
+      await writeFile(device.boot('once'), 'new');
+      await device.powerCycle();
+      await device.configure({ bootedNew: STOPPED, change: HEALTHY_UNLESS_SICK });
+      const { stderr } = await device.sandbox.once();
+      expect(stderr).to.include('SIGTERM: stopping');
+      expect((await device.sandbox.open()).active?.step).to.equal('trial');
+      expect(device.server.statuses.at(-1)).to.equal('verifying');
+    });
+  });
+
+  it('installs without a reboot where /proc does not tell one start from another', async () => {
+    device.sandbox.prefix = [
+      ...['unshare', '--mount', '--propagation', 'private', 'sh', '-c'],
+      'mount -t tmpfs none /proc/sys/kernel/random && exec "$@"',
+      'sh',
+    ];
+    device.server.offerPackage(makePackage(NEW_FILES));
+    const exit = await device.sandbox.once();
+    expect(exit.code, exit.stderr).to.equal(0);
+    expect(await state()).to.include({ files: 'new', version: '2.0.0' });
   });
 
   it('rolls the boot loader back even when the journal is damaged', async () => {

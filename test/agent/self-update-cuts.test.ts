@@ -144,7 +144,7 @@ describe('agent: its own update, cut off', () => {
     await scenario.untilEnded();
     launcher.kill('SIGTERM');
     await launcher.exit;
-    return Number(await readFile(file, 'utf8'));
+    return (JSON.parse(await readFile(file, 'utf8')) as { changes: number }).changes;
   }
 
   async function randomMoment(): Promise<void> {

@@ -37,6 +37,14 @@ export interface BootAdapter {
   check(): Promise<void>;
 
   /**
+   * Names the running system, if `install.sh` itself makes the boot loader start the new one: `bootedNew` and
+   * `revert` need no more than that, so that they work even when the device restarts in the middle of the
+   * script. Left out where scripts only prepare what `arm` switches to. Changes nothing.
+   * @throws {BootFailure}
+   */
+  beforeInstall?(): Promise<BootTarget>;
+
+  /**
    * Finds out which system is new. Changes nothing.
    * @param wanted what install.sh wrote into the file `OTA_REBOOT_REQUIRED`; may be empty
    * @throws {BootFailure} when there is no new system to start

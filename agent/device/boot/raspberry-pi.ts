@@ -1,14 +1,17 @@
 import { createHash } from 'node:crypto';
-import { copyFile, readFile, rename } from 'node:fs/promises';
+import { readFile, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   errorCode,
   readIfPresent,
   removeDurable,
   syncDirectory,
+  writeDurable,
 } from '../../files/durable-file.ts';
 import { type BootAdapter, BootFailure, type BootTarget } from './boot-adapter.ts';
 import { requireWritable } from './boot-tool.ts';
+
+const CONFIG_MODE = 0o644;
 
 /**
  * The firmware's tryboot: after a reboot with the argument `0 tryboot` it reads `tryboot.txt` in place of
@@ -59,8 +62,7 @@ export class RaspberryPiAdapter implements BootAdapter {
 
   async commit(target: BootTarget): Promise<void> {
     if (await this.#isCommitted(target)) return;
-    await copyFile(this.#config, this.#oldConfig);
-    await syncDirectory(this.firmware);
+    await writeDurable(this.#oldConfig, await readFile(this.#config), CONFIG_MODE);
     await rename(this.#tryConfig, this.#config);
     await syncDirectory(this.firmware);
   }

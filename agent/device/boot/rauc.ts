@@ -31,6 +31,11 @@ export class RaucAdapter implements BootAdapter {
     this.#runningSlot(status);
   }
 
+  /** `rauc install` makes the new slot the primary one. */
+  async beforeInstall(): Promise<BootTarget> {
+    return { old: this.#runningSlot(await this.#status()).name };
+  }
+
   async select(): Promise<BootTarget> {
     const status = await this.#status();
     const running = this.#runningSlot(status);
@@ -47,7 +52,7 @@ export class RaucAdapter implements BootAdapter {
   }
 
   async bootedNew(target: BootTarget): Promise<boolean> {
-    return this.#runningSlot(await this.#status()).name === target.new;
+    return this.#runningSlot(await this.#status()).name !== nameOf(target, 'old');
   }
 
   async commit(target: BootTarget): Promise<void> {
@@ -56,7 +61,8 @@ export class RaucAdapter implements BootAdapter {
 
   async revert(target: BootTarget): Promise<void> {
     await this.#mark('active', nameOf(target, 'old'));
-    await this.#mark('bad', nameOf(target, 'new'));
+    // Unknown if install.sh was interrupted.
+    if (target.new !== undefined) await this.#mark('bad', target.new);
   }
 
   describe(): string {

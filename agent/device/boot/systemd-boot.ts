@@ -16,8 +16,9 @@ interface Entry {
 
 /**
  * Boot counting of the Boot Loader Specification: an entry `NAME+LEFT-DONE.conf` (or `.efi`) is tried while
- * LEFT is above 0 and sorted last after that. `install.sh` writes the id of the new entry, which has to sort
- * first, into the file `OTA_REBOOT_REQUIRED`. Renaming it without counters is what systemd-bless-boot does.
+ * LEFT is above 0 and sorted last after that. `install.sh` writes the new entry as `NAME+0.conf`, which is not
+ * started before it is armed, and its id into the file `OTA_REBOOT_REQUIRED`. Renaming it without counters is
+ * what systemd-bless-boot does.
  */
 export class SystemdBootAdapter implements BootAdapter {
   readonly name = 'systemd-boot';
@@ -62,8 +63,10 @@ export class SystemdBootAdapter implements BootAdapter {
     await this.#count(target, '');
   }
 
+  /** The entry may be gone with the files that were restored. */
   async revert(target: BootTarget): Promise<void> {
-    await this.#count(target, '+0');
+    const entries = await this.#all(nameOf(target, 'new'));
+    if (entries.length > 0) await this.#count(target, '+0');
   }
 
   describe(): string {
@@ -91,7 +94,7 @@ export class SystemdBootAdapter implements BootAdapter {
     throw new BootFailure(`there is no boot entry ${id} below ${this.boot}`);
   }
 
-  /** The one without counters first: install.sh has just written it. */
+  /** The one that install.sh has just written first: without counters, or with no starts done. */
   async #all(id: string): Promise<Entry[]> {
     const entries: Entry[] = [];
     for (const folder of [join(this.boot, 'loader', 'entries'), join(this.boot, 'EFI', 'Linux')]) {
@@ -100,7 +103,7 @@ export class SystemdBootAdapter implements BootAdapter {
           entries.push({ folder, file });
       }
     }
-    return entries.sort((a, b) => Number(a.file.includes('+')) - Number(b.file.includes('+')));
+    return entries.sort((a, b) => a.file.length - b.file.length);
   }
 
   /** As systemd-boot recorded it at the start: UTF-16 behind the attributes. */

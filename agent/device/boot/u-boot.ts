@@ -34,12 +34,20 @@ export class UBootAdapter implements BootAdapter {
     }
   }
 
-  select(): Promise<BootTarget> {
-    return Promise.resolve({});
+  /** `NAME=VALUE` names a variable that `bootcmd` reads, and what it has to be for the new system. */
+  select(wanted: string): Promise<BootTarget> {
+    return Promise.resolve(wanted.includes('=') ? { new: wanted } : {});
   }
 
-  async arm(): Promise<void> {
-    await this.#set({ [COMMITTED]: '', bootcount: '0', upgrade_available: '1' });
+  /** Switches to the new system by the same write that puts it on trial. */
+  async arm(target: BootTarget): Promise<void> {
+    const [, name, value] = /^([^=]+)=(.*)$/.exec(target.new ?? '') ?? [];
+    await this.#set({
+      ...(name !== undefined && { [name]: value ?? '' }),
+      [COMMITTED]: '',
+      bootcount: '0',
+      upgrade_available: '1',
+    });
   }
 
   /** `altbootcmd` has set `upgrade_available` to 0 when the old system runs, and so has a commit. */

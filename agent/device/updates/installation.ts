@@ -56,7 +56,7 @@ export class Installation {
         env: {
           ...scriptEnvironment(this.config.root, work),
           [IRREVERSIBLE_VARIABLE]: irreversibleFile(update.snapshotDir),
-          [REBOOT_VARIABLE]: await this.rebooting.prepareRequest(work.run_id),
+          [REBOOT_VARIABLE]: await this.rebooting.prepare(update),
           ...(await this.agentTrial.prepareFolder(work.run_id)),
         },
         limits: this.config.install,

@@ -82,9 +82,18 @@ export class Reboot {
     await requireRebootCommand(this.#command);
   }
 
-  /** Where `install.sh` of this run requests a reboot. The file is not there yet. */
-  async prepareRequest(runId: string): Promise<string> {
-    const file = rebootRequestFile(this.config.state_dir, runId);
+  /**
+   * Right before `install.sh`: records what a rollback needs if the device restarts before the script ends.
+   * @returns where the script requests a reboot; the file is not there yet
+   */
+  async prepare({ work, snapshotDir: snapshot }: UpdateInProgress): Promise<string> {
+    // An update that needs no reboot works without /proc, and without the boot loader.
+    const boot = await readBootId().catch(() => null);
+    const target = await this.#targetBeforeInstall();
+    if (boot !== null && target !== null) {
+      await this.#writeRecord(snapshot, { installed_in: boot, requested: false, target });
+    }
+    const file = rebootRequestFile(this.config.state_dir, work.run_id);
     await removeDurable(file);
     return file;
   }
@@ -104,9 +113,7 @@ export class Reboot {
     if (text === null) return null;
     const target = await this.adapter.select(text.split('\n')[0]?.trim() ?? '');
     const boot = await readBootId();
-    await withRoom(this.config.state_dir, () =>
-      writeRebootRecord(snapshot, { installed_in: boot, target }),
-    );
+    await this.#writeRecord(snapshot, { installed_in: boot, requested: true, target });
     return { step: 'reboot', reboot: progressFrom(boot), health_runs: 0 };
   }
 
@@ -146,9 +153,10 @@ export class Reboot {
     const { reboot } = update.work;
     if (reboot === null) return;
     const boot = await readBootId();
-    if (boot === reboot.boot_id) return;
-    const boots = reboot.boots + 1;
-    await update.advance({ reboot: { boot_id: boot, boots, requests: 0 } });
+    const isCounted = boot === reboot.boot_id;
+    const boots = isCounted ? reboot.boots : reboot.boots + 1;
+    if (!isCounted) await update.advance({ reboot: { boot_id: boot, boots, requests: 0 } });
+    // Also in a start that is counted: the agent may have been killed before it had the answer.
     const { target } = await this.#recordOf(update.work);
     if (!(await this.#runsNew(target))) {
       throw new StepFailure(
@@ -174,7 +182,30 @@ export class Reboot {
     if (work.reboot === null) return;
     const { target } = await this.#recordOf(work);
     await this.adapter.commit(target);
+    // After a power cut a commit that was not on disk would start the old system under the new version's name.
+    await flushDisks();
     await removeDurable(onTrialFile(this.config.state_dir));
+  }
+
+  /**
+   * Part of a restore, before the files are back: some boot loaders tell what runs from files that an update
+   * changes.
+   * @throws {AgentStopping}
+   */
+  async noteRunningSystem(work: ActiveWork): Promise<void> {
+    const snapshot = snapshotDir(this.config.state_dir, work.run_id);
+    const record = await readRebootRecord(snapshot);
+    if (record === null || !this.#concerns(record, work)) return;
+    const boot = await readBootId();
+    if (boot === record.installed_in || boot === record.new_runs_in) return;
+    try {
+      if (!(await this.#runsNew(record.target))) return;
+    } catch (error) {
+      // The files first; then `revert` asks again, and fails.
+      if (error instanceof BootFailure) return;
+      throw error;
+    }
+    await this.#writeRecord(snapshot, { ...record, new_runs_in: boot });
   }
 
   /**
@@ -186,10 +217,11 @@ export class Reboot {
   async revert(work: ActiveWork): Promise<Partial<ActiveWork> | null> {
     const { state_dir: stateDir } = this.config;
     const record = await readRebootRecord(snapshotDir(stateDir, work.run_id));
-    if (record === null) return null;
+    if (record === null || !this.#concerns(record, work)) return null;
     const boot = await readBootId();
     const rebooted = boot !== record.installed_in;
-    const runsNew = rebooted && (await this.#runsNew(record.target));
+    const runsNew =
+      rebooted && (boot === record.new_runs_in || (await this.#runsNew(record.target)));
     await this.adapter.revert(record.target);
     await removeDurable(onTrialFile(stateDir));
     const needed = runsNew && (this.adapter.name !== 'none' || (await this.#coversBootFiles(work)));
@@ -223,6 +255,15 @@ export class Reboot {
   /** Into the new system. */
   get #command(): string {
     return this.config.reboot.command ?? this.adapter.rebootCommand ?? DEFAULT_COMMAND;
+  }
+
+  /**
+   * Whether a rollback may have to change what starts: after a request; and without one after an interrupted
+   * `install.sh`, if the boot loader starts what the script wrote without being told.
+   */
+  #concerns({ requested }: RebootRecord, { kind }: ActiveWork): boolean {
+    const { name, beforeInstall } = this.adapter;
+    return requested || (kind === 'update' && (name === 'none' || beforeInstall !== undefined));
   }
 
   /** @throws {StepFailure} the command failed, or nothing happened */
@@ -263,6 +304,20 @@ export class Reboot {
         await pause(QUERY_RETRY_MS, this.stopping);
       }
     }
+  }
+
+  /** `null`: the boot loader does not answer, so that `install.sh` cannot switch it either. */
+  async #targetBeforeInstall(): Promise<BootTarget | null> {
+    try {
+      return (await this.adapter.beforeInstall?.()) ?? {};
+    } catch (error) {
+      if (error instanceof BootFailure) return null;
+      throw error;
+    }
+  }
+
+  async #writeRecord(snapshot: string, record: RebootRecord): Promise<void> {
+    await withRoom(this.config.state_dir, () => writeRebootRecord(snapshot, record));
   }
 
   async #recordOf(work: ActiveWork): Promise<RebootRecord> {

@@ -54,6 +54,7 @@ export class Restoration {
         log.line(`${killed} processes of the installation were still running; killed`);
       // The unpacked package is not needed any more, and the restored files may need its room.
       await removeTree(join(workDir(stateDir, work.run_id), 'package'));
+      await this.rebooting.noteRunningSystem(work);
       const index = await readSnapshot(dir);
       if (!index) throw new StepFailure('the snapshot is missing or unreadable');
       await restoreSnapshot(dir, index).catch(async (error: unknown) => {

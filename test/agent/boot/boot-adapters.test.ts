@@ -8,7 +8,13 @@ import {
   type BootTarget,
 } from '../../../agent/device/boot/boot-adapter.ts';
 import { findProgram } from '../../../dev/programs.ts';
-import { BOOT_LOADERS, MAX_BOOTS, type SimulatedDevice } from './boot-loaders.ts';
+import {
+  BOOT_LOADERS,
+  BY_BOOTCTL,
+  MAX_BOOTS,
+  type SimulatedDevice,
+  listByBootctl,
+} from './boot-loaders.ts';
 
 async function failureOf(action: Promise<unknown>): Promise<BootFailure> {
   const error = await action.then(
@@ -22,11 +28,11 @@ async function failureOf(action: Promise<unknown>): Promise<BootFailure> {
 describe('boot adapters', () => {
   it('are all under this contract', () => {
     const tested = BOOT_LOADERS.map(({ name }) => name);
-    expect(['none', ...tested]).to.have.members([...BOOT_ADAPTERS]);
+    expect([...new Set(['none', ...tested])]).to.have.members([...BOOT_ADAPTERS]);
   });
 
   for (const loader of BOOT_LOADERS) {
-    describe(loader.name, () => {
+    describe([loader.name, loader.variant].filter(Boolean).join(', '), () => {
       let device: SimulatedDevice;
 
       before(function () {
@@ -113,6 +119,20 @@ describe('boot adapters', () => {
         expect(await device.start()).to.equal('old');
       });
 
+      it('runs the old system when the device restarts in the middle of install.sh', async () => {
+        const { adapter } = device;
+        const before = (await adapter.beforeInstall?.()) ?? null;
+        await device.install();
+        const started = await device.start();
+        if (before === null) {
+          expect(started).to.equal('old');
+          return;
+        }
+        expect(await adapter.bootedNew(before)).to.equal(started === 'new');
+        await adapter.revert(before);
+        expect(await device.start()).to.equal('old');
+      });
+
       if (loader.name !== 'u-boot' && loader.name !== 'command') {
         it('rejects an update that brings no new system', async () => {
           const { message } = await failureOf(device.adapter.select(''));
@@ -149,4 +169,30 @@ describe('boot adapters', () => {
       }
     });
   }
+
+  it('leave entries that bootctl understands, with the starts they have left', async function () {
+    if (BY_BOOTCTL.programs.some((program) => findProgram(program) === null)) this.skip();
+    const device = await BY_BOOTCTL.setUp();
+    const entries = async () =>
+      (await listByBootctl(device.boot ?? '')).map(({ id, triesLeft, triesDone }) =>
+        [id, triesLeft, triesDone].filter((part) => part !== undefined).join(' '),
+      );
+    try {
+      const target = await device.adapter.select(await device.install());
+      expect(await entries(), 'installed').to.deep.equal(['pump-1.conf', 'pump-2.conf 0']);
+      await device.adapter.arm(target);
+      expect(await entries(), 'armed').to.deep.equal([`pump-2.conf ${MAX_BOOTS}`, 'pump-1.conf']);
+      await device.start();
+      expect(await entries(), 'started').to.deep.equal([
+        `pump-2.conf ${MAX_BOOTS - 1} 1`,
+        'pump-1.conf',
+      ]);
+      await device.adapter.commit(target);
+      expect(await entries(), 'committed').to.deep.equal(['pump-2.conf', 'pump-1.conf']);
+      await device.adapter.revert(target);
+      expect(await entries(), 'reverted').to.deep.equal(['pump-1.conf', 'pump-2.conf 0']);
+    } finally {
+      await device.close();
+    }
+  });
 });

@@ -7,7 +7,7 @@ import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, mkdtemp, readFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { promisify } from 'node:util';
 import type { BootAdapter, BootAdapterName } from '../../../agent/device/boot/boot-adapter.ts';
 import { CommandAdapter } from '../../../agent/device/boot/command-adapter.ts';
@@ -17,6 +17,7 @@ import { RaucAdapter } from '../../../agent/device/boot/rauc.ts';
 import { SystemdBootAdapter } from '../../../agent/device/boot/systemd-boot.ts';
 import { UBootAdapter } from '../../../agent/device/boot/u-boot.ts';
 import {
+  BOOTCTL,
   DBUS_DAEMON,
   FW_SETENV,
   GRUB_EDITENV,
@@ -47,11 +48,15 @@ export interface SimulatedDevice {
   start(armed?: boolean): Promise<System>;
   /** Makes the environment impossible to write, where check() can find that out. */
   makeUnwritable?(): Promise<void>;
+  /** The boot partition of systemd-boot. */
+  boot?: string;
   close(): Promise<void>;
 }
 
 export interface BootLoader {
   name: Exclude<BootAdapterName, 'none'>;
+  /** Tells two of the same name apart. */
+  variant?: string;
   /** What has to be installed to try it. */
   programs: readonly Program[];
   /** The tool whose absence `check` has to report. */
@@ -101,10 +106,7 @@ const uBoot: BootLoader = {
     }
     return {
       adapter: new UBootAdapter(config),
-      async install() {
-        await set('part', 'new');
-        return '';
-      },
+      install: () => Promise.resolve('part=new'),
       async start() {
         if ((await get('upgrade_available')) === '1') {
           const count = Number(await get('bootcount')) + 1;
@@ -161,9 +163,39 @@ const grub: BootLoader = {
   },
 };
 
-const systemdBoot: BootLoader = {
+/** File names of the entries below the boot partition, the one that starts next first. */
+type ListEntries = (boot: string) => Promise<string[]>;
+
+/** As the Boot Loader Specification sorts them: those without starts left last. */
+const sortedByName: ListEntries = async (boot) => {
+  const files = (await readdir(join(boot, 'loader', 'entries'))).sort().reverse();
+  const isSpent = (file: string) => /\+0(-\d+)?\.conf$/.test(file);
+  return [...files.filter((one) => !isSpent(one)), ...files.filter(isSpent)];
+};
+
+/** An entry as `bootctl` understands it. */
+export interface ListedEntry {
+  id: string;
+  path: string;
+  triesLeft?: number;
+  triesDone?: number;
+}
+
+/** The real boot loader's own tool, in its order. */
+export async function listByBootctl(boot: string): Promise<ListedEntry[]> {
+  // In place of --esp-path, which has to be a file system of its own.
+  const env = { ...process.env, SYSTEMD_ESP_PATH: boot };
+  const { stdout } = await run(pathOf(BOOTCTL), ['list', '--json=short', '--no-pager'], { env });
+  // One object on each line, or since systemd 253 one array.
+  const entries = stdout.split('\n').filter(Boolean);
+  return entries.flatMap((line) => JSON.parse(line) as ListedEntry | ListedEntry[]);
+}
+
+const sortedByBootctl: ListEntries = async (boot) =>
+  (await listByBootctl(boot)).map(({ path }) => basename(path));
+
+const systemdBoot = (list: ListEntries): Omit<BootLoader, 'programs'> => ({
   name: 'systemd-boot',
-  programs: [],
   hasFiles: true,
   absent: (folder) => new SystemdBootAdapter(folder, MAX_BOOTS, folder),
   async setUp() {
@@ -174,9 +206,9 @@ const systemdBoot: BootLoader = {
     await mkdir(entries, { recursive: true });
     await mkdir(variables);
     await mkdir(join(boot, 'EFI'));
-    const write = (id: string, version: string) =>
+    const write = (name: string, version: string) =>
       writeFile(
-        join(entries, `${id}.conf`),
+        join(entries, `${name}.conf`),
         `title Pump\nsort-key pump\nversion ${version}\nlinux /vmlinuz-${version}\n`,
       );
     /** The file name in UTF-16, behind four bytes of attributes. */
@@ -190,13 +222,11 @@ const systemdBoot: BootLoader = {
     return {
       adapter: new SystemdBootAdapter(boot, MAX_BOOTS, variables),
       async install() {
-        await write('pump-2', '2');
+        await write('pump-2+0', '2');
         return 'pump-2';
       },
       async start() {
-        const files = (await readdir(entries)).sort().reverse();
-        const isSpent = (file: string) => /\+0(-\d+)?\.conf$/.test(file);
-        const file = [...files.filter((one) => !isSpent(one)), ...files.filter(isSpent)][0] ?? '';
+        const [file = ''] = await list(boot);
         const counters = file.match(/^(.*)\+(\d+)(?:-(\d+))?\.conf$/);
         let started = file;
         if (counters) {
@@ -208,10 +238,11 @@ const systemdBoot: BootLoader = {
         return started.startsWith('pump-2') ? 'new' : 'old';
       },
       makeUnwritable: () => remove(boot),
+      boot,
       close,
     };
   },
-};
+});
 
 const raspberryPi: BootLoader = {
   name: 'raspberry-pi',
@@ -390,4 +421,18 @@ async function remove(file: string): Promise<void> {
   await rm(file, { recursive: true });
 }
 
-export const BOOT_LOADERS: BootLoader[] = [rauc, uBoot, systemdBoot, grub, raspberryPi, command];
+export const BY_BOOTCTL: BootLoader = {
+  ...systemdBoot(sortedByBootctl),
+  variant: 'as bootctl reads it',
+  programs: [BOOTCTL],
+};
+
+export const BOOT_LOADERS: BootLoader[] = [
+  rauc,
+  uBoot,
+  { ...systemdBoot(sortedByName), programs: [] },
+  BY_BOOTCTL,
+  grub,
+  raspberryPi,
+  command,
+];

@@ -3,13 +3,16 @@
  * point kills it or lets the disk be full. The agent itself knows nothing of it.
  *
  * - `FAULT_KILL_AT=n`: SIGKILL instead of the n-th change of the disk.
+ * - `FAULT_KILL_AT_COMMAND=n`: SIGKILL right after the n-th command was started, which lives on.
  * - `FAULT_KILL_STEP=step`, `FAULT_KILL_WHEN=before|after`: SIGKILL before or after the journal takes
  *   that step.
  * - `FAULT_LOSE_UNFLUSHED=1`: a kill empties every file that was written and not flushed, as a power cut
  *   may; what the script wrote counts as flushed after `sync`.
+ * - `FAULT_BOOT_LOADER=path,path`: the files of a boot loader that survives power cuts: with
+ *   `FAULT_LOSE_UNFLUSHED`, what commands wrote to them since the last `sync` is undone.
  * - `FAULT_NO_SPACE=text`: every write to a path that contains the text answers ENOSPC.
  * - `FAULT_NO_SPACE_FROM=n`: from the n-th change of the disk on, every write answers ENOSPC.
- * - `FAULT_COUNT_FILE=path`: the number of changes is written there at the end.
+ * - `FAULT_COUNT_FILE=path`: the number of changes and commands so far is there, as JSON.
  */
 import childProcess from 'node:child_process';
 import fs from 'node:fs';
@@ -17,24 +20,29 @@ import path from 'node:path';
 import { syncBuiltinESMExports } from 'node:module';
 
 const killAt = Number(process.env.FAULT_KILL_AT ?? Number.NaN);
+const killAtCommand = Number(process.env.FAULT_KILL_AT_COMMAND ?? Number.NaN);
 const killStep = process.env.FAULT_KILL_STEP;
 const killBefore = process.env.FAULT_KILL_WHEN === 'before';
 const noSpace = process.env.FAULT_NO_SPACE;
 const noSpaceFrom = Number(process.env.FAULT_NO_SPACE_FROM ?? Number.POSITIVE_INFINITY);
 const loseUnflushed = process.env.FAULT_LOSE_UNFLUSHED === '1';
+const bootLoader = (process.env.FAULT_BOOT_LOADER ?? '').split(',').filter(Boolean);
 const countFile = process.env.FAULT_COUNT_FILE;
 // Agents started by scripts must not inherit the fault.
 for (const name of Object.keys(process.env))
   if (name.startsWith('FAULT_')) delete process.env[name];
 
 let changes = 0;
-const writeFileSync = fs.writeFileSync;
+let commands = 0;
+const { writeFileSync, writeSync, rmSync } = fs;
 const { readFileSync, readdirSync, lstatSync, truncateSync, existsSync } = fs;
 
 /** Files whose content may still be in memory only. */
 const unflushed = new Set<string>();
 /** Set while the script's writes may still be in memory only. */
 let script: { root: string; since: number } | null = null;
+/** The boot loader's files as they were flushed last, if a command may have changed them since. */
+let flushedBootLoader: Map<string, Buffer | null> | null = null;
 
 function losePower(): void {
   if (script) {
@@ -43,6 +51,14 @@ function losePower(): void {
     }
   }
   for (const file of unflushed) if (existsSync(file)) truncateSync(file);
+  for (const [file, content] of flushedBootLoader ?? []) {
+    if (content === null) rmSync(file, { force: true });
+    else writeFileSync(file, content);
+  }
+}
+
+function contentOf(file: string): Buffer | null {
+  return existsSync(file) ? readFileSync(file) : null;
 }
 
 function filesBelow(folder: string): string[] {
@@ -55,13 +71,20 @@ function filesBelow(folder: string): string[] {
 
 function die(): never {
   if (loseUnflushed) losePower();
+  writeSync(2, 'killed by the fault injection\n');
   process.kill(process.pid, 'SIGKILL');
   for (;;);
 }
 
 function count(): void {
   changes++;
+  writeCounts();
   if (changes === killAt) die();
+}
+
+/** Each time: the agent may be killed by the reboot that it requests. */
+function writeCounts(): void {
+  if (countFile) writeFileSync(countFile, JSON.stringify({ changes, commands }));
 }
 
 function journalStep(path: unknown): string | null {
@@ -162,8 +185,11 @@ for (const name of ['open', 'mkdir', 'write', 'writev']) {
 
 const spawn = childProcess.spawn as unknown as AnyFunction;
 (childProcess as unknown as Record<string, AnyFunction>).spawn = (...args: unknown[]) => {
-  const child = spawn(...args) as childProcess.ChildProcess;
   const [file, words, options] = args as [string, string[], { env: Record<string, string> }];
+  if (file !== 'sync') {
+    flushedBootLoader ??= new Map(bootLoader.map((path) => [path, contentOf(path)]));
+  }
+  const child = spawn(...args) as childProcess.ChildProcess;
   if (words.includes('install.sh')) {
     script = { root: String(options.env.OTA_ROOT), since: Date.now() - 10 };
   }
@@ -171,11 +197,15 @@ const spawn = childProcess.spawn as unknown as AnyFunction;
     child.on('exit', () => {
       script = null;
       unflushed.clear();
+      flushedBootLoader = null;
     });
   }
+  commands++;
+  writeCounts();
+  if (commands === killAtCommand) die();
   return child;
 };
 
 syncBuiltinESMExports();
 
-if (countFile) process.on('exit', () => writeFileSync(countFile, String(changes)));
+writeCounts();

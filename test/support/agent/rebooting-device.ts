@@ -3,6 +3,7 @@
  * runs. The agent sees the boot id in a mount namespace; the reboot command kills it, as a reboot does.
  */
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -26,9 +27,17 @@ cat /proc/sys/kernel/random/uuid > boot-id
 echo "$system" >> starts
 `;
 
+/** The agent is its parent, and does not outlive the reboot. */
+const REBOOT = 'sh "$BOOT/start.sh" "$BOOT"; kill -9 $PPID';
+/** How long a device may take to go down, in seconds, and how long one is waited for that never does. */
+const GOES_DOWN_WITHIN = 10;
+export const STAYS_UP_FOR = 0.5;
+
 export interface RebootingConfig {
-  /** Runs below the boot loader's folder, `$BOOT`, with the agent as its parent. */
+  /** Runs with the boot loader's folder in `$BOOT`, in place of a reboot. */
   rebootCommand?: string;
+  /** In place of the boot loader's answer; with the agent as its parent. */
+  bootedNew?: string;
   change?: ConfigChange;
   adapter?: 'command' | 'none';
 }
@@ -37,46 +46,56 @@ export class RebootingDevice {
   private constructor(
     readonly sandbox: Sandbox,
     readonly server: DeviceServer,
-  ) {}
+  ) {
+    sandbox.prefix = [
+      ...['unshare', '--mount', '--propagation', 'private', 'sh', '-c'],
+      'mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"',
+      this.boot('boot-id'),
+    ];
+  }
 
-  static async create(config: RebootingConfig = {}): Promise<RebootingDevice> {
+  static async create(config: RebootingConfig = {}, folder?: string): Promise<RebootingDevice> {
     const server = await DeviceServer.start();
-    const sandbox = await Sandbox.create(server.url);
-    const device = new RebootingDevice(sandbox, server);
+    const device = new RebootingDevice(await Sandbox.create(server.url, {}, folder), server);
     await device.configure(config);
     for (const file of ['usual', 'running']) await writeFile(device.boot(file), 'old');
     await writeFile(device.boot('boot-id'), 'first\n');
     await writeFile(device.boot('start.sh'), START);
-    sandbox.prefix = [
-      ...['unshare', '--mount', '--propagation', 'private', 'sh', '-c'],
-      'mount --bind "$0" /proc/sys/kernel/random/boot_id && exec "$@"',
-      device.boot('boot-id'),
-    ];
     return device;
   }
 
+  /** A device that is there already, with its agent at another server now. */
+  static async at(folder: string): Promise<RebootingDevice> {
+    const server = await DeviceServer.start();
+    return new RebootingDevice(await Sandbox.at(folder, server.url), server);
+  }
+
   async configure({
-    rebootCommand = 'sh "$BOOT/start.sh" "$BOOT"; kill -9 $PPID',
+    rebootCommand,
+    bootedNew = `[ "$(cat ${this.boot('running')})" = new ]`,
     change = {},
     adapter = 'command',
   }: RebootingConfig): Promise<void> {
     const folder = this.sandbox.dir;
+    // A command that is killed half-way leaves the old content, as a boot loader's own tool does.
+    const replace = (file: string, content: string): string =>
+      `printf ${content} > ${folder}/${file}.part && mv ${folder}/${file}.part ${folder}/${file}`;
     await this.sandbox.configure({
       ...change,
       boot: {
         adapter,
         ...(adapter === 'command' && {
           commands: {
-            arm: `printf new > ${folder}/once`,
-            booted_new: `[ "$(cat ${folder}/running)" = new ]`,
-            commit: `printf new > ${folder}/usual`,
-            revert: `rm -f ${folder}/once; printf old > ${folder}/usual`,
+            arm: replace('once', 'new'),
+            booted_new: bootedNew,
+            commit: replace('usual', 'new'),
+            revert: `rm -f ${folder}/once; ${replace('usual', 'old')}`,
           },
         }),
       },
       reboot: {
-        command: `BOOT=${folder}; ${rebootCommand}`,
-        timeout_seconds: 0.2,
+        command: `BOOT=${folder}; ${rebootCommand ?? REBOOT}`,
+        timeout_seconds: rebootCommand === undefined ? GOES_DOWN_WITHIN : STAYS_UP_FOR,
         ...(change['reboot'] as object | undefined),
       },
     });
@@ -90,6 +109,12 @@ export class RebootingDevice {
   /** The system that runs now. */
   running(): Promise<string> {
     return readFile(this.boot('running'), 'utf8');
+  }
+
+  /** The system that runs after the next start, if it can be started. */
+  async next(): Promise<string> {
+    const file = existsSync(this.boot('once')) ? 'once' : 'usual';
+    return (await readFile(this.boot(file), 'utf8')).trim();
   }
 
   /** Systems that were started, one after the other. */
