@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -7,6 +7,7 @@ import {
   BootFailure,
   type BootTarget,
 } from '../../../agent/device/boot/boot-adapter.ts';
+import { SystemdBootAdapter } from '../../../agent/device/boot/systemd-boot.ts';
 import { findProgram } from '../../../dev/programs.ts';
 import {
   BOOT_LOADERS,
@@ -193,6 +194,19 @@ describe('boot adapters', () => {
       expect(await entries(), 'reverted').to.deep.equal(['pump-1.conf', 'pump-2.conf 0']);
     } finally {
       await device.close();
+    }
+  });
+
+  it('systemd-boot: a rollback works when the new entry is gone with the files that were restored', async () => {
+    const boot = await mkdtemp(join(tmpdir(), 'ota-boot-'));
+    try {
+      await mkdir(join(boot, 'loader', 'entries'), { recursive: true });
+      await writeFile(join(boot, 'loader', 'entries', 'old.conf'), '');
+      const target = { old: 'old.conf', new: 'new.conf' };
+      await new SystemdBootAdapter(boot, MAX_BOOTS).revert(target);
+      expect(await readdir(join(boot, 'loader', 'entries'))).to.deep.equal(['old.conf']);
+    } finally {
+      await rm(boot, { recursive: true, force: true });
     }
   });
 });
