@@ -13,6 +13,7 @@ import * as targetDevices from './20261125050000_target_devices.ts';
 import * as figures from './20261125060000_figures.ts';
 import * as retryInPieces from './20261125070000_retry_in_pieces.ts';
 import * as attempts from './20261126000000_attempts.ts';
+import * as reportedDetails from './20261126010000_reported_details.ts';
 
 /** In order. Never rename a migration after it is merged. */
 const MIGRATIONS: Record<string, Knex.Migration> = {
@@ -29,6 +30,7 @@ const MIGRATIONS: Record<string, Knex.Migration> = {
   '20261125060000_figures': figures,
   '20261125070000_retry_in_pieces': retryInPieces,
   '20261126000000_attempts': attempts,
+  '20261126010000_reported_details': reportedDetails,
 };
 
 /** Names have no file extension, so that they are the same in source and compiled code. */

@@ -3,7 +3,9 @@ import type { Count, Ordinal, Percent, Timestamp, Uuid } from './scalars.ts';
 import type {
   DeploymentAction,
   DeploymentStatus,
+  DeviceActivity,
   DeviceConnectionFilter,
+  FailureCause,
   ImpactReason,
   PausedReason,
   RolloutStrategy,
@@ -225,12 +227,16 @@ export interface TargetView {
   status: TargetStatus;
   /** Percent of the current step, if the agent reports it. */
   progress: Percent | null;
+  /** What the device does besides its status; only while it is `verifying`. */
+  activity: DeviceActivity | null;
   started_at: Timestamp | null;
   completed_at: Timestamp | null;
   last_report_at: Timestamp | null;
   /** From the start of the attempt until it finished. A later rollback does not extend it. */
   duration_seconds: number | null;
   error_message: string | null;
+  /** What made the update fail, if the agent reports it; `timeout`: the server got no report in time. */
+  failure_cause: FailureCause | null;
   /** The target failed because of a timeout, so the version of the device is uncertain. */
   timed_out: boolean;
   /** The attempts before the latest retry, oldest first; at most the last 20. */
@@ -244,6 +250,7 @@ export interface EarlierAttempt {
   attempt: Ordinal;
   status: TargetStatus;
   error_message: string | null;
+  failure_cause: FailureCause | null;
   started_at: Timestamp | null;
   completed_at: Timestamp | null;
 }

@@ -3,7 +3,7 @@
  * fields marked ●; for them, all other fields are optional.
  */
 import type { Count, Ordinal, Percent, Uuid } from './scalars.ts';
-import type { ReportedStatus } from './states.ts';
+import type { DeviceActivity, FailureCause, Protection, ReportedStatus } from './states.ts';
 
 /** The installation log of one attempt, all chunks together. */
 export const MAX_INSTALL_LOG_BYTES = 256 * 1024;
@@ -12,7 +12,21 @@ export const MIN_POLL_SECONDS = 10;
 export const MAX_POLL_SECONDS = 24 * 60 * 60;
 export const DEFAULT_POLL_SECONDS = 5 * 60;
 
-/** `GET /check-update?device_id=&current_version=` */
+/** Installed versions by package name. */
+export type Components = Record<string, string>;
+
+/** Query of a poll: `GET /check-update`. */
+export interface CheckUpdateQuery {
+  /** ● */
+  device_id: string;
+  /** ● The version of the device's main product. */
+  current_version?: string;
+  protection?: Protection;
+  /** {@link Components} as JSON. */
+  components?: string;
+}
+
+/** `GET /check-update?device_id=&current_version=&protection=&components=` */
 export type CheckUpdateResponse = NoUpdate | UpdateOffer;
 
 export interface NoUpdate {
@@ -62,6 +76,15 @@ export interface StatusReport {
   progress?: Percent;
   /** The version that the device runs now; with `rolled_back`, the version it rolled back to. */
   installed_version?: string;
+  /** What the device does besides its status; a report without one ends it. */
+  activity?: DeviceActivity;
+  /** With `failed` and `rolled_back`. */
+  failure_cause?: FailureCause;
+  /**
+   * The name of the package, if it is not the device's main product. Then the update does not change the version of the
+   * device, and `installed_version` is that of the package.
+   */
+  component?: string;
 }
 
 export interface StatusResponse {

@@ -62,6 +62,31 @@ export const REPORTED_STATUSES = [
 ] as const;
 export type ReportedStatus = (typeof REPORTED_STATUSES)[number];
 
+/** What an updating device does that its status does not say. */
+export const DEVICE_ACTIVITIES = ['rebooting'] as const;
+export type DeviceActivity = (typeof DEVICE_ACTIVITIES)[number];
+
+/** What made an update fail on its device, as the device reports it. */
+export const FAILURE_CAUSES = [
+  'download',
+  'verification',
+  'space',
+  'install',
+  'health',
+  'reboot',
+  'timeout',
+  'aborted',
+  'other',
+] as const;
+export type FailureCause = (typeof FAILURE_CAUSES)[number];
+
+/**
+ * What brings a device back after an update that fails. `none`: nothing. `files`: files are restored and health is
+ * checked. `files_and_boot`: the boot loader also returns to the old kernel. `slots`: it returns to a whole old system.
+ */
+export const PROTECTIONS = ['none', 'files', 'files_and_boot', 'slots'] as const;
+export type Protection = (typeof PROTECTIONS)[number];
+
 export const ROLLOUT_STRATEGIES = ['manual', 'immediate', 'canary', 'rolling'] as const;
 export type RolloutStrategy = (typeof ROLLOUT_STRATEGIES)[number];
 

@@ -1,7 +1,7 @@
 import Joi from 'joi';
 import type { LogUpload, StatusReport } from '../contract/device-api.ts';
-import { MAX_VERSION_LENGTH } from '../contract/lengths.ts';
-import { REPORTED_STATUSES } from '../contract/states.ts';
+import { MAX_NAME_LENGTH, MAX_VERSION_LENGTH } from '../contract/lengths.ts';
+import { DEVICE_ACTIVITIES, FAILURE_CAUSES, REPORTED_STATUSES } from '../contract/states.ts';
 import { lenientText, logText, storableText } from '../http/text.schema.ts';
 
 const versionText = storableText(MAX_VERSION_LENGTH).allow('');
@@ -20,6 +20,12 @@ export const deviceQuerySchema = Joi.object<{ device_id: string }>({
   device_id: Joi.string().required(),
 }).unknown();
 
+/** A value that only newer agents know counts as absent. */
+const known = (...values: readonly string[]): Joi.StringSchema =>
+  Joi.string()
+    .valid(...values)
+    .empty(Joi.any().invalid(...values));
+
 const attempt = () => Joi.number().integer().min(1).max(1_000_000);
 
 /**
@@ -34,6 +40,9 @@ export const statusReportSchema = Joi.object<StatusReport>({
   attempt: attempt(),
   progress: Joi.number().min(0).max(100).custom(Math.round),
   installed_version: lenientText(MAX_VERSION_LENGTH).empty(''),
+  activity: known(...DEVICE_ACTIVITIES),
+  failure_cause: known(...FAILURE_CAUSES),
+  component: lenientText(MAX_NAME_LENGTH).empty(''),
 })
   .unknown()
   .prefs({ convert: true });

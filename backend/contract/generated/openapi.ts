@@ -415,7 +415,7 @@ export interface components {
       released_at: components['schemas']['Timestamp'] | null;
       status_breakdown: components['schemas']['StatusBreakdown'];
     };
-    /** @description `GET /check-update?device_id=&current_version=` */
+    /** @description `GET /check-update?device_id=&current_version=&protection=&components=` */
     CheckUpdateResponse: components['schemas']['NoUpdate'] | components['schemas']['UpdateOffer'];
     Count: number;
     /** @description When devices were counted. Up to 5,000 devices are counted for each response, more in the background. `null`: the first count has not finished, so the lists are empty; repeat the request in a moment. */
@@ -587,6 +587,8 @@ export interface components {
       created_by: string | null;
     };
     /** @enum {string} */
+    DeviceActivity: 'rebooting';
+    /** @enum {string} */
     DeviceConnectionFilter: '' | 'online' | 'offline';
     DeviceFilters: {
       device_type?: string;
@@ -627,6 +629,7 @@ export interface components {
       attempt: components['schemas']['Ordinal'];
       status: components['schemas']['TargetStatus'];
       error_message: string | null;
+      failure_cause: components['schemas']['FailureCause'] | null;
       started_at: components['schemas']['Timestamp'] | null;
       completed_at: components['schemas']['Timestamp'] | null;
     };
@@ -655,6 +658,17 @@ export interface components {
       | 'rollback_failed'
       | 'rollback_withdrawn'
       | 'version_changed_outside';
+    /** @enum {string} */
+    FailureCause:
+      | 'download'
+      | 'verification'
+      | 'space'
+      | 'install'
+      | 'health'
+      | 'reboot'
+      | 'timeout'
+      | 'aborted'
+      | 'other';
     /** @description An error in the input. `path` is dotted, e.g. `device_filters.version_operator`. */
     FieldError: {
       path: string;
@@ -911,12 +925,16 @@ export interface components {
       status: components['schemas']['TargetStatus'];
       /** @description Percent of the current step, if the agent reports it. */
       progress: components['schemas']['Percent'] | null;
+      /** @description What the device does besides its status; only while it is `verifying`. */
+      activity: components['schemas']['DeviceActivity'] | null;
       started_at: components['schemas']['Timestamp'] | null;
       completed_at: components['schemas']['Timestamp'] | null;
       last_report_at: components['schemas']['Timestamp'] | null;
       /** @description From the start of the attempt until it finished. A later rollback does not extend it. */
       duration_seconds: number | null;
       error_message: string | null;
+      /** @description What made the update fail, if the agent reports it; `timeout`: the server got no report in time. */
+      failure_cause: components['schemas']['FailureCause'] | null;
       /** @description The target failed because of a timeout, so the version of the device is uncertain. */
       timed_out: boolean;
       /** @description The attempts before the latest retry, oldest first; at most the last 20. */
@@ -2197,6 +2215,20 @@ export interface operations {
           attempt?: number;
           progress?: number;
           installed_version?: string;
+          /** @enum {string} */
+          activity?: 'rebooting';
+          /** @enum {string} */
+          failure_cause?:
+            | 'download'
+            | 'verification'
+            | 'space'
+            | 'install'
+            | 'health'
+            | 'reboot'
+            | 'timeout'
+            | 'aborted'
+            | 'other';
+          component?: string;
         };
       };
     };

@@ -2,6 +2,8 @@ import type { DeviceFilters, RolloutPolicy, StatusBreakdown } from '../../contra
 import {
   TARGET_STATUSES,
   type DeploymentStatus,
+  type DeviceActivity,
+  type FailureCause,
   type PausedReason,
   type RolloutStrategy,
   type TargetStatus,
@@ -86,11 +88,15 @@ export interface Target {
   status: TargetStatus;
   attempt: number;
   progress: number | null;
+  /** Only while the status is `verifying`. */
+  activity: DeviceActivity | null;
   previousVersion: string | null;
   startedAt: Date | null;
   completedAt: Date | null;
   lastReportAt: Date | null;
   errorMessage: string | null;
+  /** Only of a target that failed or rolled back. */
+  failureCause: FailureCause | null;
   timedOut: boolean;
   skipReason: SkipReason | null;
   rollbackVersion: string | null;

@@ -115,14 +115,18 @@ function toView(row: TargetViewRow, deployment: Deployment): TargetView {
     attempt: row.attempt,
     status: row.status,
     progress: row.progress,
+    // A server of the previous release leaves the activity when it changes the status.
+    activity: row.status === 'verifying' ? row.activity : null,
     started_at: row.started_at?.toISOString() ?? null,
     completed_at: row.completed_at?.toISOString() ?? null,
     last_report_at: row.last_report_at?.toISOString() ?? null,
     duration_seconds: durationOf(row),
     error_message: row.error_message,
+    failure_cause: row.failure_cause,
     timed_out: row.timed_out,
     earlier_attempts: (row.earlier_attempts ?? []).map((earlier) => ({
       ...earlier,
+      failure_cause: earlier.failure_cause ?? null,
       started_at: toTimestamp(earlier.started_at),
       completed_at: toTimestamp(earlier.completed_at),
     })),

@@ -16,11 +16,13 @@ const SAVED_COLUMNS = {
   status: 'text',
   attempt: 'int',
   progress: 'smallint',
+  activity: 'text',
   previous_version: 'text',
   started_at: 'timestamptz',
   completed_at: 'timestamptz',
   last_report_at: 'timestamptz',
   error_message: 'text',
+  failure_cause: 'text',
   timed_out: 'boolean',
   skip_reason: 'text',
   rollback_version: 'text',
@@ -35,7 +37,7 @@ const MAX_EARLIER_ATTEMPTS = 20;
 /** The earlier attempts of the target `t` with its current attempt added, which a retry clears. */
 const ARCHIVED_ATTEMPTS = `jsonb_path_query_array(
         coalesce(t.earlier_attempts, '[]') || jsonb_build_object(
-          'attempt', t.attempt, 'status', t.status, 'error_message', t.error_message,
+          'attempt', t.attempt, 'status', t.status, 'error_message', t.error_message, 'failure_cause', t.failure_cause,
           'started_at', t.started_at, 'completed_at', coalesce(t.update_ended_at, t.completed_at)),
         '$[last - ${MAX_EARLIER_ATTEMPTS - 1} to last]')`;
 
@@ -132,8 +134,8 @@ export class KnexTargetRepository implements TargetRepository {
   ): Promise<{ retried: number; next: RetryCursor | null }> {
     const { moved, last } = await this.#moveMany(tx, deploymentId, from.status, 'pending', {
       set: `earlier_attempts = ${ARCHIVED_ATTEMPTS}, update_ended_at = NULL,
-            attempt = t.attempt + 1, progress = NULL, started_at = NULL, completed_at = NULL,
-            last_report_at = NULL, error_message = NULL, timed_out = false, skip_reason = NULL`,
+            attempt = t.attempt + 1, progress = NULL, activity = NULL, started_at = NULL, completed_at = NULL,
+            last_report_at = NULL, error_message = NULL, failure_cause = NULL, timed_out = false, skip_reason = NULL`,
       onlyIf: IS_IN_RETRY,
       bindings: { before, after: from.after, limit },
     });
