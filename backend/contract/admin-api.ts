@@ -1,4 +1,5 @@
 /** Request and response types of the admin API, `/api/v1/admin/ota` (docs/contract.md, Admin API). */
+import type { Components } from './device-api.ts';
 import type { Count, Ordinal, Percent, Timestamp, Uuid } from './scalars.ts';
 import type {
   DeploymentAction,
@@ -8,6 +9,7 @@ import type {
   FailureCause,
   ImpactReason,
   PausedReason,
+  Protection,
   RolloutStrategy,
   TargetStatus,
   VersionOperator,
@@ -87,6 +89,9 @@ export interface VersionChanges {
   unknown: Count;
 }
 
+/** Numbers of devices by {@link Protection}. `unknown`: the device has not reported it. */
+export type ProtectionCounts = Record<Protection | 'unknown', Count>;
+
 /** A deployment in progress that has some of the same devices. */
 export interface OverlappingDeployment {
   deployment_id: Uuid;
@@ -107,6 +112,8 @@ export interface DeploymentImpact {
   /** Registered devices of the organization. */
   fleet_devices: Count;
   changes: VersionChanges;
+  /** What brings the devices back if the update fails. */
+  protection: ProtectionCounts;
   by_type: { device_type: string | null; count: Count }[];
   /** The ten deployments with the most common devices. */
   overlapping: OverlappingDeployment[];
@@ -243,6 +250,10 @@ export interface TargetView {
   earlier_attempts: EarlierAttempt[];
   /** The version of a requested rollback, until the device has answered the request. */
   rollback_requested: string | null;
+  /** What brings the device back after an update that fails; `null`: the device has not reported it. */
+  protection: Protection | null;
+  /** Installed versions by package name; `null`: the device has not reported them. */
+  components: Components | null;
 }
 
 /** The result of an attempt that was followed by a retry. */

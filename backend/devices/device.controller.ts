@@ -1,4 +1,5 @@
 import { inject, injectable } from 'inversify';
+import { readProfile } from './device-profile.ts';
 import type { DeviceResponse, DeviceRequest } from './device-request.ts';
 import { pathId } from '../http/path-id.ts';
 import { validate } from '../http/validate.ts';
@@ -20,8 +21,9 @@ export class DeviceController {
   ) {}
 
   checkUpdate = async ({ device, query }: DeviceRequest): Promise<DeviceResponse> => {
-    const { current_version: version } = validate(checkUpdateQuerySchema, query);
-    return { status: 200, body: await this.devices.checkUpdate(device, version || null) };
+    const valid = validate(checkUpdateQuerySchema, query);
+    const poll = { version: valid.current_version || null, profile: readProfile(valid) };
+    return { status: 200, body: await this.devices.checkUpdate(device, poll) };
   };
 
   report = async ({ device, query, id, body }: DeviceRequest): Promise<DeviceResponse> => {

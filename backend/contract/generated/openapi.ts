@@ -417,6 +417,10 @@ export interface components {
     };
     /** @description `GET /check-update?device_id=&current_version=&protection=&components=` */
     CheckUpdateResponse: components['schemas']['NoUpdate'] | components['schemas']['UpdateOffer'];
+    /** @description Installed versions by package name. */
+    Components: {
+      [key: string]: string;
+    };
     Count: number;
     /** @description When devices were counted. Up to 5,000 devices are counted for each response, more in the background. `null`: the first count has not finished, so the lists are empty; repeat the request in a moment. */
     CountedAt: components['schemas']['Timestamp'] | null;
@@ -510,6 +514,8 @@ export interface components {
       /** @description Registered devices of the organization. */
       fleet_devices: components['schemas']['Count'];
       changes: components['schemas']['VersionChanges'];
+      /** @description What brings the devices back if the update fails. */
+      protection: components['schemas']['ProtectionCounts'];
       by_type: {
         device_type: string | null;
         count: components['schemas']['Count'];
@@ -787,6 +793,18 @@ export interface components {
       | 'queue_unavailable'
       | 'not_ready'
       | 'overloaded';
+    /** @enum {string} */
+    Protection: 'none' | 'files' | 'files_and_boot' | 'slots';
+    /** @description Numbers of devices by  {@link  Protection } . `unknown`: the device has not reported it. */
+    ProtectionCounts: {
+      none: components['schemas']['Count'];
+      files: components['schemas']['Count'];
+      files_and_boot: components['schemas']['Count'];
+      slots: components['schemas']['Count'];
+      unknown: components['schemas']['Count'];
+    } & {
+      [key: string]: components['schemas']['Count'];
+    };
     RetryResponse: {
       retried_devices: components['schemas']['Count'];
       deployment: components['schemas']['DeploymentDetail'];
@@ -941,6 +959,10 @@ export interface components {
       earlier_attempts: components['schemas']['EarlierAttempt'][];
       /** @description The version of a requested rollback, until the device has answered the request. */
       rollback_requested: string | null;
+      /** @description What brings the device back after an update that fails; `null`: the device has not reported it. */
+      protection: components['schemas']['Protection'] | null;
+      /** @description Installed versions by package name; `null`: the device has not reported them. */
+      components: components['schemas']['Components'] | null;
     };
     /**
      * Format: date-time
@@ -2157,6 +2179,8 @@ export interface operations {
       query: {
         device_id: string;
         current_version?: string;
+        protection?: 'none' | 'files' | 'files_and_boot' | 'slots';
+        components?: string;
       };
       header?: never;
       path?: never;

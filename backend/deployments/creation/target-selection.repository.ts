@@ -7,7 +7,6 @@ import {
   devicesOfAnyVersion,
   matchingDevices,
   type DeviceSelection,
-  type SqlPart,
 } from '../../targeting/matching-devices.sql.ts';
 import type { TargetSelection } from '../model/target.ports.ts';
 import type { DeviceGroup } from '../model/deployment.types.ts';
@@ -52,30 +51,17 @@ export class KnexTargetSelection implements TargetSelection {
 
   async countDeviceGroups(organizationId: string, filters: DeviceFilters): Promise<DeviceGroup[]> {
     const devices = devicesOfAnyVersion(organizationId, filters);
-    return countGroups(this.knex, `edge_devices d WHERE ${devices.sql}`, devices.bindings);
+    const { rows } = await this.knex.raw<{
+      rows: { device_type: string | null; version: string | null; count: string }[];
+    }>(
+      `SELECT d.device_type, d.firmware_version AS version, count(*) AS count
+       FROM edge_devices d WHERE ${devices.sql} GROUP BY 1, 2`,
+      devices.bindings,
+    );
+    return rows.map((row) => ({
+      deviceType: row.device_type,
+      version: row.version,
+      count: Number(row.count),
+    }));
   }
-}
-
-/**
- * Counts devices by type and version.
- *
- * @param devices FROM and WHERE of the devices `d`
- */
-export async function countGroups(
-  knex: Knex,
-  devices: string,
-  bindings: SqlPart['bindings'],
-): Promise<DeviceGroup[]> {
-  const { rows } = await knex.raw<{
-    rows: { device_type: string | null; version: string | null; count: string }[];
-  }>(
-    `SELECT d.device_type, d.firmware_version AS version, count(*) AS count
-     FROM ${devices} GROUP BY 1, 2`,
-    bindings,
-  );
-  return rows.map((row) => ({
-    deviceType: row.device_type,
-    version: row.version,
-    count: Number(row.count),
-  }));
 }

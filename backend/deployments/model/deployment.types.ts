@@ -5,6 +5,7 @@ import {
   type DeviceActivity,
   type FailureCause,
   type PausedReason,
+  type Protection,
   type RolloutStrategy,
   type TargetStatus,
 } from '../../contract/states.ts';
@@ -126,6 +127,11 @@ export interface DeviceGroup {
   deviceType: string | null;
   version: string | null;
   count: number;
+}
+
+/** Devices of a {@link DeviceGroup} with the same protection; `null`: they have not reported it. */
+export interface ProtectedGroup extends DeviceGroup {
+  protection: Protection | null;
 }
 
 export interface TargetKey {

@@ -4,6 +4,7 @@ import type { Transaction } from '../../kernel/unit-of-work.ts';
 import type {
   Deployment,
   DeviceGroup,
+  ProtectedGroup,
   Target,
   TargetKey,
   GoneReason,
@@ -37,8 +38,10 @@ export const TargetSelection = token<TargetSelection>('TargetSelection');
 export interface FleetImpact {
   /** The number of registered devices of the organization. */
   fleetSize(organizationId: string): Promise<number>;
-  /** Devices of the deployment that have not finished, by type and current version. */
-  unfinishedDevices(deployment: Deployment): Promise<DeviceGroup[]>;
+  /** Devices that match all filters except the version filter. */
+  matchingDevices(organizationId: string, filters: DeviceFilters): Promise<ProtectedGroup[]>;
+  /** Devices of the deployment that have not finished. */
+  unfinishedDevices(deployment: Deployment): Promise<ProtectedGroup[]>;
   /** Deployments in progress or paused with unfinished targets among the matching devices. */
   overlappingWithSelection(
     organizationId: string,
@@ -121,6 +124,15 @@ export interface SweepTargets {
   findNotPickedUp(limit: number): Promise<SweepTarget[]>;
   /** Scans the next `limit` open targets after `from`, and finds those whose device is gone. */
   findGone(from: TargetKey | null, limit: number): Promise<GoneTargetPage>;
+  /**
+   * Scans the next `limit` devices with a reported profile after the device `from`, and deletes the profiles of removed
+   * ones. Resolves to where the next scan continues; `null`: at the beginning.
+   */
+  deleteProfilesOfRemoved(
+    tx: Transaction,
+    from: string | null,
+    limit: number,
+  ): Promise<string | null>;
 }
 export const SweepTargets = token<SweepTargets>('SweepTargets');
 

@@ -1,7 +1,9 @@
 import { inject, injectable } from 'inversify';
 import type { Knex } from 'knex';
 import type { EarlierAttempt, TargetView } from '../../contract/admin-api.ts';
-import { TARGET_STATUSES } from '../../contract/states.ts';
+import type { Components } from '../../contract/device-api.ts';
+import { TARGET_STATUSES, type Protection } from '../../contract/states.ts';
+import { joinProfile } from '../../targeting/device-profile.sql.ts';
 import type { Deployment } from '../model/deployment.types.ts';
 import { targetsInOrder, type TargetRange } from './target-range.sql.ts';
 import { searchTargets } from './target-search.sql.ts';
@@ -16,6 +18,8 @@ interface TargetViewRow extends TargetRow {
   /** The id of the device; `null`: it is gone. */
   device_row_id: string | null;
   firmware_version: string | null;
+  protection: Protection | null;
+  components: Components | null;
   batch: number;
   /** JSON, in which times have PostgreSQL's format. */
   earlier_attempts: EarlierAttempt[] | null;
@@ -78,10 +82,13 @@ export class KnexTargetViews implements TargetViews {
         this.knex.raw('coalesce(device.device_type, t.device_type) AS device_type'),
         'device.id as device_row_id',
         'device.firmware_version',
+        'profile.protection',
+        'profile.components',
         'batch.number as batch',
       )
       .joinRaw(BATCH_OF_TARGET)
       .joinRaw(JOIN_OWN_DEVICE, [organizationId])
+      .joinRaw(joinProfile('device'))
       .orderBy('t.position')) as TargetViewRow[];
   }
 }
@@ -131,5 +138,7 @@ function toView(row: TargetViewRow, deployment: Deployment): TargetView {
       completed_at: toTimestamp(earlier.completed_at),
     })),
     rollback_requested: row.rollback_version,
+    protection: row.protection,
+    components: row.components,
   };
 }

@@ -1,4 +1,4 @@
-/** Sums over groups of devices with the same type and version. */
+/** Sums over groups of devices. */
 import type { DeviceGroup } from '../model/deployment.types.ts';
 
 export function sumOf(groups: readonly DeviceGroup[]): number {
