@@ -20,9 +20,13 @@ export class DeviceController {
     @inject(InstallLogService) private readonly logs: InstallLogService,
   ) {}
 
-  checkUpdate = async ({ device, query }: DeviceRequest): Promise<DeviceResponse> => {
+  checkUpdate = async ({ device, query, userAgent }: DeviceRequest): Promise<DeviceResponse> => {
     const valid = validate(checkUpdateQuerySchema, query);
-    const poll = { version: valid.current_version || null, profile: readProfile(valid) };
+    const poll = {
+      version: valid.current_version || null,
+      profile: readProfile(valid),
+      userAgent,
+    };
     return { status: 200, body: await this.devices.checkUpdate(device, poll) };
   };
 

@@ -20,6 +20,7 @@ import {
   type ReportedProfile,
   DeviceRepository,
 } from './device.ports.ts';
+import { checksumFor } from './earlier-agent.ts';
 import { spreadPoll } from './poll-interval.ts';
 import { decideReport, type ReportCall, type ReportOutcome } from './report-decision.ts';
 import { decidePoll, isChangedExternally, type PollDecision } from './poll-decision.ts';
@@ -34,8 +35,8 @@ const MAX_POLL_STATEMENTS = 2;
  */
 const MAX_REPORT_LANES = 3;
 
-/** What a device reports with a poll. */
-type Poll = Pick<PollingDevice, 'version' | 'profile'>;
+/** What a device reports with a poll, and the name of its HTTP client. */
+type Poll = Pick<PollingDevice, 'version' | 'profile'> & { userAgent: string | undefined };
 
 /** Writes caused by polls. They are rare, and must not slow down other polls. */
 const SIDE_WRITES = { maxBatchSize: 100, maxInFlight: 1 };
@@ -92,8 +93,8 @@ export class DeviceService {
    * @param poll what the device reports; `null`: nothing
    */
   async checkUpdate(device: DeviceIdentity, poll: Poll): Promise<CheckUpdateResponse> {
-    const { version, profile } = poll;
-    const { open, recorded, hasNewProfile } = await this.#lookUp({ ...device, ...poll });
+    const { version, profile, userAgent } = poll;
+    const { open, recorded, hasNewProfile } = await this.#lookUp({ ...device, version, profile });
     const own = open.filter((target) => target.organizationId === device.organizationId);
     if (recorded && version !== null && isChangedExternally(version, recorded.version, own)) {
       const change = { ...device, recorded: recorded.version, reported: version };
@@ -119,7 +120,7 @@ export class DeviceService {
           poll_after_seconds: pollAfterSeconds,
         };
       case 'update':
-        return toOffer(decision.target, pollAfterSeconds);
+        return toOffer(decision.target, userAgent, pollAfterSeconds);
     }
   }
 
@@ -240,13 +241,17 @@ function versionEvent(change: ExternalVersionChange & { deploymentId: string | n
   return [deviceEvents.versionChangedOutside(owner, deviceId, reported, recorded)];
 }
 
-function toOffer(target: OfferedTarget, pollAfterSeconds: number): CheckUpdateResponse {
+function toOffer(
+  target: OfferedTarget,
+  userAgent: string | undefined,
+  pollAfterSeconds: number,
+): CheckUpdateResponse {
   return {
     update_available: true,
     deployment_id: target.deploymentId,
     target_version: target.targetVersion,
     update_package_url: target.updatePackageUrl,
-    checksum: target.checksum,
+    checksum: checksumFor(userAgent, target.checksum),
     release_notes: target.releaseNotes,
     attempt: target.attempt,
     ...(target.manifest !== null && { manifest: target.manifest }),

@@ -981,7 +981,7 @@ export interface components {
       target_version: string;
       /** @description ● */
       update_package_url: string;
-      /** @description ● As the admin wrote it: `sha256:<64 hex>` or `<64 hex>`. */
+      /** @description ● As the admin wrote it: `sha256:<64 hex>` or `<64 hex>`. Agents of the earlier generation always get 64 lower-case hex digits. */
       checksum: string;
       /** @description ● */
       release_notes: string;
