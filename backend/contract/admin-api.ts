@@ -75,6 +75,7 @@ export interface DeploymentPreview {
    */
   up_to_date: Count | null;
   by_type: { device_type: string | null; count: Count }[];
+  /** By the version of the deployment's product, which is the device's main product if there is no manifest. */
   by_version: { version: string | null; count: Count }[];
   /** Devices that are left out because their version cannot be ordered. */
   not_comparable: { version: string | null; count: Count }[];
@@ -224,7 +225,7 @@ export interface TargetView {
   device_id: Uuid;
   device_name: string | null;
   device_type: string | null;
-  /** The version that the device runs now, as recorded in Ops-Center. */
+  /** The version of the deployment's product that the device runs now; `null`: unknown. */
   current_version: string | null;
   /** The version before this deployment. */
   previous_version: string | null;

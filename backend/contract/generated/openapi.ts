@@ -545,6 +545,7 @@ export interface components {
         device_type: string | null;
         count: components['schemas']['Count'];
       }[];
+      /** @description By the version of the deployment's product, which is the device's main product if there is no manifest. */
       by_version: {
         version: string | null;
         count: components['schemas']['Count'];
@@ -933,7 +934,7 @@ export interface components {
       device_id: components['schemas']['Uuid'];
       device_name: string | null;
       device_type: string | null;
-      /** @description The version that the device runs now, as recorded in Ops-Center. */
+      /** @description The version of the deployment's product that the device runs now; `null`: unknown. */
       current_version: string | null;
       /** @description The version before this deployment. */
       previous_version: string | null;

@@ -1,9 +1,9 @@
 import { inject, injectable } from 'inversify';
 import type { Knex } from 'knex';
-import type { DeviceFilters, OverlappingDeployment } from '../../contract/admin-api.ts';
+import type { OverlappingDeployment } from '../../contract/admin-api.ts';
 import type { Protection } from '../../contract/states.ts';
 import type { Deployment, ProtectedGroup } from '../model/deployment.types.ts';
-import { joinProfile } from '../../targeting/device-profile.sql.ts';
+import { installedVersion, joinProfile } from '../../targeting/device-profile.sql.ts';
 import {
   devicesOfAnyVersion,
   matchingDevices,
@@ -11,7 +11,7 @@ import {
   type SqlPart,
 } from '../../targeting/matching-devices.sql.ts';
 import { isRegistered } from '../../targeting/registered-device.sql.ts';
-import type { FleetImpact } from '../model/target.ports.ts';
+import type { FleetImpact, ProductFilter } from '../model/target.ports.ts';
 import { UNFINISHED } from '../storage/target.sql.ts';
 import { Database } from '../../database/database.ts';
 
@@ -31,35 +31,42 @@ export class KnexFleetImpact implements FleetImpact {
     return Number(rows[0]?.devices ?? 0);
   }
 
-  async matchingDevices(organizationId: string, filters: DeviceFilters): Promise<ProtectedGroup[]> {
-    const devices = devicesOfAnyVersion(organizationId, filters);
-    return this.#countGroups({ from: 'edge_devices d', where: devices.sql }, devices.bindings);
+  async matchingDevices(
+    organizationId: string,
+    { filters, packageName }: ProductFilter,
+  ): Promise<ProtectedGroup[]> {
+    const { sql, bindings } = devicesOfAnyVersion(organizationId, filters);
+    return this.#countGroups({ from: 'edge_devices d', where: sql }, packageName, bindings);
   }
 
   async unfinishedDevices(deployment: Deployment): Promise<ProtectedGroup[]> {
-    return this.#countGroups(UNFINISHED_DEVICES, keysOf(deployment));
+    return this.#countGroups(UNFINISHED_DEVICES, deployment.packageName, keysOf(deployment));
   }
 
   async #countGroups(
     { from, where }: DeviceSource,
+    packageName: string | null,
     bindings: SqlPart['bindings'],
   ): Promise<ProtectedGroup[]> {
     const { rows } = await this.knex.raw<{
       rows: {
         device_type: string | null;
         version: string | null;
+        installed: string | null;
         protection: Protection | null;
         count: string;
       }[];
     }>(
-      `SELECT d.device_type, d.firmware_version AS version, profile.protection, count(*) AS count
+      `SELECT d.device_type, d.firmware_version AS version, profile.protection,
+              ${installedVersion('d', 'CAST(:package_name AS text)')} AS installed, count(*) AS count
        FROM ${from} ${joinProfile('d')}
-       WHERE ${where} GROUP BY 1, 2, 3`,
-      bindings,
+       WHERE ${where} GROUP BY 1, 2, 3, 4`,
+      { ...bindings, package_name: packageName },
     );
     return rows.map((row) => ({
       deviceType: row.device_type,
       version: row.version,
+      installed: row.installed,
       protection: row.protection,
       count: Number(row.count),
     }));
@@ -71,7 +78,7 @@ export class KnexFleetImpact implements FleetImpact {
   ): Promise<OverlappingDeployment[]> {
     const matching = matchingDevices(organizationId, selection);
     return this.#overlapping({
-      sql: `SELECT d.id FROM edge_devices d WHERE ${matching.sql}`,
+      sql: `SELECT d.id FROM ${matching.from} WHERE ${matching.sql}`,
       bindings: { ...matching.bindings, deployment_id: null },
     });
   }

@@ -16,12 +16,16 @@ export class ImpactService {
 
   /** The impact of a deployment that has not been created. */
   async forDraft(organizationId: string, draft: DeploymentDraft): Promise<DeploymentImpact> {
-    const { deviceFilters: filters, targetVersion, strategy } = draft;
+    const { deviceFilters: filters, packageName, targetVersion, strategy } = draft;
     const excludedVersion = draft.skipUpToDate ? targetVersion : null;
     const [candidates, fleetDevices, overlapping] = await Promise.all([
-      this.fleet.matchingDevices(organizationId, filters),
+      this.fleet.matchingDevices(organizationId, { filters, packageName }),
       this.fleet.fleetSize(organizationId),
-      this.fleet.overlappingWithSelection(organizationId, { filters, excludedVersion }),
+      this.fleet.overlappingWithSelection(organizationId, {
+        filters,
+        packageName,
+        excludedVersion,
+      }),
     ]);
     return impactOf({
       strategy,

@@ -29,6 +29,8 @@ export interface Deployment {
   skipUpToDate: boolean;
   manifest: string | null;
   signature: string | null;
+  /** The product: the name in the manifest; `null`: unknown. */
+  packageName: string | null;
   totalDevices: number;
   /** Targets at positions below this number are released. */
   releasedDevices: number;
@@ -60,6 +62,8 @@ export interface DeploymentDraft {
   skipUpToDate: boolean;
   manifest: string | null;
   signature: string | null;
+  /** The name in the manifest; `null`: unknown. */
+  packageName: string | null;
   scheduledAt: Date | null;
 }
 
@@ -122,10 +126,13 @@ export type SkipReason = (typeof SKIP_REASONS)[number];
 /** Why a device is gone: it was removed, moved to another organization, or has never registered. */
 export type GoneReason = Extract<SkipReason, 'removed' | 'moved' | 'not_registered'>;
 
-/** Devices of one type that run one version. */
+/** Devices of one type that run the same versions. */
 export interface DeviceGroup {
   deviceType: string | null;
+  /** The version of the device's main product, which filters compare. */
   version: string | null;
+  /** The version of the deployment's product. */
+  installed: string | null;
   count: number;
 }
 

@@ -40,7 +40,7 @@ export function impactOf(facts: ImpactFacts): DeploymentImpact {
 
 function versionChanges(groups: DeviceGroup[], targetVersion: string): VersionChanges {
   const changes: VersionChanges = { upgrade: 0, downgrade: 0, same: 0, unknown: 0 };
-  for (const { version, count } of groups) changes[changeOf(version, targetVersion)] += count;
+  for (const { installed, count } of groups) changes[changeOf(installed, targetVersion)] += count;
   return changes;
 }
 

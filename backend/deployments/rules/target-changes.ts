@@ -13,6 +13,8 @@ export interface TargetChange {
   next: Target;
   /** The version that the device runs now, if it is known. */
   installedVersion?: string;
+  /** What the version belongs to; absent: the device's main product. */
+  component?: string;
   events: NewEvent[];
 }
 
@@ -62,6 +64,7 @@ export function reported(
   return {
     next,
     ...(version !== null && { installedVersion: version }),
+    ...(report.component !== undefined && { component: report.component }),
     events: [
       ...(status === 'failed' ? [deviceEvents.failed(deployment, next)] : []),
       ...(status === 'rolled_back' ? [deviceEvents.rolledBack(deployment, next, version)] : []),
@@ -84,7 +87,7 @@ function failureCauseAfter(
   return report.failure_cause ?? undone;
 }
 
-/** The version that the device runs after this report; `null`: unknown. */
+/** The version of the deployment's product that the device runs after this report; `null`: unknown. */
 function versionAfter(
   target: Target,
   deployment: Deployment,

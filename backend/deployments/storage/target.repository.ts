@@ -8,7 +8,13 @@ import type { Target, TargetKey, GoneReason, SkipReason } from '../model/deploym
 import { updateFinishedOverTime } from './finished-over-time.sql.ts';
 import type { NewerDeployment, RetryCursor, TargetRepository } from '../model/target.ports.ts';
 import { TARGET_COLUMNS, toRow, toTarget, type TargetRow } from './target.row.ts';
-import { BATCH_OF_TARGET, IS_RETRYABLE, UNFINISHED, goneReason } from './target.sql.ts';
+import {
+  BATCH_OF_TARGET,
+  IS_RETRYABLE,
+  UNFINISHED,
+  goneReason,
+  isSameProduct,
+} from './target.sql.ts';
 import { Database } from '../../database/database.ts';
 
 /** Types of the columns that {@link KnexTargetRepository.save} writes. */
@@ -105,7 +111,7 @@ export class KnexTargetRepository implements TargetRepository {
        ) t
        JOIN ota_deployments older ON older.id = t.deployment_id
        WHERE (older.created_at, older.id) < (newer.created_at, newer.id)
-         AND older.organization_id = newer.organization_id`,
+         AND older.organization_id = newer.organization_id AND ${isSameProduct('older', 'newer')}`,
       [completed.map((key) => key.deploymentId), completed.map((key) => key.deviceId)],
     );
     return rows.map(toKey);
@@ -182,7 +188,7 @@ export class KnexTargetRepository implements TargetRepository {
       `SELECT newer.id, newer.deployment_name AS name, newer.target_version AS version
        FROM ota_deployments own
        JOIN ota_deployments newer ON newer.organization_id = own.organization_id
-         AND (newer.created_at, newer.id) > (own.created_at, own.id)
+         AND (newer.created_at, newer.id) > (own.created_at, own.id) AND ${isSameProduct('newer', 'own')}
        CROSS JOIN LATERAL (
          SELECT 1 FROM ota_deployment_devices other
          WHERE other.deployment_id = newer.id AND other.device_id = :device_id

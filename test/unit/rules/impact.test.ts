@@ -4,7 +4,13 @@ import { impactOf, type ImpactFacts } from '../../../backend/deployments/rules/i
 import type { ProtectedGroup } from '../../../backend/deployments/model/deployment.types.ts';
 
 const group = (version: string | null, count: number, deviceType: string | null = 'pump') =>
-  ({ version, count, deviceType, protection: null }) satisfies ProtectedGroup;
+  ({
+    version,
+    installed: version,
+    count,
+    deviceType,
+    protection: null,
+  }) satisfies ProtectedGroup;
 
 function impact(groups: ProtectedGroup[], facts: Partial<ImpactFacts> = {}) {
   return impactOf({
@@ -45,6 +51,15 @@ describe('the impact rules', () => {
       { device_type: null, count: 4 },
       { device_type: 'valve', count: 1 },
     ]);
+  });
+
+  it('compare the version of the deployment’s product, not of the device', () => {
+    const { changes } = impact([
+      { ...group('v9.0.0', 2), installed: 'v2.0.0' },
+      { ...group('v1.0.0', 3), installed: 'v2.1.0' },
+      { ...group('v1.0.0', 4), installed: null },
+    ]);
+    expect(changes).to.deep.equal({ upgrade: 2, downgrade: 0, same: 3, unknown: 4 });
   });
 
   it('count devices by what brings them back', () => {
