@@ -13,6 +13,9 @@ import * as targetDevices from './20261125050000_target_devices.ts';
 import * as figures from './20261125060000_figures.ts';
 import * as retryInPieces from './20261125070000_retry_in_pieces.ts';
 import * as attempts from './20261126000000_attempts.ts';
+import * as reportedDetails from './20261126010000_reported_details.ts';
+import * as deviceProfiles from './20261126020000_device_profiles.ts';
+import * as packageNames from './20261126030000_package_names.ts';
 
 /** In order. Never rename a migration after it is merged. */
 const MIGRATIONS: Record<string, Knex.Migration> = {
@@ -29,6 +32,9 @@ const MIGRATIONS: Record<string, Knex.Migration> = {
   '20261125060000_figures': figures,
   '20261125070000_retry_in_pieces': retryInPieces,
   '20261126000000_attempts': attempts,
+  '20261126010000_reported_details': reportedDetails,
+  '20261126020000_device_profiles': deviceProfiles,
+  '20261126030000_package_names': packageNames,
 };
 
 /** Names have no file extension, so that they are the same in source and compiled code. */

@@ -72,7 +72,8 @@ export class DeviceGateway {
         const query = queryOf(request);
         const device = await this.#identify(request, query);
         const body = route.readBody === null ? null : await route.readBody(request, response);
-        const result = await route.handle({ device, query, id, body });
+        const userAgent = request.headers['user-agent'];
+        const result = await route.handle({ device, query, id, body, userAgent });
         sendJson(response, result.status, result.body);
       } finally {
         this.#loadLimit.release(route.kind);

@@ -1,11 +1,15 @@
 /** Request and response types of the admin API, `/api/v1/admin/ota` (docs/contract.md, Admin API). */
+import type { Components } from './device-api.ts';
 import type { Count, Ordinal, Percent, Timestamp, Uuid } from './scalars.ts';
 import type {
   DeploymentAction,
   DeploymentStatus,
+  DeviceActivity,
   DeviceConnectionFilter,
+  FailureCause,
   ImpactReason,
   PausedReason,
+  Protection,
   RolloutStrategy,
   TargetStatus,
   VersionOperator,
@@ -71,6 +75,7 @@ export interface DeploymentPreview {
    */
   up_to_date: Count | null;
   by_type: { device_type: string | null; count: Count }[];
+  /** By the version of the deployment's product, which is the device's main product if there is no manifest. */
   by_version: { version: string | null; count: Count }[];
   /** Devices that are left out because their version cannot be ordered. */
   not_comparable: { version: string | null; count: Count }[];
@@ -84,6 +89,9 @@ export interface VersionChanges {
   same: Count;
   unknown: Count;
 }
+
+/** Numbers of devices by {@link Protection}. `unknown`: the device has not reported it. */
+export type ProtectionCounts = Record<Protection | 'unknown', Count>;
 
 /** A deployment in progress that has some of the same devices. */
 export interface OverlappingDeployment {
@@ -105,6 +113,8 @@ export interface DeploymentImpact {
   /** Registered devices of the organization. */
   fleet_devices: Count;
   changes: VersionChanges;
+  /** What brings the devices back if the update fails. */
+  protection: ProtectionCounts;
   by_type: { device_type: string | null; count: Count }[];
   /** The ten deployments with the most common devices. */
   overlapping: OverlappingDeployment[];
@@ -215,7 +225,7 @@ export interface TargetView {
   device_id: Uuid;
   device_name: string | null;
   device_type: string | null;
-  /** The version that the device runs now, as recorded in Ops-Center. */
+  /** The version of the deployment's product that the device runs now; `null`: unknown. */
   current_version: string | null;
   /** The version before this deployment. */
   previous_version: string | null;
@@ -225,18 +235,26 @@ export interface TargetView {
   status: TargetStatus;
   /** Percent of the current step, if the agent reports it. */
   progress: Percent | null;
+  /** What the device does besides its status; only while it is `verifying`. */
+  activity: DeviceActivity | null;
   started_at: Timestamp | null;
   completed_at: Timestamp | null;
   last_report_at: Timestamp | null;
   /** From the start of the attempt until it finished. A later rollback does not extend it. */
   duration_seconds: number | null;
   error_message: string | null;
+  /** What made the update fail, if the agent reports it; `timeout`: the server got no report in time. */
+  failure_cause: FailureCause | null;
   /** The target failed because of a timeout, so the version of the device is uncertain. */
   timed_out: boolean;
   /** The attempts before the latest retry, oldest first; at most the last 20. */
   earlier_attempts: EarlierAttempt[];
   /** The version of a requested rollback, until the device has answered the request. */
   rollback_requested: string | null;
+  /** What brings the device back after an update that fails; `null`: the device has not reported it. */
+  protection: Protection | null;
+  /** Installed versions by package name; `null`: the device has not reported them. */
+  components: Components | null;
 }
 
 /** The result of an attempt that was followed by a retry. */
@@ -244,6 +262,7 @@ export interface EarlierAttempt {
   attempt: Ordinal;
   status: TargetStatus;
   error_message: string | null;
+  failure_cause: FailureCause | null;
   started_at: Timestamp | null;
   completed_at: Timestamp | null;
 }

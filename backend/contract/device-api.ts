@@ -53,7 +53,10 @@ export interface UpdateOffer {
   target_version: string;
   /** ● */
   update_package_url: string;
-  /** ● As the admin wrote it: `sha256:<64 hex>` or `<64 hex>`. */
+  /**
+   * ● As the admin wrote it: `sha256:<64 hex>` or `<64 hex>`. Agents of the earlier generation always get 64 lower-case
+   * hex digits.
+   */
   checksum: string;
   /** ● */
   release_notes: string;

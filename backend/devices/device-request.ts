@@ -7,6 +7,7 @@ export interface DeviceRequest {
   /** The value of `:id` in the path; not validated. */
   id: unknown;
   body: unknown;
+  userAgent: string | undefined;
 }
 
 export interface DeviceResponse {

@@ -1,4 +1,5 @@
 import { inject, injectable } from 'inversify';
+import { readProfile } from './device-profile.ts';
 import type { DeviceResponse, DeviceRequest } from './device-request.ts';
 import { pathId } from '../http/path-id.ts';
 import { validate } from '../http/validate.ts';
@@ -19,9 +20,14 @@ export class DeviceController {
     @inject(InstallLogService) private readonly logs: InstallLogService,
   ) {}
 
-  checkUpdate = async ({ device, query }: DeviceRequest): Promise<DeviceResponse> => {
-    const { current_version: version } = validate(checkUpdateQuerySchema, query);
-    return { status: 200, body: await this.devices.checkUpdate(device, version || null) };
+  checkUpdate = async ({ device, query, userAgent }: DeviceRequest): Promise<DeviceResponse> => {
+    const valid = validate(checkUpdateQuerySchema, query);
+    const poll = {
+      version: valid.current_version || null,
+      profile: readProfile(valid),
+      userAgent,
+    };
+    return { status: 200, body: await this.devices.checkUpdate(device, poll) };
   };
 
   report = async ({ device, query, id, body }: DeviceRequest): Promise<DeviceResponse> => {

@@ -1,4 +1,5 @@
 import type { Transaction } from '../kernel/unit-of-work.ts';
+import type { DeviceProfile } from './device-profile.ts';
 import type { OpenTarget } from './poll-decision.ts';
 import { token } from '../kernel/token.ts';
 
@@ -14,10 +15,12 @@ export interface OfferedTarget extends OpenTarget {
   signature: string | null;
 }
 
-/** A device that polls, and the version that it reports. */
+/** A device that polls, and what it reports. */
 export interface PollingDevice {
   deviceId: string;
+  organizationId: string;
   version: string | null;
+  profile: DeviceProfile | null;
 }
 
 /** What is stored about a device that polls. */
@@ -26,6 +29,8 @@ export interface DeviceRecord {
   open: OfferedTarget[];
   /** The recorded version, if its text differs from the reported one. */
   recorded?: { version: string | null };
+  /** The reported profile differs from the recorded one. */
+  hasNewProfile: boolean;
 }
 
 /** A device reports another version than the recorded one, and no update of ours changed it. */
@@ -36,10 +41,16 @@ export interface ExternalVersionChange {
   reported: string;
 }
 
+/** The profile that a device has reported. What is `null` in it stays as it is recorded. */
+export interface ReportedProfile extends DeviceProfile {
+  organizationId: string;
+  deviceId: string;
+}
+
 export interface DeviceRepository {
   /**
    * Reads what is stored about devices, by id, in one statement. `polling` must not contain a device twice. Devices
-   * without open targets whose recorded version equals the reported one are left out.
+   * without open targets whose recorded version and profile equal the reported ones are left out.
    */
   lookUp(polling: PollingDevice[]): Promise<Map<string, DeviceRecord>>;
   /**
@@ -50,5 +61,7 @@ export interface DeviceRepository {
     tx: Transaction,
     changes: ExternalVersionChange[],
   ): Promise<(ExternalVersionChange & { deploymentId: string | null })[]>;
+  /** Records profiles of devices that belong to the organization. `profiles` must not contain a device twice. */
+  recordProfiles(tx: Transaction, profiles: ReportedProfile[]): Promise<void>;
 }
 export const DeviceRepository = token<DeviceRepository>('DeviceRepository');

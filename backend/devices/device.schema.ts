@@ -1,24 +1,46 @@
 import Joi from 'joi';
-import type { LogUpload, StatusReport } from '../contract/device-api.ts';
-import { MAX_VERSION_LENGTH } from '../contract/lengths.ts';
-import { REPORTED_STATUSES } from '../contract/states.ts';
+import type { CheckUpdateQuery, LogUpload, StatusReport } from '../contract/device-api.ts';
+import { MAX_NAME_LENGTH, MAX_VERSION_LENGTH } from '../contract/lengths.ts';
+import {
+  DEVICE_ACTIVITIES,
+  FAILURE_CAUSES,
+  PROTECTIONS,
+  REPORTED_STATUSES,
+} from '../contract/states.ts';
+import { asJsonSchema } from '../http/json-schema.meta.ts';
 import { lenientText, logText, storableText } from '../http/text.schema.ts';
 
 const versionText = storableText(MAX_VERSION_LENGTH).allow('');
 const MAX_ERROR_LENGTH = 4_000;
 
-export const checkUpdateQuerySchema = Joi.object<{ device_id: string; current_version?: string }>({
+export const checkUpdateQuerySchema = Joi.object<
+  Omit<CheckUpdateQuery, 'protection' | 'components'> & {
+    protection?: unknown;
+    components?: unknown;
+  }
+>({
   device_id: Joi.string().required(),
   // A poll must not fail because of its version, so one that cannot be stored counts as absent.
   current_version: Joi.string()
     .max(200)
     .allow('')
     .custom((value: string) => (versionText.validate(value).error ? '' : value)),
+  // Read by `readProfile`, for which everything that it cannot use is absent.
+  protection: Joi.any().meta(asJsonSchema({ enum: PROTECTIONS })),
+  components: Joi.any().meta(
+    asJsonSchema({ type: 'string', contentMediaType: 'application/json' }),
+  ),
 }).unknown();
 
 export const deviceQuerySchema = Joi.object<{ device_id: string }>({
   device_id: Joi.string().required(),
 }).unknown();
+
+/** A value that only newer agents know counts as absent. */
+const known = (...values: readonly string[]): Joi.StringSchema =>
+  Joi.string()
+    .valid(...values)
+    .empty(Joi.any().invalid(...values));
 
 const attempt = () => Joi.number().integer().min(1).max(1_000_000);
 
@@ -34,6 +56,9 @@ export const statusReportSchema = Joi.object<StatusReport>({
   attempt: attempt(),
   progress: Joi.number().min(0).max(100).custom(Math.round),
   installed_version: lenientText(MAX_VERSION_LENGTH).empty(''),
+  activity: known(...DEVICE_ACTIVITIES),
+  failure_cause: known(...FAILURE_CAUSES),
+  component: lenientText(MAX_NAME_LENGTH).empty(''),
 })
   .unknown()
   .prefs({ convert: true });

@@ -17,8 +17,10 @@ import {
   type DeviceRecord,
   type OfferedTarget,
   type ExternalVersionChange,
+  type ReportedProfile,
   DeviceRepository,
 } from './device.ports.ts';
+import { checksumFor } from './earlier-agent.ts';
 import { spreadPoll } from './poll-interval.ts';
 import { decideReport, type ReportCall, type ReportOutcome } from './report-decision.ts';
 import { decidePoll, isChangedExternally, type PollDecision } from './poll-decision.ts';
@@ -33,6 +35,9 @@ const MAX_POLL_STATEMENTS = 2;
  */
 const MAX_REPORT_LANES = 3;
 
+/** What a device reports with a poll, and the name of its HTTP client. */
+type Poll = Pick<PollingDevice, 'version' | 'profile'> & { userAgent: string | undefined };
+
 /** Writes caused by polls. They are rare, and must not slow down other polls. */
 const SIDE_WRITES = { maxBatchSize: 100, maxInFlight: 1 };
 
@@ -42,6 +47,7 @@ export class DeviceService {
   readonly #lookUp: (polling: PollingDevice) => Promise<DeviceRecord>;
   readonly #recordIdle: (target: OfferedTarget) => Promise<void>;
   readonly #recordVersion: (change: ExternalVersionChange) => Promise<void>;
+  readonly #recordProfile: (profile: ReportedProfile) => Promise<void>;
   readonly #report: (call: ReportCall) => Promise<StatusResponse>;
 
   constructor(
@@ -66,6 +72,10 @@ export class DeviceService {
       (changes) => this.#recordVersions(changes),
       SIDE_WRITES,
     );
+    this.#recordProfile = coalesce<ReportedProfile, void>(
+      (profiles) => this.#recordProfiles(profiles),
+      SIDE_WRITES,
+    );
     this.#report = coalesceInLanes<ReportCall, StatusResponse>(
       (calls) => this.#applyReports(calls),
       {
@@ -80,20 +90,18 @@ export class DeviceService {
   /**
    * Answers a poll (docs/contract.md, Device API).
    *
-   * @param version the version that the device reports; `null`: none
+   * @param poll what the device reports; `null`: nothing
    */
-  async checkUpdate(device: DeviceIdentity, version: string | null): Promise<CheckUpdateResponse> {
-    const { open, recorded } = await this.#lookUp({ deviceId: device.deviceId, version });
+  async checkUpdate(device: DeviceIdentity, poll: Poll): Promise<CheckUpdateResponse> {
+    const { version, profile, userAgent } = poll;
+    const { open, recorded, hasNewProfile } = await this.#lookUp({ ...device, version, profile });
     const own = open.filter((target) => target.organizationId === device.organizationId);
     if (recorded && version !== null && isChangedExternally(version, recorded.version, own)) {
       const change = { ...device, recorded: recorded.version, reported: version };
-      // Not needed for the response, and the next poll reports it again.
-      await this.#recordVersion(change).catch((err: unknown) => {
-        this.logger.warn(
-          { err, device_id: device.deviceId },
-          'reported version could not be recorded',
-        );
-      });
+      await this.#asSideWrite(device, 'version', this.#recordVersion(change));
+    }
+    if (hasNewProfile && profile) {
+      await this.#asSideWrite(device, 'profile', this.#recordProfile({ ...device, ...profile }));
     }
     const decision = await this.#decide(own);
     this.telemetry.polled(decision.kind);
@@ -112,7 +120,7 @@ export class DeviceService {
           poll_after_seconds: pollAfterSeconds,
         };
       case 'update':
-        return toOffer(decision.target, pollAfterSeconds);
+        return toOffer(decision.target, userAgent, pollAfterSeconds);
     }
   }
 
@@ -131,10 +139,22 @@ export class DeviceService {
     );
   }
 
+  /** Waits for a write that the response does not need. If it fails, the next poll reports the same again. */
+  async #asSideWrite(device: DeviceIdentity, what: string, write: Promise<void>): Promise<void> {
+    await write.catch((err: unknown) => {
+      this.logger.warn(
+        { err, device_id: device.deviceId },
+        `reported ${what} could not be recorded`,
+      );
+    });
+  }
+
   async #lookUpAll(polling: readonly PollingDevice[]): Promise<DeviceRecord[]> {
     const once = new Map(polling.map((one) => [one.deviceId, one]));
     const records = await this.devices.lookUp([...once.values()]);
-    return polling.map(({ deviceId }) => records.get(deviceId) ?? { open: [] });
+    return polling.map(
+      ({ deviceId }) => records.get(deviceId) ?? { open: [], hasNewProfile: false },
+    );
   }
 
   /** Decides what the device gets, after recording that an update that it had started was interrupted. */
@@ -179,6 +199,14 @@ export class DeviceService {
     return changes.map(() => undefined);
   }
 
+  async #recordProfiles(profiles: readonly ReportedProfile[]): Promise<void[]> {
+    await this.work.run(
+      (tx) => this.devices.recordProfiles(tx, distinct(profiles)),
+      LIMITS.reports,
+    );
+    return profiles.map(() => undefined);
+  }
+
   /** If PostgreSQL rejects the data of a report, halves the batch until that report fails alone. */
   async #applyReports(calls: readonly ReportCall[]): Promise<ReportOutcome[]> {
     try {
@@ -200,8 +228,9 @@ export class DeviceService {
   }
 }
 
-function distinct(changes: readonly ExternalVersionChange[]): ExternalVersionChange[] {
-  return [...new Map(changes.map((one) => [one.deviceId, one])).values()];
+/** The last entry of each device. */
+function distinct<Entry extends { deviceId: string }>(entries: readonly Entry[]): Entry[] {
+  return [...new Map(entries.map((one) => [one.deviceId, one])).values()];
 }
 
 /** A device without an earlier recorded version, or without a deployment, gets no timeline entry. */
@@ -212,13 +241,17 @@ function versionEvent(change: ExternalVersionChange & { deploymentId: string | n
   return [deviceEvents.versionChangedOutside(owner, deviceId, reported, recorded)];
 }
 
-function toOffer(target: OfferedTarget, pollAfterSeconds: number): CheckUpdateResponse {
+function toOffer(
+  target: OfferedTarget,
+  userAgent: string | undefined,
+  pollAfterSeconds: number,
+): CheckUpdateResponse {
   return {
     update_available: true,
     deployment_id: target.deploymentId,
     target_version: target.targetVersion,
     update_package_url: target.updatePackageUrl,
-    checksum: target.checksum,
+    checksum: checksumFor(userAgent, target.checksum),
     release_notes: target.releaseNotes,
     attempt: target.attempt,
     ...(target.manifest !== null && { manifest: target.manifest }),

@@ -3,18 +3,21 @@ import { token } from '../kernel/token.ts';
 /** The devices to count: all of an organization, or those of one deployment. */
 export interface CensusScope {
   organizationId: string;
-  deployment: { id: string; targetVersion: string } | null;
+  deployment: { id: string; targetVersion: string; packageName: string | null } | null;
 }
 
-/** The number of devices with the same type, version and wanted version. */
+/** The number of devices with the same type, versions and wanted version. */
 export interface CensusGroup {
   deviceType: string | null;
+  /** The version of the main product; in the scope of one deployment, of its product. */
   version: string | null;
   /**
    * The target version of the newest deployment of the device that is completed, in progress or paused; `null`: there is
    * none. In the scope of one deployment: its target version.
    */
   wanted: string | null;
+  /** The version of the product that `wanted` is about; absent in a census of the previous release. */
+  installed?: string | null;
   devices: number;
 }
 

@@ -1,6 +1,7 @@
 import { inject, injectable } from 'inversify';
 import type { Knex } from 'knex';
 import { asKnex } from '../database/knex-unit-of-work.ts';
+import { installedVersion, joinProfile } from '../targeting/device-profile.sql.ts';
 import { isRegistered } from '../targeting/registered-device.sql.ts';
 import { LIMITS } from '../kernel/time-limits.ts';
 import { UnitOfWork } from '../kernel/unit-of-work.ts';
@@ -14,8 +15,12 @@ const MIN_REST = `interval '10 seconds'`;
 interface CensusSql {
   /** Devices of the scope, as `device`. */
   devices: string;
-  /** A join that adds the wanted version of each `part`, as `wanted.version`. */
+  /** The version to count, of a `device`. */
+  version: string;
+  /** Joins that add the wanted version of each `part` as `wanted.version`. */
   wanted: string;
+  /** The version of the same product on the `part`. */
+  installed: string;
 }
 
 /**
@@ -24,24 +29,35 @@ interface CensusSql {
  */
 const OF_ORGANIZATION: CensusSql = {
   devices: 'edge_devices device WHERE device.organization_id = :organization_id',
+  version: 'device.firmware_version',
   wanted: `CROSS JOIN (
       SELECT array_agg(d.id ORDER BY d.created_at DESC, d.id DESC) AS ids,
-             array_agg(d.target_version ORDER BY d.created_at DESC, d.id DESC) AS versions
+             array_agg(d.target_version ORDER BY d.created_at DESC, d.id DESC) AS versions,
+             array_agg(d.package_name ORDER BY d.created_at DESC, d.id DESC) AS names
       FROM ota_deployments d
       WHERE d.organization_id = :organization_id AND d.status IN ('completed', 'in_progress', 'paused')
     ) wanting
     LEFT JOIN LATERAL (
-      SELECT d.version FROM unnest(wanting.ids, wanting.versions) d (id, version)
+      SELECT d.version, d.name FROM unnest(wanting.ids, wanting.versions, wanting.names) d (id, version, name)
       WHERE EXISTS (
         SELECT 1 FROM ota_deployment_devices t
         WHERE t.deployment_id = d.id AND t.device_id = part.id OFFSET 0)
       LIMIT 1
-    ) wanted ON true`,
+    ) wanted ON true
+    LEFT JOIN LATERAL (
+      SELECT known.components FROM ota_devices known
+      WHERE wanted.name IS NOT NULL AND known.device_id = part.id
+        AND known.organization_id = :organization_id OFFSET 0
+    ) profile ON true`,
+  installed: installedVersion('part', 'wanted.name'),
 };
 const OF_DEPLOYMENT: CensusSql = {
   devices: `ota_deployment_devices target JOIN edge_devices device ON device.id = target.device_id
+      ${joinProfile('device')}
       WHERE target.deployment_id = :deployment_id AND device.organization_id = :organization_id`,
+  version: installedVersion('device', 'CAST(:package_name AS text)'),
   wanted: 'CROSS JOIN (SELECT CAST(:wanted AS text) AS version) wanted',
+  installed: 'part.firmware_version',
 };
 
 @injectable()
@@ -119,15 +135,20 @@ async function count(knex: Knex, scope: CensusScope, limit: number | null): Prom
   const sql = scope.deployment ? OF_DEPLOYMENT : OF_ORGANIZATION;
   const { rows } = await knex.raw<{ rows: (CensusGroup & { at: Date })[] }>(
     `SELECT now() AS at, c.* FROM (SELECT 1) once LEFT JOIN (
-       SELECT part.device_type AS "deviceType", part.version, wanted.version AS wanted,
-              count(*)::int AS devices
+       SELECT part.device_type AS "deviceType", part.firmware_version AS version, wanted.version AS wanted,
+              ${sql.installed} AS installed, count(*)::int AS devices
        FROM (
-         SELECT device.id, device.device_type, device.firmware_version AS version FROM ${sql.devices}
+         SELECT device.id, device.device_type, ${sql.version} AS firmware_version FROM ${sql.devices}
            AND ${isRegistered('device')} ${limit === null ? '' : 'LIMIT :limit'}
        ) part ${sql.wanted}
-       GROUP BY 1, 2, 3
+       GROUP BY 1, 2, 3, 4
      ) c ON true`,
-    { ...keyOf(scope), wanted: scope.deployment?.targetVersion ?? null, limit },
+    {
+      ...keyOf(scope),
+      wanted: scope.deployment?.targetVersion ?? null,
+      package_name: scope.deployment?.packageName ?? null,
+      limit,
+    },
   );
   return {
     countedAt: rows[0]?.at ?? new Date(),

@@ -19,7 +19,8 @@ export function complianceOf(groups: readonly CensusGroup[]): {
   for (const group of groups) {
     if (group.wanted === null) continue;
     wanted += group.devices;
-    if (isSameVersion(group.version, group.wanted)) compliant += group.devices;
+    const installed = group.installed === undefined ? group.version : group.installed;
+    if (isSameVersion(installed, group.wanted)) compliant += group.devices;
   }
   return { wanted, compliant };
 }

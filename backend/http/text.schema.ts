@@ -19,6 +19,11 @@ export function storableText(max: number): Joi.StringSchema {
     .meta(asJsonSchema({ maxLength: max, pattern: '^[^\\u0000]*$' }));
 }
 
+/** Whether PostgreSQL can store the text, and it has 1 to `max` characters. */
+export function isStorableText(text: string, max: number): boolean {
+  return text !== '' && !UNSTORABLE.test(text) && !isTooLong(text, max);
+}
+
 /** A short text, such as a name. It must not be blank; surrounding spaces are removed. */
 export function label(max: number): Joi.StringSchema {
   return storableText(max)

@@ -1,4 +1,5 @@
 import type { DeviceFilters } from '../contract/admin-api.ts';
+import { installedVersion, joinProfile } from './device-profile.sql.ts';
 import { isRegistered } from './registered-device.sql.ts';
 import { DEFAULT_VERSION_OPERATOR } from './version-filter.ts';
 
@@ -10,8 +11,18 @@ export interface SqlPart {
 /** The devices that a deployment selects. */
 export interface DeviceSelection {
   filters: DeviceFilters;
-  /** Devices that run this version are left out; `null`: none are. */
+  /** The product that the deployment installs; `null`: unknown. */
+  packageName: string | null;
+  /** Devices that run this version of the product are left out; `null`: none are. */
   excludedVersion: string | null;
+}
+
+/** The devices of a selection. */
+export interface MatchingDevices extends SqlPart {
+  /** FROM, with the devices as `d`. */
+  from: string;
+  /** The version of the deployment's product on the device `d`. */
+  installed: string;
 }
 
 /**
@@ -35,13 +46,32 @@ export function devicesOfAnyVersion(organizationId: string, filters: DeviceFilte
   return { sql: conditions.join(' AND '), bindings };
 }
 
-/** Materialized, because otherwise the planner compares versions before it removes duplicates. */
-const DISTINCT_VERSIONS = `
+/**
+ * The distinct versions of the organization. Materialized, because otherwise the planner compares versions before it
+ * removes duplicates.
+ *
+ * @param version of a device `d`
+ */
+const distinctVersions = (version: string, from: string): string => `
         WITH versions AS MATERIALIZED (
-          SELECT DISTINCT firmware_version FROM edge_devices
-          WHERE organization_id = :organization_id AND firmware_version IS NOT NULL
+          SELECT DISTINCT ${version} AS version FROM ${from}
+          WHERE d.organization_id = :organization_id AND ${version} IS NOT NULL
         )
-        SELECT versions.firmware_version FROM versions`;
+        SELECT versions.version FROM versions`;
+
+/**
+ * Devices as `d`, and the version of a product on them. The profiles are joined only for a product with a name, whose
+ * bindings must then have `package_name`.
+ */
+export function devicesWithProduct(
+  packageName: string | null,
+): Pick<MatchingDevices, 'from' | 'installed'> {
+  if (packageName === null) return { from: 'edge_devices d', installed: 'd.firmware_version' };
+  return {
+    from: `edge_devices d ${joinProfile('d')}`,
+    installed: installedVersion('d', 'CAST(:package_name AS text)'),
+  };
+}
 
 /**
  * Conditions on `edge_devices d` for the targets of a deployment: the filters of docs/contract.md, Filters, and
@@ -49,14 +79,17 @@ const DISTINCT_VERSIONS = `
  */
 export function matchingDevices(
   organizationId: string,
-  { filters, excludedVersion }: DeviceSelection,
-): SqlPart {
-  const passing = passingFilters(organizationId, filters);
+  { filters, packageName, excludedVersion }: DeviceSelection,
+): MatchingDevices {
+  const { sql, bindings } = passingFilters(organizationId, filters);
+  const { from, installed } = devicesWithProduct(packageName);
+  const passing = { sql, from, installed, bindings: { ...bindings, package_name: packageName } };
   if (excludedVersion === null) return passing;
   return {
-    sql: `${passing.sql} AND (d.firmware_version IS NULL OR d.firmware_version NOT IN (
-        ${DISTINCT_VERSIONS}
-        WHERE ota_version_matches(versions.firmware_version::text, '=', :excluded_version)
+    ...passing,
+    sql: `${sql} AND (${installed} IS NULL OR ${installed} NOT IN (
+        ${distinctVersions(installed, from)}
+        WHERE ota_version_matches(versions.version::text, '=', :excluded_version)
       ))`,
     bindings: { ...passing.bindings, excluded_version: excludedVersion },
   };
@@ -68,8 +101,8 @@ function passingFilters(organizationId: string, filters: DeviceFilters): SqlPart
   return {
     sql: `${scope.sql} AND (
       d.firmware_version IN (
-        ${DISTINCT_VERSIONS}
-        WHERE ota_version_matches(versions.firmware_version::text, :version_operator, :current_version)
+        ${distinctVersions('d.firmware_version', 'edge_devices d')}
+        WHERE ota_version_matches(versions.version::text, :version_operator, :current_version)
       )
       OR (d.firmware_version IS NULL AND :version_operator = '!='))`,
     bindings: {

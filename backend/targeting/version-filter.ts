@@ -11,16 +11,19 @@ export function passesVersionFilter(version: string | null, filters: DeviceFilte
   return versionMatches(version, operator, filters.current_version);
 }
 
-/** The groups that match the version filter and do not run `excludedVersion`. */
-export function filterGroups<Group extends { version: string | null }>(
+/**
+ * The groups that match the version filter and do not run `excludedVersion`. The filter compares the version of the main
+ * product, `excludedVersion` that of the deployment's product.
+ */
+export function filterGroups<Group extends { version: string | null; installed: string | null }>(
   groups: Group[],
   filters: DeviceFilters,
   excludedVersion: string | null,
 ): Group[] {
   return groups.filter(
-    ({ version }) =>
+    ({ version, installed }) =>
       passesVersionFilter(version, filters) &&
-      (excludedVersion === null || !isSameVersion(version, excludedVersion)),
+      (excludedVersion === null || !isSameVersion(installed, excludedVersion)),
   );
 }
 

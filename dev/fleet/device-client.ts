@@ -1,5 +1,6 @@
 /** A minimal client of the device API: polls and reports, but installs nothing. Errors are thrown. */
 import type {
+  CheckUpdateQuery,
   CheckUpdateResponse,
   LogUpload,
   StatusResponse,
@@ -20,10 +21,16 @@ export class DeviceClient {
     this.#token = device.token;
   }
 
-  /** @param currentVersion installed version; earlier agents do not send it */
-  checkUpdate(currentVersion?: string): Promise<CheckUpdateResponse> {
-    const query = currentVersion === undefined ? '' : `&current_version=${currentVersion}`;
-    return this.#request('GET', '/check-update', undefined, query);
+  /**
+   * @param currentVersion installed version; earlier agents do not send it
+   * @param profile what the device reports about itself
+   */
+  checkUpdate(
+    currentVersion?: string,
+    profile: Pick<CheckUpdateQuery, 'protection' | 'components'> = {},
+  ): Promise<CheckUpdateResponse> {
+    const current = currentVersion === undefined ? {} : { current_version: currentVersion };
+    return this.#request('GET', '/check-update', undefined, { ...current, ...profile });
   }
 
   /**
@@ -48,8 +55,9 @@ export class DeviceClient {
     return this.#request('POST', `/deployments/${deploymentId}/logs`, log);
   }
 
-  async #request<T>(method: string, path: string, body?: object, query = ''): Promise<T> {
-    const response = await fetch(`${this.url}/api/v1/ota${path}?device_id=${this.id}${query}`, {
+  async #request<T>(method: string, path: string, body?: object, query: object = {}): Promise<T> {
+    const search = new URLSearchParams({ device_id: this.id, ...query });
+    const response = await fetch(`${this.url}/api/v1/ota${path}?${search.toString()}`, {
       method,
       headers: { Authorization: `Bearer ${this.#token}`, 'Content-Type': 'application/json' },
       ...(body ? { body: JSON.stringify(body) } : {}),

@@ -84,6 +84,7 @@ export async function review(page: Page): Promise<void> {
   await updatePackage(page);
   await next(page);
   await visible(page, 'What will happen');
+  await visible(page, 'would not come back by themselves');
 }
 
 export async function discard(page: Page): Promise<void> {

@@ -25,6 +25,8 @@ export interface Scenes {
   failedDevice: string;
   /** A rolling deployment whose second batch is updating. */
   rolling: CreatedDeployment;
+  /** Name of a device of that batch that is restarting. */
+  rebootingDevice: string;
   /** A manual deployment, not started. */
   pending: CreatedDeployment;
   /** Paused by the failure threshold. */
@@ -67,7 +69,8 @@ export class SceneBuilder {
     const failed = await this.#failed(sensors.slice(0, 4));
     const cancelled = await this.#cancelled(gateways);
     const paused = await this.#pausedByThreshold(gateways);
-    const rolling = await this.#rolling(jetsons);
+    const { rolling, rebootingDevice } = await this.#rolling(jetsons);
+    await this.#reportProtection(pis);
     const { canary, failedDevice } = await this.#canary(pis);
     const pending = await this.#create({
       deployment_name: 'Pilot on the roof unit',
@@ -75,7 +78,17 @@ export class SceneBuilder {
       rollout_strategy: 'manual',
       device_ids: pis.slice(40, 41).map((device) => device.id),
     });
-    return { canary, failedDevice, rolling, pending, paused, completed, cancelled, failed };
+    return {
+      canary,
+      failedDevice,
+      rolling,
+      rebootingDevice,
+      pending,
+      paused,
+      completed,
+      cancelled,
+      failed,
+    };
   }
 
   async #canary(devices: DeviceClient[]) {
@@ -100,6 +113,7 @@ export class SceneBuilder {
     await failing.sendLog(canary.deployment_id, { attempt: 1, chunk: INSTALL_LOG, offset: 0 });
     await failing.report(canary.deployment_id, {
       status: 'failed',
+      failure_cause: 'space',
       error_message:
         "install.sh exited with status 1: cp: error writing '/boot/firmware/kernel.img': No space left on device",
     });
@@ -108,7 +122,19 @@ export class SceneBuilder {
     return { canary, failedDevice: failing.name };
   }
 
-  async #rolling(devices: DeviceClient[]): Promise<CreatedDeployment> {
+  /** Of ten devices, nothing brings two back, and one has not reported it. */
+  async #reportProtection(devices: DeviceClient[]): Promise<void> {
+    await Promise.all(
+      devices.map(async (device, index) => {
+        if (index % 10 === 0) return;
+        await device.checkUpdate(undefined, {
+          protection: index % 10 < 3 ? 'none' : 'files_and_boot',
+        });
+      }),
+    );
+  }
+
+  async #rolling(devices: DeviceClient[]) {
     const rolling = await this.#create({
       deployment_name: 'Jetson vision stack 3.2',
       target_version: 'v3.2.0',
@@ -133,7 +159,13 @@ export class SceneBuilder {
     await Promise.all(
       second.map((device, index) => {
         if (index < 4) return this.#complete(rolling, device);
-        if (index < 6)
+        if (index === 4) {
+          return device.report(rolling.deployment_id, 'downloading', 'installing', {
+            status: 'verifying',
+            activity: 'rebooting',
+          });
+        }
+        if (index === 5)
           return device.report(rolling.deployment_id, 'downloading', 'installing', 'verifying');
         if (index < 9) {
           return device.report(rolling.deployment_id, 'downloading', {
@@ -150,7 +182,12 @@ export class SceneBuilder {
         return Promise.resolve();
       }),
     );
-    return rolling;
+    const rebooting = second[4] as DeviceClient;
+    await rebooting.checkUpdate('v3.1.4', {
+      protection: 'slots',
+      components: '{"vision-stack":"v3.1.4","camera-firmware":"v1.12.0","site-config":"v7"}',
+    });
+    return { rolling, rebootingDevice: rebooting.name };
   }
 
   async #completed(devices: DeviceClient[]): Promise<CreatedDeployment> {

@@ -121,6 +121,21 @@ function detailViews(scenes: Scenes): View[] {
       prepare: rows,
     },
     {
+      name: 'detail-rebooting',
+      path: `${ROOT}/${detail('rolling')}?status=verifying`,
+      // The row has the text twice, for wide and for narrow windows.
+      prepare: (page) => page.getByText('Rebooting').filter({ visible: true }).first().waitFor(),
+    },
+    {
+      name: 'detail-rebooting-device',
+      path: `${ROOT}/${detail('rolling')}?status=verifying`,
+      windowOnly: true,
+      prepare: async (page) => {
+        await page.getByRole('button', { name: `Details of ${scenes.rebootingDevice}` }).click();
+        await visible(page, 'Protected by');
+      },
+    },
+    {
       name: 'detail-pending',
       path: `${ROOT}/${scenes.pending.deployment_id}`,
       windowOnly: true,

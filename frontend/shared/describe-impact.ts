@@ -35,6 +35,23 @@ export function impactWarnings(impact: DeploymentImpact): string[] {
   return impact.confirm_because.map((reason) => describe[reason]());
 }
 
+/**
+ * What happens to the devices if the update fails: a warning about those that nothing brings back, and a note about those
+ * that have not reported it. `null`: there are none.
+ */
+export function describeProtection({ devices, protection }: DeploymentImpact): {
+  warning: string | null;
+  note: string | null;
+} {
+  const t = texts.impact;
+  const { none, unknown } = protection;
+  const note = none > 0 ? t.unreported(unknown) : t.unreportedOnly(unknown, devices);
+  return {
+    warning: none > 0 ? t.unprotected(none, devices) : null,
+    note: unknown > 0 ? note : null,
+  };
+}
+
 /** Whether the typed text is this number; digits may be grouped, as the page groups them. */
 export function matchesCount(typed: string, count: number): boolean {
   return typed.replace(/[\s,.'’]/g, '') === String(count);

@@ -28,6 +28,13 @@ export const impact = {
     large_share: (count: number, fleet: number) =>
       `More than a fifth of the fleet gets the update at once: ${number.format(count)} of ${devices(fleet)}.`,
   },
+  unprotected: (count: number, total: number) =>
+    `${number.format(count)} of ${devices(total)} would not come back by ${count === 1 ? 'itself' : 'themselves'} if the update fails.`,
+  /** Follows the sentence above. */
+  unreported: (count: number) =>
+    `${number.format(count)} ${count === 1 ? 'has' : 'have'} not reported whether ${count === 1 ? 'it' : 'they'} would.`,
+  unreportedOnly: (count: number, total: number) =>
+    `${number.format(count)} of ${devices(total)} ${count === 1 ? 'has' : 'have'} not reported whether ${count === 1 ? 'it' : 'they'} would come back by ${count === 1 ? 'itself' : 'themselves'} if the update fails.`,
   confirmAtStart: 'You will have to enter the number of devices when you start it.',
   confirm: (count: number) => `To confirm, type the number of devices: ${number.format(count)}`,
 };

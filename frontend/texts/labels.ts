@@ -2,7 +2,10 @@
 import type { BatchState, EventType } from '../../backend/contract/admin-api.ts';
 import type {
   DeploymentStatus,
+  DeviceActivity,
   DeviceConnectionFilter,
+  FailureCause,
+  Protection,
   RolloutStrategy,
   TargetStatus,
   VersionOperator,
@@ -26,6 +29,30 @@ const targetStatus: Record<TargetStatus, string> = {
   failed: 'Failed',
   skipped: 'Skipped',
   rolled_back: 'Rolled back',
+};
+
+export const activity: Record<DeviceActivity, string> = {
+  rebooting: 'Rebooting',
+};
+
+export const failureCause: Record<FailureCause, string> = {
+  download: 'Download',
+  verification: 'Package check',
+  space: 'Disk space',
+  install: 'Installation',
+  health: 'Health check',
+  reboot: 'Reboot',
+  timeout: 'No report in time',
+  aborted: 'Stopped',
+  other: 'Other cause',
+};
+
+/** What brings a device back; follows "Protected by". */
+export const protection: Record<Protection, string> = {
+  none: 'Nothing',
+  files: 'Files',
+  files_and_boot: 'Files and boot loader',
+  slots: 'Second system slot',
 };
 
 const strategyName: Record<RolloutStrategy, string> = {

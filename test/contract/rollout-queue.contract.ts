@@ -44,6 +44,7 @@ const ROLLING_BY_FIVE: DeploymentDraft = {
   skipUpToDate: false,
   manifest: null,
   signature: null,
+  packageName: null,
   scheduledAt: null,
 };
 

@@ -31,16 +31,29 @@ for (const entry of DEVICE_ENTRIES) {
     const checkUpdate = (query: object) =>
       fleet.host.as(fleet.device).get(`${DEVICE_API}/check-update`).query(query);
 
+    it('every other client gets the checksum as it was written', async () => {
+      await fleet.rollOut();
+      for (const userAgent of ['ota-agent', 'curl/8.5.0']) {
+        const { body } = await checkUpdate({ device_id: fleet.device.id })
+          .set('User-Agent', userAgent)
+          .expect(200);
+        expect((body as UpdateOffer).checksum).to.equal(`sha256:${CHECKSUM}`);
+      }
+    });
+
     describe('an older agent', () => {
       it('gets every field that it knows, with the same type', async () => {
         const id = await fleet.rollOut();
-        const { body } = await checkUpdate({ device_id: fleet.device.id }).expect(200);
+        const { body } = await checkUpdate({ device_id: fleet.device.id })
+          .set('User-Agent', 'Python/3.11 aiohttp/3.9.1')
+          .expect(200);
         expect(body).to.deep.include({
           update_available: true,
           deployment_id: id,
           target_version: 'v2.1.0',
           update_package_url: 'https://cdn.example.com/updates/v2.1.0.tar.gz',
-          checksum: `sha256:${CHECKSUM}`,
+          // It compares the checksum as text.
+          checksum: CHECKSUM,
           release_notes: 'Bug fixes and performance improvements',
         });
       });

@@ -36,11 +36,14 @@ describe('the impact of a rollout', () => {
   }
 
   it('G42 is the same for a draft and for the deployment created from it', async () => {
+    await fleet.poll(fleet.devices[0]!, undefined, { protection: 'none' });
+    await fleet.poll(fleet.devices[1]!, undefined, { protection: 'slots' });
     const predicted = await ofDraft({ skip_up_to_date: true });
     expect(predicted).to.deep.equal({
       devices: 8,
       fleet_devices: 9,
       changes: { upgrade: 6, downgrade: 2, same: 0, unknown: 0 },
+      protection: { none: 1, files: 0, files_and_boot: 0, slots: 1, unknown: 6 },
       by_type: [
         { device_type: 'pump', count: 6 },
         { device_type: 'valve', count: 2 },

@@ -84,7 +84,10 @@ describe('a polling device', () => {
     const devices = new KnexDeviceRepository(ota.knex);
     const read = async () => {
       const { id: deviceId } = fleet.device;
-      const known = await devices.lookUp([{ deviceId, version: null }]);
+      const { organizationId } = fleet;
+      const known = await devices.lookUp([
+        { deviceId, organizationId, version: null, profile: null },
+      ]);
       return known
         .get(deviceId)
         ?.open.map(({ manifest, releaseNotes }) => [manifest, releaseNotes]);

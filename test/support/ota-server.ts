@@ -234,12 +234,20 @@ export class Fleet {
     return this.host.notices.filter(({ payload }) => payload['deployment_id'] === id);
   }
 
-  /** @param version the version that the device reports, if any */
-  async poll(device: SeededDevice, version?: string): Promise<CheckUpdateResponse> {
+  /**
+   * @param version the version that the device reports, if any
+   * @param profile other values of the query
+   */
+  async poll(
+    device: SeededDevice,
+    version?: string,
+    profile: { protection?: string; components?: string } = {},
+  ): Promise<CheckUpdateResponse> {
+    const current = version === undefined ? {} : { current_version: version };
     const answer = await this.host
       .as(device)
       .get(`${DEVICE_API}/check-update`)
-      .query({ device_id: device.id, ...(version !== undefined && { current_version: version }) })
+      .query({ device_id: device.id, ...current, ...profile })
       .expect(200);
     return answer.body as CheckUpdateResponse;
   }

@@ -95,6 +95,12 @@ export class RolloutHost {
     );
   }
 
+  /** @param query what the device reports with its poll */
+  async poll(device: SeededDevice, query: Record<string, string>): Promise<void> {
+    const answer = await this.#device(device, '/api/v1/ota/check-update', undefined, query);
+    if (!answer.ok) throw new Error(`the poll was answered ${answer.status}`);
+  }
+
   async report(
     device: SeededDevice,
     id: string,
@@ -128,8 +134,14 @@ export class RolloutHost {
     return body.update_available ? body.deployment_id : null;
   }
 
-  #device(device: SeededDevice, path_: string, body?: object): Promise<Response> {
-    return fetch(`${this.url}${path_}?device_id=${device.id}`, {
+  #device(
+    device: SeededDevice,
+    path_: string,
+    body?: object,
+    query: Record<string, string> = {},
+  ): Promise<Response> {
+    const search = new URLSearchParams({ device_id: device.id, ...query });
+    return fetch(`${this.url}${path_}?${search.toString()}`, {
       headers: {
         authorization: `Bearer ${device.token}`,
         ...(body && { 'content-type': 'application/json' }),

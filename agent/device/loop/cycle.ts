@@ -7,7 +7,7 @@ import type { HttpAnswer } from '../network/http-client.ts';
 import { type AcceptableOffer, readPollAnswer } from '../network/offer.ts';
 import type { DeviceDescription, ServerApi } from '../network/server-api.ts';
 import type { Outbox } from '../reports/outbox.ts';
-import { componentOf, packageNameIn, readVersionOf } from '../state/components.ts';
+import { componentOf, readVersionOf } from '../state/components.ts';
 import {
   type ActiveUpdate,
   type EndReport,
@@ -158,7 +158,7 @@ export class Cycle {
   async #installedBefore({
     manifest,
   }: AcceptableOffer): Promise<Pick<ActiveUpdate, 'component' | 'previous_version'>> {
-    const component = await componentOf(this.config, packageNameIn(manifest));
+    const component = await componentOf(this.config, manifest);
     return { component, previous_version: await readVersionOf(this.config, component) };
   }
 

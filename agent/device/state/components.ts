@@ -6,8 +6,7 @@
  */
 import { join } from 'node:path';
 import type { Components } from '../../../backend/contract/device-api.ts';
-import { MANIFEST } from '../../../backend/contract/signing/manifest.ts';
-import { readStrictly } from '../../../backend/contract/signing/strict-document.ts';
+import { packageNameOf } from '../../../backend/contract/signing/manifest.ts';
 import { readIfPresent, writeDurable } from '../../files/durable-file.ts';
 import { withRoom } from '../../files/room.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
@@ -29,31 +28,26 @@ interface Installed {
 
 /** What a commit records. */
 export interface Installation {
-  /** Name of the package; `null`: it has none. */
-  name: string | null;
+  /** Text of the manifest; `null`: the package has none. */
+  manifest: string | null;
   component: string | null;
   version: string;
   /** From a verified manifest; `null`: none. */
   sequence: number | null;
 }
 
-/** The name in a manifest that may not be verified yet; `null`: there is no manifest, or it is not one. */
-export function packageNameIn(manifest: string | null): string | null {
-  if (manifest === null) return null;
-  const read = readStrictly(manifest, MANIFEST);
-  return 'refused' in read ? null : read.value.name;
-}
-
 /**
- * A package without a name is the main product. So is the first package with a name, unless the configuration
+ * A package without a manifest has no name, and is the main product. So is the first package with a name, unless the configuration
  * names another one.
+ * @param manifest its text, which may not be verified yet
  * @returns the component that the package is for; `null`: the main product
  */
 export async function componentOf(
   config: AgentConfig,
-  packageName: string | null,
+  manifest: string | null,
 ): Promise<string | null> {
   const { main } = await readInstalled(config);
+  const packageName = nameIn(manifest);
   return packageName === null || main === null || packageName === main ? null : packageName;
 }
 
@@ -81,11 +75,12 @@ export async function readSequenceOf(
 /** After an update; may be repeated. */
 export async function recordInstallation(
   config: AgentConfig,
-  { name, component, version, sequence }: Installation,
+  { manifest, component, version, sequence }: Installation,
 ): Promise<void> {
   if (component === null) {
     await writeCurrentVersion(config, version);
     if (sequence !== null) await raiseSequence(config, sequence);
+    const name = nameIn(manifest);
     if (name !== null) await change(config, (installed) => (installed.main = name));
     return;
   }
@@ -120,6 +115,10 @@ export async function readComponents(config: AgentConfig): Promise<Components> {
   ]);
   if (main !== null) versions.push([main, await readCurrentVersion(config)]);
   return Object.fromEntries(versions.filter((one): one is [string, string] => one[1] !== null));
+}
+
+function nameIn(manifest: string | null): string | null {
+  return manifest === null ? null : packageNameOf(manifest);
 }
 
 async function change(config: AgentConfig, edit: (installed: Installed) => void): Promise<void> {

@@ -20,7 +20,7 @@ import { describeAnswer } from '../network/answers.ts';
 import { flushDisks } from '../process/flush.ts';
 import { installationMark } from '../process/installation-mark.ts';
 import type { Receipt } from '../reports/outbox.ts';
-import { packageNameIn, recordInstallation } from '../state/components.ts';
+import { recordInstallation } from '../state/components.ts';
 import { type Journal, namedComponent } from '../state/journal.ts';
 import { UPDATE_STEPS } from '../state/step-table.ts';
 import { runInstallScript } from '../steps/install.ts';
@@ -189,8 +189,7 @@ export class Installation {
     const { config, journal } = this;
     const { run_id, deployment_id, previous_version: version, target_version } = update.work;
     const { component, sequence, manifest } = update.work;
-    const name = packageNameIn(manifest);
-    await recordInstallation(config, { name, component, version: target_version, sequence });
+    await recordInstallation(config, { manifest, component, version: target_version, sequence });
     if (config.keep_snapshot) {
       await withRoom(config.state_dir, () => markCommitted(update.snapshotDir));
       const owner = { run_id, deployment_id, ...namedComponent(component) };

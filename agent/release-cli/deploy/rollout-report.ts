@@ -35,6 +35,7 @@ export class RolloutReport {
     const lines = [
       `${devices} of ${fleet_devices} devices in the fleet: ${[...counts, types.join(', ')].join('; ')}.`,
       ...impact.confirm_because.map((reason) => `Warning: ${RISK[reason]}.`),
+      ...protectionLines(impact),
       ...overlapping.map(
         (other) =>
           `Note: ${other.devices} of them also belong to ${oneLine(other.deployment_name)} (${oneLine(other.target_version)}, ${other.status}).`,
@@ -108,6 +109,22 @@ export class RolloutReport {
   #print(facts: object, text: string): void {
     console.log(this.json ? JSON.stringify(facts) : text);
   }
+}
+
+/** How many devices nothing brings back if the update fails, and of how many that is unknown. */
+function protectionLines({ devices, protection: { none, unknown } }: DeploymentImpact): string[] {
+  return [
+    ...(none > 0
+      ? [
+          `Warning: ${none} of ${devices} devices would not come back by ${none === 1 ? 'itself' : 'themselves'} if the update fails.`,
+        ]
+      : []),
+    ...(unknown > 0
+      ? [
+          `Note: ${unknown} of ${devices} devices ${unknown === 1 ? 'has' : 'have'} not reported whether they would come back.`,
+        ]
+      : []),
+  ];
 }
 
 const CHANGE: Record<keyof VersionChanges, string> = {

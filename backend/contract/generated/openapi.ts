@@ -417,6 +417,10 @@ export interface components {
     };
     /** @description `GET /check-update?device_id=&current_version=&protection=&components=` */
     CheckUpdateResponse: components['schemas']['NoUpdate'] | components['schemas']['UpdateOffer'];
+    /** @description Installed versions by package name. */
+    Components: {
+      [key: string]: string;
+    };
     Count: number;
     /** @description When devices were counted. Up to 5,000 devices are counted for each response, more in the background. `null`: the first count has not finished, so the lists are empty; repeat the request in a moment. */
     CountedAt: components['schemas']['Timestamp'] | null;
@@ -510,6 +514,8 @@ export interface components {
       /** @description Registered devices of the organization. */
       fleet_devices: components['schemas']['Count'];
       changes: components['schemas']['VersionChanges'];
+      /** @description What brings the devices back if the update fails. */
+      protection: components['schemas']['ProtectionCounts'];
       by_type: {
         device_type: string | null;
         count: components['schemas']['Count'];
@@ -539,6 +545,7 @@ export interface components {
         device_type: string | null;
         count: components['schemas']['Count'];
       }[];
+      /** @description By the version of the deployment's product, which is the device's main product if there is no manifest. */
       by_version: {
         version: string | null;
         count: components['schemas']['Count'];
@@ -587,6 +594,8 @@ export interface components {
       created_by: string | null;
     };
     /** @enum {string} */
+    DeviceActivity: 'rebooting';
+    /** @enum {string} */
     DeviceConnectionFilter: '' | 'online' | 'offline';
     DeviceFilters: {
       device_type?: string;
@@ -627,6 +636,7 @@ export interface components {
       attempt: components['schemas']['Ordinal'];
       status: components['schemas']['TargetStatus'];
       error_message: string | null;
+      failure_cause: components['schemas']['FailureCause'] | null;
       started_at: components['schemas']['Timestamp'] | null;
       completed_at: components['schemas']['Timestamp'] | null;
     };
@@ -655,6 +665,17 @@ export interface components {
       | 'rollback_failed'
       | 'rollback_withdrawn'
       | 'version_changed_outside';
+    /** @enum {string} */
+    FailureCause:
+      | 'download'
+      | 'verification'
+      | 'space'
+      | 'install'
+      | 'health'
+      | 'reboot'
+      | 'timeout'
+      | 'aborted'
+      | 'other';
     /** @description An error in the input. `path` is dotted, e.g. `device_filters.version_operator`. */
     FieldError: {
       path: string;
@@ -773,6 +794,18 @@ export interface components {
       | 'queue_unavailable'
       | 'not_ready'
       | 'overloaded';
+    /** @enum {string} */
+    Protection: 'none' | 'files' | 'files_and_boot' | 'slots';
+    /** @description Numbers of devices by  {@link  Protection } . `unknown`: the device has not reported it. */
+    ProtectionCounts: {
+      none: components['schemas']['Count'];
+      files: components['schemas']['Count'];
+      files_and_boot: components['schemas']['Count'];
+      slots: components['schemas']['Count'];
+      unknown: components['schemas']['Count'];
+    } & {
+      [key: string]: components['schemas']['Count'];
+    };
     RetryResponse: {
       retried_devices: components['schemas']['Count'];
       deployment: components['schemas']['DeploymentDetail'];
@@ -901,7 +934,7 @@ export interface components {
       device_id: components['schemas']['Uuid'];
       device_name: string | null;
       device_type: string | null;
-      /** @description The version that the device runs now, as recorded in Ops-Center. */
+      /** @description The version of the deployment's product that the device runs now; `null`: unknown. */
       current_version: string | null;
       /** @description The version before this deployment. */
       previous_version: string | null;
@@ -911,18 +944,26 @@ export interface components {
       status: components['schemas']['TargetStatus'];
       /** @description Percent of the current step, if the agent reports it. */
       progress: components['schemas']['Percent'] | null;
+      /** @description What the device does besides its status; only while it is `verifying`. */
+      activity: components['schemas']['DeviceActivity'] | null;
       started_at: components['schemas']['Timestamp'] | null;
       completed_at: components['schemas']['Timestamp'] | null;
       last_report_at: components['schemas']['Timestamp'] | null;
       /** @description From the start of the attempt until it finished. A later rollback does not extend it. */
       duration_seconds: number | null;
       error_message: string | null;
+      /** @description What made the update fail, if the agent reports it; `timeout`: the server got no report in time. */
+      failure_cause: components['schemas']['FailureCause'] | null;
       /** @description The target failed because of a timeout, so the version of the device is uncertain. */
       timed_out: boolean;
       /** @description The attempts before the latest retry, oldest first; at most the last 20. */
       earlier_attempts: components['schemas']['EarlierAttempt'][];
       /** @description The version of a requested rollback, until the device has answered the request. */
       rollback_requested: string | null;
+      /** @description What brings the device back after an update that fails; `null`: the device has not reported it. */
+      protection: components['schemas']['Protection'] | null;
+      /** @description Installed versions by package name; `null`: the device has not reported them. */
+      components: components['schemas']['Components'] | null;
     };
     /**
      * Format: date-time
@@ -941,7 +982,7 @@ export interface components {
       target_version: string;
       /** @description ● */
       update_package_url: string;
-      /** @description ● As the admin wrote it: `sha256:<64 hex>` or `<64 hex>`. */
+      /** @description ● As the admin wrote it: `sha256:<64 hex>` or `<64 hex>`. Agents of the earlier generation always get 64 lower-case hex digits. */
       checksum: string;
       /** @description ● */
       release_notes: string;
@@ -2139,6 +2180,8 @@ export interface operations {
       query: {
         device_id: string;
         current_version?: string;
+        protection?: 'none' | 'files' | 'files_and_boot' | 'slots';
+        components?: string;
       };
       header?: never;
       path?: never;
@@ -2197,6 +2240,20 @@ export interface operations {
           attempt?: number;
           progress?: number;
           installed_version?: string;
+          /** @enum {string} */
+          activity?: 'rebooting';
+          /** @enum {string} */
+          failure_cause?:
+            | 'download'
+            | 'verification'
+            | 'space'
+            | 'install'
+            | 'health'
+            | 'reboot'
+            | 'timeout'
+            | 'aborted'
+            | 'other';
+          component?: string;
         };
       };
     };

@@ -97,6 +97,12 @@ export function checkManifest(
   return refused === null ? { manifest: read.value } : { refused };
 }
 
+/** The name of the package; `null`: the text is no manifest. It is not checked who signed it. */
+export function packageNameOf(text: string): string | null {
+  const read = readStrictly(text, MANIFEST);
+  return 'refused' in read ? null : read.value.name;
+}
+
 function misfit(manifest: Manifest, expected: Expectation): string | null {
   const { version, sha256, deviceType, organizationId, installedSequence, now } = expected;
   if (version !== undefined && manifest.version !== version) {

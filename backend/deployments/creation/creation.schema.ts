@@ -10,6 +10,7 @@ import {
   VERSION_OPERATORS,
 } from '../../contract/states.ts';
 import { MAX_NAME_LENGTH, MAX_VERSION_LENGTH } from '../../contract/lengths.ts';
+import { packageNameOf } from '../../contract/signing/manifest.ts';
 import { packageUrlError } from '../../contract/package-url.ts';
 import { asJsonSchema } from '../../http/json-schema.meta.ts';
 import { label, optionalLabel, storableText } from '../../http/text.schema.ts';
@@ -222,6 +223,8 @@ export function toDraft(body: CreateDeploymentInput): DeploymentDraft {
     skipUpToDate: body.skip_up_to_date ?? false,
     manifest: body.manifest ?? null,
     signature: body.signature ?? null,
+    // Not validated in a preview.
+    packageName: typeof body.manifest === 'string' ? packageNameOf(body.manifest) : null,
     scheduledAt: body.scheduled_at ?? null,
   };
 }

@@ -49,12 +49,17 @@ export class DeploymentCreation {
 
   /** What {@link create} would do now. Creates nothing; no matching device is not an error here. */
   async preview(organizationId: string, draft: DeploymentDraft): Promise<DeploymentPreview> {
-    const { deviceFilters: filters } = draft;
+    const { deviceFilters: filters, packageName } = draft;
     // One query for all figures: there are few versions, so they are compared here.
-    const candidates = await this.selection.countDeviceGroups(organizationId, filters);
+    const candidates = await this.selection.countDeviceGroups(organizationId, {
+      filters,
+      packageName,
+    });
     const passing = candidates.filter(({ version }) => passesVersionFilter(version, filters));
     const notComparable = candidates.filter(({ version }) => isIncomparable(version, filters));
-    const upToDate = passing.filter(({ version }) => isSameVersion(version, draft.targetVersion));
+    const upToDate = passing.filter(({ installed }) =>
+      isSameVersion(installed, draft.targetVersion),
+    );
     const groups = filterGroups(
       candidates,
       filters,
@@ -65,8 +70,8 @@ export class DeploymentCreation {
       matching_devices: total,
       up_to_date: draft.targetVersion === '' ? null : sumOf(upToDate),
       by_type: byType(groups),
-      by_version: byVersion(groups),
-      not_comparable: byVersion(notComparable),
+      by_version: byVersion(groups, 'installed'),
+      not_comparable: byVersion(notComparable, 'version'),
       batches: total === 0 ? [] : this.#plan(draft, total),
     };
   }
@@ -123,6 +128,7 @@ export class DeploymentCreation {
       organizationId,
       {
         filters: draft.deviceFilters,
+        packageName: draft.packageName,
         excludedVersion: draft.skipUpToDate ? draft.targetVersion : null,
       },
       draft.strategy === 'canary',

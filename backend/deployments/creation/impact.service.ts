@@ -3,7 +3,7 @@ import type { DeploymentImpact } from '../../contract/admin-api.ts';
 import { DeploymentQueries } from '../reading/deployment-queries.service.ts';
 import type { DeploymentDraft } from '../model/deployment.types.ts';
 import { impactOf } from '../rules/impact.ts';
-import { FleetImpact, TargetSelection } from '../model/target.ports.ts';
+import { FleetImpact } from '../model/target.ports.ts';
 import { filterGroups } from '../../targeting/version-filter.ts';
 
 /** Computes what a deployment would do to the fleet in its current state (docs/contract.md, Admin API). */
@@ -11,18 +11,21 @@ import { filterGroups } from '../../targeting/version-filter.ts';
 export class ImpactService {
   constructor(
     @inject(DeploymentQueries) private readonly queries: DeploymentQueries,
-    @inject(TargetSelection) private readonly selection: TargetSelection,
     @inject(FleetImpact) private readonly fleet: FleetImpact,
   ) {}
 
   /** The impact of a deployment that has not been created. */
   async forDraft(organizationId: string, draft: DeploymentDraft): Promise<DeploymentImpact> {
-    const { deviceFilters: filters, targetVersion, strategy } = draft;
+    const { deviceFilters: filters, packageName, targetVersion, strategy } = draft;
     const excludedVersion = draft.skipUpToDate ? targetVersion : null;
     const [candidates, fleetDevices, overlapping] = await Promise.all([
-      this.selection.countDeviceGroups(organizationId, filters),
+      this.fleet.matchingDevices(organizationId, { filters, packageName }),
       this.fleet.fleetSize(organizationId),
-      this.fleet.overlappingWithSelection(organizationId, { filters, excludedVersion }),
+      this.fleet.overlappingWithSelection(organizationId, {
+        filters,
+        packageName,
+        excludedVersion,
+      }),
     ]);
     return impactOf({
       strategy,

@@ -1,15 +1,14 @@
 import { inject, injectable } from 'inversify';
 import type { Knex } from 'knex';
-import type { DeviceFilters } from '../../contract/admin-api.ts';
 import { asKnex } from '../../database/knex-unit-of-work.ts';
 import type { Transaction } from '../../kernel/unit-of-work.ts';
 import {
   devicesOfAnyVersion,
+  devicesWithProduct,
   matchingDevices,
   type DeviceSelection,
-  type SqlPart,
 } from '../../targeting/matching-devices.sql.ts';
-import type { TargetSelection } from '../model/target.ports.ts';
+import type { ProductFilter, TargetSelection } from '../model/target.ports.ts';
 import type { DeviceGroup } from '../model/deployment.types.ts';
 import { Database } from '../../database/database.ts';
 
@@ -38,8 +37,8 @@ export class KnexTargetSelection implements TargetSelection {
        SELECT :deployment_id, d.id, 'pending', row_number() OVER (
                 ORDER BY ${onlineFirst ? `d.status = 'online' DESC NULLS LAST,` : ''}
                   uuid_hash_extended(d.id, hashtextextended(CAST(:deployment_id AS text), 0)), d.id
-              ) - 1, d.firmware_version, d.device_name, d.device_type
-       FROM edge_devices d WHERE ${matching.sql}
+              ) - 1, ${matching.installed}, d.device_name, d.device_type
+       FROM ${matching.from} WHERE ${matching.sql}
        ORDER BY d.id`,
       { ...matching.bindings, deployment_id: deploymentId },
     );
@@ -50,32 +49,29 @@ export class KnexTargetSelection implements TargetSelection {
     await this.knex.raw('ANALYZE ota_deployment_devices');
   }
 
-  async countDeviceGroups(organizationId: string, filters: DeviceFilters): Promise<DeviceGroup[]> {
+  async countDeviceGroups(
+    organizationId: string,
+    { filters, packageName }: ProductFilter,
+  ): Promise<DeviceGroup[]> {
     const devices = devicesOfAnyVersion(organizationId, filters);
-    return countGroups(this.knex, `edge_devices d WHERE ${devices.sql}`, devices.bindings);
+    const { from, installed } = devicesWithProduct(packageName);
+    const { rows } = await this.knex.raw<{
+      rows: {
+        device_type: string | null;
+        version: string | null;
+        installed: string | null;
+        count: string;
+      }[];
+    }>(
+      `SELECT d.device_type, d.firmware_version AS version, ${installed} AS installed, count(*) AS count
+       FROM ${from} WHERE ${devices.sql} GROUP BY 1, 2, 3`,
+      { ...devices.bindings, package_name: packageName },
+    );
+    return rows.map((row) => ({
+      deviceType: row.device_type,
+      version: row.version,
+      installed: row.installed,
+      count: Number(row.count),
+    }));
   }
-}
-
-/**
- * Counts devices by type and version.
- *
- * @param devices FROM and WHERE of the devices `d`
- */
-export async function countGroups(
-  knex: Knex,
-  devices: string,
-  bindings: SqlPart['bindings'],
-): Promise<DeviceGroup[]> {
-  const { rows } = await knex.raw<{
-    rows: { device_type: string | null; version: string | null; count: string }[];
-  }>(
-    `SELECT d.device_type, d.firmware_version AS version, count(*) AS count
-     FROM ${devices} GROUP BY 1, 2`,
-    bindings,
-  );
-  return rows.map((row) => ({
-    deviceType: row.device_type,
-    version: row.version,
-    count: Number(row.count),
-  }));
 }

@@ -2,7 +2,10 @@ import type { DeviceFilters, RolloutPolicy, StatusBreakdown } from '../../contra
 import {
   TARGET_STATUSES,
   type DeploymentStatus,
+  type DeviceActivity,
+  type FailureCause,
   type PausedReason,
+  type Protection,
   type RolloutStrategy,
   type TargetStatus,
 } from '../../contract/states.ts';
@@ -26,6 +29,8 @@ export interface Deployment {
   skipUpToDate: boolean;
   manifest: string | null;
   signature: string | null;
+  /** The product: the name in the manifest; `null`: unknown. */
+  packageName: string | null;
   totalDevices: number;
   /** Targets at positions below this number are released. */
   releasedDevices: number;
@@ -57,6 +62,8 @@ export interface DeploymentDraft {
   skipUpToDate: boolean;
   manifest: string | null;
   signature: string | null;
+  /** The name in the manifest; `null`: unknown. */
+  packageName: string | null;
   scheduledAt: Date | null;
 }
 
@@ -86,11 +93,15 @@ export interface Target {
   status: TargetStatus;
   attempt: number;
   progress: number | null;
+  /** Only while the status is `verifying`. */
+  activity: DeviceActivity | null;
   previousVersion: string | null;
   startedAt: Date | null;
   completedAt: Date | null;
   lastReportAt: Date | null;
   errorMessage: string | null;
+  /** Only of a target that failed or rolled back. */
+  failureCause: FailureCause | null;
   timedOut: boolean;
   skipReason: SkipReason | null;
   rollbackVersion: string | null;
@@ -115,11 +126,19 @@ export type SkipReason = (typeof SKIP_REASONS)[number];
 /** Why a device is gone: it was removed, moved to another organization, or has never registered. */
 export type GoneReason = Extract<SkipReason, 'removed' | 'moved' | 'not_registered'>;
 
-/** Devices of one type that run one version. */
+/** Devices of one type that run the same versions. */
 export interface DeviceGroup {
   deviceType: string | null;
+  /** The version of the device's main product, which filters compare. */
   version: string | null;
+  /** The version of the deployment's product. */
+  installed: string | null;
   count: number;
+}
+
+/** Devices of a {@link DeviceGroup} with the same protection; `null`: they have not reported it. */
+export interface ProtectedGroup extends DeviceGroup {
+  protection: Protection | null;
 }
 
 export interface TargetKey {

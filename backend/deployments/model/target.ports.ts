@@ -1,9 +1,10 @@
-import type { DeviceFilters, OverlappingDeployment, TargetView } from '../../contract/admin-api.ts';
+import type { OverlappingDeployment, TargetView } from '../../contract/admin-api.ts';
 import type { TargetStatus } from '../../contract/states.ts';
 import type { Transaction } from '../../kernel/unit-of-work.ts';
 import type {
   Deployment,
   DeviceGroup,
+  ProtectedGroup,
   Target,
   TargetKey,
   GoneReason,
@@ -11,6 +12,9 @@ import type {
 } from './deployment.types.ts';
 import type { DeviceSelection } from '../../targeting/matching-devices.sql.ts';
 import { token } from '../../kernel/token.ts';
+
+/** The filters of a deployment, and its product. */
+export type ProductFilter = Pick<DeviceSelection, 'filters' | 'packageName'>;
 
 /** Selects the devices that become targets of a deployment. */
 export interface TargetSelection {
@@ -28,8 +32,8 @@ export interface TargetSelection {
   ): Promise<number>;
   /** Refreshes the planner's statistics of the target table; autovacuum would do so only minutes later. */
   refreshStatistics(): Promise<void>;
-  /** Counts the devices that match all filters except the version filter, by type and version. */
-  countDeviceGroups(organizationId: string, filters: DeviceFilters): Promise<DeviceGroup[]>;
+  /** Counts the devices that match all filters except the version filter, by type and versions. */
+  countDeviceGroups(organizationId: string, selection: ProductFilter): Promise<DeviceGroup[]>;
 }
 export const TargetSelection = token<TargetSelection>('TargetSelection');
 
@@ -37,8 +41,10 @@ export const TargetSelection = token<TargetSelection>('TargetSelection');
 export interface FleetImpact {
   /** The number of registered devices of the organization. */
   fleetSize(organizationId: string): Promise<number>;
-  /** Devices of the deployment that have not finished, by type and current version. */
-  unfinishedDevices(deployment: Deployment): Promise<DeviceGroup[]>;
+  /** Devices that match all filters except the version filter. */
+  matchingDevices(organizationId: string, selection: ProductFilter): Promise<ProtectedGroup[]>;
+  /** Devices of the deployment that have not finished. */
+  unfinishedDevices(deployment: Deployment): Promise<ProtectedGroup[]>;
   /** Deployments in progress or paused with unfinished targets among the matching devices. */
   overlappingWithSelection(
     organizationId: string,
@@ -61,7 +67,7 @@ export interface TargetRepository {
   find(deploymentId: string, deviceId: string): Promise<Target | null>;
   lock(tx: Transaction, keys: TargetKey[]): Promise<Target[]>;
   save(tx: Transaction, targets: Target[]): Promise<void>;
-  /** Unfinished targets of these devices in deployments created before the given ones. */
+  /** Unfinished targets of these devices in deployments of the same product created before the given ones. */
   findSuperseded(tx: Transaction, completed: TargetKey[]): Promise<TargetKey[]>;
   /** Skips up to `limit` pending targets and updates the counters. Resolves to their number. */
   skipPending(
@@ -73,7 +79,7 @@ export interface TargetRepository {
   ): Promise<number>;
   /**
    * Makes failed targets, and targets that rolled back without a request, pending again: up to `limit` of those that had
-   * finished by `before`, starting at `from`. Leaves out devices that completed a newer deployment, have a requested
+   * finished by `before`, starting at `from`. Leaves out devices that completed a newer deployment of the same product, have a requested
    * rollback, or are gone. `next`: where to continue; `null`: all are done.
    */
   retryFailed(
@@ -87,7 +93,7 @@ export interface TargetRepository {
   archiveAttempts(tx: Transaction, targets: TargetKey[]): Promise<void>;
   /** Those of the devices whose targets can be retried by id. */
   findRetryable(tx: Transaction, deploymentId: string, deviceIds: string[]): Promise<string[]>;
-  /** The newest deployment after this one that the device completed. */
+  /** The newest deployment of the same product after this one that the device completed. */
   findNewer(tx: Transaction, key: TargetKey): Promise<NewerDeployment | null>;
   /** Why the device is gone; `null`: it exists in the deployment's organization. */
   findGoneReason(tx: Transaction, key: TargetKey): Promise<GoneReason | null>;
@@ -121,6 +127,15 @@ export interface SweepTargets {
   findNotPickedUp(limit: number): Promise<SweepTarget[]>;
   /** Scans the next `limit` open targets after `from`, and finds those whose device is gone. */
   findGone(from: TargetKey | null, limit: number): Promise<GoneTargetPage>;
+  /**
+   * Scans the next `limit` devices with a reported profile after the device `from`, and deletes the profiles of removed
+   * ones. Resolves to where the next scan continues; `null`: at the beginning.
+   */
+  deleteProfilesOfRemoved(
+    tx: Transaction,
+    from: string | null,
+    limit: number,
+  ): Promise<string | null>;
 }
 export const SweepTargets = token<SweepTargets>('SweepTargets');
 
@@ -136,12 +151,18 @@ export interface GoneTargetPage {
   next: TargetKey | null;
 }
 
-/** The version each device runs, in the host's device table. */
+/**
+ * The versions that devices run: that of the main product in the host's device table, and those that the device has
+ * reported by package name.
+ */
 export interface DeviceVersions {
   /** Records the versions that devices run now. */
   record(tx: Transaction, versions: InstalledVersion[]): Promise<void>;
-  /** The recorded versions by device id. */
-  current(tx: Transaction, deviceIds: string[]): Promise<Map<string, string | null>>;
+  /** The recorded versions of the products that these targets install; `null`: unknown. */
+  current(
+    tx: Transaction,
+    targets: TargetKey[],
+  ): Promise<(TargetKey & { version: string | null })[]>;
 }
 export const DeviceVersions = token<DeviceVersions>('DeviceVersions');
 
@@ -162,6 +183,8 @@ export interface InstalledVersion {
   deploymentId: string;
   deviceId: string;
   version: string;
+  /** The package's name as reported, if it is not the device's main product; else `null`. */
+  component: string | null;
   /** The device rolled back on request. Otherwise the version of a newer deployment is not overwritten. */
   onRequest: boolean;
 }

@@ -1,7 +1,9 @@
 import { inject, injectable } from 'inversify';
 import type { Knex } from 'knex';
 import type { EarlierAttempt, TargetView } from '../../contract/admin-api.ts';
-import { TARGET_STATUSES } from '../../contract/states.ts';
+import type { Components } from '../../contract/device-api.ts';
+import { TARGET_STATUSES, type Protection } from '../../contract/states.ts';
+import { installedVersion, joinProfile } from '../../targeting/device-profile.sql.ts';
 import type { Deployment } from '../model/deployment.types.ts';
 import { targetsInOrder, type TargetRange } from './target-range.sql.ts';
 import { searchTargets } from './target-search.sql.ts';
@@ -15,7 +17,10 @@ interface TargetViewRow extends TargetRow {
   device_type: string | null;
   /** The id of the device; `null`: it is gone. */
   device_row_id: string | null;
-  firmware_version: string | null;
+  /** The version of the deployment's product. */
+  installed_version: string | null;
+  protection: Protection | null;
+  components: Components | null;
   batch: number;
   /** JSON, in which times have PostgreSQL's format. */
   earlier_attempts: EarlierAttempt[] | null;
@@ -41,7 +46,7 @@ export class KnexTargetViews implements TargetViews {
     const { rows: selected } = query.search
       ? await searchTargets(this.knex, deployment, range, query.search)
       : targetsInOrder(this.knex, deployment.id, range);
-    const rows = await this.#withDevices(selected, deployment.organizationId);
+    const rows = await this.#withDevices(selected, deployment);
     return rows.map((row) => ({ position: row.position, view: toView(row, deployment) }));
   }
 
@@ -59,7 +64,7 @@ export class KnexTargetViews implements TargetViews {
       .select('t.*')
       .where('t.deployment_id', deployment.id)
       .whereRaw('t.device_id = ANY(?::uuid[])', [deviceIds]);
-    const rows = await this.#withDevices(selected, deployment.organizationId);
+    const rows = await this.#withDevices(selected, deployment);
     return rows.map((row) => toView(row, deployment));
   }
 
@@ -69,7 +74,7 @@ export class KnexTargetViews implements TargetViews {
    */
   async #withDevices(
     selected: Knex.QueryBuilder,
-    organizationId: string,
+    deployment: Deployment,
   ): Promise<TargetViewRow[]> {
     return (await this.knex(selected.as('t'))
       .select(
@@ -77,11 +82,16 @@ export class KnexTargetViews implements TargetViews {
         this.knex.raw('coalesce(device.device_name, t.device_name) AS device_name'),
         this.knex.raw('coalesce(device.device_type, t.device_type) AS device_type'),
         'device.id as device_row_id',
-        'device.firmware_version',
+        this.knex.raw(`${installedVersion('device', 'CAST(:name AS text)')} AS installed_version`, {
+          name: deployment.packageName,
+        }),
+        'profile.protection',
+        'profile.components',
         'batch.number as batch',
       )
       .joinRaw(BATCH_OF_TARGET)
-      .joinRaw(JOIN_OWN_DEVICE, [organizationId])
+      .joinRaw(JOIN_OWN_DEVICE, [deployment.organizationId])
+      .joinRaw(joinProfile('device'))
       .orderBy('t.position')) as TargetViewRow[];
   }
 }
@@ -108,24 +118,30 @@ function toView(row: TargetViewRow, deployment: Deployment): TargetView {
     device_name: row.device_name,
     device_type: row.device_type,
     current_version:
-      row.device_row_id === null ? lastVersion(row, deployment) : row.firmware_version,
+      row.device_row_id === null ? lastVersion(row, deployment) : row.installed_version,
     previous_version: row.previous_version,
     batch: row.batch,
     released: row.position < deployment.releasedDevices,
     attempt: row.attempt,
     status: row.status,
     progress: row.progress,
+    // A server of the previous release leaves the activity when it changes the status.
+    activity: row.status === 'verifying' ? row.activity : null,
     started_at: row.started_at?.toISOString() ?? null,
     completed_at: row.completed_at?.toISOString() ?? null,
     last_report_at: row.last_report_at?.toISOString() ?? null,
     duration_seconds: durationOf(row),
     error_message: row.error_message,
+    failure_cause: row.failure_cause,
     timed_out: row.timed_out,
     earlier_attempts: (row.earlier_attempts ?? []).map((earlier) => ({
       ...earlier,
+      failure_cause: earlier.failure_cause ?? null,
       started_at: toTimestamp(earlier.started_at),
       completed_at: toTimestamp(earlier.completed_at),
     })),
     rollback_requested: row.rollback_version,
+    protection: row.protection,
+    components: row.components,
   };
 }

@@ -1,6 +1,8 @@
 import { inject, injectable } from 'inversify';
 import type { Knex } from 'knex';
 import { Database } from '../../database/database.ts';
+import { asKnex } from '../../database/knex-unit-of-work.ts';
+import type { Transaction } from '../../kernel/unit-of-work.ts';
 import type { GoneReason, TargetKey } from '../model/deployment.types.ts';
 import type { GoneTargetPage, SweepTarget, SweepTargets } from '../model/target.ports.ts';
 import { UNFINISHED, goneReason } from '../storage/target.sql.ts';
@@ -78,6 +80,26 @@ export class KnexSweepTargets implements SweepTargets {
       ),
       next: last && Number(last.scanned) === limit ? toKey(last) : null,
     };
+  }
+
+  async deleteProfilesOfRemoved(
+    tx: Transaction,
+    from: string | null,
+    limit: number,
+  ): Promise<string | null> {
+    const { rows } = await asKnex(tx).raw<{ rows: { last: string }[] }>(
+      `WITH scanned AS MATERIALIZED (
+         SELECT device_id FROM ota_devices ${from === null ? '' : 'WHERE device_id > :from'}
+         ORDER BY device_id LIMIT :limit
+       ), deleted AS (
+         DELETE FROM ota_devices profile USING scanned
+         WHERE profile.device_id = scanned.device_id AND NOT EXISTS (
+           SELECT 1 FROM edge_devices device WHERE device.id = scanned.device_id OFFSET 0)
+       )
+       SELECT device_id AS last FROM scanned ORDER BY device_id OFFSET :limit - 1 LIMIT 1`,
+      { from, limit },
+    );
+    return rows[0]?.last ?? null;
   }
 }
 

@@ -10,7 +10,7 @@ import { TargetTransitions, type TargetRequest } from '../targets/target-transit
 
 /** Targets per transaction. */
 const CHUNK = 1_000;
-/** Open targets per scan for gone devices, and scans per sweep. */
+/** Open targets, or profiles of devices, per scan for gone devices; and scans of targets per sweep. */
 const SCAN_SIZE = 20_000;
 const SCANS_PER_SWEEP = 5;
 
@@ -19,6 +19,8 @@ const SCANS_PER_SWEEP = 5;
 export class TimeoutSweep {
   /** Where the scan for gone devices continues; `null`: at the beginning. */
   #scanPosition: TargetKey | null = null;
+  /** The same for the scan of profiles. */
+  #profilePosition: string | null = null;
 
   constructor(
     @inject(UnitOfWork) private readonly work: UnitOfWork,
@@ -35,6 +37,7 @@ export class TimeoutSweep {
   async run(): Promise<void> {
     await this.#deleteExpiredKeys();
     await this.#sweepGone();
+    await this.#deleteRemovedProfiles();
     await this.#sweep(() => this.targets.findOverdue(CHUNK), decideBy(timedOut));
     await this.#sweep(() => this.targets.findNotPickedUp(CHUNK), decideBy(notPickedUp));
   }
@@ -58,6 +61,14 @@ export class TimeoutSweep {
       this.#scanPosition = next;
       if (next === null) return;
     }
+  }
+
+  /** Deletes what removed devices have reported about themselves, a part of all devices with each sweep. */
+  async #deleteRemovedProfiles(): Promise<void> {
+    this.#profilePosition = await this.work.run(
+      (tx) => this.targets.deleteProfilesOfRemoved(tx, this.#profilePosition, SCAN_SIZE),
+      LIMITS.jobs,
+    );
   }
 
   /** @param late decides about targets whose device exists */

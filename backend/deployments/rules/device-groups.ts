@@ -1,4 +1,4 @@
-/** Sums over groups of devices with the same type and version. */
+/** Sums over groups of devices. */
 import type { DeviceGroup } from '../model/deployment.types.ts';
 
 export function sumOf(groups: readonly DeviceGroup[]): number {
@@ -8,7 +8,7 @@ export function sumOf(groups: readonly DeviceGroup[]): number {
 /** Numbers of devices by type or version, largest first. */
 function groupBy(
   groups: readonly DeviceGroup[],
-  key: 'deviceType' | 'version',
+  key: 'deviceType' | 'version' | 'installed',
 ): [string | null, number][] {
   const sums = new Map<string | null, number>();
   for (const group of groups) sums.set(group[key], (sums.get(group[key]) ?? 0) + group.count);
@@ -21,8 +21,10 @@ export function byType(
   return groupBy(groups, 'deviceType').map(([device_type, count]) => ({ device_type, count }));
 }
 
+/** @param of the main product (`version`), or the deployment's (`installed`) */
 export function byVersion(
   groups: readonly DeviceGroup[],
+  of: 'version' | 'installed',
 ): { version: string | null; count: number }[] {
-  return groupBy(groups, 'version').map(([version, count]) => ({ version, count }));
+  return groupBy(groups, of).map(([version, count]) => ({ version, count }));
 }

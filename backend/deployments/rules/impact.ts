@@ -1,11 +1,12 @@
 import type {
   DeploymentImpact,
   OverlappingDeployment,
+  ProtectionCounts,
   VersionChanges,
 } from '../../contract/admin-api.ts';
 import type { ImpactReason, RolloutStrategy } from '../../contract/states.ts';
 import { compareVersions, isSameVersion } from '../../contract/version.ts';
-import type { DeviceGroup } from '../model/deployment.types.ts';
+import type { DeviceGroup, ProtectedGroup } from '../model/deployment.types.ts';
 import { byType, sumOf } from './device-groups.ts';
 
 /** A rollout to more than this share of the fleet at once must be confirmed. */
@@ -16,8 +17,8 @@ export interface ImpactFacts {
   targetVersion: string;
   /** The devices were picked by id. */
   isPicked: boolean;
-  /** Devices that would get the update, by type and current version. */
-  groups: DeviceGroup[];
+  /** Devices that would get the update. */
+  groups: ProtectedGroup[];
   /** Registered devices of the organization. */
   fleetDevices: number;
   overlapping: OverlappingDeployment[];
@@ -30,6 +31,7 @@ export function impactOf(facts: ImpactFacts): DeploymentImpact {
     devices: sumOf(groups),
     fleet_devices: fleetDevices,
     changes: versionChanges(groups, facts.targetVersion),
+    protection: protectionCounts(groups),
     by_type: byType(groups),
     overlapping,
   };
@@ -38,8 +40,14 @@ export function impactOf(facts: ImpactFacts): DeploymentImpact {
 
 function versionChanges(groups: DeviceGroup[], targetVersion: string): VersionChanges {
   const changes: VersionChanges = { upgrade: 0, downgrade: 0, same: 0, unknown: 0 };
-  for (const { version, count } of groups) changes[changeOf(version, targetVersion)] += count;
+  for (const { installed, count } of groups) changes[changeOf(installed, targetVersion)] += count;
   return changes;
+}
+
+function protectionCounts(groups: ProtectedGroup[]): ProtectionCounts {
+  const counts: ProtectionCounts = { none: 0, files: 0, files_and_boot: 0, slots: 0, unknown: 0 };
+  for (const { protection, count } of groups) counts[protection ?? 'unknown'] += count;
+  return counts;
 }
 
 function changeOf(version: string | null, targetVersion: string): keyof VersionChanges {

@@ -4,6 +4,7 @@
  */
 import type { NewEvent } from '../../audit/event.ports.ts';
 import type { StatusReport } from '../../contract/device-api.ts';
+import type { DeviceActivity, FailureCause } from '../../contract/states.ts';
 import type { Deployment, Target, GoneReason } from '../model/deployment.types.ts';
 import { GONE_DESCRIPTIONS, isFinished, isUpdating, type ReportContext } from './target-reports.ts';
 import { deviceEvents } from './timeline-events.ts';
@@ -12,6 +13,8 @@ export interface TargetChange {
   next: Target;
   /** The version that the device runs now, if it is known. */
   installedVersion?: string;
+  /** What the version belongs to; absent: the device's main product. */
+  component?: string;
   events: NewEvent[];
 }
 
@@ -45,10 +48,12 @@ export function reported(
     ...target,
     status,
     progress: finished ? null : (report.progress ?? null),
+    activity: activityOf(report, status),
     startedAt: target.startedAt ?? now,
     completedAt: finished ? now : null,
     lastReportAt: now,
     errorMessage: report.error_message ?? (undone ? target.errorMessage : null),
+    failureCause: failureCauseAfter(report, status, undone ? target.failureCause : null),
     updateFinishedAt: undone ? target.completedAt : null,
     timedOut: false,
     skipReason: status === 'skipped' ? 'aborted' : null,
@@ -59,6 +64,7 @@ export function reported(
   return {
     next,
     ...(version !== null && { installedVersion: version }),
+    ...(report.component !== undefined && { component: report.component }),
     events: [
       ...(status === 'failed' ? [deviceEvents.failed(deployment, next)] : []),
       ...(status === 'rolled_back' ? [deviceEvents.rolledBack(deployment, next, version)] : []),
@@ -66,7 +72,22 @@ export function reported(
   };
 }
 
-/** The version that the device runs after this report; `null`: unknown. */
+/** Only a verifying device has an activity: it ends with every other status. */
+function activityOf(report: StatusReport, status: Target['status']): DeviceActivity | null {
+  return status === 'verifying' ? (report.activity ?? null) : null;
+}
+
+/** @param undone the cause of a failed update that the reported rollback undoes */
+function failureCauseAfter(
+  report: StatusReport,
+  status: Target['status'],
+  undone: FailureCause | null,
+): FailureCause | null {
+  if (status !== 'failed' && status !== 'rolled_back') return null;
+  return report.failure_cause ?? undone;
+}
+
+/** The version of the deployment's product that the device runs after this report; `null`: unknown. */
 function versionAfter(
   target: Target,
   deployment: Deployment,
@@ -78,9 +99,14 @@ function versionAfter(
   return report.installed_version ?? target.rollbackVersion ?? target.previousVersion;
 }
 
-/** A repeated report: the device is still updating. */
+/** A repeated report: the device is still updating, and may have begun or ended an activity. */
 export function heartbeat(target: Target, report: StatusReport, now: Date): Target {
-  return { ...target, lastReportAt: now, progress: report.progress ?? target.progress };
+  return {
+    ...target,
+    lastReportAt: now,
+    progress: report.progress ?? target.progress,
+    activity: activityOf(report, target.status),
+  };
 }
 
 /** Separates the error of a failed rollback from the earlier error of the target. */
@@ -115,11 +141,12 @@ export function deviceIdle(target: Target, deployment: Deployment, now: Date): T
         ...target,
         status: 'skipped',
         progress: null,
+        activity: null,
         completedAt: now,
         skipReason: 'aborted',
       };
     case 'paused': // it waits for the resume, so it must not time out
-      return { ...target, lastReportAt: now };
+      return { ...target, lastReportAt: now, activity: null };
     default:
       return null;
   }
@@ -136,6 +163,8 @@ export function timedOut(target: Target, deployment: Deployment, now: Date): Tar
       ...target,
       status: 'failed',
       progress: null,
+      activity: null,
+      failureCause: 'timeout',
       timedOut: true,
       completedAt: now,
       errorMessage: `no report for ${minutes} minutes; last known step: ${target.status}`,
@@ -185,6 +214,7 @@ export function deviceGone(
         status: 'skipped',
         skipReason: reason,
         progress: null,
+        activity: null,
         completedAt: now,
         errorMessage: `the device ${GONE_DESCRIPTIONS[reason]}`,
       }),
@@ -204,10 +234,12 @@ export function superseded(target: Target, newer: Deployment, now: Date): Target
     ...target,
     status: 'skipped',
     progress: null,
+    activity: null,
     skipReason: 'superseded',
     rollbackVersion: null,
     rollbackRequestedBy: null,
     completedAt: now,
+    failureCause: null,
     errorMessage: `superseded by ${newer.name} (${newer.targetVersion})`,
   };
 }
@@ -219,11 +251,13 @@ export function retried(target: Target): Target {
     status: 'pending',
     attempt: target.attempt + 1,
     progress: null,
+    activity: null,
     startedAt: null,
     completedAt: null,
     updateFinishedAt: null,
     lastReportAt: null,
     errorMessage: null,
+    failureCause: null,
     timedOut: false,
     skipReason: null,
     rolledBackOnRequest: false,

@@ -46,6 +46,7 @@ export class KnexDeploymentRepository implements DeploymentRepository {
       scheduled_at: draft.scheduledAt,
       manifest: draft.manifest,
       signature: draft.signature,
+      package_name: draft.packageName,
       created_at: asKnex(tx).fn.now(),
       created_by: await createdByFor(asKnex(tx), createdBy),
       author: createdBy,

@@ -24,6 +24,7 @@ export interface DeploymentRow {
   } | null;
   manifest: string | null;
   signature: string | null;
+  package_name: string | null;
   total_devices: number;
   released_devices: number;
   accepted_failures: number;
@@ -71,6 +72,7 @@ export const DEPLOYMENT_COLUMNS = [
   'metadata',
   'manifest',
   'signature',
+  'package_name',
   'total_devices',
   'released_devices',
   'accepted_failures',
@@ -116,6 +118,7 @@ export function toDeployment(row: DeploymentRow): Deployment {
     skipUpToDate: metadata.skip_up_to_date ?? false,
     manifest: row.manifest,
     signature: row.signature,
+    packageName: row.package_name,
     totalDevices: row.total_devices,
     releasedDevices: row.released_devices,
     acceptedFailures: row.accepted_failures,

@@ -8,7 +8,13 @@ import type { Target, TargetKey, GoneReason, SkipReason } from '../model/deploym
 import { updateFinishedOverTime } from './finished-over-time.sql.ts';
 import type { NewerDeployment, RetryCursor, TargetRepository } from '../model/target.ports.ts';
 import { TARGET_COLUMNS, toRow, toTarget, type TargetRow } from './target.row.ts';
-import { BATCH_OF_TARGET, IS_RETRYABLE, UNFINISHED, goneReason } from './target.sql.ts';
+import {
+  BATCH_OF_TARGET,
+  IS_RETRYABLE,
+  UNFINISHED,
+  goneReason,
+  isSameProduct,
+} from './target.sql.ts';
 import { Database } from '../../database/database.ts';
 
 /** Types of the columns that {@link KnexTargetRepository.save} writes. */
@@ -16,11 +22,13 @@ const SAVED_COLUMNS = {
   status: 'text',
   attempt: 'int',
   progress: 'smallint',
+  activity: 'text',
   previous_version: 'text',
   started_at: 'timestamptz',
   completed_at: 'timestamptz',
   last_report_at: 'timestamptz',
   error_message: 'text',
+  failure_cause: 'text',
   timed_out: 'boolean',
   skip_reason: 'text',
   rollback_version: 'text',
@@ -35,7 +43,7 @@ const MAX_EARLIER_ATTEMPTS = 20;
 /** The earlier attempts of the target `t` with its current attempt added, which a retry clears. */
 const ARCHIVED_ATTEMPTS = `jsonb_path_query_array(
         coalesce(t.earlier_attempts, '[]') || jsonb_build_object(
-          'attempt', t.attempt, 'status', t.status, 'error_message', t.error_message,
+          'attempt', t.attempt, 'status', t.status, 'error_message', t.error_message, 'failure_cause', t.failure_cause,
           'started_at', t.started_at, 'completed_at', coalesce(t.update_ended_at, t.completed_at)),
         '$[last - ${MAX_EARLIER_ATTEMPTS - 1} to last]')`;
 
@@ -103,7 +111,7 @@ export class KnexTargetRepository implements TargetRepository {
        ) t
        JOIN ota_deployments older ON older.id = t.deployment_id
        WHERE (older.created_at, older.id) < (newer.created_at, newer.id)
-         AND older.organization_id = newer.organization_id`,
+         AND older.organization_id = newer.organization_id AND ${isSameProduct('older', 'newer')}`,
       [completed.map((key) => key.deploymentId), completed.map((key) => key.deviceId)],
     );
     return rows.map(toKey);
@@ -132,8 +140,8 @@ export class KnexTargetRepository implements TargetRepository {
   ): Promise<{ retried: number; next: RetryCursor | null }> {
     const { moved, last } = await this.#moveMany(tx, deploymentId, from.status, 'pending', {
       set: `earlier_attempts = ${ARCHIVED_ATTEMPTS}, update_ended_at = NULL,
-            attempt = t.attempt + 1, progress = NULL, started_at = NULL, completed_at = NULL,
-            last_report_at = NULL, error_message = NULL, timed_out = false, skip_reason = NULL`,
+            attempt = t.attempt + 1, progress = NULL, activity = NULL, started_at = NULL, completed_at = NULL,
+            last_report_at = NULL, error_message = NULL, failure_cause = NULL, timed_out = false, skip_reason = NULL`,
       onlyIf: IS_IN_RETRY,
       bindings: { before, after: from.after, limit },
     });
@@ -180,7 +188,7 @@ export class KnexTargetRepository implements TargetRepository {
       `SELECT newer.id, newer.deployment_name AS name, newer.target_version AS version
        FROM ota_deployments own
        JOIN ota_deployments newer ON newer.organization_id = own.organization_id
-         AND (newer.created_at, newer.id) > (own.created_at, own.id)
+         AND (newer.created_at, newer.id) > (own.created_at, own.id) AND ${isSameProduct('newer', 'own')}
        CROSS JOIN LATERAL (
          SELECT 1 FROM ota_deployment_devices other
          WHERE other.deployment_id = newer.id AND other.device_id = :device_id

@@ -1,4 +1,4 @@
-import type { TargetStatus } from '../../contract/states.ts';
+import type { DeviceActivity, FailureCause, TargetStatus } from '../../contract/states.ts';
 import type { Target, SkipReason } from '../model/deployment.types.ts';
 
 /** A row of `ota_deployment_devices`. */
@@ -9,11 +9,13 @@ export interface TargetRow {
   status: TargetStatus;
   attempt: number;
   progress: number | null;
+  activity: DeviceActivity | null;
   previous_version: string | null;
   started_at: Date | null;
   completed_at: Date | null;
   last_report_at: Date | null;
   error_message: string | null;
+  failure_cause: FailureCause | null;
   timed_out: boolean;
   skip_reason: SkipReason | null;
   rollback_version: string | null;
@@ -30,11 +32,13 @@ export const TARGET_COLUMNS = [
   'status',
   'attempt',
   'progress',
+  'activity',
   'previous_version',
   'started_at',
   'completed_at',
   'last_report_at',
   'error_message',
+  'failure_cause',
   'timed_out',
   'skip_reason',
   'rollback_version',
@@ -51,11 +55,13 @@ export function toTarget(row: TargetRow): Target {
     status: row.status,
     attempt: row.attempt,
     progress: row.progress,
+    activity: row.activity,
     previousVersion: row.previous_version,
     startedAt: row.started_at,
     completedAt: row.completed_at,
     lastReportAt: row.last_report_at,
     errorMessage: row.error_message,
+    failureCause: row.failure_cause,
     timedOut: row.timed_out,
     skipReason: row.skip_reason,
     rollbackVersion: row.rollback_version,
@@ -73,11 +79,13 @@ export function toRow(target: Target): TargetRow {
     status: target.status,
     attempt: target.attempt,
     progress: target.progress,
+    activity: target.activity,
     previous_version: target.previousVersion,
     started_at: target.startedAt,
     completed_at: target.completedAt,
     last_report_at: target.lastReportAt,
     error_message: target.errorMessage,
+    failure_cause: target.failureCause,
     timed_out: target.timedOut,
     skip_reason: target.skipReason,
     rollback_version: target.rollbackVersion,

@@ -12,8 +12,12 @@ export const BATCH_OF_TARGET = `
     ORDER BY number DESC LIMIT 1
   ) batch`;
 
+/** Whether two deployments may be for the same product, as `isSameProduct` decides. */
+export const isSameProduct = (one: string, other: string): string =>
+  `(${one}.package_name <> ${other}.package_name) IS NOT TRUE`;
+
 /**
- * Whether a device has completed a deployment newer than `own`. OFFSET 0 forces lookups by primary key, because the
+ * Whether a device has completed a deployment of the same product that is newer than `own`. OFFSET 0 forces lookups by primary key, because the
  * planner's statistics are wrong when the table has just grown.
  */
 export const completedNewer = (deviceId: string, own: string) => `EXISTS (
@@ -24,9 +28,10 @@ export const completedNewer = (deviceId: string, own: string) => `EXISTS (
         AND other.status = 'completed' OFFSET 0
     ) done
     WHERE newer.organization_id = ${own}.organization_id
-      AND (newer.created_at, newer.id) > (${own}.created_at, ${own}.id))`;
+      AND (newer.created_at, newer.id) > (${own}.created_at, ${own}.id)
+      AND ${isSameProduct('newer', own)})`;
 
-/** Whether the device of the target `t` has completed a newer deployment. */
+/** Whether the device of the target `t` has completed a newer deployment of the same product. */
 const IS_SUPERSEDED = `EXISTS (
     SELECT 1 FROM ota_deployments own
     WHERE own.id = t.deployment_id AND ${completedNewer('t.device_id', 'own')})`;

@@ -7,6 +7,7 @@ import { DeploymentTransactions } from '../transaction/deployment-transactions.s
 import { BatchRepository, DeploymentRepository } from '../model/deployment.ports.ts';
 import type { Deployment, Target, TargetKey } from '../model/deployment.types.ts';
 import { RolloutSteps } from '../transaction/rollout-steps.ts';
+import { isSameProduct } from '../rules/products.ts';
 import { superseded } from '../rules/target-changes.ts';
 import { isFinished } from '../rules/target-reports.ts';
 import { rolloutEvents } from '../rules/timeline-events.ts';
@@ -18,6 +19,8 @@ export interface TargetDecision<Result> {
   next?: Target;
   /** The version that the device runs now. */
   installedVersion?: string;
+  /** What the version belongs to; absent: the device's main product. */
+  component?: string;
   events?: NewEvent[];
   result: Result;
 }
@@ -117,7 +120,12 @@ export class TargetTransitions {
       if (decision.next) targets.set(keyOf(key), decision.next);
       if (decision.installedVersion !== undefined) {
         const onRequest = decision.next?.rolledBackOnRequest ?? false;
-        versions.push({ ...key, version: decision.installedVersion, onRequest });
+        versions.push({
+          ...key,
+          version: decision.installedVersion,
+          component: decision.component ?? null,
+          onRequest,
+        });
       }
       transaction.record(...(decision.events ?? []));
       return decision.result;
@@ -160,19 +168,20 @@ export class TargetTransitions {
       ({ before, after }) => before.status === 'pending' && after.status !== 'skipped',
     );
     if (beginning.length === 0) return;
-    const current = await this.versions.current(
+    const versions = await this.versions.current(
       tx,
-      beginning.map(({ after }) => after.deviceId),
+      beginning.map(({ after }) => after),
     );
+    const current = new Map(versions.map((entry) => [keyOf(entry), entry.version]));
     for (const { after } of beginning) {
-      after.previousVersion = current.get(after.deviceId) ?? after.previousVersion;
+      after.previousVersion = current.get(keyOf(after)) ?? after.previousVersion;
     }
   }
 }
 
 /**
- * Skips the unfinished targets of devices that completed a newer deployment, whatever their status (docs/contract.md,
- * States). Changes `targets`, and returns the timeline entries.
+ * Skips the unfinished targets of devices that completed a newer deployment of the same product, whatever their status
+ * (docs/contract.md, States). Changes `targets`, and returns the timeline entries.
  */
 function skipSuperseded(
   now: Date,
@@ -191,7 +200,7 @@ function skipSuperseded(
       const target = targets.get(keyOf(key));
       if (key.deviceId !== completed.deviceId || !older || !target || isFinished(target.status))
         continue;
-      if (!isOlder(older, newer)) continue;
+      if (!isOlder(older, newer) || !isSameProduct(older, newer)) continue;
       targets.set(keyOf(key), superseded(target, newer, now));
       const pair = `${older.id} ${newer.id}`;
       const devices = (skipped.get(pair)?.devices ?? 0) + 1;
@@ -230,9 +239,11 @@ function hasJustFinished({ before, after }: Changed): boolean {
   return before.status !== after.status && isFinished(after.status);
 }
 
-/** The last reported version of each device. */
+/** The last reported version of each product on each device. */
 function lastVersions(versions: InstalledVersion[]): InstalledVersion[] {
-  return [...new Map(versions.map((entry) => [entry.deviceId, entry])).values()];
+  const productOf = ({ deviceId, component }: InstalledVersion) =>
+    JSON.stringify([deviceId, component]);
+  return [...new Map(versions.map((entry) => [productOf(entry), entry])).values()];
 }
 
 function recordChanges(

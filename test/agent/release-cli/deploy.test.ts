@@ -105,6 +105,19 @@ describe('ota deploy', function () {
       .and.include('progress');
   });
 
+  it('warns about devices that would not come back by themselves', async () => {
+    for (const [index, protection] of ['none', 'none', 'slots'].entries()) {
+      await host.poll(devices[index]!, { protection });
+    }
+    await write();
+    const { code, stdout } = await run(['--file', 'deployment.json', '--start']);
+    expect(code).to.equal(0);
+    expect(stdout).to.include(
+      'Warning: 2 of 5 devices would not come back by themselves if the update fails.\n' +
+        'Note: 2 of 5 devices have not reported whether they would come back.\n',
+    );
+  });
+
   it('exit 10: failed, with the devices and their reasons, for people in words', async () => {
     const watching = await watch({ policy: { failure_threshold_percent: null } });
     const [bad, ...good] = await host.offered(devices, watching.id, 5);

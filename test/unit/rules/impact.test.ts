@@ -1,12 +1,18 @@
 import { expect } from 'chai';
 import type { ImpactReason } from '../../../backend/contract/states.ts';
 import { impactOf, type ImpactFacts } from '../../../backend/deployments/rules/impact.ts';
-import type { DeviceGroup } from '../../../backend/deployments/model/deployment.types.ts';
+import type { ProtectedGroup } from '../../../backend/deployments/model/deployment.types.ts';
 
 const group = (version: string | null, count: number, deviceType: string | null = 'pump') =>
-  ({ version, count, deviceType }) satisfies DeviceGroup;
+  ({
+    version,
+    installed: version,
+    count,
+    deviceType,
+    protection: null,
+  }) satisfies ProtectedGroup;
 
-function impact(groups: DeviceGroup[], facts: Partial<ImpactFacts> = {}) {
+function impact(groups: ProtectedGroup[], facts: Partial<ImpactFacts> = {}) {
   return impactOf({
     strategy: 'canary',
     targetVersion: 'v2.1.0',
@@ -47,7 +53,36 @@ describe('the impact rules', () => {
     ]);
   });
 
-  const CASES: [string, DeviceGroup[], Partial<ImpactFacts>, ImpactReason[]][] = [
+  it('compare the version of the deployment’s product, not of the device', () => {
+    const { changes } = impact([
+      { ...group('v9.0.0', 2), installed: 'v2.0.0' },
+      { ...group('v1.0.0', 3), installed: 'v2.1.0' },
+      { ...group('v1.0.0', 4), installed: null },
+    ]);
+    expect(changes).to.deep.equal({ upgrade: 2, downgrade: 0, same: 3, unknown: 4 });
+  });
+
+  it('count devices by what brings them back', () => {
+    const withProtection = (protection: ProtectedGroup['protection'], count: number) => ({
+      ...group('v1', count),
+      protection,
+    });
+    const { protection } = impact([
+      withProtection('none', 3),
+      withProtection('slots', 2),
+      withProtection('none', 4),
+      withProtection(null, 5),
+    ]);
+    expect(protection).to.deep.equal({
+      none: 7,
+      files: 0,
+      files_and_boot: 0,
+      slots: 2,
+      unknown: 5,
+    });
+  });
+
+  const CASES: [string, ProtectedGroup[], Partial<ImpactFacts>, ImpactReason[]][] = [
     ['a staged upgrade of one type', [group('v2.0.0', 90)], {}, []],
     ['one device that is downgraded', [group('v2.0.0', 90), group('v3', 1)], {}, ['downgrade']],
     ['two types', [group('v2.0.0', 1), group('v2.0.0', 1, 'valve')], {}, ['several_types']],

@@ -1,6 +1,11 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { TARGET_STATUSES } from '../../../backend/contract/states.ts';
+import type { StatusReport } from '../../../backend/contract/device-api.ts';
+import {
+  type DeviceActivity,
+  type ReportedStatus,
+  TARGET_STATUSES,
+} from '../../../backend/contract/states.ts';
 import {
   type Deployment,
   type Target,
@@ -9,6 +14,7 @@ import {
 import {
   deviceGone,
   deviceIdle,
+  heartbeat,
   notPickedUp,
   reported,
   retried,
@@ -41,11 +47,13 @@ function target(change: Partial<Target> = {}): Target {
     status: 'installing',
     attempt: 1,
     progress: 40,
+    activity: null,
     previousVersion: 'v2.0.0',
     startedAt: minutesAgo(10),
     completedAt: null,
     lastReportAt: minutesAgo(5),
     errorMessage: null,
+    failureCause: null,
     timedOut: false,
     skipReason: null,
     rollbackVersion: null,
@@ -60,6 +68,10 @@ describe('changes of a target', () => {
   const anyTarget = fc.constantFrom(...TARGET_STATUSES).chain((status) =>
     fc.record({
       status: fc.constant(status),
+      activity: fc.constant(status === 'verifying' ? ('rebooting' as const) : null),
+      failureCause: fc.constant(
+        status === 'failed' || status === 'rolled_back' ? ('install' as const) : null,
+      ),
       skipReason: status === 'skipped' ? fc.constantFrom(...SKIP_REASONS) : fc.constant(null),
       completedAt: fc.constant(isFinished(status) ? minutesAgo(1) : null),
       errorMessage: fc.option(fc.string()),
@@ -100,6 +112,10 @@ describe('changes of a target', () => {
           expect(before, 'the input is unchanged').to.deep.equal(copy);
           if (!after) return;
           expect(after.completedAt !== null, 'finished').to.equal(isFinished(after.status));
+          if (after.status !== 'verifying') expect(after.activity, 'activity').to.equal(null);
+          if (!['failed', 'rolled_back'].includes(after.status)) {
+            expect(after.failureCause, 'failure cause').to.equal(null);
+          }
           expect(after.skipReason !== null, 'reason').to.equal(after.status === 'skipped');
           if (after.status !== before.status && isFinished(after.status)) {
             expect(after.progress).to.equal(null);
@@ -132,6 +148,122 @@ describe('changes of a target', () => {
     expect(after({ status: 'pending' })).to.equal('skipped');
     expect(after({ status: 'pending' }, 'paused')).to.equal(undefined);
     expect(after({ status: 'downloading' })).to.equal(undefined);
+  });
+
+  describe('a rebooting device', () => {
+    const rebooting = target({ status: 'verifying', activity: 'rebooting' });
+    const report = (status: ReportedStatus, activity?: DeviceActivity): StatusReport => ({
+      status,
+      ...(activity && { activity }),
+    });
+
+    for (const [what, after, activity] of [
+      [
+        'that begins to reboot',
+        heartbeat(target({ status: 'verifying' }), report('verifying', 'rebooting'), NOW),
+        'rebooting',
+      ],
+      [
+        'that still reboots',
+        heartbeat(rebooting, report('verifying', 'rebooting'), NOW),
+        'rebooting',
+      ],
+      ['that checks health', heartbeat(rebooting, report('verifying'), NOW), null],
+      [
+        'that completes',
+        reported(rebooting, deployment(), report('completed'), 'completed', NOW).next,
+        null,
+      ],
+      [
+        'that restarts the attempt',
+        reported(rebooting, deployment(), report('downloading'), 'downloading', NOW).next,
+        null,
+      ],
+      [
+        'that reports it while it installs',
+        reported(target(), deployment(), report('installing', 'rebooting'), 'installing', NOW).next,
+        null,
+      ],
+      [
+        'that polls during a pause',
+        deviceIdle(rebooting, deployment({ status: 'paused' }), NOW),
+        null,
+      ],
+    ] as const) {
+      it(`${what} has the activity ${activity}`, () => {
+        expect(after?.activity).to.equal(activity);
+      });
+    }
+  });
+
+  describe('the cause of a failure', () => {
+    const failed = target({
+      status: 'failed',
+      completedAt: minutesAgo(3),
+      failureCause: 'install',
+    });
+
+    for (const [what, after, cause] of [
+      [
+        'is the reported one',
+        reported(
+          target(),
+          deployment(),
+          { status: 'failed', failure_cause: 'space' },
+          'failed',
+          NOW,
+        ).next,
+        'space',
+      ],
+      [
+        'is unknown if it is not reported',
+        reported(target(), deployment(), { status: 'failed' }, 'failed', NOW).next,
+        null,
+      ],
+      [
+        'is ignored for a success',
+        reported(
+          target(),
+          deployment(),
+          { status: 'completed', failure_cause: 'space' },
+          'completed',
+          NOW,
+        ).next,
+        null,
+      ],
+      [
+        'is kept by a requested rollback',
+        reported(
+          { ...failed, rollbackVersion: 'v2.0.0' },
+          deployment(),
+          { status: 'rolled_back' },
+          'rolled_back',
+          NOW,
+        ).next,
+        'install',
+      ],
+      [
+        'is a timeout when the server gives up',
+        timedOut(target({ lastReportAt: null }), deployment(), NOW)?.next,
+        'timeout',
+      ],
+      [
+        'is replaced by a late result',
+        reported(
+          target({ status: 'failed', timedOut: true, failureCause: 'timeout' }),
+          deployment(),
+          { status: 'completed' },
+          'completed',
+          NOW,
+        ).next,
+        null,
+      ],
+      ['is cleared by a retry', retried(failed), null],
+    ] as const) {
+      it(what, () => {
+        expect(after?.failureCause).to.equal(cause);
+      });
+    }
   });
 
   it('an idle device is skipped after a cancel and kept alive during a pause', () => {

@@ -3,6 +3,7 @@
  * the device API had then, with its habits.
  *
  * - It never tells its version; at registration it tells that of the kernel.
+ * - It names its HTTP library as its `User-Agent`, as aiohttp does.
  * - It compares the checksum as text with the hex digits of the file's SHA-256.
  * - It knows no attempts, no `directive`, no `rollback`, no wish about the next poll.
  * - It reports every step twice, and steps the server has no word for.
@@ -41,6 +42,8 @@ interface Offer {
   update_package_url: string;
   checksum: string;
 }
+
+const USER_AGENT = 'Python/3.11 aiohttp/3.9.1';
 
 const folder = process.argv[2] ?? '/etc/edge-agent';
 const config = JSON.parse(await readFile(path.join(folder, 'config.json'), 'utf8')) as Config;
@@ -149,6 +152,7 @@ async function call(method: string, address: string, body?: object): Promise<Res
   const answer = await fetch(config.server_url + address, {
     method,
     headers: {
+      'user-agent': USER_AGENT,
       ...(token && { authorization: `Bearer ${token}` }),
       ...(body && { 'content-type': 'application/json' }),
     },
