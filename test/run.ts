@@ -9,33 +9,19 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-import { canInstall, installPackages } from './support/debian-install.ts';
-import { findProgram, PROGRAMS, type Program } from '../dev/programs.ts';
+import { installMissing } from '../dev/debian-packages.ts';
+import { PROGRAMS, type Program } from '../dev/programs.ts';
 import type { TestSummary } from './support/root-hooks.ts';
 
 const inContinuousIntegration = process.env.CI === 'true';
 
 async function main(): Promise<number> {
-  const missing = await installMissing(PROGRAMS);
+  const missing = await installMissing(PROGRAMS, 'the tests');
   const { exitCode, summary } = await runMocha(process.argv.slice(2));
   for (const program of missing) warnAbout(program);
   console.log(summaryLine(summary));
   if (exitCode !== 0) return exitCode;
   return missing.length > 0 && inContinuousIntegration ? 1 : 0;
-}
-
-/** Returns the programs that could not be installed. */
-async function installMissing(programs: Program[]): Promise<Program[]> {
-  const absent = programs.filter((program) => findProgram(program) === null);
-  if (absent.length === 0 || !canInstall()) return absent;
-  const names = absent.map((program) => program.debianPackage);
-  console.log(`Installing ${names.join(' and ')} for the tests …`);
-  try {
-    await installPackages(names);
-  } catch (error) {
-    console.error(`apt-get could not install ${names.join(' and ')}:\n${String(error)}`);
-  }
-  return absent.filter((program) => findProgram(program) === null);
 }
 
 function warnAbout({ names, purpose, debianPackage, variable }: Program): void {
