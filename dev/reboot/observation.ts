@@ -82,7 +82,7 @@ export class Observer {
       this.#activity = `${slot} starts`;
     }
     if (step) this.#activity = `step ${step}`;
-    if (line.includes('Kernel panic')) this.#panics += 1;
+    if (line.includes('] Kernel panic')) this.#panics += 1;
     if (line.includes('PUMP STARTED')) {
       this.#upAt = this.seconds;
       this.#activity = 'agent starts';

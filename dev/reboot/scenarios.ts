@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { seededRandom } from '../fleet/random.ts';
 import { type Observation, Observer } from './observation.ts';
 import type { SystemVersion } from './system-image.ts';
-import type { BuiltVersion, TestBench } from './test-bench.ts';
+import type { BuiltVersion, RunningUpdate, TestBench } from './test-bench.ts';
 
 export interface PowerCut {
   /** Seconds after the deployment. */
@@ -26,6 +26,12 @@ export interface ScenarioResult extends Observation {
 export interface Running {
   version: BuiltVersion;
   slot: string;
+}
+
+interface UpdateOptions {
+  fault?: SystemVersion['fault'];
+  /** Resolves when the power is to be cut. */
+  cutWhen?: (update: RunningUpdate) => Promise<unknown>;
 }
 
 export class Scenarios {
@@ -52,6 +58,11 @@ export class Scenarios {
     return this.#update('kernel panics', { fault: 'panics' });
   }
 
+  /** The power is cut as soon as Ops-Center has the result: the device must not fall back to the old system. */
+  cutAfterCompletion(): Promise<ScenarioResult> {
+    return this.#update('cut when completed', { cutWhen: (update) => update.finished() });
+  }
+
   /**
    * Updates during each of which the power is cut once, at a random moment, and comes back.
    * @param duration of an update that nothing disturbs, in seconds: the moments are within it
@@ -61,14 +72,14 @@ export class Scenarios {
     for (let number = 1; number <= count; number += 1) {
       // One in each of `count` equal parts of the update, so that every part of it has one.
       const share = (number - 1 + random.share()) / count;
-      yield await this.#update(`power cut ${number}`, { cutAfter: share * duration });
+      yield await this.#update(`power cut ${number}`, {
+        // The moment has to be random, so there is nothing to wait for but time.
+        cutWhen: () => delay(share * duration * 1_000),
+      });
     }
   }
 
-  async #update(
-    name: string,
-    { fault, cutAfter }: { fault?: SystemVersion['fault']; cutAfter?: number } = {},
-  ): Promise<ScenarioResult> {
+  async #update(name: string, { fault, cutWhen }: UpdateOptions = {}): Promise<ScenarioResult> {
     const { bench } = this;
     const before = this.#running;
     const { old, new: newer } = bench.kernels;
@@ -78,7 +89,7 @@ export class Scenarios {
       ...(fault && { fault }),
     });
     const observer = new Observer(bench.machine);
-    const cut = cutAfter === undefined ? null : await this.#cutPower(observer, cutAfter);
+    const cut = cutWhen ? await this.#cutPower(observer, cutWhen(update)) : null;
     const observation = await observer.observe(update);
     if (observation.target.status === 'completed') {
       const slot = before.slot === 'slot-a' ? 'slot-b' : 'slot-a';
@@ -93,10 +104,9 @@ export class Scenarios {
     };
   }
 
-  /** The moment has to be random, so there is nothing to wait for but time. */
-  async #cutPower(observer: Observer, after: number): Promise<PowerCut> {
+  async #cutPower(observer: Observer, moment: Promise<unknown>): Promise<PowerCut> {
     const { machine } = this.bench;
-    await delay(after * 1_000);
+    await moment;
     const cut = { at: observer.seconds, during: observer.activity };
     await machine.cutPower();
     await machine.switchOn();
@@ -104,7 +114,10 @@ export class Scenarios {
   }
 }
 
-function disagreements({ device, target }: Observation, { version: built, slot }: Running): string[] {
+function disagreements(
+  { device, target }: Observation,
+  { version: built, slot }: Running,
+): string[] {
   const { version, kernel, imageSha256 } = built;
   const facts: [what: string, actual: string | null, expected: string][] = [
     ['running system', device.system, version],
