@@ -39,7 +39,12 @@ if [ "\${next_entry}" ]; then
 else
   set default="\${saved_entry}"
 fi
-set fallback="\${saved_entry}"
+# By number: GRUB does not find the fallback by its id.
+if [ "\${saved_entry}" = slot-b ]; then
+  set fallback=1
+else
+  set fallback=0
+fi
 set timeout=0
 ${menuEntry('a', 2)}
 ${menuEntry('b', 3)}

@@ -52,6 +52,7 @@ async function demo({ console: showConsole }: { console: boolean }): Promise<num
   add(healthy);
   add(await scenarios.unhealthy());
   add(await scenarios.panics());
+  add(await scenarios.withoutKernel());
   add(await scenarios.cutAfterCompletion());
   const { count, seed } = planPowerCuts(process.env);
   console.log(`${count} power cuts (OTA_POWER_CUT_SEED=${seed} repeats them) …`);

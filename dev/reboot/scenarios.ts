@@ -58,6 +58,11 @@ export class Scenarios {
     return this.#update('kernel panics', { fault: 'panics' });
   }
 
+  /** GRUB cannot load the new system. */
+  withoutKernel(): Promise<ScenarioResult> {
+    return this.#update('no kernel', { fault: 'no-kernel' });
+  }
+
   /** The power is cut as soon as Ops-Center has the result: the device must not fall back to the old system. */
   cutAfterCompletion(): Promise<ScenarioResult> {
     return this.#update('cut when completed', { cutWhen: (update) => update.finished() });

@@ -17,9 +17,9 @@ export interface SystemVersion {
   kernel: Kernel;
   /**
    * `unhealthy`: it starts, but its health check fails. `panics`: its initial RAM disk is damaged, so the
-   * kernel finds no file system and panics.
+   * kernel finds no file system and panics. `no-kernel`: GRUB finds none.
    */
-  fault?: 'unhealthy' | 'panics';
+  fault?: 'unhealthy' | 'panics' | 'no-kernel';
 }
 
 /** BusyBox is init. It starts the agent and the reporter again whenever they end. */
@@ -107,7 +107,7 @@ export async function buildSystemImage(
   });
   const kernelFolder = path.join(root, 'usr/lib/kernel');
   await mkdir(kernelFolder);
-  await copyFile(kernel.image, path.join(kernelFolder, 'vmlinuz'));
+  if (fault !== 'no-kernel') await copyFile(kernel.image, path.join(kernelFolder, 'vmlinuz'));
   const ramDiskFile = path.join(kernelFolder, 'initrd.img');
   if (fault === 'panics') await writeFile(ramDiskFile, 'not a RAM disk\n'.repeat(1_000));
   else await buildInitialRamDisk(kernel, ramDisk, ramDiskFile);

@@ -64,7 +64,7 @@ export class GrubAdapter implements BootAdapter {
   }
 
   describe(): string {
-    return 'GRUB starts the new entry once and the old one after that. A kernel that hangs needs a watchdog, one that panics the parameter panic=10.';
+    return 'GRUB starts the new entry once and the old one after that. A kernel that hangs needs a watchdog, one that panics the parameter panic=10, and one that GRUB cannot load a fallback entry.';
   }
 
   /**

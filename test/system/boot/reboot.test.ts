@@ -71,6 +71,13 @@ describe('a virtual machine that updates', function () {
     expect(result.started).to.deep.equal(['slot-a', 'slot-b']);
   });
 
+  it('is returned to the old kernel by GRUB if there is no new one', async () => {
+    const result = await scenarios.withoutKernel();
+    expectAgreement(result);
+    expect(result.target.status).to.equal('rolled_back');
+    expect(result.started).to.deep.equal(['slot-a', 'slot-b']);
+  });
+
   it('stays with the new version if the power is cut as soon as the update is completed', async () => {
     const result = await scenarios.cutAfterCompletion();
     expectAgreement(result);
