@@ -52,8 +52,9 @@ export class Observer {
   async observe(update: RunningUpdate): Promise<Observation> {
     const target = await update.finished();
     const phases = this.#phases(this.seconds);
-    this.machine.off('line', this.#onLine).off('restart', this.#onRestart);
+    // A device whose power was cut may have to start first.
     const device = await this.machine.report();
+    this.machine.off('line', this.#onLine).off('restart', this.#onRestart);
     const { version } = update;
     return {
       version,
