@@ -1,9 +1,9 @@
-/** Programs that some tests need and npm does not install. */
+/** Programs that some tests and demos need and npm does not install. */
 import { accessSync, constants } from 'node:fs';
 import path from 'node:path';
 
 export interface Program {
-  /** Possible names of the executable, preferred first. */
+  /** Possible names of the executable, or absolute paths, preferred first. */
   names: readonly string[];
   /** Environment variable that may contain its absolute path. */
   variable?: string;
@@ -34,7 +34,7 @@ const CURL: Program = {
   purpose: 'the commands of the documentation',
 };
 
-const OPENSSL: Program = {
+export const OPENSSL: Program = {
   names: ['openssl'],
   debianPackage: 'openssl',
   purpose: 'downloads with expired, untrusted and self-signed certificates',
@@ -105,6 +105,63 @@ export const PROGRAMS = [
   BOOTCTL,
 ];
 
+/** Of `npm run demo:reboot` and `npm run test:boot`, which start a virtual machine. */
+export const QEMU: Program = {
+  names: ['qemu-system-x86_64'],
+  debianPackage: 'qemu-system-x86',
+  purpose: 'a virtual machine that reboots',
+};
+
+export const QEMU_IMG: Program = {
+  names: ['qemu-img'],
+  debianPackage: 'qemu-utils',
+  purpose: 'the disk of the virtual machine',
+};
+
+export const MKE2FS: Program = {
+  names: ['mke2fs'],
+  debianPackage: 'e2fsprogs',
+  purpose: 'the file systems of the virtual machine',
+};
+
+export const E2FSCK: Program = {
+  names: ['e2fsck'],
+  debianPackage: 'e2fsprogs',
+  purpose: 'the state of its file systems',
+};
+
+export const BUSYBOX: Program = {
+  names: ['busybox'],
+  debianPackage: 'busybox-static',
+  purpose: 'the system of the virtual machine',
+};
+
+/** The one program of the package with GRUB's modules for a BIOS. */
+export const GRUB_BIOS_SETUP: Program = {
+  names: ['/usr/lib/grub/i386-pc/grub-bios-setup'],
+  debianPackage: 'grub-pc-bin',
+  purpose: 'the boot loader of the virtual machine',
+};
+
+export const GRUB_MKIMAGE: Program = {
+  names: ['grub-mkimage'],
+  debianPackage: 'grub-common',
+  purpose: 'the boot loader of the virtual machine',
+};
+
+export const VIRTUAL_MACHINE_PROGRAMS = [
+  QEMU,
+  QEMU_IMG,
+  MKE2FS,
+  E2FSCK,
+  BUSYBOX,
+  GRUB_BIOS_SETUP,
+  GRUB_MKIMAGE,
+  GRUB_EDITENV,
+  OPENSSL,
+  REDIS_SERVER,
+];
+
 /** Absolute path of the program; `null` if it is not installed. */
 export function findProgram(program: Program): string | null {
   const chosen = program.variable && process.env[program.variable];
@@ -112,7 +169,7 @@ export function findProgram(program: Program): string | null {
   const folders = (process.env.PATH ?? '').split(path.delimiter).filter(Boolean);
   for (const name of program.names) {
     for (const folder of folders) {
-      const candidate = path.join(folder, name);
+      const candidate = path.resolve(folder, name);
       if (isExecutable(candidate)) return candidate;
     }
   }

@@ -4,44 +4,27 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 
-import { canInstall, installPackages } from './support/debian-install.ts';
-import { findProgram, PROGRAMS, type Program } from '../dev/programs.ts';
+import { installMissing } from '../dev/debian-packages.ts';
+import { PROGRAMS, type Program } from '../dev/programs.ts';
 import type { TestSummary } from './support/root-hooks.ts';
+
+/** Takes too long for `npm test`; runs when it is named. */
+const ON_REQUEST = 'test/system/boot/**';
 
 const inContinuousIntegration = process.env.CI === 'true';
 
 async function main(): Promise<number> {
-  const missing = await installMissing(PROGRAMS);
+  const missing = await installMissing(PROGRAMS, 'the tests');
   const { exitCode, summary } = await runMocha(process.argv.slice(2));
   for (const program of missing) warnAbout(program);
   console.log(summaryLine(summary));
   if (exitCode !== 0) return exitCode;
   return missing.length > 0 && inContinuousIntegration ? 1 : 0;
-}
-
-/** Returns the programs that could not be installed. */
-async function installMissing(programs: Program[]): Promise<Program[]> {
-  const absent = programs.filter((program) => findProgram(program) === null);
-  if (absent.length === 0 || !canInstall()) return absent;
-  const names = absent.filter(isHarmless).map((program) => program.debianPackage);
-  if (names.length === 0) return absent;
-  console.log(`Installing ${names.join(' and ')} for the tests …`);
-  try {
-    await installPackages(names);
-  } catch (error) {
-    console.error(`apt-get could not install ${names.join(' and ')}:\n${String(error)}`);
-  }
-  return absent.filter((program) => findProgram(program) === null);
-}
-
-function isHarmless({ bringsBootLoader }: Program): boolean {
-  return !bringsBootLoader || !existsSync('/sys/firmware/efi');
 }
 
 function warnAbout({ names, purpose, debianPackage, variable }: Program): void {
@@ -59,7 +42,9 @@ async function runMocha(
   const folder = await mkdtemp(path.join(tmpdir(), 'ops-center-test-run-'));
   const summaryFile = path.join(folder, 'summary.json');
   const mocha = createRequire(import.meta.url).resolve('mocha/bin/mocha.js');
-  const everything = args.some((arg) => arg.endsWith('.test.ts')) ? [] : ['test/**/*.test.ts'];
+  const everything = args.some((arg) => arg.endsWith('.test.ts'))
+    ? []
+    : ['--ignore', ON_REQUEST, 'test/**/*.test.ts'];
   const strict = inContinuousIntegration ? ['--forbid-only'] : [];
   const child = spawn(process.execPath, [mocha, ...strict, ...args, ...everything], {
     cwd: path.resolve(import.meta.dirname, '..'),

@@ -59,11 +59,11 @@ export function printSummary(results: DeviceResult[], detail: DeploymentDetail):
   }
 }
 
-function printTable(head: string[], rows: string[][]): void {
+export function printTable(head: readonly string[], rows: readonly string[][]): void {
   const widths = head.map((title, column) =>
     Math.max(title.length, ...rows.map((row) => row[column]?.length ?? 0)),
   );
-  const line = (cells: string[]) =>
+  const line = (cells: readonly string[]) =>
     cells
       .map((cell, column) => cell.padEnd(widths[column] ?? 0))
       .join('  ')

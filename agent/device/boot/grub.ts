@@ -1,4 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { copyFile, mkdtemp, open, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type BootAdapter, BootFailure, type BootTarget, nameOf } from './boot-adapter.ts';
 import { requireTool, requireWritable, runTool } from './boot-tool.ts';
 
@@ -42,8 +44,11 @@ export class GrubAdapter implements BootAdapter {
   }
 
   async arm(target: BootTarget): Promise<void> {
-    await this.#edit('set', `saved_entry=${nameOf(target, 'old')}`);
-    await this.#edit('set', `next_entry=${nameOf(target, 'new')}`);
+    await this.#edit([
+      'set',
+      `saved_entry=${nameOf(target, 'old')}`,
+      `next_entry=${nameOf(target, 'new')}`,
+    ]);
   }
 
   async bootedNew(target: BootTarget): Promise<boolean> {
@@ -51,26 +56,48 @@ export class GrubAdapter implements BootAdapter {
   }
 
   async commit(target: BootTarget): Promise<void> {
-    await this.#edit('set', `saved_entry=${nameOf(target, 'new')}`);
-    await this.#edit('unset', 'next_entry');
+    await this.#edit(['set', `saved_entry=${nameOf(target, 'new')}`], ['unset', 'next_entry']);
   }
 
   async revert(target: BootTarget): Promise<void> {
-    await this.#edit('set', `saved_entry=${nameOf(target, 'old')}`);
-    await this.#edit('unset', 'next_entry');
+    await this.#edit(['set', `saved_entry=${nameOf(target, 'old')}`], ['unset', 'next_entry']);
   }
 
   describe(): string {
-    return 'GRUB starts the new entry once and the old one after that. A kernel that hangs needs a watchdog, one that panics the parameter panic=10.';
+    return 'GRUB starts the new entry once and the old one after that. A kernel that hangs needs a watchdog, one that panics the parameter panic=10, and one that GRUB cannot load a fallback entry.';
   }
 
-  async #edit(action: 'set' | 'unset', what: string): Promise<void> {
-    await runTool('grub-editenv', [this.environmentFile, action, what]);
+  /**
+   * All in one write, in place. `grub-editenv` truncates the file, so that a file system with a journal gives
+   * it another block. GRUB reads no journals: after a power cut it would still find the old one, although the
+   * change was flushed. GRUB itself writes in place, too.
+   */
+  async #edit(...commands: string[][]): Promise<void> {
+    const folder = await mkdtemp(join(tmpdir(), 'ota-agent-'));
+    try {
+      const copy = join(folder, 'grubenv');
+      await copyFile(this.environmentFile, copy);
+      for (const command of commands) await runTool('grub-editenv', [copy, ...command]);
+      await overwrite(this.environmentFile, await readFile(copy));
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
   }
 
   async #runningEntry(): Promise<string | null> {
     const parameters = (await readFile(this.commandLineFile, 'utf8')).trim().split(/\s+/);
     const own = parameters.find((one) => one.startsWith(`${ENTRY_PARAMETER}=`));
     return own === undefined ? null : own.slice(ENTRY_PARAMETER.length + 1);
+  }
+}
+
+/** The contents must have the size of the file, which keeps its blocks. */
+async function overwrite(file: string, contents: Buffer): Promise<void> {
+  const handle = await open(file, 'r+');
+  try {
+    await handle.write(contents, 0, contents.length, 0);
+    await handle.sync();
+  } finally {
+    await handle.close();
   }
 }
