@@ -25,7 +25,7 @@ const RECORD_AS = process.env['OTA_RECORD_RELEASE'];
 async function useEverything(fleet: Fleet): Promise<void> {
   const canary = await fleet.rollOut({ rollout_strategy: 'canary', rollout_percentage: 20 });
   const [good, bad] = await fleet.batch(canary, 1);
-  await fleet.poll(good!);
+  await fleet.poll(good!, 'v2.0.0', { protection: 'files', components: '{"app":"v1.0.0"}' });
   await fleet.reports(good!, canary, 'downloading', 'installing', 'verifying', 'completed');
   await fleet.reports(bad!, canary, 'failed');
   await fleet.act(canary, 'pause');
@@ -49,6 +49,7 @@ async function useEverything(fleet: Fleet): Promise<void> {
     `/deployments/${canary}/devices?status=failed&batch=1&search=dev`,
     `/deployments/${canary}/devices/${good!.id}/logs`,
     `/deployments/${canary}/events`,
+    `/deployments/${newer}/impact`,
     '/devices?search=dev&device_type=raspberry_pi&status=online',
     '/metrics',
     `/metrics?deployment_id=${canary}`,
