@@ -37,8 +37,8 @@ export interface Installation {
 }
 
 /**
- * A package without a manifest has no name, and is the main product. So is the first package with a name, unless the configuration
- * names another one.
+ * A package without a manifest has no name, and is the main product. So is the first package with a name, unless
+ * the configuration names another one.
  * @param manifest its text, which may not be verified yet
  * @returns the component that the package is for; `null`: the main product
  */
