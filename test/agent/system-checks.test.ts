@@ -43,10 +43,8 @@ describe('agent: checks that every device has, as rules', () => {
     for (const [before, now, expected] of cases) {
       expect(degradations(before, now), JSON.stringify([before, now])).to.deep.equal(expected);
     }
-    expect(newlyFailing(stateOf(['a.service']), stateOf(['a.service', 'b.service']))).to.deep.equal(
-      ['b.service'],
-    );
-    expect(newlyFailing(stateOf(null), stateOf(['a.service']))).to.deep.equal([]);
+    expect(newlyFailing(['a.service'], ['a.service', 'b.service'])).to.deep.equal(['b.service']);
+    expect(newlyFailing(null, ['a.service'])).to.deep.equal([]);
   });
 
   it('find services that systemd restarts again and again', () => {

@@ -3,7 +3,7 @@ import type { Page } from 'playwright-core';
 import type { DeviceClient } from '../../dev/fleet/device-client.ts';
 import { OpsCenter, PAGE_ROOT } from './support/ops-center.ts';
 import { createDeployment, offered } from './support/rollout.ts';
-import { basicInfo, next, targetDevices, updatePackage } from './support/wizard.ts';
+import { reviewByWizard } from './support/wizard.ts';
 
 const UNPROTECTED = '2 of 4 devices would not come back by themselves if the update fails.';
 
@@ -29,13 +29,7 @@ describe('page: what devices report about themselves', function () {
     }
     const entries = { name: 'Careful', version: 'v2.1.0', strategy: 'Canary' } as const;
     const page = await ops.signIn();
-    await page.getByRole('link', { name: 'New Deployment' }).click();
-    await basicInfo(page, entries);
-    await next(page);
-    await targetDevices(page, entries);
-    await next(page);
-    await updatePackage(page, entries);
-    await next(page);
+    await reviewByWizard(page, entries);
     const impact = page.getByTestId('impact');
     await impact.getByText(UNPROTECTED).waitFor();
     await impact.getByText('1 has not reported whether it would.').waitFor();

@@ -4,13 +4,7 @@ import type { DeploymentDetail, DeploymentList } from '../../backend/contract/ad
 import { act, hasStatus } from './support/detail.ts';
 import { OpsCenter, PAGE_ROOT } from './support/ops-center.ts';
 import { complete, createDeployment, offered } from './support/rollout.ts';
-import {
-  basicInfo,
-  next,
-  targetDevices,
-  updatePackage,
-  type WizardEntries,
-} from './support/wizard.ts';
+import { basicInfo, next, reviewByWizard, updatePackage } from './support/wizard.ts';
 
 describe('page: risky rollouts', function () {
   this.timeout(60_000);
@@ -21,15 +15,6 @@ describe('page: risky rollouts', function () {
   });
   afterEach(() => ops?.close());
 
-  async function review(page: Page, entries: WizardEntries): Promise<void> {
-    await page.getByRole('link', { name: 'New Deployment' }).click();
-    await basicInfo(page, entries);
-    await next(page);
-    await targetDevices(page, entries);
-    await next(page);
-    await updatePackage(page, entries);
-    await next(page);
-  }
   const statusOf = async (id: string) =>
     (await ops.api<DeploymentDetail>('GET', `/deployments/${id}`)).status;
 
@@ -47,7 +32,11 @@ describe('page: risky rollouts', function () {
     await ops.api('POST', `/deployments/${running}/start`);
 
     const page = await ops.signIn();
-    await review(page, { name: 'For all of them', version: 'v2.1.0', strategy: 'Immediate' });
+    await reviewByWizard(page, {
+      name: 'For all of them',
+      version: 'v2.1.0',
+      strategy: 'Immediate',
+    });
     const impact = page.getByTestId('impact');
     await impact.waitFor();
     const impactText = await impact.innerText();

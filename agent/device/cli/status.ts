@@ -7,7 +7,7 @@ import type { Protection } from '../../../backend/contract/states.ts';
 import { readComponents } from '../state/components.ts';
 import { readCurrentVersion } from '../state/current-version.ts';
 import type { BootAdapter } from '../boot/boot-adapter.ts';
-import { DEFAULT_COMMAND, requireRebootCommand } from '../boot/reboot-command.ts';
+import { requireAsConfigured } from '../boot/reboot-command.ts';
 import { createBootAdapter } from '../boot/create-boot-adapter.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
 import { messageOf } from '../../kernel/errors.ts';
@@ -115,15 +115,11 @@ export async function readStatus(config: AgentConfig): Promise<AgentStatus> {
 
 async function readBoot(config: AgentConfig): Promise<AgentStatus['boot']> {
   const adapter = bootAdapterOf(config);
-  const problem = await requireBootable(config, adapter).then(() => null, messageOf);
+  const problem = await requireAsConfigured(config.reboot.command, adapter).then(
+    () => null,
+    messageOf,
+  );
   return { adapter: adapter.name, promise: adapter.describe(), problem };
-}
-
-/** @throws {BootFailure} */
-async function requireBootable({ reboot }: AgentConfig, adapter: BootAdapter): Promise<void> {
-  await adapter.check();
-  const command = reboot.command ?? adapter.rebootCommand;
-  if (adapter.name !== 'none' || command) await requireRebootCommand(command ?? DEFAULT_COMMAND);
 }
 
 function bootAdapterOf({ boot, reboot }: AgentConfig): BootAdapter {

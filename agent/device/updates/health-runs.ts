@@ -13,7 +13,11 @@ import {
   newlyFailing,
   readSystemState,
 } from '../steps/system-checks/system-state.ts';
-import { restartUnits, waitUntilStarted } from '../steps/system-checks/systemctl.ts';
+import {
+  readFailingUnits,
+  restartUnits,
+  waitUntilStarted,
+} from '../steps/system-checks/systemctl.ts';
 import { isExhausted } from './interruptions.ts';
 import { scriptEnvironment } from './script-environment.ts';
 
@@ -63,7 +67,7 @@ export class HealthRuns {
   async restartFailedServices(work: ActiveWork, log: InstallLog): Promise<void> {
     const before = await this.#systemBefore(work);
     if (before === null) return;
-    const units = newlyFailing(before, await readSystemState([]));
+    const units = newlyFailing(before.failing_units, await readFailingUnits());
     if (units.length === 0) return;
     log.line(`restarting what failed: ${units.join(', ')}`);
     const fault = await restartUnits(units);

@@ -68,7 +68,7 @@ export class Installation {
         (await this.rebooting.plan(update)) ?? { step: 'verify', health_runs: 0 },
       );
     } catch (error) {
-      await this.rollBackAfter(update, error);
+      await this.#rollBackAfter(update, error);
     }
   }
 
@@ -114,7 +114,7 @@ export class Installation {
       }
     } catch (error) {
       if (error instanceof AgentStopping) throw error;
-      await this.rollBackAfter(update, error);
+      await this.#rollBackAfter(update, error);
     }
   }
 
@@ -179,7 +179,7 @@ export class Installation {
       return true;
     } catch (error) {
       if (error instanceof AgentStopping || error instanceof Deferred) throw error;
-      await this.rollBackAfter(update, error);
+      await this.#rollBackAfter(update, error);
       return false;
     }
   }
@@ -206,7 +206,7 @@ export class Installation {
   }
 
   /** Rolls back because the current step failed. */
-  async rollBackAfter(update: UpdateInProgress, error: unknown): Promise<void> {
+  async #rollBackAfter(update: UpdateInProgress, error: unknown): Promise<void> {
     return this.rollBack(update, messageOf(error), failureCauseOf(error));
   }
 

@@ -13,7 +13,12 @@ import { StepFailure, messageOf } from '../../kernel/errors.ts';
 import { pause } from '../../kernel/waiting.ts';
 import { REBOOT_MARK } from '../../package/reboot-mark.ts';
 import { type BootAdapter, BootFailure, type BootTarget } from '../boot/boot-adapter.ts';
-import { DEFAULT_COMMAND, requireRebootCommand } from '../boot/reboot-command.ts';
+import {
+  DEFAULT_COMMAND,
+  rebootCommandOf,
+  requireAsConfigured,
+  requireRebootCommand,
+} from '../boot/reboot-command.ts';
 import { readBootId } from '../../files/boot-id.ts';
 import type { AgentConfig } from '../config/agent-config.ts';
 import { flushDisks } from '../process/flush.ts';
@@ -58,8 +63,7 @@ export class Reboot {
   async logReadiness(logger: Logger): Promise<void> {
     const { name } = this.adapter;
     try {
-      await this.adapter.check();
-      if (name !== 'none' || this.config.reboot.command) await requireRebootCommand(this.#command);
+      await requireAsConfigured(this.config.reboot.command, this.adapter);
       if (name !== 'none') logger.info(`boot adapter ${name}: ${this.adapter.describe()}`);
     } catch (error) {
       logger.error(
@@ -72,8 +76,8 @@ export class Reboot {
   }
 
   /**
-   * Before anything is changed: a package that is marked to need a reboot needs a boot loader and a command
-   * that work.
+   * Before anything is changed: a package that is marked to need a reboot needs a usable boot loader and reboot
+   * command.
    * @throws {BootFailure}
    */
   async requireUsable(unpackedDir: string): Promise<void> {
@@ -254,7 +258,7 @@ export class Reboot {
 
   /** Into the new system. */
   get #command(): string {
-    return this.config.reboot.command ?? this.adapter.rebootCommand ?? DEFAULT_COMMAND;
+    return rebootCommandOf(this.config.reboot.command, this.adapter);
   }
 
   /**

@@ -60,12 +60,8 @@ export async function next(page: Page): Promise<void> {
   await page.getByRole('button', { name: 'Next', exact: true }).click();
 }
 
-/**
- * Creates a deployment from the list, through all four steps.
- *
- * @returns its id
- */
-export async function createByWizard(page: Page, entries: WizardEntries): Promise<string> {
+/** Opens the wizard from the list, and fills it in up to the review. */
+export async function reviewByWizard(page: Page, entries: WizardEntries): Promise<void> {
   await page.getByRole('link', { name: 'New Deployment' }).click();
   await basicInfo(page, entries);
   await next(page);
@@ -73,6 +69,15 @@ export async function createByWizard(page: Page, entries: WizardEntries): Promis
   await next(page);
   await updatePackage(page, entries);
   await next(page);
+}
+
+/**
+ * Creates a deployment from the list, through all four steps.
+ *
+ * @returns its id
+ */
+export async function createByWizard(page: Page, entries: WizardEntries): Promise<string> {
+  await reviewByWizard(page, entries);
   await page.getByRole('button', { name: 'Create Deployment' }).click();
   await page.waitForURL(new RegExp(`${PAGE_ROOT}/[0-9a-f-]{36}$`));
   return page.url().split('/').at(-1) ?? '';

@@ -38,16 +38,17 @@ async function stateOf({ point, readOnly }: Mount): Promise<FileSystemState> {
   return { full, read_only: readOnly };
 }
 
-/** Units that fail now and did not before. Pure. */
-export function newlyFailing(before: SystemState, now: SystemState): string[] {
-  if (before.failing_units === null || now.failing_units === null) return [];
-  const earlier = new Set(before.failing_units);
-  return now.failing_units.filter((unit) => !earlier.has(unit));
+/** Units that fail now and did not before; both as `failing_units`. Pure. */
+export function newlyFailing(before: string[] | null, now: string[] | null): string[] {
+  if (before === null || now === null) return [];
+  const earlier = new Set(before);
+  return now.filter((unit) => !earlier.has(unit));
 }
 
 /** Everything that is worse than before, each as a sentence without its full stop. Pure. */
 export function degradations(before: SystemState, now: SystemState): string[] {
-  const units = newlyFailing(before, now).map((unit) => `unit ${unit} has failed`);
+  const failing = newlyFailing(before.failing_units, now.failing_units);
+  const units = failing.map((unit) => `unit ${unit} has failed`);
   const silent = before.failing_units !== null && now.failing_units === null;
   const disks = Object.entries(now.file_systems).flatMap(([point, state]) => {
     const earlier = before.file_systems[point] ?? { full: false, read_only: false };
