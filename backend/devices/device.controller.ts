@@ -6,6 +6,7 @@ import { validate } from '../http/validate.ts';
 import {
   checkUpdateQuerySchema,
   deviceQuerySchema,
+  isUsualPoll,
   logUploadSchema,
   statusReportSchema,
 } from './device.schema.ts';
@@ -21,7 +22,7 @@ export class DeviceController {
   ) {}
 
   checkUpdate = async ({ device, query, userAgent }: DeviceRequest): Promise<DeviceResponse> => {
-    const valid = validate(checkUpdateQuerySchema, query);
+    const valid = isUsualPoll(query) ? query : validate(checkUpdateQuerySchema, query);
     const poll = {
       version: valid.current_version || null,
       profile: readProfile(valid),

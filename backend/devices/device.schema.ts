@@ -8,17 +8,17 @@ import {
   REPORTED_STATUSES,
 } from '../contract/states.ts';
 import { asJsonSchema } from '../http/json-schema.meta.ts';
-import { lenientText, logText, storableText } from '../http/text.schema.ts';
+import { isStorableText, lenientText, logText, storableText } from '../http/text.schema.ts';
 
 const versionText = storableText(MAX_VERSION_LENGTH).allow('');
 const MAX_ERROR_LENGTH = 4_000;
 
-export const checkUpdateQuerySchema = Joi.object<
-  Omit<CheckUpdateQuery, 'protection' | 'components'> & {
-    protection?: unknown;
-    components?: unknown;
-  }
->({
+type UsualPoll = Omit<CheckUpdateQuery, 'protection' | 'components'> & {
+  protection?: unknown;
+  components?: unknown;
+};
+
+export const checkUpdateQuerySchema = Joi.object<UsualPoll>({
   device_id: Joi.string().required(),
   // A poll must not fail because of its version, so one that cannot be stored counts as absent.
   current_version: Joi.string()
@@ -31,6 +31,19 @@ export const checkUpdateQuerySchema = Joi.object<
     asJsonSchema({ type: 'string', contentMediaType: 'application/json' }),
   ),
 }).unknown();
+
+/**
+ * Whether {@link checkUpdateQuerySchema} accepts the query and changes nothing, which holds for almost all polls. Joi would
+ * take a twentieth of the time of a poll to find out.
+ */
+export function isUsualPoll(
+  query: Record<string, unknown>,
+): query is Record<string, unknown> & UsualPoll {
+  const { device_id: id, current_version: version } = query;
+  if (typeof id !== 'string' || id === '') return false;
+  if (version === undefined || version === '') return true;
+  return typeof version === 'string' && isStorableText(version, MAX_VERSION_LENGTH);
+}
 
 export const deviceQuerySchema = Joi.object<{ device_id: string }>({
   device_id: Joi.string().required(),

@@ -1,4 +1,4 @@
-import type Joi from 'joi';
+import Joi from 'joi';
 import type { FieldError } from '../contract/problem.ts';
 import { invalidRequest } from '../kernel/errors.ts';
 
@@ -7,8 +7,8 @@ const OPTIONS: Joi.ValidationOptions = {
   abortEarly: false,
   convert: false,
   errors: { wrap: { label: false }, label: 'path' },
-  // Joi's default is: fails to match the <name> pattern.
-  messages: { 'string.pattern.name': '{{#label}} must be {{#name}}' },
+  // Joi's default is: fails to match the <name> pattern. A template, because Joi would parse a text for each request.
+  messages: { 'string.pattern.name': Joi.expression('{{#label}} must be {{#name}}') },
 };
 
 /** Validates input and fills in defaults. Throws `invalid_request` with every error at once. */

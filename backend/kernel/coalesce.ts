@@ -4,6 +4,11 @@ export interface CoalesceOptions {
   maxBatchSize: number;
   /** Batches that may run at the same time; calls that arrive meanwhile wait for the next batch. */
   maxInFlight: number;
+  /**
+   * Batches start at least this many milliseconds apart, so that under load more calls share a batch. A call that
+   * arrives after a pause does not wait. Default 0.
+   */
+  minIntervalMs?: number;
   /** Called with the size of every batch. */
   onBatch?: (size: number) => void;
 }
@@ -20,6 +25,7 @@ export function coalesce<Input, Output>(
   const waiting: (() => void)[] = [];
   // Counted when a batch is scheduled, not when it starts: calls for more than one batch may arrive at once.
   let inFlight = 0;
+  const startSpaced = spaced(options.minIntervalMs ?? 0);
   const loader = new DataLoader<Input, Output>(
     async (inputs) => {
       options.onBatch?.(inputs.length);
@@ -27,7 +33,7 @@ export function coalesce<Input, Output>(
         return await handle(inputs);
       } finally {
         const next = waiting.shift();
-        if (next) next();
+        if (next) startSpaced(next);
         else inFlight -= 1;
       }
     },
@@ -37,7 +43,7 @@ export function coalesce<Input, Output>(
       batchScheduleFn: (dispatch) => {
         if (inFlight < options.maxInFlight) {
           inFlight += 1;
-          setImmediate(dispatch);
+          startSpaced(dispatch);
         } else {
           waiting.push(dispatch);
         }
@@ -45,6 +51,18 @@ export function coalesce<Input, Output>(
     },
   );
   return (input) => loader.load(input);
+}
+
+/** Returns a function that calls `start` in a later turn of the event loop, with the interval between two starts. */
+function spaced(intervalMs: number): (start: () => void) => void {
+  let earliest = -Infinity;
+  return (start) => {
+    const now = performance.now();
+    const waitMs = earliest - now;
+    earliest = Math.max(earliest, now) + intervalMs;
+    if (waitMs > 0) setTimeout(start, waitMs);
+    else setImmediate(start);
+  };
 }
 
 export interface LaneOptions<Input> {

@@ -41,6 +41,12 @@ export function ratioFigure(
   return { name, value: Math.round(value * 10) / 10, unit, ratio, against, goal: words, met };
 }
 
+/** A figure without a goal. */
+export function plainFigure(name: string, value: number, unit: string): Figure {
+  const rounded = Math.round(value * 10) / 10;
+  return { name, value: rounded, unit, ratio: null, against: null, goal: 'none', met: true };
+}
+
 /** A figure with a goal for its value. */
 export function absoluteFigure(
   name: string,

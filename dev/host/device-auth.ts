@@ -7,6 +7,8 @@ import type { DeviceIdentity } from '../../backend/host-contract.ts';
 import { bearerToken, tokenHash } from './tokens.ts';
 
 const MAX_BATCH = 500;
+/** Under load, more requests share a statement; a request after a pause does not wait. */
+const MIN_INTERVAL_MS = 5;
 
 interface TokenRow {
   hash: string;
@@ -36,24 +38,34 @@ export function createDeviceAuth(
   };
 }
 
-/** Runs one statement at a time: requests that arrive meanwhile share the next one. */
+/** Runs one statement at a time, with an interval: requests that arrive meanwhile share the next one. */
 class StatementSlot {
   readonly #waiting: (() => void)[] = [];
   #taken = false;
+  /** When the next statement may start, on the clock of `performance.now()`. */
+  #earliest = -Infinity;
 
   acquire(dispatch: () => void): void {
     if (this.#taken) {
       this.#waiting.push(dispatch);
     } else {
       this.#taken = true;
-      setImmediate(dispatch);
+      this.#start(dispatch);
     }
   }
 
   release(): void {
     const next = this.#waiting.shift();
-    if (next) next();
+    if (next) this.#start(next);
     else this.#taken = false;
+  }
+
+  #start(dispatch: () => void): void {
+    const now = performance.now();
+    const waitMs = this.#earliest - now;
+    this.#earliest = Math.max(this.#earliest, now) + MIN_INTERVAL_MS;
+    if (waitMs > 0) setTimeout(dispatch, waitMs);
+    else setImmediate(dispatch);
   }
 }
 

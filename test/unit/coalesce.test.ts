@@ -108,6 +108,37 @@ describe('coalesced calls', () => {
     expect(await Promise.all(answers)).to.deep.equal(['one', 'two', 'three', 'four']);
   });
 
+  it('start at least the interval apart, and those that arrive meanwhile share a batch', async () => {
+    const intervalMs = 40;
+    const starts: { at: number; inputs: readonly number[] }[] = [];
+    const call = coalesce<number, number>(
+      (inputs) => {
+        starts.push({ at: performance.now(), inputs });
+        return Promise.resolve(inputs);
+      },
+      { maxBatchSize: 3, maxInFlight: 2, minIntervalMs: intervalMs },
+    );
+    await call(1);
+    const answers = [call(2)];
+    await settle();
+    answers.push(call(3), call(4), call(5));
+    expect(await Promise.all(answers)).to.deep.equal([2, 3, 4, 5]);
+    expect(starts.map(({ inputs }) => inputs)).to.deep.equal([[1], [2, 3, 4], [5]]);
+    const [first, second, third] = starts.map(({ at }) => at) as [number, number, number];
+    // Timers have a resolution of 1 ms and may fire that much early.
+    expect(second - first).to.be.at.least(intervalMs - 2);
+    expect(third - second).to.be.at.least(intervalMs - 2);
+  });
+
+  it('do not wait for the interval after a pause', async () => {
+    const call = coalesce<number, number>((inputs) => Promise.resolve(inputs), {
+      maxBatchSize: 3,
+      maxInFlight: 1,
+      minIntervalMs: 3_600_000,
+    });
+    expect(await call(1)).to.equal(1);
+  });
+
   it('never exceed the batch size or the batches in flight, and keep their order', async () => {
     await fc.assert(
       fc.asyncProperty(

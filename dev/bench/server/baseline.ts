@@ -9,6 +9,8 @@ export interface Baseline {
   express: string;
   /** URL of the bare `node:http` server. */
   node: string;
+  /** Process of both servers. */
+  pid: number;
   close(): void;
 }
 
@@ -19,5 +21,6 @@ export async function startBaseline(): Promise<Baseline> {
   });
   const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
   const { express, node } = JSON.parse(line) as { express: string; node: string };
-  return { express, node, close: () => void child.kill() };
+  if (child.pid === undefined) throw new Error('the bare servers did not start');
+  return { express, node, pid: child.pid, close: () => void child.kill() };
 }

@@ -2,7 +2,7 @@
 import type { Request } from 'autocannon';
 
 import { CONNECTIONS } from './load.ts';
-import { deviceOf } from './testbed.ts';
+import { deviceOf, PROTECTION, versionOf } from './testbed.ts';
 
 /** A part of the fleet, with its own device type. */
 export interface Part {
@@ -22,17 +22,24 @@ export const PARTS: readonly Part[] = SIZES.map((size, index) => ({
 
 export const [SMALL, , LARGE] = PARTS as [Part, Part, Part];
 
+/** The poll of an agent that runs the recorded version. */
+export function pollOf(number: number): { path: string; headers: Record<string, string> } {
+  const device = deviceOf(number);
+  return {
+    path:
+      `/api/v1/ota/check-update?device_id=${device.id}` +
+      `&current_version=${versionOf(number)}&protection=${PROTECTION}`,
+    headers: { authorization: `Bearer ${device.token}` },
+  };
+}
+
 /** Polls of different devices of a part, by connection. */
 export function pollsOf(part: Part, perConnection: number): (connection: number) => Request[] {
   return (connection) =>
-    Array.from({ length: perConnection }, (_, index) => {
-      const device = deviceOf(part.first + ((connection * perConnection + index) % part.size));
-      return {
-        method: 'GET',
-        path: `/api/v1/ota/check-update?device_id=${device.id}`,
-        headers: { authorization: `Bearer ${device.token}` },
-      };
-    });
+    Array.from({ length: perConnection }, (_, index) => ({
+      method: 'GET' as const,
+      ...pollOf(part.first + ((connection * perConnection + index) % part.size)),
+    }));
 }
 
 const STEPS = ['downloading', 'installing', 'verifying', 'completed'] as const;

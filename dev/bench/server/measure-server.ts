@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { Figure } from '../figure.ts';
 import { AdminApi } from './admin.ts';
 import { measurePolls, measureReports, type Deployments, type ServerUrls } from './device-api.ts';
+import { measureDesignLoad } from './design-load.ts';
 import { LARGE, PARTS, type Part } from './fleet.ts';
 import { startBaseline } from './baseline.ts';
 import { measureMemory } from './memory.ts';
@@ -17,6 +18,7 @@ import { addDevices, openTestbed, type HostOptions } from './testbed.ts';
 
 /** Topics of `--only`, in the order in which they are measured. */
 export const SERVER_TOPICS = [
+  'design-load',
   'polls',
   'creation',
   'steering',
@@ -62,6 +64,9 @@ export async function* measureServer(options: {
       await addDevices(testbed.knex, { first, size, type });
     }
 
+    if (isSelected('design-load')) {
+      yield* measureDesignLoad(testbed, { express, preRouter }, baseline);
+    }
     if (isSelected('polls')) yield* measurePolls('no deployment', 'nothing', urls, baseline);
     if (isSelected('creation')) yield* measureCreation(admin, testbed.knex, preRouter.url);
     if (isSelected('polls', 'steering', 'reading', 'reports', 'scale-out')) {

@@ -6,6 +6,7 @@ import path from 'node:path';
 
 import knexFactory, { type Knex } from 'knex';
 
+import type { Protection } from '../../../backend/contract/states.ts';
 import { startEmbeddedPostgres } from '../../database/embedded-postgres.ts';
 import { HostProcess } from '../../host/host-process.ts';
 import { startRedisServer } from '../../redis/redis-server.ts';
@@ -78,12 +79,20 @@ export async function openTestbed(): Promise<Testbed> {
   };
 }
 
-/** Inserts registered devices, which stay online without heartbeats. */
+/** The protection that all devices have reported. */
+export const PROTECTION: Protection = 'files';
+
+/** The version of the device with this number. */
+export function versionOf(number: number): string {
+  return `v1.${number % 10}.0`;
+}
+
+/** Inserts registered devices, which stay online without heartbeats, and what they have reported with earlier polls. */
 export async function addDevices(
   knex: Knex,
   { first, size, type }: { first: number; size: number; type: string },
 ): Promise<void> {
-  const range = { from: first, to: first + size - 1, type };
+  const range = { from: first, to: first + size - 1, type, protection: PROTECTION };
   await knex.raw(
     `INSERT INTO edge_devices
        (id, device_name, device_type, organization_id, device_id, status, last_seen, firmware_version)
@@ -99,7 +108,12 @@ export async function addDevices(
      FROM generate_series(CAST(:from AS int), :to) AS n`,
     range,
   );
-  await knex.raw('VACUUM ANALYZE edge_devices, edge_device_tokens');
+  await knex.raw(
+    `INSERT INTO ota_devices (device_id, organization_id, protection)
+     SELECT id, organization_id, :protection FROM edge_devices WHERE device_type = :type`,
+    range,
+  );
+  await knex.raw('VACUUM ANALYZE edge_devices, edge_device_tokens, ota_devices');
 }
 
 /** The device with this number, as inserted by {@link addDevices}. */
