@@ -42,8 +42,9 @@ describe('the query of a poll', () => {
 
   it('is usual with the id and any version that can be stored, or none', () => {
     for (const version of [{}, { current_version: '' }, { current_version: 'v1.0.0 (beta)' }]) {
-      expect(isUsualPoll({ device_id: 'd1', protection: 'boot', components: '{}', ...version })).to
-        .be.true;
+      expect(
+        isUsualPoll({ device_id: 'd1', protection: 'boot', components: '{}', ...version }),
+      ).to.equal(true);
     }
   });
 
@@ -56,7 +57,7 @@ describe('the query of a poll', () => {
       { device_id: 'd1', current_version: 'v1\0' },
       { device_id: 'd1', current_version: 'v'.repeat(MAX_VERSION_LENGTH + 1) },
     ]) {
-      expect(isUsualPoll(polled), JSON.stringify(polled)).to.be.false;
+      expect(isUsualPoll(polled), JSON.stringify(polled)).to.equal(false);
     }
   });
 });

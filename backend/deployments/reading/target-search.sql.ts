@@ -6,11 +6,11 @@ import { targetsInOrder, withinRange, type TargetRange } from './target-range.sq
 import { JOIN_OWN_DEVICE } from '../storage/target.sql.ts';
 
 /** Up to this number of targets, all of them are searched, and text matches anywhere in a name. */
-const FEW_TARGETS = 20_000;
+const FEW_TARGETS = 5_000;
 const PART_OF_UUID = /^[0-9a-f-]+$/i;
 
 /**
- * Searches the targets of a deployment by name, id or hardware id of the device, or by error. In up to 20,000 targets
+ * Searches the targets of a deployment by name, id or hardware id of the device, or by error. In up to 5,000 targets
  * the text matches anywhere, ignoring case. In more, it must be the beginning of a name, with the same case, or a whole
  * id: the host's indexes find those in milliseconds, while a scan of a million names takes seconds
  * (docs/decisions/search-by-beginning.md).

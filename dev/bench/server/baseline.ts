@@ -9,18 +9,20 @@ export interface Baseline {
   express: string;
   /** URL of the bare `node:http` server. */
   node: string;
-  /** Process of both servers. */
+  /** URL of the Express server with one statement per poll. */
+  lookup: string;
+  /** Process of all servers. */
   pid: number;
   close(): void;
 }
 
-export async function startBaseline(): Promise<Baseline> {
+export async function startBaseline(databaseUrl: string): Promise<Baseline> {
   const file = path.join(import.meta.dirname, 'bare-servers.ts');
-  const child = spawn(process.execPath, ['--import', 'tsx', file], {
+  const child = spawn(process.execPath, ['--import', 'tsx', file, databaseUrl], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const [line] = (await once(createInterface({ input: child.stdout }), 'line')) as [string];
-  const { express, node } = JSON.parse(line) as { express: string; node: string };
+  const urls = JSON.parse(line) as Pick<Baseline, 'express' | 'node' | 'lookup'>;
   if (child.pid === undefined) throw new Error('the bare servers did not start');
-  return { express, node, pid: child.pid, close: () => void child.kill() };
+  return { ...urls, pid: child.pid, close: () => void child.kill() };
 }

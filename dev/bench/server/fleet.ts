@@ -12,7 +12,9 @@ export interface Part {
   first: number;
 }
 
-const SIZES = [10_000, 100_000, 1_000_000];
+/** Devices of the largest part; more than a million take time and disk: 10 million take about 10 GB. */
+const LARGEST = Number(process.env['OTA_BENCH_DEVICES'] ?? 1_000_000);
+const SIZES = [10_000, 100_000, LARGEST];
 
 export const PARTS: readonly Part[] = SIZES.map((size, index) => ({
   type: `fleet_of_${size}`,
@@ -32,6 +34,9 @@ export function pollOf(number: number): { path: string; headers: Record<string, 
     headers: { authorization: `Bearer ${device.token}` },
   };
 }
+
+/** For names of figures, e.g. `1,000,000`. */
+export const LARGE_COUNT = LARGE.size.toLocaleString('en-US');
 
 /** Polls of different devices of a part, by connection. */
 export function pollsOf(part: Part, perConnection: number): (connection: number) => Request[] {

@@ -3,9 +3,15 @@ import path from 'node:path';
 
 import type { Figure } from '../figure.ts';
 import { AdminApi } from './admin.ts';
-import { measurePolls, measureReports, type Deployments, type ServerUrls } from './device-api.ts';
+import {
+  measureOneStatementPerPoll,
+  measurePolls,
+  measureReports,
+  type Deployments,
+  type ServerUrls,
+} from './device-api.ts';
 import { measureDesignLoad } from './design-load.ts';
-import { LARGE, PARTS, type Part } from './fleet.ts';
+import { LARGE, LARGE_COUNT, PARTS, type Part } from './fleet.ts';
 import { startBaseline } from './baseline.ts';
 import { measureMemory } from './memory.ts';
 import { busyTimeShares, profilingOptions } from './profile.ts';
@@ -46,7 +52,7 @@ export async function* measureServer(options: {
   const { topics, memoryHours, profiles } = options;
   const isSelected = (...names: ServerTopic[]): boolean => names.some((name) => topics.has(name));
   const testbed = await openTestbed();
-  const baseline = await startBaseline();
+  const baseline = await startBaseline(testbed.databaseUrl);
   try {
     const profiled = (name: string): HostOptions =>
       profiles === null ? {} : { nodeOptions: profilingOptions(path.join(profiles, name)) };
@@ -73,10 +79,12 @@ export async function* measureServer(options: {
       const deployments = await createAll(admin);
       const large = deployments.get(LARGE) ?? '';
       if (isSelected('polls')) {
-        yield* measurePolls('1,000,000 waiting targets', 'nothing', urls, baseline);
+        yield* measurePolls(`${LARGE_COUNT} waiting targets`, 'nothing', urls, baseline);
+        yield* measureOneStatementPerPoll(urls, baseline);
       }
       yield* releaseAll(admin, deployments, isSelected('steering') ? preRouter.url : null);
-      if (isSelected('polls')) yield* measurePolls('1,000,000 offers', 'offer', urls, baseline);
+      if (isSelected('polls'))
+        yield* measurePolls(`${LARGE_COUNT} offers`, 'offer', urls, baseline);
       if (isSelected('reading')) {
         yield* measureReading(admin, deployments);
         yield* measureFleetReads(admin, testbed.knex, large);

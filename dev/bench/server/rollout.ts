@@ -4,7 +4,7 @@ import type { Knex } from 'knex';
 import { absoluteFigure, ratioFigure, type Figure } from '../figure.ts';
 import { median } from '../median.ts';
 import type { AdminApi } from './admin.ts';
-import { LARGE } from './fleet.ts';
+import { LARGE, LARGE_COUNT } from './fleet.ts';
 import { startPacedPolls } from './paced-polls.ts';
 
 const ROUNDS = 3;
@@ -30,7 +30,7 @@ export async function* measureCreation(
   const { p99Ms } = await polls.stop();
   await removeDeployment(knex, id);
   yield ratioFigure(
-    'creating a deployment for 1,000,000 devices',
+    `creating a deployment for ${LARGE_COUNT} devices`,
     { value, unit: 's', baseline: value / median(ratios), against: 'bare ordered INSERT … SELECT' },
     { below: 2.5 },
   );
@@ -49,11 +49,11 @@ export async function* measureSteering(
   const pause = await timeOf(() => admin.act(id, 'pause'));
   const resume = await timeOf(() => admin.act(id, 'resume'));
   const whilePausing = await pausing.stop();
-  yield absoluteFigure('starting, until a batch of 1,000,000 is released', release, 's', {
+  yield absoluteFigure(`starting, until a batch of ${LARGE_COUNT} is released`, release, 's', {
     below: 2,
   });
   yield pollFigure('releasing it', whileReleasing.p99Ms);
-  yield absoluteFigure('pausing with 1,000,000 released', pause, 's', { below: 1 });
+  yield absoluteFigure(`pausing with ${LARGE_COUNT} released`, pause, 's', { below: 1 });
   yield absoluteFigure('resuming it', resume, 's', { below: 1 });
   yield pollFigure('pausing and resuming', whilePausing.p99Ms);
 }
