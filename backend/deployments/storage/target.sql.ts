@@ -57,5 +57,10 @@ const HAS_DEVICE = `EXISTS (
 export const IS_RETRYABLE = `(t.rollback_version IS NULL AND NOT ${IS_SUPERSEDED} AND ${HAS_DEVICE})`;
 
 /** Joins the device of the target `t` if it belongs to the organization; binds the organization's id. */
-export const JOIN_OWN_DEVICE =
-  'LEFT JOIN edge_devices device ON device.id = t.device_id AND device.organization_id = ?';
+export const JOIN_OWN_DEVICE = `
+  LEFT JOIN LATERAL (
+    SELECT id, organization_id, device_id, device_name, device_type, firmware_version FROM edge_devices
+    -- OFFSET 0 forces one index lookup per target. Before the host's table has statistics, the planner would compare
+    -- each target with every device of the organization.
+    WHERE id = t.device_id AND organization_id = ? OFFSET 0
+  ) device ON true`;
