@@ -10,7 +10,8 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 import { type Bundle, bundle } from '../shipping/bundle.ts';
-import { buildExecutables, ownProcessor } from '../shipping/executable.ts';
+import { buildExecutables } from '../shipping/executable.ts';
+import { ownProcessor } from '../shipping/node-binary.ts';
 import { type Figure, absoluteFigure } from './figure.ts';
 import { median } from './median.ts';
 

@@ -45,7 +45,10 @@ const { json, only, memoryHours, profile } = program.opts<{
   profile?: string;
 }>();
 
-if (!json) console.log(`${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}\n`);
+if (!json)
+  console.log(
+    `${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}, Node.js ${process.version}\n`,
+  );
 for await (const figure of measure()) {
   if (json) console.log(JSON.stringify(figure));
   else print(figure);

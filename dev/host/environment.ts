@@ -16,6 +16,8 @@ export interface HostEnvironment {
   /** Absolute. */
   dataDir: string;
   role: HostRole;
+  /** Number of processes that share the port. */
+  processes: number;
   pluginConfig: unknown;
   logLevel: string;
   /** Whether to offer `http.preRouter` to the plugin. */
@@ -25,6 +27,7 @@ export interface HostEnvironment {
 /** Lets developers serve packages from this machine over plain HTTP. */
 const DEFAULT_PLUGIN_CONFIG = { allow_insecure_loopback_packages: true };
 const MIN_TOKEN_LENGTH = 16;
+const MAX_PROCESSES = 32;
 
 interface Variables {
   PORT: number;
@@ -36,6 +39,7 @@ interface Variables {
   OPS_METRICS_TOKEN?: string;
   OPS_DATA_DIR: string;
   OPS_ROLE: HostRole;
+  OPS_PROCESSES: number;
   OPS_OTA_CONFIG: Record<string, unknown>;
   OPS_LOG_LEVEL: string;
   OPS_PRE_ROUTER: boolean;
@@ -53,6 +57,7 @@ const schema = Joi.object<Variables>({
   OPS_METRICS_TOKEN: token.invalid(Joi.ref('OPS_ADMIN_TOKEN'), Joi.ref('OPS_SECOND_ADMIN_TOKEN')),
   OPS_DATA_DIR: Joi.string().default('.data'),
   OPS_ROLE: Joi.valid('api', 'worker', 'all').default('all'),
+  OPS_PROCESSES: Joi.number().integer().min(1).max(MAX_PROCESSES).default(1),
   OPS_OTA_CONFIG: Joi.string().custom(parseJsonObject).default(DEFAULT_PLUGIN_CONFIG),
   OPS_LOG_LEVEL: Joi.valid('fatal', 'error', 'warn', 'info', 'debug', 'trace').default('info'),
   OPS_PRE_ROUTER: Joi.boolean().default(true),
@@ -78,6 +83,12 @@ export function readEnvironment(variables: NodeJS.ProcessEnv): HostEnvironment {
       'Environment variables: OPS_ROLE=worker needs DATABASE_URL, the database of the api process.',
     );
   }
+  if (value.OPS_PROCESSES > 1 && value.OPS_METRICS_TOKEN) {
+    throw new Error(
+      'Environment variables: OPS_METRICS_TOKEN needs OPS_PROCESSES=1. Metrics are per process, and behind one port ' +
+        'each scrape would read those of another.',
+    );
+  }
   return {
     port: value.PORT,
     listen: value.OPS_LISTEN,
@@ -88,6 +99,7 @@ export function readEnvironment(variables: NodeJS.ProcessEnv): HostEnvironment {
     metricsToken: value.OPS_METRICS_TOKEN,
     dataDir: path.resolve(value.OPS_DATA_DIR),
     role: value.OPS_ROLE,
+    processes: value.OPS_PROCESSES,
     pluginConfig: value.OPS_OTA_CONFIG,
     logLevel: value.OPS_LOG_LEVEL,
     preRouter: value.OPS_PRE_ROUTER,

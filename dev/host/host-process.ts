@@ -1,4 +1,4 @@
-/** Runs the stand-in host in its own process, so that callers can measure, kill and restart it. */
+/** Runs the stand-in host in its own process or processes, so that callers can measure, kill and restart it. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
@@ -23,6 +23,8 @@ export interface HostProcessSettings {
   adminToken?: string;
   /** Whether to offer `http.preRouter` to the plugin; default true. */
   preRouter?: boolean;
+  /** Number of processes that share the port; default 1. */
+  processes?: number;
   /** Options of Node.js, e.g. `--cpu-prof`. */
   nodeOptions?: readonly string[];
 }
@@ -44,6 +46,7 @@ export class HostProcess {
       DATABASE_URL: settings.databaseUrl,
       REDIS_URL: settings.redisUrl,
       OPS_ROLE: settings.role,
+      OPS_PROCESSES: String(settings.processes ?? 1),
       OPS_OTA_CONFIG: JSON.stringify(settings.pluginConfig),
       OPS_LOG_LEVEL: 'warn',
       OPS_PRE_ROUTER: String(settings.preRouter ?? true),
@@ -66,6 +69,7 @@ export class HostProcess {
     }
   }
 
+  /** Of the supervising process if there are several. */
   get pid(): number {
     const pid = this.#child?.pid;
     if (pid === undefined) throw new Error(`${this.role} is not running`);

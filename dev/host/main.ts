@@ -1,4 +1,5 @@
 /** `npm start`: the stand-in host with the plugin of this package. */
+import cluster from 'node:cluster';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 
@@ -7,9 +8,11 @@ import { destination, pino } from 'pino';
 import { startEmbeddedPostgres } from '../database/embedded-postgres.ts';
 import { catchInterrupts } from '../interrupts.ts';
 import { readEnvironment, type HostEnvironment } from './environment.ts';
-import { startHost } from './host.ts';
+import { startHost, type RunningHost } from './host.ts';
 import { LOG_OPTIONS } from './log-options.ts';
-import { startMessage } from './start-message.ts';
+import { HostProcesses, reportStart, signalProcesses } from './processes.ts';
+import { startMessage, type StartedHost } from './start-message.ts';
+import { newToken } from './tokens.ts';
 
 const PLUGIN_ROOT = path.resolve(import.meta.dirname, '..', '..');
 /** After this the process exits even if the host has not stopped. The database is stopped in any case. */
@@ -28,7 +31,7 @@ const database = environment.databaseUrl
 let hasStopped = true;
 try {
   hasStopped = await Promise.race([
-    runHost().then(() => true),
+    cluster.isPrimary && environment.processes > 1 ? runProcesses() : runHost(),
     interrupts.forceStopRequested.then(() => false),
     interrupts.stopRequested.then(() => setTimeout(STOP_LIMIT_MS, false, { ref: false })),
   ]);
@@ -37,13 +40,16 @@ try {
   logger.fatal({ err: error }, 'Ops-Center failed to start');
   process.exitCode = 1;
 } finally {
+  signalProcesses('SIGKILL');
   await database.stop();
 }
 // Open handles must not keep the process alive.
 if (!hasStopped) process.exit(1);
+// The connection to the supervising process is one of them.
+cluster.worker?.disconnect();
 
-/** Runs the host until a stop is requested. */
-async function runHost(): Promise<void> {
+/** Runs the host in this process until a stop is requested. Resolves with true. */
+async function runHost(): Promise<boolean> {
   const host = await startHost({
     ...environment,
     logger,
@@ -54,15 +60,55 @@ async function runHost(): Promise<void> {
   process.on('unhandledRejection', (reason) => {
     logger.error({ err: reason }, 'Unhandled rejection');
   });
+  const started = await describe(host);
+  if (cluster.isPrimary) printStart(started);
+  else reportStart(started);
+  logger.info({ signal: await interrupts.stopRequested }, 'Stopping');
+  await host.stop();
+  return true;
+}
+
+/** Runs the host in several processes until a stop is requested. Resolves with whether all of them stopped in time. */
+async function runProcesses(): Promise<boolean> {
+  const processes = new HostProcesses(
+    {
+      DATABASE_URL: database.url,
+      // One for all, also for those that replace others.
+      OPS_ADMIN_TOKEN: environment.adminToken ?? newToken('admin'),
+    },
+    logger,
+  );
+  const stopRequested = interrupts.stopRequested.then(() => null);
+  try {
+    const started = await Promise.race([processes.start(environment.processes), stopRequested]);
+    if (started) printStart(started);
+  } catch (error) {
+    await processes.stop();
+    throw error;
+  }
+  logger.info({ signal: await interrupts.stopRequested }, 'Stopping');
+  return processes.stop();
+}
+
+async function describe(host: RunningHost): Promise<StartedHost> {
+  const { admin, secondAdmin, pluginActive, url } = host;
+  return {
+    url,
+    pluginActive,
+    adminToken: admin?.token ?? null,
+    secondAdminToken: secondAdmin?.token ?? null,
+    loginUrl: admin && (await host.createLoginUrl()),
+  };
+}
+
+function printStart(started: StartedHost): void {
   console.log(
-    await startMessage(host, {
+    startMessage(started, {
       tokenGenerated: !environment.adminToken,
       database: database.name,
       loopbackOnly: ['127.0.0.1', '::1', 'localhost'].includes(environment.listen),
     }),
   );
-  logger.info({ signal: await interrupts.stopRequested }, 'Stopping');
-  await host.stop();
 }
 
 function environmentOrExit(): HostEnvironment {

@@ -50,6 +50,8 @@ async function ensure(knex: Knex, user: typeof FIRST, token: string): Promise<Ho
       .insert({ id: userId, organization_id: organizationId, name: user.name, is_admin: true })
       .onConflict('id')
       .ignore();
+    // Processes that start at the same time replace the tokens one after the other.
+    await transaction('users').where({ id: userId }).forUpdate().select('id');
     await transaction('user_tokens').where({ user_id: userId }).delete();
     await transaction('user_tokens').insert({ token_hash: tokenHash(token), user_id: userId });
   });

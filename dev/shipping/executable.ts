@@ -1,28 +1,18 @@
-/**
- * Launcher, agent and Node as one executable (Node's single-executable form), for each processor. The
- * Node binaries are packages of the npm registry, fetched with npm's own client into a cache when they
- * are needed: an ordinary installation does not pay for them.
- */
+/** Launcher, agent and Node as one executable (Node's single-executable form), for each processor. */
 import { execFile } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { chmod, copyFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, rename, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
-import { extract } from 'tar';
-
 import { ROOT, bundle, writeLicences } from './bundle.ts';
-import { NODE_VERSION, type NodePackage, nodePackages } from './node-packages.ts';
+import { type Processor, nodeBinary, nodeFolder, ownProcessor } from './node-binary.ts';
 
 const run = promisify(execFile);
 const OUTPUT = path.join(ROOT, 'dist/executables');
-const CACHE = path.join(ROOT, 'node_modules/.cache/ota-node');
 /** Node looks for this mark; the value is part of its documentation. */
 const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 const BLOB = 'NODE_SEA_BLOB';
-
-export type Processor = keyof typeof nodePackages;
 
 function executablePath(processor: Processor, folder = OUTPUT): string {
   return path.join(folder, `ota-agent-linux-${processor}`);
@@ -70,46 +60,4 @@ async function inject(blob: string, node: string, target: string): Promise<void>
   const postject = createRequire(import.meta.url).resolve('postject/dist/cli.js');
   await run(process.execPath, [postject, unfinished, BLOB, blob, '--sentinel-fuse', FUSE]);
   await rename(unfinished, target);
-}
-
-/** Of this machine. */
-export function ownProcessor(): Processor {
-  if (process.arch in nodePackages) return process.arch as Processor;
-  throw new Error(`Executables can be made on ${Object.keys(nodePackages).join(' and ')} only.`);
-}
-
-function nodeFolder(processor: Processor): string {
-  return path.join(CACHE, `${nodePackages[processor].name}-${NODE_VERSION}`);
-}
-
-/** From the cache, or fetched into it. */
-async function nodeBinary(processor: Processor): Promise<string> {
-  const folder = nodeFolder(processor);
-  const binary = path.join(folder, 'bin/node');
-  const here = await readFile(path.join(folder, 'package.json')).catch(() => null);
-  if (!here) await fetchNode(nodePackages[processor], folder);
-  return binary;
-}
-
-async function fetchNode({ name, sha512 }: NodePackage, folder: string): Promise<void> {
-  const fresh = `${folder}.${process.pid}`;
-  await rm(fresh, { recursive: true, force: true });
-  await mkdir(fresh, { recursive: true });
-  try {
-    await run('npm', ['pack', `${name}@${NODE_VERSION}`, '--pack-destination', fresh]);
-    const archive = path.join(fresh, `${name}-${NODE_VERSION}.tgz`);
-    const actual = createHash('sha512')
-      .update(await readFile(archive))
-      .digest('base64');
-    if (actual !== sha512) {
-      throw new Error(`${name}@${NODE_VERSION} has SHA-512 ${actual}, not ${sha512} as it had.`);
-    }
-    const wanted = ['package/bin/node', 'package/LICENSE', 'package/package.json'];
-    await extract({ file: archive, cwd: fresh, strip: 1, strict: true }, wanted);
-    await rm(archive);
-    await rm(folder, { recursive: true, force: true });
-    await rename(fresh, folder);
-  } finally {
-    await rm(fresh, { recursive: true, force: true });
-  }
 }

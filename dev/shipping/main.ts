@@ -8,7 +8,8 @@ import path from 'node:path';
 import { Command } from 'commander';
 
 import { ROOT, bundle, writeLicences } from './bundle.ts';
-import { type Processor, buildExecutables } from './executable.ts';
+import { buildExecutables } from './executable.ts';
+import type { Processor } from './node-binary.ts';
 import { nodePackages } from './node-packages.ts';
 
 const program = new Command('shipping').description('Makes what goes onto devices');

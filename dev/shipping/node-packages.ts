@@ -1,7 +1,7 @@
 /**
- * The Node that goes into the executables: a long-term release, of npm's `node` distribution. The
- * digests are of the packages as they were looked at; npm lets nobody change a published version, and
- * this notices if somebody did.
+ * The Node that goes into the executables and that `npm run node24` uses: a long-term release, of npm's
+ * `node` distribution. The digests are of the packages as they were looked at; npm lets nobody change a
+ * published version, and this notices if somebody did.
  */
 export const NODE_VERSION = '24.21.0';
 

@@ -1,4 +1,4 @@
-/** Measures two api processes and two workers on one PostgreSQL and one Redis. */
+/** Measures two api processes, each with a port or behind one, and two workers on one PostgreSQL and one Redis. */
 import type { CheckUpdateResponse } from '../../../backend/contract/device-api.ts';
 import { DeviceConnections } from '../../fleet/device-connection.ts';
 import { waitFor } from '../../wait-for.ts';
@@ -19,17 +19,18 @@ export async function* measureScaleOut(testbed: Testbed, id: string): AsyncGener
   const pluginConfig = { device_requests_per_minute: 100_000 };
   const first = await testbed.startHost({ role: 'api', pluginConfig });
   const second = await testbed.startHost({ role: 'api', pluginConfig });
+  const onePort = await testbed.startHost({ role: 'api', pluginConfig, processes: 2 });
   const workers = [
     await testbed.startHost({ role: 'worker' }),
     await testbed.startHost({ role: 'worker' }),
   ];
-  yield await throughput([first.url, second.url]);
+  yield* await throughput([first.url, second.url], onePort.url);
   yield* await propagation(testbed, id, first.url, second.url);
-  await Promise.all([first, second, ...workers].map((host) => host.kill('SIGTERM')));
+  await Promise.all([first, second, onePort, ...workers].map((host) => host.kill('SIGTERM')));
 }
 
-async function throughput(urls: readonly [string, string]): Promise<Figure> {
-  const half = (url: string, connections: number) =>
+async function throughput(urls: readonly [string, string], onePort: string): Promise<Figure[]> {
+  const polls = (url: string, connections: number) =>
     load({
       url,
       connections,
@@ -38,16 +39,23 @@ async function throughput(urls: readonly [string, string]): Promise<Figure> {
     });
   const one: number[] = [];
   const two: number[] = [];
+  const twoBehindOnePort: number[] = [];
   for (let round = 0; round < ROUNDS; round += 1) {
-    one.push((await half(urls[0], CONNECTIONS)).perSecond);
-    const both = await Promise.all(urls.map((url) => half(url, CONNECTIONS / 2)));
+    one.push((await polls(urls[0], CONNECTIONS)).perSecond);
+    const both = await Promise.all(urls.map((url) => polls(url, CONNECTIONS / 2)));
     two.push(both.reduce((sum, { perSecond }) => sum + perSecond, 0));
+    twoBehindOnePort.push((await polls(onePort, CONNECTIONS)).perSecond);
   }
-  return ratioFigure(
-    'polls of two api processes',
-    { value: median(two), unit: '/s', baseline: median(one), against: 'one process' },
-    null,
-  );
+  const figure = (name: string, rates: number[]): Figure =>
+    ratioFigure(
+      name,
+      { value: median(rates), unit: '/s', baseline: median(one), against: 'one process' },
+      null,
+    );
+  return [
+    figure('polls of two api processes', two),
+    figure('polls of two api processes behind one port', twoBehindOnePort),
+  ];
 }
 
 /** How long a pause or resume on one server takes until another server applies it. */

@@ -36,6 +36,7 @@ export interface HostOptions {
   pluginConfig?: object;
   nodeOptions?: readonly string[];
   preRouter?: boolean;
+  processes?: number;
 }
 
 /** @throws Error if Redis is not installed */

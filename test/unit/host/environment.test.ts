@@ -8,6 +8,7 @@ describe('the environment of the host', () => {
       port: 8084,
       listen: '127.0.0.1',
       role: 'all',
+      processes: 1,
       pluginConfig: { allow_insecure_loopback_packages: true },
     });
   });
@@ -23,6 +24,19 @@ describe('the environment of the host', () => {
       .to.throw()
       .with.property('message')
       .that.matches(/"PORT".*"REDIS_URL".*"OPS_ROLE".*"OPS_OTA_CONFIG" must be a JSON object/);
+  });
+
+  it('may ask for several processes', () => {
+    expect(readEnvironment({ OPS_PROCESSES: '2' })).to.include({ processes: 2 });
+    for (const wrong of ['0', '1.5', '-1', 'two', '1000']) {
+      expect(() => readEnvironment({ OPS_PROCESSES: wrong })).to.throw('OPS_PROCESSES');
+    }
+  });
+
+  it('cannot ask for metrics of several processes behind one port', () => {
+    const both = { OPS_PROCESSES: '2', OPS_METRICS_TOKEN: 'a-token-of-the-scraper' };
+    expect(() => readEnvironment(both)).to.throw('OPS_METRICS_TOKEN needs OPS_PROCESSES=1');
+    expect(readEnvironment({ ...both, OPS_PROCESSES: '1' })).to.include({ processes: 1 });
   });
 
   it('must name the database of a worker', () => {

@@ -1,4 +1,4 @@
-import { createPublicKey, verify } from 'node:crypto';
+import { createPublicKey } from 'node:crypto';
 import { expect } from 'chai';
 import {
   readPublicKey,
@@ -47,15 +47,9 @@ describe('Ed25519 keys and signatures', () => {
     });
   }
 
-  it('Node accepts a forged signature with a key of small order', () => {
-    const identity = littleEndian(1n);
-    const forged = Buffer.concat([identity, littleEndian(0n)]);
-    const key = createPublicKey({
-      key: Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), identity]),
-      format: 'der',
-      type: 'spki',
-    });
-    expect(verify(null, Buffer.from('anything'), key, forged)).to.equal(true);
+  it('a key of small order is rejected in PEM, too', () => {
+    const der = Buffer.concat([Buffer.from('302a300506032b6570032100', 'hex'), littleEndian(1n)]);
+    const key = createPublicKey({ key: der, format: 'der', type: 'spki' });
     const pem = key.export({ type: 'spki', format: 'pem' }) as string;
     expect(() => readPublicKey(pem)).to.throw('small order');
   });
