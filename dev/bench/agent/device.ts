@@ -65,10 +65,12 @@ async function answer(
     response.end(JSON.stringify(offered ? offer(bench, offered) : nothing(bench)));
     bench.events.emit('poll');
   } else {
-    response.end(JSON.stringify({ success: true }));
+    response.end(JSON.stringify(ACKNOWLEDGED));
     if (url.includes('/status')) bench.events.emit('report', JSON.parse(body));
   }
 }
+
+const ACKNOWLEDGED = { status: 'success', message: 'recorded', directive: 'continue' };
 
 function nothing({ pollAfterSeconds }: BenchServer): object {
   return { update_available: false, poll_after_seconds: pollAfterSeconds };
