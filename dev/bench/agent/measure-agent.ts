@@ -15,6 +15,8 @@ import { installLargePackage } from './large-package.ts';
 import { activityOf, memoryOf } from './processes.ts';
 
 const STARTS = 5;
+/** Until V8's last garbage collection, which it starts when a program has been idle for a while. */
+const LAST_COLLECTION_MS = 20_000;
 const IDLE_MS = 20_000;
 
 export async function measureAgent(): Promise<Figure[]> {
@@ -70,6 +72,7 @@ async function atRest(executable: string, folder: string, server: BenchServer): 
   const device = await startDevice(executable, folder, server);
   untilPoll.push(device.msUntilPoll);
   try {
+    await sleep(LAST_COLLECTION_MS);
     const pids = [device.launcher, device.agent] as const;
     const [launcherMemory, agentMemory] = [await memoryOf(pids[0]), await memoryOf(pids[1])];
     const before = await activityOf(pids);
