@@ -23,7 +23,8 @@ const FUSE = 'NODE_SEA_FUSE_fce680ab2cc467b6e072b8b5df1996b2';
 const BLOB = 'NODE_SEA_BLOB';
 /**
  * The agent waits most of the time, so memory matters more than speed: small heap, no compilers beyond the
- * interpreter, and no background threads for garbage collection. WebAssembly still works.
+ * interpreter, no cache for code that is compiled twice, and no background threads for garbage collection.
+ * WebAssembly still works.
  */
 const V8_FLAGS = [
   '--optimize-for-size',
@@ -31,6 +32,7 @@ const V8_FLAGS = [
   '--no-sparkplug',
   '--no-maglev',
   '--no-opt',
+  '--no-compilation-cache',
 ];
 
 export type Processor = keyof typeof nodePackages;
