@@ -10,7 +10,7 @@ import { mkdir, stat } from 'node:fs/promises';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { type ReadEntry, Unpack } from 'tar';
+import type { ReadEntry } from 'tar';
 import { isDecompressedByLibrary, refuseOtherFormats } from './archive-formats.ts';
 import { headerFault } from './archive-headers.ts';
 import { requireInstallScript } from './install-script.ts';
@@ -68,6 +68,8 @@ async function unpack(job: ExtractRequest): Promise<void> {
   const free = await freeBytes(job.target);
   const room = free === null ? Infinity : Math.max(free - SPARE_BYTES, 0);
   const rules = new ArchiveRules(job.limits, maxBytes, room);
+  // Loaded for an update only, to save the memory.
+  const { Unpack } = await import('tar');
   const unpacker = new Unpack({
     cwd: job.target,
     strict: true,

@@ -10,7 +10,7 @@ import path from 'node:path';
 
 import { Command, Option } from 'commander';
 
-import { measureAgent } from './agent.ts';
+import { measureAgent } from './agent/measure-agent.ts';
 import { FIGURES_FILE, type Figure } from './figure.ts';
 import { PAGE_MEASURING_TESTS } from './page.ts';
 import { measureServer, SERVER_TOPICS, type ServerTopic } from './server/measure-server.ts';

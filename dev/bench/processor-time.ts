@@ -31,7 +31,15 @@ export async function processorSecondsWithChildren(pid: number): Promise<number>
 }
 
 async function statOf(pid: number): Promise<ProcessStat> {
-  const text = await readFile(`/proc/${pid}/stat`, 'utf8');
+  return parseStat(await readFile(`/proc/${pid}/stat`, 'utf8'));
+}
+
+/** Processor time of one thread of a process since it started, in seconds. */
+export async function threadSeconds(pid: number, thread: string): Promise<number> {
+  return parseStat(await readFile(`/proc/${pid}/task/${thread}/stat`, 'utf8')).seconds;
+}
+
+function parseStat(text: string): ProcessStat {
   // The second field, the name in parentheses, may contain spaces.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const seconds = (from: number): number =>

@@ -225,7 +225,7 @@ describe('agent: network', () => {
     const earlier = getDefaultAutoSelectFamilyAttemptTimeout();
     try {
       const http = await createHttpClient(parseConfig('{}', 'the test'));
-      await http.close();
+      http.close();
       expect(getDefaultAutoSelectFamilyAttemptTimeout()).to.equal(5_000);
     } finally {
       setDefaultAutoSelectFamilyAttemptTimeout(earlier);

@@ -128,6 +128,6 @@ async function openUpdateOf(
     if (offered.kind === 'unusable' && !offered.attempt) throw foreign(offered.faults);
     return offered.kind === 'offer' ? offered.offer : null;
   } finally {
-    await http.close();
+    http.close();
   }
 }

@@ -59,6 +59,6 @@ export async function register(config: AgentConfig, options: RegisterOptions): P
     );
     return EXIT.ok;
   } finally {
-    await http.close();
+    http.close();
   }
 }

@@ -127,7 +127,7 @@ async function withAgent(
     registration.close();
     background.abort(new AgentStopping());
     await Promise.all(tasks);
-    await http.close();
+    http.close();
     process.off('SIGTERM', onSignal).off('SIGINT', onSignal);
     logger.info('agent stopped');
   }

@@ -1,12 +1,14 @@
-/** One connection pool to the server (and to package hosts): time limits, extra CA, proxy. */
+/** Requests to the server (and to package hosts): time limits, extra CA, proxy. */
 import { readFile } from 'node:fs/promises';
+import type { Agent } from 'node:http';
 import { setDefaultAutoSelectFamilyAttemptTimeout } from 'node:net';
-import { rootCertificates } from 'node:tls';
-import { Agent, ProxyAgent, type Dispatcher, request } from 'undici';
+import { createSecureContext, rootCertificates } from 'node:tls';
 import type { AgentConfig } from '../config/agent-config.ts';
 import { isLoopback } from '../../../backend/contract/loopback.ts';
 import { parseRetryAfter } from '../../kernel/retry.ts';
 import { withTimeLimit } from '../../kernel/waiting.ts';
+import { HttpConnections, HttpsConnections, ProxiedHttpsConnections } from './connections.ts';
+import { sendRequest } from './send-request.ts';
 
 /** Two lost packets (sent again after 1 and 3 seconds) and a round trip. */
 const MAX_ATTEMPT_MS = 5_000;
@@ -32,8 +34,8 @@ export interface HttpAnswer {
 }
 
 export interface HttpClient {
-  /** The pool for `url`: through the proxy unless the configuration exempts the host. */
-  dispatcherFor(url: URL): Dispatcher;
+  /** The connections for `url`: through the proxy unless the configuration exempts the host. */
+  connectionsTo(url: URL): Agent;
   /** @throws {ServerUnreachable} */
   json(call: {
     method: 'GET' | 'POST';
@@ -42,7 +44,8 @@ export interface HttpClient {
     body?: unknown;
     signal?: AbortSignal;
   }): Promise<HttpAnswer>;
-  close(): Promise<void>;
+  /** Requests in progress fail. */
+  close(): void;
 }
 
 /**
@@ -58,17 +61,17 @@ export function attemptTimeout(connectTimeout: number): number {
 export async function createHttpClient(config: AgentConfig): Promise<HttpClient> {
   const { ca_file: caFile, proxy_url: proxyUrl, no_proxy: noProxy } = config.network;
   const ca = caFile ? [...rootCertificates, await readFile(caFile, 'utf8')] : null;
-  const timeout = config.download.connect_timeout_seconds * 1000;
-  const tls = { ...(ca ? { ca } : {}), timeout };
-  setDefaultAutoSelectFamilyAttemptTimeout(attemptTimeout(timeout));
-  const direct = new Agent({ connect: tls });
-  const proxied = proxyUrl
-    ? new ProxyAgent({ uri: proxyUrl, requestTls: tls, proxyTls: tls, connectTimeout: timeout })
-    : null;
+  const connectMs = config.download.connect_timeout_seconds * 1000;
+  setDefaultAutoSelectFamilyAttemptTimeout(attemptTimeout(connectMs));
+  const rules = { secureContext: ca ? createSecureContext({ ca }) : undefined, connectMs };
+  const plain = new HttpConnections(rules);
+  const direct = new HttpsConnections(rules);
+  const proxied = proxyUrl ? new ProxiedHttpsConnections(new URL(proxyUrl), rules) : null;
   const limit = config.server.timeout_seconds * 1000;
 
   const client: HttpClient = {
-    dispatcherFor(url) {
+    connectionsTo(url) {
+      if (url.protocol === 'http:') return plain;
       const exempt = isLoopback(url) || noProxy.some((host) => matchesHost(url.hostname, host));
       return proxied && !exempt ? proxied : direct;
     },
@@ -76,9 +79,10 @@ export async function createHttpClient(config: AgentConfig): Promise<HttpClient>
     async json({ method, url, token, body, signal }) {
       try {
         return await withTimeLimit(limit, signal, async (inTime) => {
-          const answer = await request(url, {
+          const answer = await sendRequest({
             method,
-            dispatcher: client.dispatcherFor(url),
+            url,
+            connections: client.connectionsTo(url),
             headers: {
               accept: 'application/json',
               'user-agent': 'ota-agent',
@@ -86,14 +90,13 @@ export async function createHttpClient(config: AgentConfig): Promise<HttpClient>
               ...(token ? { authorization: `Bearer ${token}` } : {}),
             },
             ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+            silenceMs: limit,
             signal: inTime,
-            headersTimeout: limit,
-            bodyTimeout: limit,
           });
           return {
-            status: answer.statusCode,
+            status: answer.statusCode ?? 0,
             mediaType: mediaTypeOf(firstOf(answer.headers['content-type'])),
-            body: parseJson(await readLimited(answer.body)),
+            body: parseJson(await readLimited(answer)),
             retryAfter: parseRetryAfter(firstOf(answer.headers['retry-after']), Date.now()),
             location: placeWithoutQuery(firstOf(answer.headers.location), url),
           };
@@ -104,8 +107,8 @@ export async function createHttpClient(config: AgentConfig): Promise<HttpClient>
       }
     },
 
-    async close() {
-      await Promise.all([direct.destroy(), proxied?.destroy()]);
+    close() {
+      for (const one of [plain, direct, proxied]) one?.destroy();
     },
   };
   return client;

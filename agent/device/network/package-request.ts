@@ -1,11 +1,12 @@
 /** Requests a package: redirects, which server gets the token, certificates. */
+import type { IncomingMessage } from 'node:http';
 import type { Logger } from 'pino';
-import { type Dispatcher, request } from 'undici';
 import type { AgentConfig } from '../config/agent-config.ts';
 import { errorCode } from '../../files/durable-file.ts';
 import { StepFailure, messageOf } from '../../kernel/errors.ts';
 import { type HttpClient, firstOf, placeWithoutQuery } from './http-client.ts';
 import { packageUrlFault } from '../../package/package-url.ts';
+import { discardBody, sendRequest } from './send-request.ts';
 
 const MAX_REDIRECTS = 5;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
@@ -47,7 +48,7 @@ export class Interruption extends Error {
 export async function requestPackage(
   job: PackageRequest,
   headers: Record<string, string>,
-): Promise<Dispatcher.ResponseData> {
+): Promise<IncomingMessage> {
   let url = new URL(job.url);
   for (let hop = 0; ; hop++) {
     const own = url.origin === job.server.origin;
@@ -57,9 +58,8 @@ export async function requestPackage(
       'user-agent': 'ota-agent',
       ...(own ? { authorization: `Bearer ${job.server.token}` } : {}),
     });
-    if (!REDIRECTS.has(answer.statusCode)) return answer;
-    answer.body.on('error', () => undefined);
-    answer.body.destroy();
+    if (!REDIRECTS.has(answer.statusCode ?? 0)) return answer;
+    discardBody(answer);
     if (hop === MAX_REDIRECTS) {
       throw new StepFailure(`Download refused: more than ${MAX_REDIRECTS} redirects`);
     }
@@ -76,15 +76,15 @@ async function send(
   job: PackageRequest,
   url: URL,
   headers: Record<string, string>,
-): Promise<Dispatcher.ResponseData> {
-  const stall = job.limits.stall_timeout_seconds * 1000;
+): Promise<IncomingMessage> {
   try {
-    return await request(url, {
-      dispatcher: job.http.dispatcherFor(url),
+    return await sendRequest({
+      method: 'GET',
+      url,
+      connections: job.http.connectionsTo(url),
       headers,
+      silenceMs: job.limits.stall_timeout_seconds * 1000,
       signal: job.signal,
-      headersTimeout: stall,
-      bodyTimeout: stall,
     });
   } catch (error) {
     if (isCertificateFault(error)) {
@@ -99,13 +99,12 @@ async function send(
 const NOT_CONNECTED = new Set([
   ...['ENOTFOUND', 'EAI_AGAIN', 'EAI_FAIL', 'ENODATA', 'ECONNREFUSED', 'ETIMEDOUT'],
   ...['ENETUNREACH', 'ENETDOWN', 'EHOSTUNREACH', 'EHOSTDOWN', 'EADDRNOTAVAIL'],
-  ...['UND_ERR_CONNECT_TIMEOUT', 'CERT_NOT_YET_VALID'],
+  'CERT_NOT_YET_VALID',
 ]);
 
 /** The package host was never reached: the fault is in the network, name resolution, the proxy or the clock. */
 function neverConnected(error: unknown): boolean {
-  const refusedByProxy = error instanceof Error && error.message.startsWith('Proxy response');
-  return refusedByProxy || NOT_CONNECTED.has(errorCode(error) ?? '');
+  return NOT_CONNECTED.has(errorCode(error) ?? '');
 }
 
 /** A certificate that is not valid yet does not count: the device’s clock may be behind. */

@@ -4,9 +4,9 @@
  * unhealthy.
  */
 import { connect } from 'node:net';
-import { request } from 'undici';
 import type { AgentConfig, HealthCheck } from '../config/agent-config.ts';
 import { StepFailure, messageOf } from '../../kernel/errors.ts';
+import { discardBody, sendRequest } from '../network/send-request.ts';
 import { describeResult, runCommand } from '../process/run-command.ts';
 import { pause, withTimeLimit } from '../../kernel/waiting.ts';
 import type { SystemCheck } from './system-checks/system-check.ts';
@@ -87,7 +87,7 @@ async function runCheck(
       return runShell(['is-active', check.unit], 'systemctl', job, timeoutMs, stop);
     case 'http':
       return withTimeLimit(timeoutMs, stop, (signal) =>
-        checkHttp(check.url, check.expect_status, signal),
+        checkHttp(check.url, check.expect_status, timeoutMs, signal),
       );
     case 'tcp':
       return withTimeLimit(timeoutMs, stop, (signal) => checkTcp(check.host, check.port, signal));
@@ -119,17 +119,22 @@ async function runShell(
 async function checkHttp(
   url: string,
   expected: number | undefined,
+  timeoutMs: number,
   signal: AbortSignal,
 ): Promise<string | null> {
   try {
-    const answer = await request(url, { signal, headers: { 'user-agent': 'ota-agent' } });
-    answer.body.on('error', () => undefined);
-    answer.body.destroy();
-    const good =
-      expected === undefined
-        ? answer.statusCode >= 200 && answer.statusCode < 300
-        : answer.statusCode === expected;
-    return good ? null : `answered ${answer.statusCode}`;
+    const answer = await sendRequest({
+      method: 'GET',
+      url: new URL(url),
+      headers: { 'user-agent': 'ota-agent' },
+      connections: false,
+      silenceMs: timeoutMs,
+      signal,
+    });
+    discardBody(answer);
+    const { statusCode: status = 0 } = answer;
+    const good = expected === undefined ? status >= 200 && status < 300 : status === expected;
+    return good ? null : `answered ${status}`;
   } catch (error) {
     return signal.aborted ? 'gave no answer in time' : messageOf(error);
   }

@@ -4,8 +4,8 @@
  * header and no status does.
  */
 import { mkdir, open } from 'node:fs/promises';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { dirname } from 'node:path';
-import type { Dispatcher } from 'undici';
 import { isDiskFull } from '../../../files/reserve.ts';
 import { NoSpace, requireRoom } from '../../../files/room.ts';
 import { Deferred, StepFailure, messageOf } from '../../../kernel/errors.ts';
@@ -14,6 +14,7 @@ import { pause } from '../../../kernel/waiting.ts';
 import { packageUrlFault } from '../../../package/package-url.ts';
 import { firstOf } from '../../network/http-client.ts';
 import { Interruption, requestPackage } from '../../network/package-request.ts';
+import { discardBody } from '../../network/send-request.ts';
 import { checkPackage } from './check-package.ts';
 import type { DownloadRequest } from './download-request.ts';
 import { answerFault, isPage, startOf } from './package-answer.ts';
@@ -101,15 +102,14 @@ async function fetchOnce(
     const total = await store(job, answer, part);
     return { resumed: answer.statusCode === 206, sized: total !== null };
   } finally {
-    answer.body.on('error', () => undefined);
-    answer.body.destroy();
+    discardBody(answer);
   }
 }
 
 /** @returns the size of the whole package, where it is known */
 async function store(
   job: DownloadRequest,
-  answer: Dispatcher.ResponseData,
+  answer: IncomingMessage,
   part: Part | null,
 ): Promise<number | null> {
   const { statusCode: status, headers } = answer;
@@ -118,7 +118,7 @@ async function store(
     throw new Interruption('the server has no more bytes of this file; starting over');
   }
   if (status !== 200 && status !== 206) throw await answerFault(job, answer);
-  const body = await startOf(answer.body);
+  const body = await startOf(answer);
   // A page in place of the package must not replace what was downloaded of it.
   if (status === 200 && isPage(headers, body.first)) {
     throw new Interruption('something between device and server sent a page, not the package', {
@@ -146,7 +146,7 @@ async function store(
 }
 
 function sizeOfWhole(
-  headers: Dispatcher.ResponseData['headers'],
+  headers: IncomingHttpHeaders,
   start: number,
   exactSize: number | null,
 ): number | null {

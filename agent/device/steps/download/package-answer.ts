@@ -1,5 +1,5 @@
 /** Answers that are not the package: refusals, pages of portals, broken connections. */
-import type { Dispatcher } from 'undici';
+import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { StepFailure, messageOf } from '../../../kernel/errors.ts';
 import { parseRetryAfter } from '../../../kernel/retry.ts';
 import { firstOf } from '../../network/http-client.ts';
@@ -16,9 +16,9 @@ const MAX_EXPLANATION_BYTES = 2048;
 /** The error for an answer without the package. */
 export async function answerFault(
   job: DownloadRequest,
-  answer: Dispatcher.ResponseData,
+  answer: IncomingMessage,
 ): Promise<StepFailure | Interruption> {
-  const { statusCode: status, headers } = answer;
+  const { statusCode: status = 0, headers } = answer;
   const text = await explanationOf(answer);
   const what = `the server answered ${status}${text ? `: ${text}` : ''}`;
   const ownServer = job.url.startsWith(`${job.server.origin}/api/`);
@@ -32,11 +32,11 @@ export async function answerFault(
 }
 
 /** The explanation of an object store (`<Code>`, `<Message>`), of Ops-Center (`code`, `detail`), or in plain text. */
-async function explanationOf({ body, headers }: Dispatcher.ResponseData): Promise<string> {
+async function explanationOf(answer: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = [];
   let size = 0;
   try {
-    for await (const chunk of body as AsyncIterable<Buffer>) {
+    for await (const chunk of answer as AsyncIterable<Buffer>) {
       chunks.push(chunk);
       size += chunk.length;
       if (size >= MAX_EXPLANATION_BYTES) break;
@@ -52,7 +52,7 @@ async function explanationOf({ body, headers }: Dispatcher.ResponseData): Promis
       .find((one) => one);
   const parts = [pick('Code', 'code'), pick('Message', 'detail', 'message')].filter(Boolean);
   if (parts.length > 0) return parts.join(': ').slice(0, 300);
-  const plain = firstOf(headers['content-type'])?.startsWith('text/plain') ?? false;
+  const plain = answer.headers['content-type']?.startsWith('text/plain') ?? false;
   return plain ? text.trim().slice(0, 300) : '';
 }
 
@@ -74,7 +74,7 @@ export async function startOf(
 }
 
 /** Whether the body is an HTML or XML page in place of the package. */
-export function isPage(headers: Dispatcher.ResponseData['headers'], first: Buffer): boolean {
+export function isPage(headers: IncomingHttpHeaders, first: Buffer): boolean {
   const gzip = first[0] === 0x1f && first[1] === 0x8b;
   const html = /^text\/html\b/i.test(firstOf(headers['content-type']) ?? '');
   return (

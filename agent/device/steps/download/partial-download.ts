@@ -1,12 +1,10 @@
 /** The part of a package that is on disk, and its description, by which the download is resumed. */
 import { rm, stat } from 'node:fs/promises';
-import type { Dispatcher } from 'undici';
+import type { IncomingHttpHeaders } from 'node:http';
 import { errorCode, readIfPresent, writeDurable } from '../../../files/durable-file.ts';
 import { packageInfoFile } from '../../../files/state-folder.ts';
 import { firstOf } from '../../network/http-client.ts';
 import type { DownloadRequest } from './download-request.ts';
-
-type Headers = Dispatcher.ResponseData['headers'];
 
 /** Describes a partial file, to verify that the server still has the same package. */
 interface PartInfo {
@@ -47,7 +45,11 @@ export function rangeHeaders(job: DownloadRequest, part: Part): Record<string, s
 }
 
 /** Whether the answer is a range of the package that the part belongs to: same size, same ETag. */
-export function isSamePackage(part: Part, job: DownloadRequest, headers: Headers): boolean {
+export function isSamePackage(
+  part: Part,
+  job: DownloadRequest,
+  headers: IncomingHttpHeaders,
+): boolean {
   const whole = Number(/\/(\d+)$/.exec(firstOf(headers['content-range']) ?? '')?.[1] ?? Number.NaN);
   if (part.total !== null && Number.isSafeInteger(whole) && whole !== part.total) return false;
   const etag = firstOf(headers.etag);
@@ -57,7 +59,7 @@ export function isSamePackage(part: Part, job: DownloadRequest, headers: Headers
 /** Durable when it resolves. */
 export async function describePart(
   job: DownloadRequest,
-  headers: Headers,
+  headers: IncomingHttpHeaders,
   total: number | null,
 ): Promise<void> {
   const info: PartInfo = {
@@ -86,7 +88,7 @@ export async function sizeOf(file: string): Promise<number> {
   }
 }
 
-function validatorOf(headers: Headers): string | null {
+function validatorOf(headers: IncomingHttpHeaders): string | null {
   const etag = firstOf(headers.etag);
   if (etag && /^"/.test(etag)) return etag;
   return etag ? null : (firstOf(headers['last-modified']) ?? null);
