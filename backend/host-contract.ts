@@ -84,7 +84,10 @@ export interface HostContext {
   auth: {
     /** `null`: no valid session or token. Rejects only if the check itself failed. */
     admin(request: Request): Promise<AdminIdentity | null>;
-    /** `null`: no valid token. Takes Node.js's own request, which may not have passed through Express. */
+    /**
+     * `null`: no valid token. Takes Node.js's own request, which may not have passed through Express. Called for every
+     * poll, so requests that arrive within some milliseconds should share a query (docs/scaling.md).
+     */
     device(request: IncomingMessage): Promise<DeviceIdentity | null>;
   };
   navigation: { addPage(page: NavigationPage): () => void };
