@@ -13,12 +13,12 @@ import { isStorableText, lenientText, logText, storableText } from '../http/text
 const versionText = storableText(MAX_VERSION_LENGTH).allow('');
 const MAX_ERROR_LENGTH = 4_000;
 
-type UsualPoll = Omit<CheckUpdateQuery, 'protection' | 'components'> & {
+type PollQuery = Omit<CheckUpdateQuery, 'protection' | 'components'> & {
   protection?: unknown;
   components?: unknown;
 };
 
-export const checkUpdateQuerySchema = Joi.object<UsualPoll>({
+export const checkUpdateQuerySchema = Joi.object<PollQuery>({
   device_id: Joi.string().required(),
   // A poll must not fail because of its version, so one that cannot be stored counts as absent.
   current_version: Joi.string()
@@ -33,12 +33,12 @@ export const checkUpdateQuerySchema = Joi.object<UsualPoll>({
 }).unknown();
 
 /**
- * Whether {@link checkUpdateQuerySchema} accepts the query and changes nothing, which holds for almost all polls. Joi would
- * take a twentieth of the time of a poll to find out.
+ * Whether {@link checkUpdateQuerySchema} accepts the query and changes nothing, which holds for almost all polls. To find
+ * out, Joi would take a twelfth of the time of a poll.
  */
 export function isUsualPoll(
   query: Record<string, unknown>,
-): query is Record<string, unknown> & UsualPoll {
+): query is Record<string, unknown> & PollQuery {
   const { device_id: id, current_version: version } = query;
   if (typeof id !== 'string' || id === '') return false;
   if (version === undefined || version === '') return true;

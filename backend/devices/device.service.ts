@@ -30,8 +30,8 @@ const MAX_REPORTS_PER_TRANSACTION = 500;
 /** Two, so that a statement that gets no response does not hold up all polls. */
 const MAX_POLL_STATEMENTS = 2;
 /**
- * At the load of a million devices, 17 polls share a statement instead of three, which saves a quarter of the processor
- * time. No device notices a wait of some milliseconds in five minutes.
+ * At the load of a million devices, 17 polls share a statement instead of three, which saves more than a quarter
+ * of the processor time. No device notices a wait of some milliseconds in five minutes.
  */
 const MIN_POLL_STATEMENT_INTERVAL_MS = 5;
 /**

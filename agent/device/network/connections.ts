@@ -47,7 +47,7 @@ export class HttpConnections extends HttpAgent {
 }
 
 export class HttpsConnections extends HttpsAgent {
-  constructor(private readonly rules: ConnectionRules) {
+  constructor(protected readonly rules: ConnectionRules) {
     super({ ...KEPT, secureContext: rules.secureContext });
   }
 
@@ -61,13 +61,11 @@ export class HttpsConnections extends HttpsAgent {
 /** HTTPS through a proxy, which only sees host and port of the server. */
 export class ProxiedHttpsConnections extends HttpsConnections {
   readonly #proxy: URL;
-  readonly #rules: ConnectionRules;
   readonly #opening = new Set<ClientRequest>();
 
   constructor(proxy: URL, rules: ConnectionRules) {
     super(rules);
     this.#proxy = proxy;
-    this.#rules = rules;
   }
 
   override createConnection(...args: Parameters<CreateTls>): ReturnType<CreateTls> {
@@ -105,10 +103,10 @@ export class ProxiedHttpsConnections extends HttpsConnections {
           }),
       },
       agent: false,
-      ...(secure && { secureContext: this.#rules.secureContext }),
+      ...(secure && { secureContext: this.rules.secureContext }),
     });
     this.#opening.add(request);
-    const { connectMs } = this.#rules;
+    const { connectMs } = this.rules;
     const timer = setTimeout(() => request.destroy(tooSlow(connectMs)), connectMs);
     return new Promise<Socket>((resolve, reject) => {
       request.on('error', reject);

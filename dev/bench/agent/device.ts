@@ -10,7 +10,7 @@ import { performance } from 'node:perf_hooks';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { childOf } from './processes.ts';
+import { childOf } from '../processes.ts';
 
 /** After the first poll the agent frees memory that it needed to start. */
 const SETTLE_MS = 8_000;

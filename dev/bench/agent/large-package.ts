@@ -1,15 +1,15 @@
 /** Measures the agent's memory while it installs a package of 500 MB. */
 import { execFile } from 'node:child_process';
-import { createHash, randomFillSync } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 import { once } from 'node:events';
-import { createReadStream } from 'node:fs';
 import { mkdir, open, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 
+import { sha256 } from '../../reboot/update-package.ts';
 import { type Figure, absoluteFigure } from '../figure.ts';
 import { type BenchServer, type Package, startDevice } from './device.ts';
-import { memoryOf, peakOf } from './processes.ts';
+import { memoryOf, peakOf } from '../processes.ts';
 
 const FILES = 4;
 const FILE_BYTES = 125_000_000;
@@ -83,9 +83,7 @@ async function makePackage(folder: string): Promise<Package> {
   // Random bytes do not get smaller: a higher level would only take longer.
   const compress = '--use-compress-program=gzip -1';
   await promisify(execFile)('tar', [compress, '-cf', file, '-C', content, 'install.sh', 'data']);
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
-  return { file, sha256: hash.digest('hex') };
+  return { file, sha256: await sha256(file) };
 }
 
 async function fill(file: string): Promise<void> {

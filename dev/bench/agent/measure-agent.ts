@@ -13,7 +13,7 @@ import { type Figure, absoluteFigure } from '../figure.ts';
 import { median } from '../median.ts';
 import { type BenchServer, dropFromCache, startDevice, startServer } from './device.ts';
 import { installLargePackage } from './large-package.ts';
-import { activityOf, memoryOf } from './processes.ts';
+import { activityOf, memoryOf } from '../processes.ts';
 
 const STARTS = 5;
 /** Until V8's last garbage collection, which it starts when a program has been idle for a while. */

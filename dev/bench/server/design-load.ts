@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { HostProcess } from '../../host/host-process.ts';
 import { absoluteFigure, plainFigure, type Figure } from '../figure.ts';
 import { median } from '../median.ts';
-import { parentOf, processorSeconds, processorSecondsWithChildren } from '../processor-time.ts';
+import { parentOf, processorSeconds, processorSecondsWithChildren } from '../processes.ts';
 import type { Baseline } from './baseline.ts';
 import { startPacedPolls } from './paced-polls.ts';
 import type { Testbed } from './testbed.ts';
@@ -80,7 +80,6 @@ async function costOf(load: {
   poll?: () => { path: string };
 }): Promise<Cost> {
   const polls = await startPacedPolls(load.url, load.poll);
-  polls.reset();
   const startedAt = performance.now();
   const before = await timesOf(load);
   await delay(SECONDS * 1_000);

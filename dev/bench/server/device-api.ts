@@ -1,4 +1,6 @@
 /** Measures polls and reports, through Express and ahead of it, compared with bare servers. */
+import type { Request } from 'autocannon';
+
 import { median } from '../median.ts';
 import { ratioFigure, type Figure } from '../figure.ts';
 import { LARGE, PARTS, pollsOf, reportsIn, reportsOf, type Part } from './fleet.ts';
@@ -66,31 +68,21 @@ export async function* measureOneStatementPerPoll(
   urls: ServerUrls,
   baseline: Baseline,
 ): AsyncGenerator<Figure> {
+  const polls = pollsOf(LARGE, POLLS_PER_CONNECTION);
+  const until = { seconds: SECONDS };
   const ways = [
     { path: '/own-connection', against: 'one connection per poll' },
     { path: '/pool', against: 'one statement per poll' },
   ];
   for (const { path, against } of ways) {
+    const lookups = (connection: number): Request[] =>
+      polls(connection).map((poll) => ({
+        ...poll,
+        path: poll.path?.replace(/^[^?]*/, path),
+      }));
     const measure = {
-      product: () =>
-        load({
-          url: urls.express,
-          requests: pollsOf(LARGE, POLLS_PER_CONNECTION),
-          until: { seconds: SECONDS },
-        }),
-      baseline: () =>
-        load({
-          url: baseline.lookup,
-          requests: (connection) =>
-            pollsOf(
-              LARGE,
-              POLLS_PER_CONNECTION,
-            )(connection).map((poll) => ({
-              ...poll,
-              path: path + (poll.path?.slice(poll.path.indexOf('?')) ?? ''),
-            })),
-          until: { seconds: SECONDS },
-        }),
+      product: () => load({ url: urls.express, requests: polls, until }),
+      baseline: () => load({ url: baseline.lookup, requests: lookups, until }),
     };
     yield ratioFigure(
       'polls through Express, compared with the earlier release',

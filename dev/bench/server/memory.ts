@@ -1,7 +1,6 @@
 /** Measures the memory of an api process: the traffic of a million devices, sent as fast as possible. */
-import { readFile } from 'node:fs/promises';
-
 import { absoluteFigure, ratioFigure, type Figure } from '../figure.ts';
+import { memoryOf } from '../processes.ts';
 import { LARGE, pollsOf } from './fleet.ts';
 import { CONNECTIONS, load } from './load.ts';
 import { FLEET_POLLS_PER_SECOND } from './paced-polls.ts';
@@ -27,7 +26,7 @@ export async function* measureMemory(testbed: Testbed, hours: number): AsyncGene
       requests: pollsOf(part, POLLS_PER_CONNECTION),
       until: { requests: polls },
     });
-    sizes.push(await residentMb(host.pid));
+    sizes.push((await memoryOf(host.pid)).resident);
     console.error(`memory after ${(slice + 1) * polls} polls: ${sizes.at(-1)?.toFixed(0)} MB`);
   }
   await host.kill('SIGTERM');
@@ -42,9 +41,4 @@ export async function* measureMemory(testbed: Testbed, hours: number): AsyncGene
   yield absoluteFigure('peak memory of an api process', Math.max(...sizes), 'MB', {
     below: 400,
   });
-}
-
-async function residentMb(pid: number): Promise<number> {
-  const text = await readFile(`/proc/${pid}/status`, 'utf8');
-  return (Number(/^VmRSS:\s+(\d+)/m.exec(text)?.[1] ?? Number.NaN) * 1_024) / 1e6;
 }

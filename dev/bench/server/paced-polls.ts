@@ -19,13 +19,11 @@ const NEVER = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)
 type PollOf = (sent: number) => { path: string; headers?: Record<string, string> };
 
 export interface PacedPolls {
-  /** Forgets the latencies so far. */
-  reset(): void;
   /**
    * @returns p99 of the latencies in ms, measured from when each poll was due
    * @throws Error if a poll was not answered with 200
    */
-  stop(): Promise<{ p99Ms: number; polls: number }>;
+  stop(): Promise<{ p99Ms: number }>;
 }
 
 /**
@@ -37,7 +35,6 @@ export interface PacedPolls {
 export async function startPacedPolls(
   url: string,
   poll: PollOf = (sent) => pollOf(LARGE.first + (sent % LARGE.size)),
-  perSecond = FLEET_POLLS_PER_SECOND,
 ): Promise<PacedPolls> {
   const agent = new Agent({ connections: CONNECTIONS });
   const pending = new Set<Promise<void>>();
@@ -65,7 +62,7 @@ export async function startPacedPolls(
     for (const now = performance.now(); nextAt <= now;) {
       const sending = send(nextAt).then(() => void pending.delete(sending));
       pending.add(sending);
-      nextAt += (-Math.log(1 - Math.random()) / perSecond) * 1_000;
+      nextAt += (-Math.log(1 - Math.random()) / FLEET_POLLS_PER_SECOND) * 1_000;
     }
     const waitMs = Math.min(nextAt - performance.now(), MAX_WAIT_MS);
     if (waitMs > 0) Atomics.wait(NEVER, 0, 0, waitMs);
@@ -76,13 +73,12 @@ export async function startPacedPolls(
   await delay(WARM_UP_MS);
   latencies = [];
   return {
-    reset: () => void (latencies = []),
     async stop() {
       isRunning = false;
       await Promise.all(pending);
       await agent.destroy();
       if (unanswered > 0) throw new Error(`${unanswered} of ${sent} polls were not answered`);
-      return { p99Ms: quantile(latencies, 0.99), polls: latencies.length };
+      return { p99Ms: quantile(latencies, 0.99) };
     },
   };
 }
