@@ -27,7 +27,9 @@ const LAYERS = {
     'metrics',
     'live-updates',
     'api',
+    'server',
   ],
+  'backend/server': ['postgres', 'host', 'admins', 'devices', 'page', 'settings'],
   'backend/deployments': [
     'model',
     'rules',
@@ -58,6 +60,9 @@ const LAYERS = {
 /** Files next to the folders that any folder may import, because they import no folder. */
 const BACKEND_LEAVES = '^backend/(config|host-contract)\\.ts$';
 
+/** The files that start ota-server, next to its folders. */
+const SERVER_WIRING = '^backend/server/[^/]+\\.ts$';
+
 const PRODUCT = '^(backend|jobs|migrations|agent|frontend)/';
 
 /** One rule per folder: it must not import a folder after it. */
@@ -86,7 +91,10 @@ module.exports = {
       severity: 'error',
       from: {
         path: ['^(backend|agent)/[^/]+/', '^(backend/deployments|agent/device)/'],
-        pathNot: Object.keys(LAYERS).map((parent) => `^${parent}/(${leavesOf(parent).join('|')})/`),
+        pathNot: [
+          ...Object.keys(LAYERS).map((parent) => `^${parent}/(${leavesOf(parent).join('|')})/`),
+          SERVER_WIRING,
+        ],
       },
       to: {},
     },
@@ -96,6 +104,13 @@ module.exports = {
       severity: 'error',
       from: { path: '^(backend|agent)/[^/]+/' },
       to: { path: '^(backend|agent)/[^/]+\\.ts$', pathNot: BACKEND_LEAVES },
+    },
+    {
+      name: 'folders-of-the-server-do-not-import-wiring',
+      comment: 'The files next to the folders wire them together; folders do not import them.',
+      severity: 'error',
+      from: { path: '^backend/server/[^/]+/' },
+      to: { path: SERVER_WIRING },
     },
     {
       name: 'no-cycle',
@@ -178,6 +193,7 @@ module.exports = {
         pathNot: [
           '\\.(repository|sql)\\.ts$',
           '^backend/database/',
+          '^backend/server/',
           '^backend/live-updates/postgres-change-feed\\.ts$',
           '^backend/(plugin|container|health|host-contract)\\.ts$',
         ],
@@ -249,11 +265,21 @@ module.exports = {
       to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only'] },
     },
     {
-      name: 'host-uses-the-plugin-contract-only',
-      comment: 'The stand-in host only uses the plugin contract, like a real Ops-Center.',
+      name: 'hosts-use-the-plugin-contract-only',
+      comment: 'A host only uses the plugin contract, like a real Ops-Center.',
       severity: 'error',
-      from: { path: '^dev/host/' },
-      to: { path: PRODUCT, pathNot: '^backend/host-contract\\.ts$' },
+      from: { path: '^(dev/host|backend/server)/' },
+      to: {
+        path: PRODUCT,
+        pathNot: '^backend/((host-contract|kernel/package-root)\\.ts$|server/)',
+      },
+    },
+    {
+      name: 'nothing-imports-the-server',
+      comment: 'The plugin runs in any host; ota-server is one of them.',
+      severity: 'error',
+      from: { path: PRODUCT, pathNot: '^backend/server/' },
+      to: { path: '^backend/server/' },
     },
   ],
   options: {

@@ -1,4 +1,4 @@
-import { catchInterrupts } from '../interrupts.ts';
+import { catchInterrupts } from '../../backend/server/host/interrupts.ts';
 
 /** Stops what the demo started, in reverse order, after it finished or was interrupted. */
 export class Cleanup {

@@ -8,7 +8,7 @@ import { Listr, type ListrTaskWrapper } from 'listr2';
 import { pino } from 'pino';
 
 import { ROLLOUT_STRATEGIES, type RolloutStrategy } from '../../backend/contract/states.ts';
-import { startEmbeddedPostgres } from '../database/embedded-postgres.ts';
+import { startEmbeddedPostgres } from '../../backend/server/postgres/embedded-postgres.ts';
 import { startHost } from '../host/host.ts';
 import { AdminClient } from './admin-client.ts';
 import { Cleanup } from './cleanup.ts';

@@ -3,7 +3,7 @@ import { setInterval } from 'node:timers/promises';
 
 import { Command, Option } from 'commander';
 
-import { catchInterrupts } from '../interrupts.ts';
+import { catchInterrupts } from '../../backend/server/host/interrupts.ts';
 import { seededRandom } from './random.ts';
 import { registerDevices } from './registration.ts';
 import { VirtualFleet } from './virtual-fleet.ts';

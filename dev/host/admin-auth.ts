@@ -3,7 +3,7 @@ import type { Knex } from 'knex';
 
 import type { AdminIdentity } from '../../backend/host-contract.ts';
 import { sessionToken } from './session-cookie.ts';
-import { bearerToken, tokenHash } from './tokens.ts';
+import { bearerToken, tokenHash } from '../../backend/server/host/tokens.ts';
 
 /** Authenticates admins by bearer token or by the page's session cookie. */
 export function createAdminAuth(knex: Knex): (request: Request) => Promise<AdminIdentity | null> {

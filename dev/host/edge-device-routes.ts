@@ -20,7 +20,7 @@ import {
   registerBody,
   reportBody,
 } from './edge-device.schema.ts';
-import { HostProblem, validated } from './problem.ts';
+import { HostProblem, validated } from '../../backend/server/host/problem.ts';
 
 const BODY_LIMIT = '256kb';
 const UNIQUE_VIOLATION = '23505';

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 
 import type { HostRole } from '../../backend/host-contract.ts';
-import { freePort } from '../database/free-port.ts';
+import { freePort } from '../../backend/server/postgres/free-port.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 const READY = /^Ops-Center (worker )?is running/;

@@ -5,14 +5,14 @@ import { setTimeout } from 'node:timers/promises';
 
 import { destination, pino } from 'pino';
 
-import { startEmbeddedPostgres } from '../database/embedded-postgres.ts';
-import { catchInterrupts } from '../interrupts.ts';
+import { startEmbeddedPostgres } from '../../backend/server/postgres/embedded-postgres.ts';
+import { catchInterrupts } from '../../backend/server/host/interrupts.ts';
 import { readEnvironment, type HostEnvironment } from './environment.ts';
 import { startHost, type RunningHost } from './host.ts';
-import { LOG_OPTIONS } from './log-options.ts';
+import { LOG_OPTIONS } from '../../backend/server/host/log-options.ts';
 import { HostProcesses, reportStart, signalProcesses } from './processes.ts';
 import { startMessage, type StartedHost } from './start-message.ts';
-import { newToken } from './tokens.ts';
+import { newToken } from '../../backend/server/host/tokens.ts';
 
 const PLUGIN_ROOT = path.resolve(import.meta.dirname, '..', '..');
 /** After this the process exits even if the host has not stopped. The database is stopped in any case. */

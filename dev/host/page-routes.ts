@@ -8,9 +8,9 @@ import express, { Router, type RequestHandler } from 'express';
 import type { Knex } from 'knex';
 
 import type { HostContext, NavigationPage } from '../../backend/host-contract.ts';
-import type { NavigationPages } from './navigation-pages.ts';
-import { ASSET_OPTIONS, compressed, setCaching } from './page-assets.ts';
-import { HostProblem } from './problem.ts';
+import type { NavigationPages } from '../../backend/server/host/navigation-pages.ts';
+import { ASSET_OPTIONS, compressed, setCaching } from '../../backend/server/host/page-assets.ts';
+import { HostProblem } from '../../backend/server/host/problem.ts';
 
 const PAGE_FOLDER = path.join(import.meta.dirname, 'page');
 const SHELL = readFileSync(path.join(PAGE_FOLDER, 'shell.html'), 'utf8');

@@ -1,7 +1,7 @@
 /** Browser sessions, and the one-time login links that create them. */
 import type { Knex } from 'knex';
 
-import { newToken, tokenHash } from './tokens.ts';
+import { newToken, tokenHash } from '../../backend/server/host/tokens.ts';
 
 export const SESSION_SECONDS = 12 * 60 * 60;
 

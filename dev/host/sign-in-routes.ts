@@ -5,10 +5,10 @@ import path from 'node:path';
 import express, { Router, type Request, type Response } from 'express';
 import type { Knex } from 'knex';
 
-import { sameOriginOnly, sameOriginSessions } from './same-origin.ts';
+import { sameOriginOnly, sameOriginSessions } from '../../backend/server/host/same-origin.ts';
 import { SESSION_COOKIE, sessionToken } from './session-cookie.ts';
 import { closeSession, openSession, redeemLoginLink, SESSION_SECONDS } from './sessions.ts';
-import { tokenHash } from './tokens.ts';
+import { tokenHash } from '../../backend/server/host/tokens.ts';
 
 const HOME = '/admin';
 const PAGE = readFileSync(path.join(import.meta.dirname, 'page', 'login.html'), 'utf8');

@@ -1,7 +1,7 @@
 /** The users of the stand-in host: one admin in each of one or two organizations. */
 import type { Knex } from 'knex';
 
-import { newToken, tokenHash } from './tokens.ts';
+import { newToken, tokenHash } from '../../backend/server/host/tokens.ts';
 
 const FIRST = {
   organizationId: '0f5a7b5e-3c1d-4b52-9d0a-6f0f3a4f1a01',

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 
 import { PROBLEMS, type ProblemCode } from '../../backend/contract/problem.ts';
-import { AREA_PATHS } from '../host/host-context.ts';
+import { AREA_PATHS } from '../../backend/server/host/host-context.ts';
 import { COMMON_PROBLEMS, OPERATIONS, type Area, type Operation } from './operations.ts';
 import { requestSchema, type JsonSchema } from './request-schema.ts';
 import { COMPONENTS, responseSchemas } from './response-schemas.ts';

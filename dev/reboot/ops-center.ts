@@ -4,7 +4,7 @@ import path from 'node:path';
 
 import { pino } from 'pino';
 
-import { startEmbeddedPostgres } from '../database/embedded-postgres.ts';
+import { startEmbeddedPostgres } from '../../backend/server/postgres/embedded-postgres.ts';
 import { AdminClient } from '../demo/admin-client.ts';
 import { startHost } from '../host/host.ts';
 import { startRedisServer } from '../redis/redis-server.ts';

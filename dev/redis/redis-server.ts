@@ -3,7 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 
-import { freePort } from '../database/free-port.ts';
+import { freePort } from '../../backend/server/postgres/free-port.ts';
 import { findProgram, REDIS_SERVER } from '../programs.ts';
 
 export interface RedisServer {

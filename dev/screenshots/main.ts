@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pino } from 'pino';
 import type { Browser } from 'playwright-core';
-import { startEmbeddedPostgres } from '../database/embedded-postgres.ts';
+import { startEmbeddedPostgres } from '../../backend/server/postgres/embedded-postgres.ts';
 import { startHost, type RunningHost } from '../host/host.ts';
 import { chromiumPath, launchChromium } from './browser.ts';
 import { backdateDeployments } from './backdate.ts';

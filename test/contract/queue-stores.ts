@@ -2,7 +2,7 @@
 import knexFactory from 'knex';
 import { pino } from 'pino';
 
-import { redisConnections } from '../../dev/host/redis-connections.ts';
+import { redisConnections } from '../../backend/server/host/redis-connections.ts';
 import { locateQueue, type QueueLocation } from '../../jobs/queue-backend.ts';
 import { startRedisServer } from '../../dev/redis/redis-server.ts';
 import { administer, createTestDatabase } from '../support/test-database.ts';

@@ -9,7 +9,7 @@ import type { Problem } from '../../backend/contract/problem.ts';
 import {
   startEmbeddedPostgres,
   type EmbeddedPostgres,
-} from '../../dev/database/embedded-postgres.ts';
+} from '../../backend/server/postgres/embedded-postgres.ts';
 import { createHostTables } from '../../dev/host/host-schema.ts';
 import { EventStreamReader } from '../support/event-stream.ts';
 import {

@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { register } from 'prom-client';
 
-import { freePort } from '../../dev/database/free-port.ts';
+import { freePort } from '../../backend/server/postgres/free-port.ts';
 import { EventStreamReader } from '../support/event-stream.ts';
 import { parseExposition, type Exposition } from '../support/prometheus-text.ts';
 import {

@@ -4,7 +4,7 @@ import { pino } from 'pino';
 
 import type { CreatedDeployment, DeploymentDetail } from '../../backend/contract/admin-api.ts';
 import type { Problem } from '../../backend/contract/problem.ts';
-import { LOG_OPTIONS } from '../../dev/host/log-options.ts';
+import { LOG_OPTIONS } from '../../backend/server/host/log-options.ts';
 import { startHost, type RunningHost } from '../../dev/host/host.ts';
 import { deploymentRequest } from '../support/ota-server.ts';
 import { startRedisServer, type RedisServer } from '../../dev/redis/redis-server.ts';

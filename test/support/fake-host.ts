@@ -12,8 +12,14 @@ import { pino } from 'pino';
 import supertest from 'supertest';
 
 import type { HostContext, HostRole, NavigationPage } from '../../backend/host-contract.ts';
-import { ActiveRequests } from '../../dev/host/active-requests.ts';
-import { AREA_PATHS, createHostServices, type PluginEvent } from '../../dev/host/host-context.ts';
+import { ActiveRequests } from '../../backend/server/host/active-requests.ts';
+import {
+  AREA_PATHS,
+  createHostServices,
+  type PluginEvent,
+} from '../../backend/server/host/host-context.ts';
+import { createAdminAuth } from '../../dev/host/admin-auth.ts';
+import { createDeviceAuth } from '../../dev/host/device-auth.ts';
 import { insertOrganization, insertUser, type SeededUser } from './seed.ts';
 
 export interface FakeHostOptions {
@@ -75,6 +81,7 @@ export async function createFakeHost(options: FakeHostOptions): Promise<FakeHost
     logger: pino({ level: process.env.TEST_LOG_LEVEL ?? 'silent' }),
     pluginConfig: options.config ?? {},
     redisUrl: options.redisUrl ?? undefined,
+    auth: { admin: createAdminAuth(knex), device: createDeviceAuth(knex) },
     preRouter: options.entry === 'pre-router',
   });
   const notices: PluginEvent[] = [];

@@ -18,7 +18,7 @@ import type { CheckUpdateResponse, StatusReport } from '../../backend/contract/d
 import type { ReportedStatus } from '../../backend/contract/states.ts';
 import type { ActivePlugin, HostRole } from '../../backend/host-contract.ts';
 import { activate } from '../../backend/plugin.ts';
-import type { PluginEvent } from '../../dev/host/host-context.ts';
+import type { PluginEvent } from '../../backend/server/host/host-context.ts';
 import { createEarlierTables, type EarlierTables } from './earlier-release/earlier-release.ts';
 import { createFakeHost, type DeviceEntry, type FakeHost } from './fake-host.ts';
 import {

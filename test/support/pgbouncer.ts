@@ -4,8 +4,8 @@ import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { freePort } from '../../dev/database/free-port.ts';
-import { serverAccount } from '../../dev/database/postgres-account.ts';
+import { freePort } from '../../backend/server/postgres/free-port.ts';
+import { serverAccount } from '../../backend/server/postgres/postgres-account.ts';
 import { findProgram, PGBOUNCER } from '../../dev/programs.ts';
 
 export interface Pooler {

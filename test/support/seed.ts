@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 
 import type { Knex } from 'knex';
 
-import { newToken, tokenHash } from '../../dev/host/tokens.ts';
+import { newToken, tokenHash } from '../../backend/server/host/tokens.ts';
 
 export interface SeededUser {
   id: string;

@@ -9,7 +9,7 @@ import path from 'node:path';
 import {
   startEmbeddedPostgres,
   type EmbeddedPostgres,
-} from '../../dev/database/embedded-postgres.ts';
+} from '../../backend/server/postgres/embedded-postgres.ts';
 import { startRedisServer, type RedisServer } from '../../dev/redis/redis-server.ts';
 
 let postgres: Promise<EmbeddedPostgres> | undefined;

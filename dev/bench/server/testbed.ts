@@ -7,7 +7,7 @@ import path from 'node:path';
 import knexFactory, { type Knex } from 'knex';
 
 import type { Protection } from '../../../backend/contract/states.ts';
-import { startEmbeddedPostgres } from '../../database/embedded-postgres.ts';
+import { startEmbeddedPostgres } from '../../../backend/server/postgres/embedded-postgres.ts';
 import { HostProcess } from '../../host/host-process.ts';
 import { startRedisServer } from '../../redis/redis-server.ts';
 import type { DeviceCredentials } from '../../fleet/device-connection.ts';

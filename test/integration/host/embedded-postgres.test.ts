@@ -7,8 +7,8 @@ import path from 'node:path';
 import { expect } from 'chai';
 import pg from 'pg';
 
-import { startEmbeddedPostgres } from '../../../dev/database/embedded-postgres.ts';
-import { isAlive } from '../../../dev/database/leftover-server.ts';
+import { startEmbeddedPostgres } from '../../../backend/server/postgres/embedded-postgres.ts';
+import { isAlive } from '../../../backend/server/postgres/leftover-server.ts';
 import { waitFor } from '../../../dev/wait-for.ts';
 
 describe('embedded PostgreSQL', () => {
@@ -83,7 +83,8 @@ describe('embedded PostgreSQL', () => {
   });
 
   it('stops if its owner is killed, and can be started again', async () => {
-    const module = new URL('../../../dev/database/embedded-postgres.ts', import.meta.url).href;
+    const module = new URL('../../../backend/server/postgres/embedded-postgres.ts', import.meta.url)
+      .href;
     const script = `
       const { startEmbeddedPostgres } = await import(${JSON.stringify(module)});
       await startEmbeddedPostgres({ dataDir: ${JSON.stringify(dataDir)}, persistent: true });

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import express, { Router } from 'express';
 import supertest from 'supertest';
 
-import { MountPoint } from '../../../dev/host/mounts.ts';
+import { MountPoint } from '../../../backend/server/host/mounts.ts';
 
 describe('a mount point', () => {
   let mounts: MountPoint;

@@ -4,7 +4,7 @@ import knex from 'knex';
 import { pino } from 'pino';
 import supertest from 'supertest';
 
-import { problemHandler, HostProblem } from '../../../dev/host/problem.ts';
+import { problemHandler, HostProblem } from '../../../backend/server/host/problem.ts';
 
 describe('error responses of the host', () => {
   const log: string[] = [];

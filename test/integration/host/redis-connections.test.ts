@@ -1,8 +1,8 @@
 import { expect } from 'chai';
 import { pino } from 'pino';
 
-import { freePort } from '../../../dev/database/free-port.ts';
-import { redisConnections } from '../../../dev/host/redis-connections.ts';
+import { freePort } from '../../../backend/server/postgres/free-port.ts';
+import { redisConnections } from '../../../backend/server/host/redis-connections.ts';
 import { startRedisServer } from '../../../dev/redis/redis-server.ts';
 import { testRedisUrl } from '../../support/test-services.ts';
 

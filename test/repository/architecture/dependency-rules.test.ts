@@ -234,10 +234,31 @@ const VIOLATIONS: Violation[] = [
     files: { 'agent/z.ts': `import { expect } from 'chai'; export const z = expect;` },
   },
   {
-    rule: 'host-uses-the-plugin-contract-only',
+    rule: 'hosts-use-the-plugin-contract-only',
     files: {
       'dev/host/h.ts': `import { c } from '../../backend/config.ts'; export const h = c;`,
       'backend/config.ts': `export const c = 1;`,
+    },
+  },
+  {
+    rule: 'nothing-imports-the-server',
+    files: {
+      'backend/plugin.ts': `import { m } from './server/host/m.ts'; export const p = m;`,
+      'backend/server/host/m.ts': `export const m = 1;`,
+    },
+  },
+  {
+    rule: 'layers-of-backend-server',
+    files: {
+      'backend/server/host/early.ts': `import { l } from '../page/late.ts'; export const h = l;`,
+      'backend/server/page/late.ts': `export const l = 1;`,
+    },
+  },
+  {
+    rule: 'folders-of-the-server-do-not-import-wiring',
+    files: {
+      'backend/server/devices/d.ts': `import { s } from '../server.ts'; export const d = s;`,
+      'backend/server/server.ts': `export const s = 1;`,
     },
   },
 ];

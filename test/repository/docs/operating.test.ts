@@ -13,7 +13,7 @@ import type {
   EventPage,
 } from '../../../backend/contract/admin-api.ts';
 import { readConfig } from '../../../backend/config.ts';
-import { freePort } from '../../../dev/database/free-port.ts';
+import { freePort } from '../../../backend/server/postgres/free-port.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.ts';
 import { waitFor } from '../../../dev/wait-for.ts';
 import { DocPage, fillIn, inShell } from '../../support/doc-page.ts';

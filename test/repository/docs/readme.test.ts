@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { pino } from 'pino';
 import { ROLLOUT_STRATEGIES } from '../../../backend/contract/states.ts';
 import { startHost, type RunningHost } from '../../../dev/host/host.ts';
-import { newToken, tokenHash } from '../../../dev/host/tokens.ts';
+import { newToken, tokenHash } from '../../../backend/server/host/tokens.ts';
 import { insertDevices } from '../../support/seed.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.ts';
 import { waitFor } from '../../../dev/wait-for.ts';

@@ -16,7 +16,7 @@ import type { CreatedDeployment } from '../../../backend/contract/admin-api.ts';
 import {
   startEmbeddedPostgres,
   type EmbeddedPostgres,
-} from '../../../dev/database/embedded-postgres.ts';
+} from '../../../backend/server/postgres/embedded-postgres.ts';
 import { seededRandom } from '../../../dev/fleet/random.ts';
 import { VirtualFleet } from '../../../dev/fleet/virtual-fleet.ts';
 import { createHostTables } from '../../../dev/host/host-schema.ts';

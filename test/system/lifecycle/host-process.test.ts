@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 
 import { expect } from 'chai';
 
-import { freePort } from '../../../dev/database/free-port.ts';
+import { freePort } from '../../../backend/server/postgres/free-port.ts';
 import { waitFor } from '../../../dev/wait-for.ts';
 import { ROOT } from '../../support/repository.ts';
 

@@ -4,7 +4,7 @@ import knexFactory from 'knex';
 import type { CreatedDeployment, DeploymentDetail } from '../../../backend/contract/admin-api.ts';
 import type { ActivePlugin, HostContext, HostRole } from '../../../backend/host-contract.ts';
 import { activate } from '../../../backend/plugin.ts';
-import { freePort } from '../../../dev/database/free-port.ts';
+import { freePort } from '../../../backend/server/postgres/free-port.ts';
 import { createFakeHost, type FakeHost } from '../../support/fake-host.ts';
 import { insertDevices } from '../../support/seed.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/test-database.ts';

@@ -2,8 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 
 import { expect } from 'chai';
 
-import { ActiveRequests } from '../../../dev/host/active-requests.ts';
-import { PreRouter } from '../../../dev/host/pre-router.ts';
+import { ActiveRequests } from '../../../backend/server/host/active-requests.ts';
+import { PreRouter } from '../../../backend/server/host/pre-router.ts';
 
 describe('pre-router handlers', () => {
   const response = { once: () => undefined } as unknown as ServerResponse;

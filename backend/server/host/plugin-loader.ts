@@ -3,7 +3,7 @@ import { pathToFileURL } from 'node:url';
 
 import type { Logger } from 'pino';
 
-import type { Activate, ActivePlugin, HostContext } from '../../backend/host-contract.ts';
+import type { Activate, ActivePlugin, HostContext } from '../../host-contract.ts';
 import { readPluginManifest, type PluginManifest } from './plugin-manifest.ts';
 import { createPluginScope } from './plugin-scope.ts';
 

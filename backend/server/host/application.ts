@@ -1,20 +1,27 @@
-/** The host's routes and middleware. */
-import express, { type Express, type RequestHandler } from 'express';
+/** The routes and middleware of a host, in their order. */
+import express, { type Express, type RequestHandler, type Router } from 'express';
 import type { Knex } from 'knex';
 import type { Logger } from 'pino';
 
-import type { HostRole } from '../../backend/host-contract.ts';
+import type { HostRole } from '../../host-contract.ts';
 import type { ActiveRequests } from './active-requests.ts';
-import { adminDeviceRoutes, edgeDeviceRoutes } from './edge-device-routes.ts';
-import { liveness, readiness, type PluginState } from './health.ts';
+import { liveness, readiness, type HealthCheck, type PluginState } from './health.ts';
 import { AREA_PATHS, type HostServices } from './host-context.ts';
 import { metricsRoute } from './metrics.ts';
-import { importMapHash, pageRoutes } from './page-routes.ts';
 import { HostProblem, notFound, problemHandler } from './problem.ts';
 import { requestIds } from './request-id.ts';
 import { sameOriginSessions } from './same-origin.ts';
 import { noSniffing, securityHeaders } from './security-headers.ts';
-import { signInRoutes } from './sign-in-routes.ts';
+
+/** What a host serves besides the plugin. */
+export interface HostRoutes {
+  /** For devices and programs: no headers for browsers. */
+  devices?: Router;
+  /** For admins and their browsers. */
+  admins: Router;
+  /** Hashes of the allowed inline scripts, e.g. `'sha256-…'`. */
+  scriptHashes: readonly string[];
+}
 
 export interface ApplicationParts {
   role: HostRole;
@@ -22,17 +29,22 @@ export interface ApplicationParts {
   logger: Logger;
   services: HostServices;
   activeRequests: ActiveRequests;
-  heartbeatSeconds: number;
   metricsToken: string | undefined;
   pluginState: () => PluginState;
+  /** Checks of readiness besides those of the database and the plugin, by name. */
+  healthChecks: Readonly<Record<string, HealthCheck>>;
+  /** Express's `trust proxy`: addresses of proxies whose `X-Forwarded-…` headers are believed. */
+  trustedProxies: readonly string[];
+  /** `null` in the role `worker`. */
+  routes: HostRoutes | null;
 }
 
 export function createApplication(parts: ApplicationParts): Express {
-  const { activeRequests, knex, services } = parts;
-  const { auth } = services.context;
+  const { activeRequests, knex, routes, services } = parts;
   const app = express();
   app.disable('x-powered-by');
-  if (parts.role !== 'worker') {
+  app.set('trust proxy', parts.trustedProxies);
+  if (routes) {
     // Device routes come first: thousands of polls per second skip the middleware below.
     app.use(
       AREA_PATHS.device,
@@ -45,18 +57,21 @@ export function createApplication(parts: ApplicationParts): Express {
   app.get('/health', liveness);
   app.get(
     '/health/ready',
-    readiness(knex, parts.pluginState, () => activeRequests.isDraining),
+    readiness({
+      knex,
+      pluginState: parts.pluginState,
+      isDraining: () => activeRequests.isDraining,
+      checks: parts.healthChecks,
+    }),
   );
   app.get('/metrics', metricsRoute(parts.metricsToken, parts.pluginState));
   app.use(activeRequests.handler);
-  if (parts.role !== 'worker') {
-    app.use('/api/v1/edge/devices', edgeDeviceRoutes(knex, auth, parts.heartbeatSeconds));
-    app.use(securityHeaders([importMapHash()]));
+  if (routes) {
+    if (routes.devices) app.use(routes.devices);
+    app.use(securityHeaders(routes.scriptHashes));
     app.use('/api/v1/admin', sameOriginSessions);
     app.use(AREA_PATHS.admin, services.areas.admin.handler, rejectWithoutPlugin(parts.pluginState));
-    app.use('/api/v1/admin/edge/devices', adminDeviceRoutes(knex, auth));
-    app.use(signInRoutes(knex));
-    app.use(pageRoutes(knex, services.context, services.pages));
+    app.use(routes.admins);
   }
   app.use(notFound);
   app.use(problemHandler(parts.logger));

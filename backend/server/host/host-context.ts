@@ -1,12 +1,10 @@
-/** The context that the stand-in host gives a plugin, and the host's side of it. */
+/** The context that a host gives the plugin, and the host's side of it. */
 import { EventEmitter } from 'node:events';
 
 import type { Knex } from 'knex';
 import type { Logger } from 'pino';
 
-import type { HostContext, HostRole } from '../../backend/host-contract.ts';
-import { createAdminAuth } from './admin-auth.ts';
-import { createDeviceAuth } from './device-auth.ts';
+import type { HostContext, HostRole } from '../../host-contract.ts';
 import { MountPoint } from './mounts.ts';
 import { NavigationPages } from './navigation-pages.ts';
 import { PreRouter } from './pre-router.ts';
@@ -24,6 +22,7 @@ export interface HostOptions {
   role: HostRole;
   logger: Logger;
   knex: Knex;
+  auth: HostContext['auth'];
   /** The plugin's section of the host's configuration. */
   pluginConfig: unknown;
   redisUrl?: string | undefined;
@@ -61,7 +60,7 @@ export function createHostServices(options: HostOptions): HostServices {
         preRouter: (_area, handler) => preRouter.add(handler),
       }),
     },
-    auth: { admin: createAdminAuth(knex), device: createDeviceAuth(knex) },
+    auth: options.auth,
     navigation: { addPage: (page) => pages.add(page) },
     events: { emit: (name, payload) => void events.emit('event', { name, payload }) },
     lifecycle: {

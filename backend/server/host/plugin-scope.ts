@@ -1,4 +1,4 @@
-import type { HostContext } from '../../backend/host-contract.ts';
+import type { HostContext } from '../../host-contract.ts';
 
 export interface PluginScope {
   context: HostContext;

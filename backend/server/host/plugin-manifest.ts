@@ -3,7 +3,8 @@ import path from 'node:path';
 
 import { Ajv2020, type ValidateFunction } from 'ajv/dist/2020.js';
 
-import type { HostRole } from '../../backend/host-contract.ts';
+import type { HostRole } from '../../host-contract.ts';
+import { PACKAGE_ROOT } from '../../kernel/package-root.ts';
 
 /** The fields of `plugin.json` that the host uses. */
 export interface PluginManifest {
@@ -16,7 +17,7 @@ export interface PluginManifest {
 }
 
 /** Part of the contract between host and plugins. Shipped with the plugin, so that editors can use it. */
-const SCHEMA = path.resolve(import.meta.dirname, '../../plugin.schema.json');
+const SCHEMA = path.join(PACKAGE_ROOT, 'plugin.schema.json');
 
 /** @throws Error if the file is missing, not JSON, or not a valid manifest; names every problem */
 export async function readPluginManifest(packageRoot: string): Promise<PluginManifest> {

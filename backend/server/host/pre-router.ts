@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
-import type { PreRouterHandler } from '../../backend/host-contract.ts';
+import type { PreRouterHandler } from '../../host-contract.ts';
 import type { ActiveRequests } from './active-requests.ts';
 
 /** Runs plugin handlers for requests below a prefix, before Express. */

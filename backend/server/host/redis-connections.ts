@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import type { Logger } from 'pino';
 
-import type { HostContext } from '../../backend/host-contract.ts';
+import type { HostContext } from '../../host-contract.ts';
 
 const CONNECT_TIMEOUT_MS = 2_000;
 const MAX_RETRY_DELAY_MS = 1_000;

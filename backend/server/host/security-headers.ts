@@ -29,7 +29,7 @@ export function securityHeaders(scriptHashes: readonly string[]): RequestHandler
         frameAncestors: ["'none'"],
       },
     },
-    // The stand-in host serves plain HTTP; a proxy that adds HTTPS decides about this.
+    // The host serves plain HTTP; a proxy that adds HTTPS decides about this.
     strictTransportSecurity: false,
     // With "no-referrer", browsers would send "Origin: null" even to the page's own host.
     referrerPolicy: { policy: 'same-origin' },

@@ -20,7 +20,7 @@ export function metricsRoute(
   return async (request, response) => {
     const given = bearerToken(request.get('authorization'));
     if (given === null || !timingSafeEqual(tokenHash(given), expected)) {
-      throw new HostProblem('unauthenticated', 'Send the OPS_METRICS_TOKEN as bearer token.');
+      throw new HostProblem('unauthenticated', 'Send the metrics token as bearer token.');
     }
     const state = pluginState();
     if (state === 'starting' || state === 'failed') {

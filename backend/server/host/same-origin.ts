@@ -1,20 +1,19 @@
 import type { Request, RequestHandler } from 'express';
 
 import { HostProblem } from './problem.ts';
-import { sessionToken } from './session-cookie.ts';
 import { bearerToken } from './tokens.ts';
 
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
- * Protects sessions against cross-site request forgery. Requests with a bearer token are allowed, because
- * browsers never send one on their own.
+ * Protects sessions against cross-site request forgery. A bearer token takes precedence over a session, and browsers
+ * never send one on their own, so requests with a token are allowed.
  */
 export const sameOriginSessions: RequestHandler = (request, _response, next) => {
   const needsCheck =
     !SAFE_METHODS.has(request.method) &&
     bearerToken(request.get('authorization')) === null &&
-    sessionToken(request) !== null;
+    request.get('cookie') !== undefined;
   if (needsCheck && !isSameOrigin(request)) reject(request);
   next();
 };
@@ -40,5 +39,5 @@ function isSameOrigin(request: Request): boolean {
   const site = request.get('sec-fetch-site');
   if (site !== undefined) return site === 'same-origin';
   const origin = request.get('origin') ?? '';
-  return URL.canParse(origin) && new URL(origin).host === request.get('host');
+  return URL.canParse(origin) && new URL(origin).host === request.host;
 }

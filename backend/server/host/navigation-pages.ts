@@ -1,4 +1,4 @@
-import type { NavigationPage } from '../../backend/host-contract.ts';
+import type { NavigationPage } from '../../host-contract.ts';
 
 /** The pages that plugins added, in that order. */
 export class NavigationPages {
