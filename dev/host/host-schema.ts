@@ -5,6 +5,8 @@
  */
 import type { Knex } from 'knex';
 
+import { PUBLISHED_TABLES } from '../../backend/server/host/published-tables.ts';
+
 export async function createHostTables(knex: Knex): Promise<void> {
   await knex.transaction(async (transaction) => {
     // IF NOT EXISTS is not safe when several processes start at the same time.
@@ -13,38 +15,6 @@ export async function createHostTables(knex: Knex): Promise<void> {
     await transaction.raw(STAND_IN_TABLES);
   });
 }
-
-/** Exactly the columns, types and constraints of Ops-Center. */
-const PUBLISHED_TABLES = `
-  CREATE TABLE IF NOT EXISTS organizations (
-    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    name varchar(255) NOT NULL
-  );
-
-  CREATE TABLE IF NOT EXISTS keycloak_users (
-    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    email varchar(255)
-  );
-
-  CREATE TABLE IF NOT EXISTS edge_devices (
-    id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
-    device_name varchar(255) NOT NULL,
-    device_type varchar(50) NOT NULL,
-    organization_id uuid NOT NULL REFERENCES organizations,
-    registration_token varchar(255) UNIQUE,
-    -- hardware id; pending-<uuid> until the device registers
-    device_id varchar(255) NOT NULL UNIQUE,
-    ip_address inet,
-    last_seen timestamptz,
-    -- online, offline, maintenance, error or as reported by a heartbeat; pending until the device registers
-    status varchar(20) NOT NULL DEFAULT 'offline',
-    firmware_version varchar(50),
-    created_at timestamptz NOT NULL DEFAULT now(),
-    updated_at timestamptz NOT NULL DEFAULT now(),
-    metadata jsonb,
-    UNIQUE (organization_id, device_name)
-  );
-`;
 
 const STAND_IN_TABLES = `
   CREATE INDEX IF NOT EXISTS edge_devices_organization ON edge_devices (organization_id, id);

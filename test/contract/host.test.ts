@@ -1,0 +1,5 @@
+import { FAKE_HOST, STAND_IN_HOST } from '../support/host-openers.ts';
+import { hostContract } from './host.contract.ts';
+
+hostContract('fake host', FAKE_HOST);
+hostContract('stand-in host', STAND_IN_HOST);
