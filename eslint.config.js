@@ -14,6 +14,7 @@ const BROWSER_GLOBALS = [
   'clearInterval',
   'setTimeout',
   'clearTimeout',
+  'URL',
   'URLSearchParams',
 ];
 
@@ -157,7 +158,7 @@ export default tseslint.config(
     rules: { 'no-restricted-syntax': 'off' },
   },
   {
-    files: ['dev/host/page/**/*.js'],
+    files: ['backend/server/page/browser/**/*.js', 'dev/host/page/**/*.js'],
     languageOptions: {
       globals: Object.fromEntries(BROWSER_GLOBALS.map((name) => [name, 'readonly'])),
     },

@@ -27,14 +27,24 @@ export interface DeviceIdentity {
   organizationId: string;
 }
 
-/** An entry in the Ops-Center navigation and its page. */
+/**
+ * An entry in the Ops-Center navigation and its page. The module exports `routes`, which the host adds to its router.
+ *
+ * The host may be served below a path prefix, e.g. `/ops`: then it creates its router with that base
+ * (`createWebHistory('/ops')`), and the page prepends `router.options.history.base` to the paths of its API requests.
+ * Paths in routes and in this interface never contain the prefix. A browser that opens an address of the page
+ * without a session is sent to the host's sign-in page, and back afterwards.
+ */
 export interface NavigationPage {
   id: string;
   title: string;
   icon: string;
   /** Navigation section of the entry, e.g. `Edge`. */
   section: string;
-  /** Route prefix of the page in the Ops-Center front end. */
+  /**
+   * Route prefix of the page in the Ops-Center front end. Names below it that begin with `_` belong to the host, such
+   * as `/admin/edge/ota/_shell`.
+   */
   path: string;
   /** Absolute path of the ES module that the host serves and imports. */
   module: string;
@@ -82,7 +92,7 @@ export interface HostContext {
     preRouter?(area: 'device', handler: PreRouterHandler): () => void;
   };
   auth: {
-    /** `null`: no valid session or token. Rejects only if the check itself failed. */
+    /** `null`: no valid session or token. Rejects only if the check itself failed; the plugin then answers with 503. */
     admin(request: Request): Promise<AdminIdentity | null>;
     /**
      * `null`: no valid token. Takes Node.js's own request, which may not have passed through Express. Called for every

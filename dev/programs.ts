@@ -46,6 +46,13 @@ export const PGBOUNCER: Program = {
   purpose: 'databases behind a connection pooler',
 };
 
+export const NGINX: Program = {
+  // It is not in the path of every account.
+  names: ['nginx', '/usr/sbin/nginx'],
+  debianPackage: 'nginx',
+  purpose: 'ota-server and Ops-Center behind a reverse proxy',
+};
+
 export const SETFATTR: Program = {
   names: ['setfattr'],
   debianPackage: 'attr',
@@ -96,6 +103,7 @@ export const PROGRAMS = [
   CURL,
   OPENSSL,
   PGBOUNCER,
+  NGINX,
   SETFATTR,
   SETFACL,
   RAUC,

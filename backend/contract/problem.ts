@@ -23,6 +23,7 @@ export const PROBLEMS = {
   previous_version_unknown: { status: 422, title: 'The previous version is unknown' },
   too_many_requests: { status: 429, title: 'Too many requests' },
   internal_error: { status: 500, title: 'Internal error' },
+  authentication_unavailable: { status: 503, title: 'Sessions and tokens cannot be checked' },
   database_unavailable: { status: 503, title: 'The database is unavailable' },
   queue_unavailable: { status: 503, title: 'The job queue is unavailable' },
   not_ready: { status: 503, title: 'The plugin is starting or stopping' },

@@ -1,11 +1,17 @@
 /** What `npm run build` makes, from which files, and by which program. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 
+import { LIBRARIES, librarySource } from '../../backend/server/page/libraries.ts';
+
 export const ROOT = path.resolve(import.meta.dirname, '../..');
 const TSX = createRequire(import.meta.url).resolve('tsx/cli');
+
+/** What ota-server's shell runs in browsers. */
+const SHELL_IN_BROWSER = 'backend/server/page/browser';
 
 /** A page that was opened before a build still asks for its chunks; nobody's is open for longer. */
 const CHUNKS_KEPT_MS = 24 * 3_600_000;
@@ -57,9 +63,29 @@ export const PARTS = {
         folder,
       ]),
   },
+  shell: {
+    inputs: [...TOOLS, 'backend/server/page/libraries.ts', SHELL_IN_BROWSER],
+    into: 'backend/server/page',
+    make: copyShell,
+  },
 } as const satisfies Record<string, Part>;
 
 export type PartName = keyof typeof PARTS;
+
+/** Beside the compiled code, which finds it there as in the source. The libraries are no dependencies of the package. */
+async function copyShell(folder: string): Promise<void> {
+  await cp(path.join(ROOT, SHELL_IN_BROWSER), path.join(folder, 'browser'), { recursive: true });
+  const vendor = path.join(folder, 'vendor');
+  await mkdir(vendor);
+  const licences = await Promise.all(
+    LIBRARIES.map(async (library) => {
+      const { script, licence } = librarySource(library);
+      await cp(script, path.join(vendor, `${library}.js`));
+      return `${library}\n\n${(await readFile(licence, 'utf8')).trim()}\n`;
+    }),
+  );
+  await writeFile(path.join(vendor, 'LICENSES.txt'), licences.join('\n\n'));
+}
 
 async function run(program: string, args: string[]): Promise<void> {
   const child = spawn(process.execPath, [program, ...args], { cwd: ROOT, stdio: 'inherit' });

@@ -15,7 +15,8 @@ const ADMIN_PATH = '/api/v1/admin/ota';
 export class AdminClient {
   constructor(
     private readonly serverUrl: string,
-    private readonly token: string,
+    /** Headers that identify an admin: a bearer token, or a session of the host's page. */
+    private readonly credentials: Readonly<Record<string, string>>,
   ) {}
 
   create(request: CreateDeploymentRequest): Promise<CreatedDeployment> {
@@ -81,7 +82,7 @@ export class AdminClient {
       ...options,
       method,
       headers: {
-        authorization: `Bearer ${this.token}`,
+        ...this.credentials,
         ...(body !== undefined && { 'content-type': 'application/json' }),
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),

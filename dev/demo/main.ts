@@ -5,14 +5,12 @@ import path from 'node:path';
 
 import { Command, Option } from 'commander';
 import { Listr, type ListrTaskWrapper } from 'listr2';
-import { pino } from 'pino';
 
 import { ROLLOUT_STRATEGIES, type RolloutStrategy } from '../../backend/contract/states.ts';
-import { startEmbeddedPostgres } from '../../backend/server/postgres/embedded-postgres.ts';
-import { startHost } from '../host/host.ts';
-import { AdminClient } from './admin-client.ts';
+import type { AdminClient } from './admin-client.ts';
 import { Cleanup } from './cleanup.ts';
 import { deploymentFor } from './deployment-request.ts';
+import { startStandIn, startWithServer } from './ops-center.ts';
 import { RolloutWatch } from './rollout-watch.ts';
 import { SandboxDevice } from './sandbox-device.ts';
 import { checkSandboxes, firstLine, printSummary } from './summary.ts';
@@ -29,6 +27,7 @@ interface DemoOptions {
   strategy: RolloutStrategy;
   keep: boolean;
   port: number;
+  server: boolean;
 }
 
 const program = new Command('demo')
@@ -39,6 +38,7 @@ const program = new Command('demo')
       .default('canary'),
   )
   .option('--keep', 'leave everything running until Ctrl+C', false)
+  .option('--server', 'an Ops-Center that loads no plugins, with ota-server beside it', false)
   .option('--port <number>', 'port of the page; 0: a free port', Number, 0);
 program.parse();
 
@@ -50,13 +50,14 @@ try {
   await cleanup.run();
 }
 
-async function demo({ strategy, keep, port }: DemoOptions): Promise<number> {
+async function demo({ strategy, keep, port, server }: DemoOptions): Promise<number> {
   const startedAt = Date.now();
   const folder = await mkdtemp(path.join(tmpdir(), 'ota-demo-'));
   cleanup.add(() => rm(folder, { recursive: true, force: true }));
-  const { admin, serverUrl, loginUrl } = await startServer(folder, port);
-  console.log(`\nOps-Center with the OTA plugin: ${serverUrl}/admin/edge/ota`);
-  console.log(`Sign-in link (works once):      ${loginUrl}\n`);
+  const start = server ? startWithServer : startStandIn;
+  const { name, url: serverUrl, loginUrl, admin } = await start({ folder, port, cleanup });
+  console.log(`\n${name}: ${serverUrl}/admin/edge/ota`);
+  console.log(`Sign-in link (works once): ${loginUrl}\n`);
 
   const devices = await startDevices(folder, serverUrl, admin);
   const served = await servePackage(await makeFolder(folder, 'package'));
@@ -85,31 +86,6 @@ async function demo({ strategy, keep, port }: DemoOptions): Promise<number> {
     await interrupted;
   }
   return passed ? 0 : 1;
-}
-
-async function startServer(folder: string, port: number) {
-  const postgres = await startEmbeddedPostgres({
-    dataDir: path.join(folder, 'postgres'),
-    persistent: false,
-  });
-  cleanup.add(() => postgres.stop());
-  const host = await startHost({
-    role: 'all',
-    logger: pino({ level: 'warn' }, pino.destination(2)),
-    databaseUrl: postgres.connectionString(),
-    pluginRoot: PACKAGE_ROOT,
-    pluginConfig: { allow_insecure_loopback_packages: true, poll_interval_seconds: 1 },
-    port,
-    listen: '127.0.0.1',
-  });
-  cleanup.add(() => host.stop());
-  if (!host.pluginActive || !host.admin?.token)
-    throw new Error('The plugin could not be activated.');
-  return {
-    admin: new AdminClient(host.url, host.admin.token),
-    serverUrl: host.url,
-    loginUrl: await host.createLoginUrl(),
-  };
 }
 
 async function startDevices(

@@ -13,7 +13,7 @@ import { startCleanup } from './cleanup.ts';
 import { createDeviceAuth } from './device-auth.ts';
 import { adminDeviceRoutes, edgeDeviceRoutes } from './edge-device-routes.ts';
 import { createHostTables } from './host-schema.ts';
-import { importMapHash, pageRoutes } from './page-routes.ts';
+import { pageRoutes, pageScriptHashes } from './page-routes.ts';
 import { createLoginLink } from './sessions.ts';
 import { signInRoutes } from './sign-in-routes.ts';
 import { ensureAdmin, ensureSecondAdmin, type HostAdmin } from './users.ts';
@@ -114,7 +114,7 @@ function hostRoutes(
       .use('/api/v1/admin/edge/devices', adminDeviceRoutes(knex, auth))
       .use(signInRoutes(knex))
       .use(pageRoutes(knex, context, pages)),
-    scriptHashes: [importMapHash()],
+    scriptHashes: pageScriptHashes(),
   };
 }
 

@@ -6,12 +6,16 @@ import express, { Router, type Request, type Response } from 'express';
 import type { Knex } from 'knex';
 
 import { sameOriginOnly, sameOriginSessions } from '../../backend/server/host/same-origin.ts';
+import { shellFileUrl } from '../../backend/server/page/shell-files.ts';
 import { SESSION_COOKIE, sessionToken } from './session-cookie.ts';
 import { closeSession, openSession, redeemLoginLink, SESSION_SECONDS } from './sessions.ts';
 import { tokenHash } from '../../backend/server/host/tokens.ts';
 
 const HOME = '/admin';
-const PAGE = readFileSync(path.join(import.meta.dirname, 'page', 'login.html'), 'utf8');
+const PAGE = readFileSync(path.join(import.meta.dirname, 'page', 'login.html'), 'utf8')
+  .replaceAll('{{icon}}', shellFileUrl('', 'icon.svg'))
+  .replace('{{style}}', shellFileUrl('', 'shell.css'))
+  .replace('{{firstPaint}}', shellFileUrl('', 'first-paint.js'));
 const WRONG_TOKEN =
   'This token is not valid. Use the admin token that the host printed when it started.';
 const USED_LINK = 'This link was used before or is too old. Sign in with the admin token.';

@@ -63,6 +63,7 @@ export const COMMON_PROBLEMS: Record<Area, readonly ProblemCode[]> = {
     'payload_too_large',
     'unsupported_media_type',
     'internal_error',
+    'authentication_unavailable',
     'database_unavailable',
     'not_ready',
   ],

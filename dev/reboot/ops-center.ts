@@ -52,7 +52,7 @@ export async function startOpsCenter(folder: string, cleanup: CleanupSteps): Pro
   const gateway = await startGateway(certificate, packages, host.url);
   cleanup.add(() => gateway.close());
   return {
-    admin: new AdminClient(host.url, host.admin.token),
+    admin: new AdminClient(host.url, { authorization: `Bearer ${host.admin.token}` }),
     certificate,
     url: gateway.url,
     packages,

@@ -8,6 +8,21 @@ const API_BASE = '/api/v1/admin/ota';
 /** Requests without a response are aborted after this time, so that the page notices a hung server. */
 const RESPONSE_TIMEOUT_MS = 15_000;
 
+/** Path prefix that the host is served below, e.g. `/ops`. */
+let basePath = '';
+
+/** Call it before the first request, with the base of the host's router. */
+export function setBasePath(path: string): void {
+  basePath = path;
+}
+
+/** A request to a path of the host. */
+class HostRequest extends Request {
+  constructor(path: RequestInfo | URL, init?: RequestInit) {
+    super(typeof path === 'string' ? basePath + path : path, init);
+  }
+}
+
 /** The paths of the admin API relative to `API_BASE`. */
 type AdminPaths = {
   [
@@ -34,6 +49,7 @@ export function onSignedOut(listener: SignedOutListener): () => void {
 /** Client of the admin API, authenticated by the host's session cookie. Pass its results to {@link unwrap}. */
 export const api = createClient<AdminPaths>({
   baseUrl: API_BASE,
+  Request: HostRequest,
   credentials: 'same-origin',
   cache: 'no-store',
   // With a JSON content type, forms of other sites cannot send requests that change something (CSRF).
@@ -64,7 +80,7 @@ export async function unwrap<T>(call: Promise<ApiResult<T>>): Promise<T> {
 
 /** @param path relative to the admin API, as in `/stream` */
 export function streamUrl(path: string): string {
-  return API_BASE + path;
+  return basePath + API_BASE + path;
 }
 
 /** Serializes a query without its empty values. */

@@ -1,9 +1,8 @@
 import { expect } from 'chai';
 import type { CreatedDeployment, DeploymentDetail } from '../../backend/contract/admin-api.ts';
 import type { DeviceClient } from '../../dev/fleet/device-client.ts';
-import { act, counts, hasStatus } from './support/detail.ts';
 import { OpsCenter } from './support/ops-center.ts';
-import { completeAll, offered } from './support/rollout.ts';
+import { followQuickStart } from './support/quick-start.ts';
 import { basicInfo, next, targetDevices, updatePackage } from './support/wizard.ts';
 
 describe('page: the steps of the quick start', function () {
@@ -26,47 +25,14 @@ describe('page: the steps of the quick start', function () {
 
   it('leads from the navigation to a finished canary', async () => {
     const page = await ops.signIn('/admin/edge/devices');
-    const entries = {
-      name: 'Firmware Update v2.1.0',
-      version: 'v2.1.0',
-      strategy: 'Canary' as const,
-      canaryPercentage: 20,
-      deviceType: 'raspberry_pi',
-      operator: '!=',
-      currentVersion: 'v2.0.0',
-      onlineOnly: true,
-      packageUrl: 'https://cdn.example.com/updates/v2.1.0.tar.gz',
-      checksum: 'ab'.repeat(32),
-      releaseNotes: 'Bug fixes and performance improvements',
-    };
-
     // 1. Navigate to OTA Deployments
     await page.getByRole('link', { name: 'OTA Deployments' }).click();
     await page.waitForURL('**/admin/edge/ota');
-    await page.getByRole('link', { name: 'New Deployment' }).click();
-
-    // 2. to 4. The steps of the wizard; the preview follows the filters
-    await basicInfo(page, entries);
-    await next(page);
-    await targetDevices(page, entries);
-    await page.getByText('9 devices now, 36 after you expand').first().waitFor();
-    expect(await page.getByTestId('matching').innerText()).to.equal('45');
-    await next(page);
-    await updatePackage(page, entries);
-    await next(page);
-
-    // 5. Review and Create
-    for (const shown of ['!= v2.0.0', 'Online only', '20 %', entries.packageUrl]) {
-      await page.getByText(shown, { exact: true }).waitFor();
-    }
-    await page.getByRole('button', { name: 'Create Deployment' }).click();
-    await hasStatus(page, 'Pending');
-    const id = page.url().split('/').at(-1) ?? '';
-    const created = await ops.api<DeploymentDetail>('GET', `/deployments/${id}`);
-    expect(created.status).to.equal('pending');
-    expect(created.metadata).to.deep.include({
-      checksum: entries.checksum,
-      release_notes: entries.releaseNotes,
+    const created = await followQuickStart(page, devices);
+    const detail = await ops.api<DeploymentDetail>('GET', `/deployments/${created.id}`);
+    expect(detail.metadata).to.deep.include({
+      checksum: created.entries.checksum,
+      release_notes: created.entries.releaseNotes,
       device_filters: {
         device_type: 'raspberry_pi',
         current_version: 'v2.0.0',
@@ -74,18 +40,6 @@ describe('page: the steps of the quick start', function () {
         status: 'online',
       },
     });
-
-    // 6. Start and monitor
-    await page.getByRole('link', { name: 'All deployments' }).click();
-    await page.getByRole('link', { name: entries.name, exact: true }).click();
-    expect(await act(page, 'Start')).to.include('released to 9 devices now. 36 devices follow');
-    await hasStatus(page, 'In progress');
-    await completeAll(await offered(devices, id, 9), id);
-    await page.getByText('expand to the remaining 36 devices').waitFor();
-    expect(await act(page, 'Expand')).to.include('36 more devices');
-    await completeAll(await offered(devices, id, 36), id);
-    await hasStatus(page, 'Completed');
-    await counts(page, 'Completed', 45);
   });
 
   it('shows validation errors of the server at their fields', async () => {

@@ -107,7 +107,9 @@ describe('page: the common use cases', function () {
     });
     try {
       await mkdir(path.join(folder, 'edge-07'));
-      await device.prepare(new AdminClient(ops.url, ops.host.adminToken));
+      await device.prepare(
+        new AdminClient(ops.url, { authorization: `Bearer ${ops.host.adminToken}` }),
+      );
       device.start();
       const page = await ops.signIn();
       await createByWizard(page, {

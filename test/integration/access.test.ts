@@ -7,68 +7,21 @@ import { SESSION_COOKIE } from '../../dev/host/session-cookie.ts';
 import { openSession } from '../../dev/host/sessions.ts';
 import type { SeededDevice, SeededUser } from '../support/seed.ts';
 import {
+  ADMIN_ROUTES,
+  AccessTable,
+  DEVICE_ROUTES,
+  ROUTES,
+  type Area,
+  type Route,
+} from '../support/access-table.ts';
+import {
   ADMIN_API,
   DEVICE_API,
-  deploymentRequest,
   createFleet,
   startOta,
   type Fleet,
   type OtaServer,
 } from '../support/ota-server.ts';
-
-type Area = 'admin' | 'device';
-
-interface Route {
-  method: 'get' | 'post' | 'delete';
-  /** `:id` and `:device_id` are placeholders. */
-  path: string;
-  body?: object;
-}
-
-const ADMIN_ROUTES: Route[] = [
-  { method: 'get', path: '/deployments' },
-  { method: 'post', path: '/deployments', body: deploymentRequest() },
-  { method: 'post', path: '/deployments/preview', body: deploymentRequest() },
-  { method: 'post', path: '/deployments/impact', body: deploymentRequest() },
-  { method: 'get', path: '/deployments/:id' },
-  { method: 'get', path: '/deployments/:id/impact' },
-  { method: 'get', path: '/deployments/:id/devices' },
-  { method: 'post', path: '/deployments/:id/start' },
-  { method: 'post', path: '/deployments/:id/pause' },
-  { method: 'post', path: '/deployments/:id/resume' },
-  { method: 'post', path: '/deployments/:id/cancel' },
-  { method: 'post', path: '/deployments/:id/expand' },
-  { method: 'post', path: '/deployments/:id/retry' },
-  { method: 'post', path: '/deployments/:id/devices/:device_id/rollback' },
-  { method: 'delete', path: '/deployments/:id/devices/:device_id/rollback' },
-  { method: 'get', path: '/deployments/:id/devices/:device_id/logs' },
-  { method: 'get', path: '/deployments/:id/events' },
-  { method: 'get', path: '/deployments/:id/stream' },
-  { method: 'get', path: '/stream' },
-  { method: 'get', path: '/devices' },
-  { method: 'get', path: '/metrics' },
-  { method: 'get', path: '/metrics?deployment_id=:id' },
-  { method: 'get', path: '/openapi.json' },
-];
-
-const DEVICE_ROUTES: Route[] = [
-  { method: 'get', path: '/check-update?device_id=:device_id' },
-  {
-    method: 'post',
-    path: '/deployments/:id/status?device_id=:device_id',
-    body: { status: 'completed' },
-  },
-  {
-    method: 'post',
-    path: '/deployments/:id/logs?device_id=:device_id',
-    body: { attempt: 1, chunk: 'x' },
-  },
-];
-
-const ROUTES: Record<Area, { base: string; routes: Route[] }> = {
-  admin: { base: ADMIN_API, routes: ADMIN_ROUTES },
-  device: { base: DEVICE_API, routes: DEVICE_ROUTES },
-};
 
 interface Credentials {
   token?: string;
@@ -99,40 +52,10 @@ describe('access control', () => {
 
   after(async () => {
     await ota.close();
-    for (const area of ['admin', 'device'] as const) console.log(tableOf(area));
+    table.print();
   });
 
-  /** Area → route → caller → status. */
-  const statuses: Record<Area, Map<string, Map<string, number>>> = {
-    admin: new Map(),
-    device: new Map(),
-  };
-
-  function record(area: Area, { method, path }: Route, who: string, status: number): void {
-    const route = `${method.toUpperCase()} ${path.split('?')[0]}`;
-    const row = statuses[area].get(route) ?? new Map<string, number>();
-    statuses[area].set(route, row.set(who, status));
-  }
-
-  function tableOf(area: Area): string {
-    const rows = [...statuses[area]];
-    const callers = [...new Set(rows.flatMap(([, row]) => [...row.keys()]))];
-    const legend = callers.map((who, index) => `      ${index + 1} ${who}`);
-    const lines = rows.map(([route, row]) =>
-      [
-        '     ',
-        route.padEnd(52),
-        ...callers.map((who) => String(row.get(who) ?? '–').padStart(4)),
-      ].join(' '),
-    );
-    const head = ['     ', ROUTES[area].base.padEnd(52)];
-    return [
-      '',
-      [...head, ...callers.map((_, index) => String(index + 1).padStart(4))].join(' '),
-      ...lines,
-      ...legend,
-    ].join('\n');
-  }
+  const table = new AccessTable();
 
   function call(
     base: string,
@@ -216,7 +139,7 @@ describe('access control', () => {
         it(`F62 ${route.method} ${base}${route.path} responds with ${status} to ${who}`, async () => {
           const before = await state();
           const response = await call(base, route, await credentials());
-          record(area, route, who, response.status);
+          table.record(area, route, who, response.status);
           expect(response.get('X-Content-Type-Options')).to.equal('nosniff');
           expect(response.get('Content-Security-Policy')).to.include('frame-ancestors');
           expect([response.status, (response.body as Problem).code]).to.deep.equal([
@@ -253,7 +176,7 @@ describe('access control', () => {
       it(`${route.method} ${route.path} responds to its id as to an unknown id`, async () => {
         const before = await state();
         const foreign = await call(ADMIN_API, route, foreignAdmin.token);
-        record('admin', route, 'F53 an admin of another organization', foreign.status);
+        table.record('admin', route, 'F53 an admin of another organization', foreign.status);
         const unknown = await call(ADMIN_API, route, foreignAdmin.token, {
           id: randomUUID(),
           deviceId: randomUUID(),
@@ -280,7 +203,7 @@ describe('access control', () => {
         const before = await state();
         const ids = { deviceId: foreignDevice.id };
         const foreign = await call(DEVICE_API, route, foreignDevice.token, ids);
-        record('device', route, 'F53 a device of another organization', foreign.status);
+        table.record('device', route, 'F53 a device of another organization', foreign.status);
         const unknown = await call(DEVICE_API, route, foreignDevice.token, {
           ...ids,
           id: randomUUID(),

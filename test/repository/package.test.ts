@@ -1,9 +1,12 @@
 /** The contents of the npm package, and an installation of it outside this repository. */
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 
 import { Ajv2020 } from 'ajv/dist/2020.js';
@@ -12,11 +15,13 @@ import { pino } from 'pino';
 import { publint } from 'publint';
 import { formatMessage } from 'publint/utils';
 
+import { freePort } from '../../backend/server/postgres/free-port.ts';
 import { AdminClient } from '../../dev/demo/admin-client.ts';
 import { SandboxDevice } from '../../dev/demo/sandbox-device.ts';
 import { NEW_VERSION, servePackage } from '../../dev/demo/update-package.ts';
 import { startHost } from '../../dev/host/host.ts';
 import { createTestDatabase } from '../support/test-database.ts';
+import { testRedisUrl } from '../support/test-services.ts';
 import { ROOT } from '../support/repository.ts';
 
 const run = promisify(execFile);
@@ -32,8 +37,14 @@ const CONTENTS: Record<string, RegExp> = {
   'bundled agent and launcher': /^dist\/agent\/ota-(agent|launcher)\.cjs$/,
   'licences of bundled packages': /^dist\/agent\/LICENSES\.txt$/,
   'the page': /^dist\/frontend\/(page\.(js|css)|chunks\/[\w.-]+\.js)$/,
+  "ota-server's shell":
+    /^dist\/backend\/server\/page\/browser\/([\w-]+\/)?[\w-]+\.(js|css|html|svg)$/,
+  'the libraries of the shell': /^dist\/backend\/server\/page\/vendor\/([\w-]+\.js|LICENSES\.txt)$/,
+  'reverse proxy configurations': /^docs\/proxies\/[\w-]+\.(conf|yml)$/,
   'sample files for devices':
     /^agent\/(config\.example\.json|ota-agent\.service|ota-agent-strict\.conf)$/,
+  'files to run ota-server':
+    /^docs\/server\/(ota-server\.json|ota-server@\.service|Containerfile|compose\.yml|[\w-]+\.sql)$/,
   documentation: /^docs\/(decisions\/)?[\w-]+\.md$/,
   'images of the documentation': /^docs\/images\/[\w-]+\.(png|svg)$/,
   'alert rules and dashboard': /^docs\/(alert-rules\.yml|grafana-dashboard\.json)$/,
@@ -76,10 +87,13 @@ describe('the npm package', function () {
   });
 
   it('contains no compiled file whose source was removed', () => {
-    const compiled = files.filter((file) => /^dist\/(?!frontend\/).*\.js$/.test(file));
+    const compiled = files.filter((file) =>
+      /^dist\/(?!frontend\/|backend\/server\/page\/vendor\/).*\.js$/.test(file),
+    );
     const orphans = compiled.filter((file) => {
-      const source = file.replace(/^dist\//, '').replace(/\.js$/, '.ts');
-      return !existsSync(path.join(ROOT, source));
+      const copied = file.replace(/^dist\//, '');
+      const sources = [copied, copied.replace(/\.js$/, '.ts')];
+      return !sources.some((source) => existsSync(path.join(ROOT, source)));
     });
     expect(orphans, 'remove dist and build again').to.deep.equal([]);
   });
@@ -150,7 +164,7 @@ describe('the npm package', function () {
     });
     try {
       expect(host.pluginActive).to.equal(true);
-      await device.prepare(new AdminClient(host.url, token));
+      await device.prepare(new AdminClient(host.url, { authorization: `Bearer ${token}` }));
       device.start();
       const deploymentFile = path.join(folder, 'deployment.json');
       await writeFile(
@@ -186,5 +200,56 @@ describe('the npm package', function () {
       await host.stop();
       await database.drop();
     }
+  });
+
+  it('runs ota-server as the container file does', async function () {
+    const redisUrl = await testRedisUrl();
+    if (redisUrl === null) return this.skip();
+    const container = await readFile(path.join(ROOT, 'docs/server/Containerfile'), 'utf8');
+    const install = /^RUN (.+)$/m.exec(container)?.[1] ?? '';
+    const [health, start] = [/^HEALTHCHECK CMD (.+)$/m, /^CMD (.+)$/m].map(
+      (line) => JSON.parse(line.exec(container)?.[1] ?? '[]') as string[],
+    ) as [string[], string[]];
+    const home = path.join(folder, 'container');
+    await mkdir(home);
+    await copyFile(path.join(folder, packed.filename), path.join(home, 'package.tgz'));
+    await run('bash', ['-c', `${install} --prefer-offline`], { cwd: home });
+
+    const database = await createTestDatabase({ schema: 'host' });
+    const port = await freePort();
+    const environment = {
+      PATH: process.env.PATH,
+      PORT: String(port),
+      DATABASE_URL: database.connectionString,
+      REDIS_URL: redisUrl,
+      OTA_SERVER_PUBLIC_URL: 'https://ops.example.com',
+      OTA_SERVER_ADMINS__TOKENS: JSON.stringify([
+        { name: 'pipeline', sha256: 'ab'.repeat(32), organization_id: randomUUID() },
+      ]),
+    };
+    const [program = '', ...programArguments] = start;
+    const server = spawn(path.join(home, program), programArguments, {
+      cwd: home,
+      env: environment,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    const ended = once(server, 'exit');
+    try {
+      for await (const line of createInterface({ input: server.stdout })) {
+        if (line.includes('ota-server is running')) break;
+      }
+      await run(health[0] ?? '', health.slice(1), { env: environment });
+      const page = await fetch(`http://127.0.0.1:${port}/health/ready`);
+      expect(await page.json()).to.include({ status: 'ok' });
+    } finally {
+      server.kill('SIGTERM');
+      expect(await ended).to.deep.equal([0, null]);
+      await database.drop();
+    }
+    // Nothing answers any more, and the check of the container says so.
+    const failure = await run(health[0] ?? '', health.slice(1), { env: environment }).catch(
+      (error: unknown) => error,
+    );
+    expect(failure).to.have.property('code', 1);
   });
 });

@@ -6,6 +6,7 @@ import { SESSION_COOKIE } from '../../dev/host/session-cookie.ts';
 import { openSession } from '../../dev/host/sessions.ts';
 import type { HostOpener } from '../contract/host.contract.ts';
 import { createFakeHost } from './fake-host.ts';
+import { startOtaServerHost, type OtaServerHost } from './ota-server-host.ts';
 import { createPluginFixture, type PluginFixture } from './plugin-fixture.ts';
 import { insertDevices, insertUser } from './seed.ts';
 import { createTestDatabase } from './test-database.ts';
@@ -132,3 +133,60 @@ export const STAND_IN_HOST: HostOpener = {
     };
   },
 };
+
+export const OTA_SERVER: HostOpener = {
+  hasSessions: true,
+  async open(config = {}) {
+    const { plugin, takeContext } = await keepingPlugin();
+    const host = await requireServer({ ota: config }, plugin);
+    const { platform } = host;
+    const { organizationId } = platform;
+    const viewer = await host.addUser('member');
+    const device = await host.addDevice();
+    const session = { cookie: await platform.signIn() };
+    return {
+      url: host.url,
+      context: takeContext(),
+      admin: {
+        identity: {
+          userId: platform.user.id,
+          name: platform.user.email,
+          organizationId,
+          isAdmin: true,
+        },
+        credentials: { ...session, 'sec-fetch-site': 'same-origin' },
+      },
+      viewer: {
+        identity: { userId: viewer.id, name: viewer.email, organizationId, isAdmin: false },
+        credentials: { cookie: await platform.signIn(viewer) },
+      },
+      session,
+      device: {
+        identity: { deviceId: device.id, organizationId },
+        credentials: bearer(device.token),
+      },
+      stop: () => host.stop(),
+      async dispose() {
+        await host.dispose();
+        await plugin.remove();
+      },
+    };
+  },
+  async openWithBrokenPlugin() {
+    const plugin = await brokenPlugin();
+    const host = await requireServer({}, plugin);
+    return {
+      url: host.url,
+      async dispose() {
+        await host.dispose();
+        await plugin.remove();
+      },
+    };
+  },
+};
+
+async function requireServer(settings: object, plugin: PluginFixture): Promise<OtaServerHost> {
+  const host = await startOtaServerHost({ ...settings }, plugin.root);
+  if (!host) throw new Error('redis-server is not installed');
+  return host;
+}

@@ -1,5 +1,6 @@
 /** Gives each suite its own database, cloned from a migrated template in a few milliseconds. */
 import { randomBytes } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 
 import knexFactory, { type Knex } from 'knex';
 import pg from 'pg';
@@ -8,6 +9,8 @@ import { migrateUp } from '../../migrations/migrator.ts';
 import { createHostTables } from '../../dev/host/host-schema.ts';
 import { testPostgres } from './test-services.ts';
 
+const PUBLISHED_TABLES = new URL('./published-platform/tables.sql', import.meta.url);
+
 export interface TestDatabase {
   knex: Knex;
   connectionString: string;
@@ -15,9 +18,14 @@ export interface TestDatabase {
   drop(): Promise<void>;
 }
 
+type Schema = 'plugin' | 'host' | 'published' | 'empty';
+
 export interface TestDatabaseOptions {
-  /** `host`: only the tables of Ops-Center. Default: also those of the plugin. */
-  schema?: 'plugin' | 'host';
+  /**
+   * `host`: only the tables of the stand-in for Ops-Center. `published`: only those of the published Ops-Center,
+   * with a few rows. `empty`: no tables. Default: the tables of the stand-in and of the plugin.
+   */
+  schema?: Schema;
 }
 
 /** Creates a database with empty tables. */
@@ -39,7 +47,7 @@ export async function createTestDatabase(options: TestDatabaseOptions = {}): Pro
 
 const templates = new Map<string, Promise<string>>();
 
-function template(schema: 'plugin' | 'host'): Promise<string> {
+function template(schema: Schema): Promise<string> {
   let existing = templates.get(schema);
   if (!existing) {
     existing = makeTemplate(schema);
@@ -48,12 +56,13 @@ function template(schema: 'plugin' | 'host'): Promise<string> {
   return existing;
 }
 
-async function makeTemplate(schema: 'plugin' | 'host'): Promise<string> {
+async function makeTemplate(schema: Schema): Promise<string> {
   const name = `template_${schema}`;
   await administer(`CREATE DATABASE ${name}`);
   const knex = connect((await testPostgres()).connectionString(name));
   try {
-    await createHostTables(knex);
+    if (schema === 'published') await knex.raw(await readFile(PUBLISHED_TABLES, 'utf8'));
+    else if (schema !== 'empty') await createHostTables(knex);
     if (schema === 'plugin') await migrateUp(knex);
   } finally {
     // PostgreSQL only clones a database without other connections.

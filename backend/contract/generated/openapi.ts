@@ -790,6 +790,7 @@ export interface components {
       | 'previous_version_unknown'
       | 'too_many_requests'
       | 'internal_error'
+      | 'authentication_unavailable'
       | 'database_unavailable'
       | 'queue_unavailable'
       | 'not_ready'
@@ -1090,8 +1091,8 @@ export interface components {
         };
       };
     };
-    /** @description The database is unavailable; The plugin is starting or stopping */
-    database_unavailable_or_not_ready: {
+    /** @description Sessions and tokens cannot be checked; The database is unavailable; The plugin is starting or stopping */
+    authentication_unavailable_or_database_unavailable_or_not_ready: {
       headers: {
         /** @description Seconds to wait before a retry */
         'Retry-After': number;
@@ -1102,12 +1103,12 @@ export interface components {
           /** @constant */
           status?: 503;
           /** @enum {unknown} */
-          code?: 'database_unavailable' | 'not_ready';
+          code?: 'authentication_unavailable' | 'database_unavailable' | 'not_ready';
         };
       };
     };
-    /** @description The database is unavailable; The plugin is starting or stopping; The job queue is unavailable */
-    database_unavailable_or_not_ready_or_queue_unavailable: {
+    /** @description Sessions and tokens cannot be checked; The database is unavailable; The plugin is starting or stopping; The job queue is unavailable */
+    authentication_unavailable_or_database_unavailable_or_not_ready_or_queue_unavailable: {
       headers: {
         /** @description Seconds to wait before a retry */
         'Retry-After': number;
@@ -1118,7 +1119,11 @@ export interface components {
           /** @constant */
           status?: 503;
           /** @enum {unknown} */
-          code?: 'database_unavailable' | 'not_ready' | 'queue_unavailable';
+          code?:
+            | 'authentication_unavailable'
+            | 'database_unavailable'
+            | 'not_ready'
+            | 'queue_unavailable';
         };
       };
     };
@@ -1321,7 +1326,7 @@ export interface operations {
       413: components['responses']['payload_too_large'];
       415: components['responses']['unsupported_media_type'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable_or_not_ready'];
+      503: components['responses']['authentication_unavailable_or_database_unavailable_or_not_ready'];
     };
   };
   createDeployment: {
@@ -1404,7 +1409,7 @@ export interface operations {
       415: components['responses']['unsupported_media_type'];
       422: components['responses']['no_matching_devices_or_too_many_batches_or_signature_refused_or_idempotency_key_reused'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable_or_not_ready_or_queue_unavailable'];
+      503: components['responses']['authentication_unavailable_or_database_unavailable_or_not_ready_or_queue_unavailable'];
     };
   };
   previewDeployment: {
@@ -1482,7 +1487,7 @@ export interface operations {
       415: components['responses']['unsupported_media_type'];
       422: components['responses']['too_many_batches'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable_or_not_ready'];
+      503: components['responses']['authentication_unavailable_or_database_unavailable_or_not_ready'];
     };
   };
   getDraftImpact: {
@@ -1559,7 +1564,7 @@ export interface operations {
       413: components['responses']['payload_too_large'];
       415: components['responses']['unsupported_media_type'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable_or_not_ready'];
+      503: components['responses']['authentication_unavailable_or_database_unavailable_or_not_ready'];
     };
   };
   getImpact: {
@@ -1589,7 +1594,7 @@ export interface operations {
       413: components['responses']['payload_too_large'];
       415: components['responses']['unsupported_media_type'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable_or_not_ready'];
+      503: components['responses']['authentication_unavailable_or_database_unavailable_or_not_ready'];
     };
   };
   getDeployment: {
@@ -1619,7 +1624,7 @@ export interface operations {
       413: components['responses']['payload_too_large'];
       415: components['responses']['unsupported_media_type'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable_or_not_ready'];
+      503: components['responses']['authentication_unavailable_or_database_unavailable_or_not_ready'];
     };
   };
   listTargets: {
@@ -1664,7 +1669,7 @@ export interface operations {
       413: components['responses']['payload_too_large'];
       415: components['responses']['unsupported_media_type'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable_or_not_ready'];
+      503: components['responses']['authentication_unavailable_or_database_unavailable_or_not_ready'];
     };
   };
   startDeployment: {
@@ -1699,7 +1704,7 @@ export interface operations {
       413: components['responses']['payload_too_large'];
       415: components['responses']['unsupported_media_type'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable_or_not_ready_or_queue_unavailable'];
+      503: components['responses']['authentication_unavailable_or_database_unavailable_or_not_ready_or_queue_unavailable'];
     };
   };
   pauseDeployment: {
@@ -1734,7 +1739,7 @@ export interface operations {
       413: components['responses']['payload_too_large'];
       415: components['responses']['unsupported_media_type'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable_or_not_ready'];
+      503: components['responses']['authentication_unavailable_or_database_unavailable_or_not_ready'];
     };
   };
   resumeDeployment: {
@@ -1769,7 +1774,7 @@ export interface operations {
       413: components['responses']['payload_too_large'];
       415: components['responses']['unsupported_media_type'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable_or_not_ready_or_queue_unavailable'];
+      503: components['responses']['authentication_unavailable_or_database_unavailable_or_not_ready_or_queue_unavailable'];
     };
   };
   cancelDeployment: {
@@ -1804,7 +1809,7 @@ export interface operations {
       413: components['responses']['payload_too_large'];
       415: components['responses']['unsupported_media_type'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable_or_not_ready'];
+      503: components['responses']['authentication_unavailable_or_database_unavailable_or_not_ready'];
     };
   };
   expandDeployment: {
@@ -1848,7 +1853,7 @@ export interface operations {
       415: components['responses']['unsupported_media_type'];
       422: components['responses']['percentage_too_low'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable_or_not_ready_or_queue_unavailable'];
+      503: components['responses']['authentication_unavailable_or_database_unavailable_or_not_ready_or_queue_unavailable'];
     };
   };
   retryDevices: {
@@ -1885,7 +1890,7 @@ export interface operations {
       413: components['responses']['payload_too_large'];
       415: components['responses']['unsupported_media_type'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable_or_not_ready_or_queue_unavailable'];
+      503: components['responses']['authentication_unavailable_or_database_unavailable_or_not_ready_or_queue_unavailable'];
     };
   };
   rollBackDevice: {
@@ -1930,7 +1935,7 @@ export interface operations {
       415: components['responses']['unsupported_media_type'];
       422: components['responses']['previous_version_unknown'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable_or_not_ready'];
+      503: components['responses']['authentication_unavailable_or_database_unavailable_or_not_ready'];
     };
   };
   cancelRollback: {
@@ -1960,7 +1965,7 @@ export interface operations {
       413: components['responses']['payload_too_large'];
       415: components['responses']['unsupported_media_type'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable_or_not_ready'];
+      503: components['responses']['authentication_unavailable_or_database_unavailable_or_not_ready'];
     };
   };
   getInstallLogs: {
@@ -1991,7 +1996,7 @@ export interface operations {
       413: components['responses']['payload_too_large'];
       415: components['responses']['unsupported_media_type'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable_or_not_ready'];
+      503: components['responses']['authentication_unavailable_or_database_unavailable_or_not_ready'];
     };
   };
   listEvents: {
@@ -2023,7 +2028,7 @@ export interface operations {
       413: components['responses']['payload_too_large'];
       415: components['responses']['unsupported_media_type'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable_or_not_ready'];
+      503: components['responses']['authentication_unavailable_or_database_unavailable_or_not_ready'];
     };
   };
   streamDeployment: {
@@ -2053,7 +2058,7 @@ export interface operations {
       413: components['responses']['payload_too_large'];
       415: components['responses']['unsupported_media_type'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable_or_not_ready'];
+      503: components['responses']['authentication_unavailable_or_database_unavailable_or_not_ready'];
     };
   };
   streamDeployments: {
@@ -2082,7 +2087,7 @@ export interface operations {
       413: components['responses']['payload_too_large'];
       415: components['responses']['unsupported_media_type'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable_or_not_ready'];
+      503: components['responses']['authentication_unavailable_or_database_unavailable_or_not_ready'];
     };
   };
   listDevices: {
@@ -2115,7 +2120,7 @@ export interface operations {
       413: components['responses']['payload_too_large'];
       415: components['responses']['unsupported_media_type'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable_or_not_ready'];
+      503: components['responses']['authentication_unavailable_or_database_unavailable_or_not_ready'];
     };
   };
   getMetrics: {
@@ -2145,7 +2150,7 @@ export interface operations {
       413: components['responses']['payload_too_large'];
       415: components['responses']['unsupported_media_type'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable_or_not_ready'];
+      503: components['responses']['authentication_unavailable_or_database_unavailable_or_not_ready'];
     };
   };
   getOpenApi: {
@@ -2172,7 +2177,7 @@ export interface operations {
       413: components['responses']['payload_too_large'];
       415: components['responses']['unsupported_media_type'];
       500: components['responses']['internal_error'];
-      503: components['responses']['database_unavailable_or_not_ready'];
+      503: components['responses']['authentication_unavailable_or_database_unavailable_or_not_ready'];
     };
   };
   checkUpdate: {

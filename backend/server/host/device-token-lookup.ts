@@ -2,6 +2,7 @@
 import DataLoader from 'dataloader';
 
 import type { DeviceIdentity } from '../../host-contract.ts';
+import { StatementSlot } from './statement-slot.ts';
 import { tokenHash } from './tokens.ts';
 
 const MAX_BATCH = 500;
@@ -21,7 +22,7 @@ export interface TokenOwner extends DeviceIdentity {
 export function createDeviceTokenLookup(
   find: (hashes: readonly Buffer[]) => Promise<readonly TokenOwner[]>,
 ): (token: string) => Promise<DeviceIdentity | null> {
-  const slot = new StatementSlot();
+  const slot = new StatementSlot(MIN_INTERVAL_MS);
   const devices = new DataLoader<string, DeviceIdentity | null>(
     (hashes) => findInOrder(find, hashes).finally(() => slot.release()),
     {
@@ -45,35 +46,4 @@ async function findInOrder(
     ]),
   );
   return hashes.map((hash) => byHash.get(hash) ?? null);
-}
-
-/** Runs one statement at a time, with an interval: requests that arrive meanwhile share the next one. */
-class StatementSlot {
-  readonly #waiting: (() => void)[] = [];
-  #taken = false;
-  /** When the next statement may start, on the clock of `performance.now()`. */
-  #earliest = -Infinity;
-
-  acquire(dispatch: () => void): void {
-    if (this.#taken) {
-      this.#waiting.push(dispatch);
-    } else {
-      this.#taken = true;
-      this.#start(dispatch);
-    }
-  }
-
-  release(): void {
-    const next = this.#waiting.shift();
-    if (next) this.#start(next);
-    else this.#taken = false;
-  }
-
-  #start(dispatch: () => void): void {
-    const now = performance.now();
-    const waitMs = this.#earliest - now;
-    this.#earliest = Math.max(this.#earliest, now) + MIN_INTERVAL_MS;
-    if (waitMs > 0) setTimeout(dispatch, waitMs);
-    else setImmediate(dispatch);
-  }
 }

@@ -18,5 +18,10 @@ export const ASSET_OPTIONS = { cacheControl: false, etag: true } as const;
 
 /** The `setHeaders` of `express.static`. */
 export function setCaching(response: ServerResponse, file: string): void {
-  response.setHeader('Cache-Control', HASHED.test(file) ? FOREVER : REVALIDATED);
+  setVersionedCaching(response, HASHED.test(file));
+}
+
+/** @param immutable whether the path contains a hash of the content */
+export function setVersionedCaching(response: ServerResponse, immutable: boolean): void {
+  response.setHeader('Cache-Control', immutable ? FOREVER : REVALIDATED);
 }

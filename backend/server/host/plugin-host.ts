@@ -9,6 +9,7 @@ import type { Logger } from 'pino';
 import type { HostContext, HostRole } from '../../host-contract.ts';
 import { ActiveRequests } from './active-requests.ts';
 import { createApplication, type HostRoutes } from './application.ts';
+import { withoutBasePath } from './base-path.ts';
 import type { HealthCheck, PluginState } from './health.ts';
 import { createHostServices } from './host-context.ts';
 import type { NavigationPages } from './navigation-pages.ts';
@@ -40,6 +41,8 @@ export interface PluginHostSettings {
   metricsToken?: string | undefined;
   /** Proxies whose `X-Forwarded-…` headers are believed: addresses, or e.g. `10.0.0.0/8`; default none. */
   trustedProxies?: readonly string[] | undefined;
+  /** Path prefix of the reverse proxy, without a slash at the end; default none. */
+  basePath?: string | undefined;
   /** Checks of readiness besides those of the database and the plugin, by name. */
   healthChecks?: Readonly<Record<string, HealthCheck>>;
   /** Not called in the role `worker`, which serves health and metrics only. */
@@ -78,7 +81,9 @@ export async function startPluginHost(settings: PluginHostSettings): Promise<Plu
     trustedProxies: settings.trustedProxies ?? [],
     routes: role === 'worker' ? null : settings.routes(services.context, services.pages),
   });
+  const basePath = settings.basePath ?? '';
   const server = createServer((request, response) => {
+    request.url = withoutBasePath(request.url ?? '', basePath);
     if (services.preRouter.handle(request, response, activeRequests)) return;
     application(request, response);
   });

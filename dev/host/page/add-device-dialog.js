@@ -1,9 +1,7 @@
 import { h, ref } from 'vue';
 
-import { requestJson } from './api.js';
-
 /** Creates a device and shows its registration token, once. Calls `onAdded` after the creation. */
-export function addDeviceDialog(onAdded) {
+export function addDeviceDialog(requestJson, onAdded) {
   const element = ref(null);
   const created = ref(null);
   const problem = ref(null);

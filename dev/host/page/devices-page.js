@@ -1,31 +1,26 @@
-import { h, onMounted, ref, watch } from 'vue';
+import { h, inject, onMounted, ref, watch } from 'vue';
 
-import { requestJson } from './api.js';
 import { addDeviceDialog } from './add-device-dialog.js';
 
 const SEARCH_WAIT_MS = 250;
 const COLUMNS = ['Name', 'Type', 'Version', 'Status', 'Last seen', 'Address'];
 
-export const devicesEntry = {
-  path: '/admin/edge/devices',
-  title: 'Devices',
-  icon: 'device',
-  section: 'Edge',
-};
-
-export const devicesRoute = {
-  path: devicesEntry.path,
-  meta: { title: 'Devices' },
-  component: { name: 'DevicesPage', setup },
-};
+export const routes = [
+  {
+    path: '/admin/edge/devices',
+    meta: { title: 'Devices' },
+    component: { name: 'DevicesPage', setup },
+  },
+];
 
 function setup() {
+  const requestJson = inject('requestJson');
   const search = ref('');
   const devices = ref([]);
   const nextCursor = ref(null);
   const problem = ref(null);
   const loading = ref(true);
-  const dialog = addDeviceDialog(() => load(false));
+  const dialog = addDeviceDialog(requestJson, () => load(false));
   let latest = 0;
 
   /** Responses may arrive out of order: only that of the latest request counts. */

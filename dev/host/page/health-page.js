@@ -7,40 +7,34 @@ const SUMMARY = {
   unreachable: 'The host does not respond.',
 };
 
-export const healthEntry = {
-  path: '/admin/system/health',
-  title: 'Health',
-  icon: 'pulse',
-  section: 'System',
-};
-
-export const healthRoute = {
-  path: healthEntry.path,
-  meta: { title: 'Health' },
-  component: {
-    name: 'HealthPage',
-    setup() {
-      const state = ref(null);
-      let timer;
-      const refresh = async () => {
-        state.value = await fetch('/health/ready').then(
-          (response) => response.json(),
-          () => ({ status: 'unreachable', checks: {} }),
-        );
-      };
-      onMounted(() => {
-        void refresh();
-        timer = setInterval(() => void refresh(), REFRESH_MS);
-      });
-      onUnmounted(() => clearInterval(timer));
-      return () =>
-        h('div', { class: 'page' }, [
-          h('div', { class: 'page-head' }, [h('h1', 'Health')]),
-          state.value ? report(state.value) : h('p', { class: 'soft' }, 'Checking…'),
-        ]);
-    },
+export const routes = [
+  {
+    path: '/admin/system/health',
+    meta: { title: 'Health' },
+    component: { name: 'HealthPage', setup },
   },
-};
+];
+
+function setup() {
+  const state = ref(null);
+  let timer;
+  const refresh = async () => {
+    state.value = await fetch('/health/ready').then(
+      (response) => response.json(),
+      () => ({ status: 'unreachable', checks: {} }),
+    );
+  };
+  onMounted(() => {
+    void refresh();
+    timer = setInterval(() => void refresh(), REFRESH_MS);
+  });
+  onUnmounted(() => clearInterval(timer));
+  return () =>
+    h('div', { class: 'page' }, [
+      h('div', { class: 'page-head' }, [h('h1', 'Health')]),
+      state.value ? report(state.value) : h('p', { class: 'soft' }, 'Checking…'),
+    ]);
+}
 
 function report({ status, checks }) {
   const { plugin, ...own } = checks;

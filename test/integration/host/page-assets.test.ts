@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 
+import { libraryUrls, shellFileUrl } from '../../../backend/server/page/shell-files.ts';
 import { createPluginFixture, type PluginFixture } from '../../support/plugin-fixture.ts';
 import { startTestHost, type TestHost } from '../../support/test-host.ts';
 
@@ -22,14 +23,21 @@ const PLUGIN = `
   }
 `;
 const SCRIPT = `export const routes = [];\n${'// A file that is worth compressing.\n'.repeat(200)}`;
-const HASHED = '/plugins/sample/chunks/Detail-sVwxo1Vy.js';
+const HASHED = [
+  '/plugins/sample/chunks/Detail-sVwxo1Vy.js',
+  shellFileUrl('', 'shell.js'),
+  shellFileUrl('', 'shell.css'),
+  libraryUrls('')['vue'] ?? '',
+];
+/** Of another version of the shell, as a document from a process that was replaced may ask for them. */
+const OTHER_VERSION = '0123456789abcdef';
 const UNHASHED = [
   '/plugins/sample/page.js',
   '/plugins/sample/page.css',
   '/plugins/sample/chunks/plain.js',
   '/plugins/sample/page-overview.js',
-  '/shell/shell.js',
-  '/vendor/vue.js',
+  `/shell/${OTHER_VERSION}/shell.js`,
+  `/vendor/${OTHER_VERSION}/vue.js`,
 ];
 
 describe('static files of pages', () => {
@@ -55,7 +63,7 @@ describe('static files of pages', () => {
 
   const get = (path: string) => host.request.get(path).set('Accept-Encoding', 'gzip');
 
-  for (const file of [HASHED, ...UNHASHED]) {
+  for (const file of [...HASHED, ...UNHASHED]) {
     it(`G46 are compressed if the browser accepts it: ${file}`, async () => {
       const { headers, text } = await get(file).expect(200);
       expect(headers['content-encoding']).to.equal('gzip');
@@ -67,12 +75,23 @@ describe('static files of pages', () => {
     });
   }
 
-  it('G46 are immutable if their names contain a hash of the content', async () => {
-    const { headers } = await get(HASHED).expect(200);
-    expect(headers['cache-control']).to.equal('public, max-age=31536000, immutable');
-    const missing = await get('/plugins/sample/chunks/Gone-AAAAAAAA.js').expect(404);
-    expect(missing.headers['cache-control'] ?? '').not.to.include('immutable');
-  });
+  for (const file of HASHED) {
+    it(`G46 are immutable if their paths contain a hash of the content: ${file}`, async () => {
+      const { headers } = await get(file).expect(200);
+      expect(headers['cache-control']).to.equal('public, max-age=31536000, immutable');
+    });
+  }
+
+  for (const file of [
+    '/plugins/sample/chunks/Gone-AAAAAAAA.js',
+    shellFileUrl('', 'gone.js'),
+    shellFileUrl('', '../../package.json'),
+  ]) {
+    it(`G46 are not cached if they are missing: ${file}`, async () => {
+      const { headers } = await get(file).expect(404);
+      expect(headers['cache-control'] ?? '').not.to.include('immutable');
+    });
+  }
 
   for (const file of UNHASHED) {
     it(`G46 are revalidated if their names contain no hash: ${file}`, async () => {
@@ -86,7 +105,7 @@ describe('static files of pages', () => {
 
   it('are the only responses that are compressed or cached', async () => {
     const admin = host.as(host.adminToken);
-    for (const path of ['/api/v1/host/shell', '/api/v1/admin/ota/events', '/admin']) {
+    for (const path of ['/api/v1/host/session', '/api/v1/admin/ota/events', '/admin']) {
       const { headers } = await admin.get(path).set('Accept-Encoding', 'gzip').expect(200);
       expect(headers, path).not.to.have.property('content-encoding');
       expect(headers['cache-control'] ?? '', path).not.to.match(/public|max-age/);

@@ -1,9 +1,7 @@
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-
 import { expect } from 'chai';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 
+import { accessibilityViolations } from '../../support/accessibility.ts';
 import { launchBrowser } from '../../support/browser.ts';
 import { createPluginFixture, type PluginFixture } from '../../support/plugin-fixture.ts';
 import { startTestHost, type TestHost } from '../../support/test-host.ts';
@@ -103,18 +101,6 @@ describe('the pages of the host', function () {
 
   const heading = (): Promise<string | null> => page.locator('main h1').textContent();
 
-  async function accessibilityViolations(): Promise<unknown[]> {
-    const axe = createRequire(import.meta.url).resolve('axe-core/axe.min.js');
-    await page.evaluate(await readFile(axe, 'utf8'));
-    return page.evaluate(async () => {
-      const { axe } = globalThis as unknown as {
-        axe: { run(): Promise<{ violations: { id: string; nodes: { html: string }[] }[] }> };
-      };
-      const result = await axe.run();
-      return result.violations.map(({ id, nodes }) => ({ id, nodes: nodes.map((n) => n.html) }));
-    });
-  }
-
   it('show the page of a plugin with its style, store and chunks', async () => {
     await page.goto(`${host.url}/admin/works`);
     const count = page.locator('.count');
@@ -165,7 +151,7 @@ describe('the pages of the host', function () {
     expect(await dark.count()).to.equal(0);
     await page.emulateMedia({ colorScheme: 'dark' });
     await dark.waitFor();
-    await page.getByRole('button', { name: 'Dark theme' }).click();
+    await page.getByLabel('Theme').selectOption('light');
     await page.locator('html:not(.dark)').waitFor();
     await page.reload();
     await page.locator('main h1').waitFor();
@@ -218,11 +204,11 @@ describe('the pages of the host', function () {
       for (const path of ['/admin/edge/devices', '/admin/system/health', '/admin/nowhere']) {
         await page.goto(host.url + path);
         await page.locator('main h1').waitFor();
-        expect(await accessibilityViolations(), path).to.deep.equal([]);
+        expect(await accessibilityViolations(page), path).to.deep.equal([]);
       }
       await page.getByRole('button', { name: 'Sign out' }).click();
       await page.getByRole('heading', { name: 'Sign in to Ops-Center' }).waitFor();
-      expect(await accessibilityViolations(), 'sign-in').to.deep.equal([]);
+      expect(await accessibilityViolations(page), 'sign-in').to.deep.equal([]);
     });
   }
 });

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 
 import { createPluginFixture, type PluginFixture } from '../../support/plugin-fixture.ts';
+import { shellConfig } from '../../support/shell-config.ts';
 import { startTestHost, type TestHost } from '../../support/test-host.ts';
 
 const EXPRESS = JSON.stringify(import.meta.resolve('express'));
@@ -81,11 +82,16 @@ describe('loading a plugin', () => {
 
   it('shows its page to admins only', async () => {
     const running = await load({ 'main.js': GOOD });
-    const shell = await running.as(running.adminToken).get('/api/v1/host/shell').expect(200);
-    expect(shell.body).to.deep.include({
-      user: { name: 'Operations admin', organization: 'Ops-Center', is_admin: true },
+    const admin = running.as(running.adminToken);
+    const { body } = await admin.get('/api/v1/host/session').expect(200);
+    expect(body).to.deep.include({
+      user: { name: 'Operations admin', email: null },
+      is_admin: true,
     });
-    expect((shell.body as { pages: unknown[] }).pages).to.deep.equal([
+    expect(body).to.have.nested.property('organization.name', 'Ops-Center');
+    const pages = async (): Promise<{ id: string }[]> =>
+      shellConfig((await admin.get('/admin').expect(200)).text).pages;
+    expect((await pages()).filter(({ id }) => id === 'sample')).to.deep.equal([
       {
         id: 'sample',
         title: 'Sample',
@@ -97,8 +103,7 @@ describe('loading a plugin', () => {
       },
     ]);
     await running.knex('users').where({ id: running.admin?.userId }).update({ is_admin: false });
-    const others = await running.as(running.adminToken).get('/api/v1/host/shell').expect(200);
-    expect(others.body).to.deep.include({ pages: [] });
+    expect(await pages()).to.deep.equal([]);
   });
 
   it('logs what it did not remove when it was deactivated', async () => {

@@ -45,7 +45,7 @@ describe('signing in', () => {
   it('is required before any page', async () => {
     const { headers } = await host.request.get('/admin/edge/ota').expect(302);
     expect(headers['location']).to.equal('/login?next=%2Fadmin%2Fedge%2Fota');
-    await host.request.get('/api/v1/host/shell').expect(401);
+    await host.request.get('/api/v1/host/session').expect(401);
   });
 
   it('with the token opens a session', async () => {
