@@ -19,7 +19,7 @@ const contexts = new Map<string, HostContext>();
 Object.assign(globalThis, { contextsOfTests: contexts });
 
 /** A plugin that keeps its context, and how to take it. */
-export async function keepingPlugin(): Promise<{
+async function keepingPlugin(): Promise<{
   plugin: PluginFixture;
   takeContext(): HostContext;
 }> {
@@ -45,8 +45,21 @@ export async function keepingPlugin(): Promise<{
   };
 }
 
-export function brokenPlugin(): Promise<PluginFixture> {
-  return createPluginFixture({ 'main.js': BROKEN });
+/** Opens a host with a plugin whose activation fails. */
+async function openBroken(
+  start: (plugin: PluginFixture) => Promise<{ url: string; dispose(): Promise<void> }>,
+): Promise<{ url: string; dispose(): Promise<void> }> {
+  const plugin = await createPluginFixture({ 'main.js': BROKEN });
+  const host = await start(plugin);
+  return { url: host.url, dispose: () => disposeBoth(host, plugin) };
+}
+
+async function disposeBoth(
+  host: { dispose(): Promise<void> },
+  plugin: PluginFixture,
+): Promise<void> {
+  await host.dispose();
+  await plugin.remove();
 }
 
 const bearer = (token: string): Record<string, string> => ({ authorization: `Bearer ${token}` });
@@ -115,23 +128,10 @@ export const STAND_IN_HOST: HostOpener = {
         credentials: bearer(device.token),
       },
       stop: () => host.stop(),
-      async dispose() {
-        await host.dispose();
-        await plugin.remove();
-      },
+      dispose: () => disposeBoth(host, plugin),
     };
   },
-  async openWithBrokenPlugin() {
-    const plugin = await brokenPlugin();
-    const host = await startTestHost({ pluginRoot: plugin.root });
-    return {
-      url: host.url,
-      async dispose() {
-        await host.dispose();
-        await plugin.remove();
-      },
-    };
-  },
+  openWithBrokenPlugin: () => openBroken(({ root }) => startTestHost({ pluginRoot: root })),
 };
 
 export const OTA_SERVER: HostOpener = {
@@ -166,23 +166,10 @@ export const OTA_SERVER: HostOpener = {
         credentials: bearer(device.token),
       },
       stop: () => host.stop(),
-      async dispose() {
-        await host.dispose();
-        await plugin.remove();
-      },
+      dispose: () => disposeBoth(host, plugin),
     };
   },
-  async openWithBrokenPlugin() {
-    const plugin = await brokenPlugin();
-    const host = await requireServer({}, plugin);
-    return {
-      url: host.url,
-      async dispose() {
-        await host.dispose();
-        await plugin.remove();
-      },
-    };
-  },
+  openWithBrokenPlugin: () => openBroken((plugin) => requireServer({}, plugin)),
 };
 
 async function requireServer(settings: object, plugin: PluginFixture): Promise<OtaServerHost> {

@@ -1,12 +1,7 @@
 /** The tables of the published Ops-Center, with members of organizations. */
 import { randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import path from 'node:path';
 
-import knexFactory from 'knex';
-
-import { administer, type TestDatabase } from '../test-database.ts';
-import { testPostgres } from '../test-services.ts';
+import { createTestDatabase, type TestDatabase } from '../test-database.ts';
 
 /** How the column with the organization is called, and its type. `null`: there is no such table. */
 export type MembersColumn =
@@ -22,15 +17,9 @@ export interface OpsCenterDatabase extends TestDatabase {
 export async function createOpsCenterDatabase(
   members: MembersColumn = 'organization_id uuid',
 ): Promise<OpsCenterDatabase> {
-  const name = `ops_center_${randomUUID().replaceAll('-', '').slice(0, 12)}`;
-  await administer(`CREATE DATABASE ${name}`);
-  const connectionString = (await testPostgres()).connectionString(name);
-  const knex = knexFactory({
-    client: 'pg',
-    connection: connectionString,
-    pool: { min: 0, max: 5 },
-  });
-  await knex.raw(readFileSync(path.join(import.meta.dirname, 'tables.sql'), 'utf8'));
+  const database = await createTestDatabase({ schema: 'published' });
+  const { knex } = database;
+  // Its rows have an organization that would be listed among those of the tests.
   await knex.raw('TRUNCATE organizations CASCADE');
   if (members !== null) {
     const userType = members.endsWith('varchar') ? 'varchar' : 'uuid';
@@ -39,8 +28,7 @@ export async function createOpsCenterDatabase(
     );
   }
   return {
-    knex,
-    connectionString,
+    ...database,
     async addOrganization(organization) {
       const id = randomUUID();
       await knex('organizations').insert({ id, name: organization });
@@ -58,10 +46,6 @@ export async function createOpsCenterDatabase(
         [column]: organizationId,
         role,
       });
-    },
-    async drop() {
-      await knex.destroy();
-      await administer(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
     },
   };
 }
