@@ -10,6 +10,7 @@ import { CreationController } from './deployments/creation/creation.controller.t
 import { ReadingController } from './deployments/reading/reading.controller.ts';
 import { DeploymentTransactions } from './deployments/transaction/deployment-transactions.service.ts';
 import { DeploymentQueries } from './deployments/reading/deployment-queries.service.ts';
+import { ForecastContexts } from './deployments/reading/forecast-context.service.ts';
 import { KnexBatchRepository } from './deployments/storage/batch.repository.ts';
 import { KnexDeploymentRepository } from './deployments/storage/deployment.repository.ts';
 import { KnexIdempotencyKeys } from './deployments/creation/idempotency-key.repository.ts';
@@ -112,6 +113,7 @@ export function createContainer(parts: ContainerParts): Container {
     DeploymentCreation,
     ImpactService,
     DeploymentQueries,
+    ForecastContexts,
     DeploymentTransactions,
     DeploymentControl,
     TargetRecovery,

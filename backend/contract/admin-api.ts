@@ -2,11 +2,13 @@
 import type { Components } from './device-api.ts';
 import type { Count, Ordinal, Percent, Timestamp, Uuid } from './scalars.ts';
 import type {
+  AssumedAction,
   DeploymentAction,
   DeploymentStatus,
   DeviceActivity,
   DeviceConnectionFilter,
   FailureCause,
+  ForecastBasis,
   ImpactReason,
   PausedReason,
   Protection,
@@ -80,6 +82,28 @@ export interface DeploymentPreview {
   /** Devices that are left out because their version cannot be ordered. */
   not_comparable: { version: string | null; count: Count }[];
   batches: BatchPlanEntry[];
+  /** If it were created and started now. `null`: no device matches. */
+  forecast: Forecast | null;
+}
+
+/**
+ * When the deployment will have finished (docs/contract.md, Forecast). Nine of ten deployments finish between `earliest`
+ * and `latest`.
+ */
+export interface Forecast {
+  earliest: Timestamp;
+  /** `null`: devices hold up the end that do not poll, and no pickup timeout limits the wait for them. */
+  likely: Timestamp | null;
+  latest: Timestamp | null;
+  basis: {
+    durations: ForecastBasis;
+    /** The number of updates whose durations are used. */
+    updates: Count;
+    /** The actions of an admin that the forecast takes to happen now, or as soon as they are due. */
+    assumes: AssumedAction[];
+    /** Released devices that have not polled, although there was time for three polls. */
+    not_polling: Count;
+  };
 }
 
 /** Numbers of devices by what the update does to their version. `unknown`: the version is unknown or cannot be compared. */
@@ -161,6 +185,8 @@ export interface DeploymentSummary {
   completed_at: Timestamp | null;
   created_at: Timestamp;
   created_by: string | null;
+  /** `null`: the deployment has finished or was cancelled. */
+  forecast: Forecast | null;
 }
 
 /** `POST /deployments` → 201 */

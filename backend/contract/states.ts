@@ -66,6 +66,17 @@ export type ReportedStatus = (typeof REPORTED_STATUSES)[number];
 export const DEVICE_ACTIVITIES = ['rebooting'] as const;
 export type DeviceActivity = (typeof DEVICE_ACTIVITIES)[number];
 
+/**
+ * The updates whose durations a forecast is based on: of the deployment itself, or of the latest deployments of the
+ * organization. `assumed`: nothing has been updated yet.
+ */
+export const FORECAST_BASES = ['this_deployment', 'recent_deployments', 'assumed'] as const;
+export type ForecastBasis = (typeof FORECAST_BASES)[number];
+
+/** The action of an admin that a forecast takes to happen now, or as soon as it is due. */
+export const ASSUMED_ACTIONS = ['start', 'resume', 'expand'] as const;
+export type AssumedAction = (typeof ASSUMED_ACTIONS)[number];
+
 /** What made an update fail on its device, as the device reports it. */
 export const FAILURE_CAUSES = [
   'download',

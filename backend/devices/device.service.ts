@@ -9,6 +9,7 @@ import { deviceEvents } from '../deployments/rules/timeline-events.ts';
 import { TargetTransitions } from '../deployments/targets/target-transitions.service.ts';
 import type { DeviceIdentity } from '../host-contract.ts';
 import { coalesce, coalesceInLanes } from '../kernel/coalesce.ts';
+import { spreadPoll } from '../kernel/poll-interval.ts';
 import { LIMITS } from '../kernel/time-limits.ts';
 import { UnitOfWork } from '../kernel/unit-of-work.ts';
 import { Telemetry } from '../observability/telemetry.ports.ts';
@@ -21,7 +22,6 @@ import {
   DeviceRepository,
 } from './device.ports.ts';
 import { checksumFor } from './earlier-agent.ts';
-import { spreadPoll } from './poll-interval.ts';
 import { decideReport, type ReportCall, type ReportOutcome } from './report-decision.ts';
 import { decidePoll, isChangedExternally, type PollDecision } from './poll-decision.ts';
 

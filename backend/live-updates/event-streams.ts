@@ -6,6 +6,7 @@ import { DeploymentRepository } from '../deployments/model/deployment.ports.ts';
 import { TargetViews } from '../deployments/model/target.ports.ts';
 import { sumBreakdowns } from '../deployments/model/deployment.types.ts';
 import { toProgress, toSummary } from '../deployments/reading/deployment.views.ts';
+import { ForecastContexts } from '../deployments/reading/forecast-context.service.ts';
 import {
   NO_DEVICES,
   type DeploymentChanged,
@@ -56,6 +57,7 @@ export class EventStreams {
     @inject(ChangeFeed) private readonly feed: ChangeFeed,
     @inject(DeploymentRepository) private readonly deployments: DeploymentRepository,
     @inject(TargetViews) private readonly targets: TargetViews,
+    @inject(ForecastContexts) private readonly forecasts: ForecastContexts,
     @inject(Logger) private readonly logger: Logger,
   ) {}
 
@@ -158,9 +160,10 @@ export class EventStreams {
     // A client may name any id, but only gets deployments of its own organization.
     if (state?.deployment.organizationId !== change.organizationId) return [];
     const { deployment, batches } = state;
+    const context = await this.forecasts.read(deployment.organizationId);
     const breakdown = sumBreakdowns(batches);
     const events: StreamEvent[] = [
-      { type: 'deployment', ...toSummary(deployment, batches) },
+      { type: 'deployment', ...toSummary(deployment, batches, context) },
       {
         type: 'progress',
         deployment_id: deployment.id,

@@ -13,11 +13,12 @@ import { Command, Option } from 'commander';
 import { measureAgent } from './agent/measure-agent.ts';
 import { FIGURES_FILE, type Figure } from './figure.ts';
 import { PAGE_MEASURING_TESTS } from './page.ts';
+import { measureForecasts } from './server/forecast.ts';
 import { measureServer, SERVER_TOPICS, type ServerTopic } from './server/measure-server.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 
-const PARTS = [...SERVER_TOPICS, 'agent', 'page'] as const;
+const PARTS = [...SERVER_TOPICS, 'forecast', 'agent', 'page'] as const;
 /** Values of `--only`; `server` means all of its topics. */
 const CHOICES = ['server', ...PARTS] as const;
 type Part = (typeof PARTS)[number];
@@ -63,6 +64,7 @@ async function* measure(): AsyncGenerator<Figure> {
     const profiles = profile === undefined ? null : path.resolve(profile);
     yield* measureServer({ topics, memoryHours, profiles });
   }
+  if (parts.has('forecast')) yield* measureForecasts();
   if (parts.has('agent')) yield* await measureAgent();
   if (parts.has('page')) yield* await measurePage();
 }

@@ -10,11 +10,12 @@ import type {
   UpdateOffer,
 } from '../../backend/contract/device-api.ts';
 import type { ReportedStatus } from '../../backend/contract/states.ts';
+import { POLL_SPREAD } from '../../backend/kernel/poll-interval.ts';
 import type { DeviceConnections, DeviceCredentials, Outcome } from './device-connection.ts';
 import type { Random } from './random.ts';
 
 export interface DeviceBehaviour {
-  /** Maximum interval between polls; shorter if the server requests it. Spread by ± 50 %. */
+  /** Seconds between polls, spread by ± 50 %; or what the server requests, if that is not longer. */
   pollSeconds: number;
   /** Mean duration of each step of an update. */
   stepSeconds: number;
@@ -84,13 +85,17 @@ export class VirtualDevice {
       while (!signal.aborted) {
         const outcome = this.#count(await this.#connections.poll(this.credentials));
         this.#tally.polls += 1;
-        let seconds = retrySeconds;
-        if (outcome.kind === 'unavailable') seconds = outcome.retryAfterSeconds ?? retrySeconds;
+        let seconds = this.#spread(retrySeconds);
+        if (outcome.kind === 'unavailable') {
+          seconds = this.#spread(outcome.retryAfterSeconds ?? retrySeconds);
+        }
         if (outcome.kind === 'accepted') {
           await this.#handle(outcome.body, signal);
-          seconds = Math.min(pollSeconds, outcome.body.poll_after_seconds);
+          const { poll_after_seconds: wish } = outcome.body;
+          // The server has spread its wish already.
+          seconds = wish <= pollSeconds * (1 + POLL_SPREAD) ? wish : this.#spread(pollSeconds);
         }
-        await this.#wait(seconds * (0.5 + this.#random.share()), signal);
+        await this.#wait(seconds, signal);
       }
     } catch (error) {
       if (!signal.aborted) throw error;
@@ -180,8 +185,12 @@ export class VirtualDevice {
         return outcome.body.directive;
       }
       const seconds = outcome.retryAfterSeconds ?? this.#behaviour.retrySeconds;
-      await this.#wait(seconds * (0.5 + this.#random.share()), signal);
+      await this.#wait(this.#spread(seconds), signal);
     }
+  }
+
+  #spread(seconds: number): number {
+    return seconds * (0.5 + this.#random.share());
   }
 
   #count<T>(outcome: Outcome<T>): Outcome<T> {

@@ -5,10 +5,20 @@
 import * as actions from './actions.ts';
 import * as common from './common.ts';
 import * as detail from './detail.ts';
+import * as forecast from './forecast.ts';
 import * as impact from './impact.ts';
 import * as labels from './labels.ts';
 import * as list from './list.ts';
 import * as wizard from './wizard.ts';
 
 export { locale } from './numbers.ts';
-export const texts = { ...labels, ...common, ...list, ...actions, ...detail, ...impact, ...wizard };
+export const texts = {
+  ...labels,
+  ...common,
+  ...list,
+  ...actions,
+  ...detail,
+  ...forecast,
+  ...impact,
+  ...wizard,
+};

@@ -298,6 +298,7 @@ describe('creating a deployment', () => {
           { number: 2, size: 5, release: 'automatic' },
           { number: 3, size: 2, release: 'automatic' },
         ],
+        forecast: (answer.body as DeploymentPreview).forecast,
       } satisfies DeploymentPreview);
     });
 

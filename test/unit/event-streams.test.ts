@@ -6,6 +6,9 @@ import type {
   Deployment,
   DeploymentState,
 } from '../../backend/deployments/model/deployment.types.ts';
+import type { ForecastContext } from '../../backend/deployments/rules/forecast-input.ts';
+import { defaultPolicy } from '../../backend/deployments/rules/rollout-policy.ts';
+import type { ForecastContexts } from '../../backend/deployments/reading/forecast-context.service.ts';
 import type { TargetViews } from '../../backend/deployments/model/target.ports.ts';
 import {
   NO_DEVICES,
@@ -34,6 +37,7 @@ class ControlledReads {
               name: 'name',
               status,
               strategy: 'immediate',
+              policy: defaultPolicy('immediate'),
               totalDevices: 1,
               createdAt: new Date(0),
             } as Deployment,
@@ -43,6 +47,12 @@ class ControlledReads {
     });
   }
 }
+
+const CONTEXT: ForecastContext = {
+  now: new Date('2026-11-01T12:00:00Z'),
+  pollSeconds: 300,
+  recentDurations: null,
+};
 
 describe('the event streams of a server', () => {
   let reads: ControlledReads;
@@ -64,6 +74,7 @@ describe('the event streams of a server', () => {
       feed,
       reads as unknown as DeploymentRepository,
       {} as TargetViews,
+      { read: () => Promise.resolve(CONTEXT) } as unknown as ForecastContexts,
       pino({ level: 'silent' }),
     );
   });

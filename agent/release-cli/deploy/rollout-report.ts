@@ -57,7 +57,7 @@ export class RolloutReport {
 
   /** Prints nothing when nothing has changed since the last time. */
   progress(deployment: DeploymentDetail): void {
-    const { deployment_id, status, phase, progress } = deployment;
+    const { deployment_id, status, phase, progress, forecast } = deployment;
     const { total_devices, completed, failed, rolled_back, skipped, in_progress } = progress;
     const facts = { event: 'progress', deployment_id, status, phase, ...progress };
     const text = JSON.stringify(facts);
@@ -67,7 +67,11 @@ export class RolloutReport {
       .filter(([, count]) => count > 0)
       .map(([name, count]) => `, ${count} ${name.replace('_', ' ')}`)
       .join('');
-    this.#print(facts, `${status}: ${completed} of ${total_devices} completed${rest}`);
+    const end = forecast?.likely ? `, likely finished at ${forecast.likely}` : '';
+    this.#print(
+      { ...facts, forecast },
+      `${status}: ${completed} of ${total_devices} completed${rest}${end}`,
+    );
   }
 
   /** For people only, on standard error: with --json only the outcome counts. */

@@ -397,6 +397,8 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
   schemas: {
+    /** @enum {string} */
+    AssumedAction: 'start' | 'resume' | 'expand';
     BatchPlanEntry: {
       number: components['schemas']['Ordinal'];
       size: components['schemas']['Count'];
@@ -445,6 +447,8 @@ export interface components {
       completed_at: components['schemas']['Timestamp'] | null;
       created_at: components['schemas']['Timestamp'];
       created_by: string | null;
+      /** @description `null`: the deployment has finished or was cancelled. */
+      forecast: components['schemas']['Forecast'] | null;
       target_devices: components['schemas']['Count'];
     };
     /** @enum {string} */
@@ -470,6 +474,8 @@ export interface components {
       completed_at: components['schemas']['Timestamp'] | null;
       created_at: components['schemas']['Timestamp'];
       created_by: string | null;
+      /** @description `null`: the deployment has finished or was cancelled. */
+      forecast: components['schemas']['Forecast'] | null;
       metadata: {
         update_package_url: string;
         checksum: string;
@@ -556,6 +562,8 @@ export interface components {
         count: components['schemas']['Count'];
       }[];
       batches: components['schemas']['BatchPlanEntry'][];
+      /** @description If it were created and started now. `null`: no device matches. */
+      forecast: components['schemas']['Forecast'] | null;
     };
     DeploymentProgress: {
       total_devices: components['schemas']['Count'];
@@ -592,6 +600,8 @@ export interface components {
       completed_at: components['schemas']['Timestamp'] | null;
       created_at: components['schemas']['Timestamp'];
       created_by: string | null;
+      /** @description `null`: the deployment has finished or was cancelled. */
+      forecast: components['schemas']['Forecast'] | null;
     };
     /** @enum {string} */
     DeviceActivity: 'rebooting';
@@ -681,6 +691,24 @@ export interface components {
       path: string;
       message: string;
     };
+    /** @description When the deployment will have finished (docs/contract.md, Forecast). Nine of ten deployments finish between `earliest` and `latest`. */
+    Forecast: {
+      earliest: components['schemas']['Timestamp'];
+      /** @description `null`: devices hold up the end that do not poll, and no pickup timeout limits the wait for them. */
+      likely: components['schemas']['Timestamp'] | null;
+      latest: components['schemas']['Timestamp'] | null;
+      basis: {
+        durations: components['schemas']['ForecastBasis'];
+        /** @description The number of updates whose durations are used. */
+        updates: components['schemas']['Count'];
+        /** @description The actions of an admin that the forecast takes to happen now, or as soon as they are due. */
+        assumes: components['schemas']['AssumedAction'][];
+        /** @description Released devices that have not polled, although there was time for three polls. */
+        not_polling: components['schemas']['Count'];
+      };
+    };
+    /** @enum {string} */
+    ForecastBasis: 'this_deployment' | 'recent_deployments' | 'assumed';
     /** @enum {string} */
     ImpactReason: 'downgrade' | 'several_types' | 'large_share';
     /** @description `GET /deployments/:id/devices/:device_id/logs` */
@@ -880,6 +908,8 @@ export interface components {
           completed_at: components['schemas']['Timestamp'] | null;
           created_at: components['schemas']['Timestamp'];
           created_by: string | null;
+          /** @description `null`: the deployment has finished or was cancelled. */
+          forecast: components['schemas']['Forecast'] | null;
           /** @constant */
           type: 'deployment';
         }

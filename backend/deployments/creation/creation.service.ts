@@ -3,7 +3,11 @@ import { inject, injectable } from 'inversify';
 import type { AdminCaller } from '../../kernel/admin-caller.ts';
 import { Logger } from '../../kernel/logger.ts';
 import { PluginConfig } from '../../config.ts';
-import type { CreatedDeployment, DeploymentPreview } from '../../contract/admin-api.ts';
+import type {
+  BatchPlanEntry,
+  CreatedDeployment,
+  DeploymentPreview,
+} from '../../contract/admin-api.ts';
 import { isSameVersion } from '../../contract/version.ts';
 import { DomainError, invalidRequest } from '../../kernel/errors.ts';
 import { LIMITS } from '../../kernel/time-limits.ts';
@@ -17,10 +21,12 @@ import {
   IdempotencyKeys,
 } from '../model/deployment.ports.ts';
 import type { DeploymentDraft, DeploymentState } from '../model/deployment.types.ts';
-import { toSummary } from '../reading/deployment.views.ts';
+import { toForecast, toSummary } from '../reading/deployment.views.ts';
+import { ForecastContexts } from '../reading/forecast-context.service.ts';
 import { requireSignedPackage } from '../../packages/package-signature.ts';
 import { RolloutJobs } from '../model/rollout-jobs.ports.ts';
 import { MAX_BATCHES, planBatches } from '../rules/batch-plan.ts';
+import { forecastOfDraft, type ForecastContext } from '../rules/forecast-input.ts';
 import { byType, byVersion, sumOf } from '../rules/device-groups.ts';
 import { actionEvents, actorOf } from '../rules/timeline-events.ts';
 import {
@@ -44,6 +50,7 @@ export class DeploymentCreation {
     @inject(RolloutJobs) private readonly jobs: RolloutJobs,
     @inject(PluginConfig) private readonly config: PluginConfig,
     @inject(IdempotencyKeys) private readonly keys: IdempotencyKeys,
+    @inject(ForecastContexts) private readonly forecasts: ForecastContexts,
     @inject(Logger) private readonly logger: Logger,
   ) {}
 
@@ -66,13 +73,15 @@ export class DeploymentCreation {
       draft.skipUpToDate ? draft.targetVersion : null,
     );
     const total = sumOf(groups);
+    const plan = total === 0 ? [] : this.#plan(draft, total);
     return {
       matching_devices: total,
       up_to_date: draft.targetVersion === '' ? null : sumOf(upToDate),
       by_type: byType(groups),
       by_version: byVersion(groups, 'installed'),
       not_comparable: byVersion(notComparable, 'version'),
-      batches: total === 0 ? [] : this.#plan(draft, total),
+      batches: plan,
+      forecast: plan.length === 0 ? null : await this.#forecast(organizationId, draft, plan),
     };
   }
 
@@ -91,6 +100,7 @@ export class DeploymentCreation {
     const { organizationId } = admin;
     const id = randomUUID();
     const trace = { deployment_id: id, request_id: admin.requestId };
+    const context = await this.forecasts.read(organizationId);
     const created = await this.transactions.run(
       async (transaction) => {
         const { tx } = transaction;
@@ -98,7 +108,7 @@ export class DeploymentCreation {
           const stored = await this.keys.claim(tx, organizationId, idempotent);
           if (stored) return responseOf(stored, idempotent);
         }
-        const response = await this.#createInTransaction(transaction, id, admin, draft);
+        const response = await this.#createInTransaction(transaction, id, admin, draft, context);
         if (idempotent) await this.keys.store(tx, organizationId, idempotent.key, response);
         return response;
       },
@@ -116,6 +126,7 @@ export class DeploymentCreation {
     id: string,
     admin: AdminCaller,
     draft: DeploymentDraft,
+    context: ForecastContext,
   ): Promise<CreatedDeployment> {
     const { organizationId } = admin;
     const { tx } = transaction;
@@ -147,10 +158,15 @@ export class DeploymentCreation {
       id,
       tx,
     )) as DeploymentState;
-    return { ...toSummary(deployment, batches), target_devices: total };
+    return { ...toSummary(deployment, batches, context), target_devices: total };
   }
 
-  #plan(draft: DeploymentDraft, total: number) {
+  async #forecast(organizationId: string, draft: DeploymentDraft, plan: BatchPlanEntry[]) {
+    const context = await this.forecasts.read(organizationId);
+    return toForecast(forecastOfDraft(draft, plan, context));
+  }
+
+  #plan(draft: DeploymentDraft, total: number): BatchPlanEntry[] {
     const plan = planBatches(
       {
         strategy: draft.strategy,

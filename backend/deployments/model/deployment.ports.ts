@@ -1,7 +1,13 @@
 import type { BatchPlanEntry, CreatedDeployment } from '../../contract/admin-api.ts';
 import type { DeploymentStatus, PausedReason, TargetStatus } from '../../contract/states.ts';
 import type { Transaction } from '../../kernel/unit-of-work.ts';
-import type { Batch, Deployment, DeploymentDraft, DeploymentState } from './deployment.types.ts';
+import type {
+  Batch,
+  Deployment,
+  DeploymentDraft,
+  DeploymentState,
+  UpdateDurations,
+} from './deployment.types.ts';
 import { token } from '../../kernel/token.ts';
 
 /**
@@ -29,6 +35,10 @@ export interface DeploymentRepository {
   /** Reads a deployment of any organization. */
   findStateUnscoped(id: string): Promise<DeploymentState | null>;
   list(organizationId: string, query: DeploymentListQuery): Promise<DeploymentListPage>;
+  /** The durations of updates in the organization's latest deployments, and the current time of the database. */
+  recentDurations(
+    organizationId: string,
+  ): Promise<{ durations: UpdateDurations | null; now: Date }>;
   /** Locks deployments in the order of their ids; unknown ids are left out. */
   lock(tx: Transaction, ids: string[]): Promise<Deployment[]>;
   /**

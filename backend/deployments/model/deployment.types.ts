@@ -83,6 +83,20 @@ export interface Batch {
   releasedAt: Date | null;
   breakdown: StatusBreakdown;
   rolledBackOnRequest: number;
+  /** Completed updates whose duration is known, and the sum of their durations. */
+  timedUpdates: number;
+  updateSeconds: number;
+}
+
+/** Completed updates, and the mean of their durations. */
+export interface UpdateDurations {
+  updates: number;
+  meanSeconds: number;
+}
+
+/** `null`: no update has a duration. */
+export function toDurations(updates: number, seconds: number): UpdateDurations | null {
+  return updates === 0 ? null : { updates, meanSeconds: seconds / updates };
 }
 
 /** The row of a target (docs/contract.md, Words and States). */

@@ -9,6 +9,7 @@ import type {
 import { notFound } from '../../kernel/errors.ts';
 import { type DeploymentListQuery, DeploymentRepository } from '../model/deployment.ports.ts';
 import { toDetail, toSummary } from './deployment.views.ts';
+import { ForecastContexts } from './forecast-context.service.ts';
 import type { Deployment } from '../model/deployment.types.ts';
 import { type TargetQuery, TargetViews } from '../model/target.ports.ts';
 
@@ -25,15 +26,21 @@ export class DeploymentQueries {
     @inject(DeploymentRepository) private readonly deployments: DeploymentRepository,
     @inject(TargetViews) targets: TargetViews,
     @inject(EventRepository) events: EventRepository,
+    @inject(ForecastContexts) private readonly forecasts: ForecastContexts,
   ) {
     this.#targets = targets;
     this.#events = events;
   }
 
   async list(organizationId: string, query: DeploymentListQuery): Promise<DeploymentList> {
-    const { deployments, totalCount } = await this.deployments.list(organizationId, query);
+    const [{ deployments, totalCount }, context] = await Promise.all([
+      this.deployments.list(organizationId, query),
+      this.forecasts.read(organizationId),
+    ]);
     return {
-      deployments: deployments.map(({ deployment, batches }) => toSummary(deployment, batches)),
+      deployments: deployments.map(({ deployment, batches }) =>
+        toSummary(deployment, batches, context),
+      ),
       pagination: {
         page: query.page,
         page_size: query.pageSize,
@@ -53,10 +60,14 @@ export class DeploymentQueries {
     const state = await this.deployments.findState(organizationId, id);
     if (!state) throw notFound('This deployment');
     const { deployment, batches } = state;
-    const targets = await this.#targets.page(deployment, { limit: DEVICES_IN_DETAIL });
+    const [targets, context] = await Promise.all([
+      this.#targets.page(deployment, { limit: DEVICES_IN_DETAIL }),
+      this.forecasts.read(organizationId),
+    ]);
     return toDetail(
       deployment,
       batches,
+      context,
       targets.map((target) => target.view),
     );
   }

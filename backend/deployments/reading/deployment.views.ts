@@ -5,6 +5,7 @@ import type {
   DeploymentPhase,
   DeploymentProgress,
   DeploymentSummary,
+  Forecast,
   StatusBreakdown,
   TargetView,
 } from '../../contract/admin-api.ts';
@@ -13,6 +14,8 @@ import { sumBreakdowns, type Batch, type Deployment } from '../model/deployment.
 import { unfinishedTargets } from '../rules/batch-gate.ts';
 import { allowedActions } from '../rules/deployment-states.ts';
 import { actionContextOf } from '../rules/figures.ts';
+import type { RolloutForecast } from '../rules/forecast.ts';
+import { forecastOf, type ForecastContext } from '../rules/forecast-input.ts';
 
 export function toProgress(deployment: Deployment, breakdown: StatusBreakdown): DeploymentProgress {
   return {
@@ -27,7 +30,11 @@ export function toProgress(deployment: Deployment, breakdown: StatusBreakdown): 
   };
 }
 
-export function toSummary(deployment: Deployment, batches: Batch[]): DeploymentSummary {
+export function toSummary(
+  deployment: Deployment,
+  batches: Batch[],
+  context: ForecastContext,
+): DeploymentSummary {
   const breakdown = sumBreakdowns(batches);
   return {
     deployment_id: deployment.id,
@@ -49,17 +56,19 @@ export function toSummary(deployment: Deployment, batches: Batch[]): DeploymentS
     completed_at: deployment.completedAt?.toISOString() ?? null,
     created_at: deployment.createdAt.toISOString(),
     created_by: deployment.createdBy,
+    forecast: toForecast(forecastOf(deployment, batches, context)),
   };
 }
 
 export function toDetail(
   deployment: Deployment,
   batches: Batch[],
+  context: ForecastContext,
   devices: TargetView[],
 ): DeploymentDetail {
   const breakdown = sumBreakdowns(batches);
   return {
-    ...toSummary(deployment, batches),
+    ...toSummary(deployment, batches, context),
     metadata: {
       update_package_url: deployment.updatePackageUrl,
       checksum: deployment.checksum,
@@ -75,6 +84,17 @@ export function toDetail(
     released_devices: deployment.releasedDevices,
     retryable_devices: actionContextOf(deployment, batches).failed,
     devices,
+  };
+}
+
+export function toForecast(forecast: RolloutForecast | null): Forecast | null {
+  if (forecast === null) return null;
+  const { earliest, likely, latest, basis, updates, assumes, notPolling } = forecast;
+  return {
+    earliest: earliest.toISOString(),
+    likely: likely?.toISOString() ?? null,
+    latest: latest?.toISOString() ?? null,
+    basis: { durations: basis, updates, assumes, not_polling: notPolling },
   };
 }
 

@@ -19,8 +19,17 @@ import {
   type DeploymentRow,
   type StateRow,
 } from './deployment.row.ts';
-import type { Deployment, DeploymentDraft, DeploymentState } from '../model/deployment.types.ts';
+import {
+  toDurations,
+  type Deployment,
+  type DeploymentDraft,
+  type DeploymentState,
+  type UpdateDurations,
+} from '../model/deployment.types.ts';
 import { Database } from '../../database/database.ts';
+
+/** How many deployments the durations of recent updates are read from. */
+const RECENT_DEPLOYMENTS = 10;
 
 @injectable()
 export class KnexDeploymentRepository implements DeploymentRepository {
@@ -132,6 +141,23 @@ export class KnexDeploymentRepository implements DeploymentRepository {
         .offset((query.page - 1) * query.pageSize),
     ]);
     return { deployments: rows.map(toState), totalCount: Number(counted?.count ?? 0) };
+  }
+
+  async recentDurations(
+    organizationId: string,
+  ): Promise<{ durations: UpdateDurations | null; now: Date }> {
+    const rows = await runPrepared<{ now: Date; updates: string | null; seconds: number | null }>(
+      this.knex,
+      'ota_recent_durations',
+      `SELECT clock_timestamp() AS now, sum(b.timed_updates) AS updates, sum(b.update_seconds) AS seconds
+       FROM (
+         SELECT id FROM ota_deployments WHERE organization_id = $1
+         ORDER BY created_at DESC, id DESC LIMIT ${RECENT_DEPLOYMENTS}
+       ) d JOIN ota_deployment_batches b ON b.deployment_id = d.id`,
+      [organizationId],
+    );
+    const { now, updates, seconds } = rows[0] as (typeof rows)[0];
+    return { durations: toDurations(Number(updates ?? 0), seconds ?? 0), now };
   }
 
   async lock(tx: Transaction, ids: string[]): Promise<Deployment[]> {

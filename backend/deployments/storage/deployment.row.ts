@@ -47,6 +47,8 @@ export type BatchRow = Record<(typeof TARGET_STATUSES)[number], number> & {
   release_requested_at: Date | null;
   released_at: Date | null;
   rolled_back_on_request: number;
+  timed_updates: number;
+  update_seconds: number;
 };
 
 /** A deployment with its batches as JSON, in which times are text. */
@@ -95,6 +97,8 @@ export const BATCH_COLUMNS = [
   'release_requested_at',
   'released_at',
   'rolled_back_on_request',
+  'timed_updates',
+  'update_seconds',
   ...TARGET_STATUSES,
 ] as const satisfies readonly (keyof BatchRow)[];
 
@@ -148,6 +152,8 @@ export function toBatch(row: BatchRow): Batch {
       TARGET_STATUSES.map((status) => [status, row[status]]),
     ) as Batch['breakdown'],
     rolledBackOnRequest: row.rolled_back_on_request,
+    timedUpdates: row.timed_updates,
+    updateSeconds: row.update_seconds,
   };
 }
 
