@@ -51,6 +51,11 @@ export interface CreateDeploymentRequest {
   device_ids?: Uuid[];
   /** Leaves out devices that already run the target version. Default false. */
   skip_up_to_date?: boolean;
+  /**
+   * Canary only: keys of the devices' `metadata`. The first batch represents their values, as it does device types and
+   * versions. Default none.
+   */
+  stratify_by?: string[];
   update_package_url: string;
   /** `sha256:<64 hex>` or `<64 hex>`. */
   checksum: string;
@@ -66,6 +71,30 @@ export interface BatchPlanEntry {
   size: Count;
   /** When the batch is released: at the start, automatically after the previous batch, or by `expand`. */
   release: 'start' | 'automatic' | 'expand';
+}
+
+/** Devices of one type that run the same version of the deployment's product and have the same attributes. */
+export interface DeviceKind {
+  device_type: string | null;
+  version: string | null;
+  /** The values of the attributes in `stratify_by`; `null`: the devices do not have it. */
+  attributes: Record<string, string | null>;
+  count: Count;
+}
+
+/** The kinds of devices that the first batch of a canary represents (docs/contract.md, Order of a canary). */
+export interface CanaryCoverage {
+  kinds: Count;
+  /** Kinds with at least one device in the first batch. */
+  covered_kinds: Count;
+  /** The first ten of the other kinds, largest first. */
+  missing: DeviceKind[];
+  /** How many devices of each kind are in the first batch; the first 50 kinds. */
+  by_kind: (DeviceKind & { first_batch: Count })[];
+  /** There are more than 1,000 kinds; the devices of all smaller ones count as one kind, which is not listed. */
+  has_other_kinds: boolean;
+  /** The lowest `rollout_percentage` whose first batch has a device of every kind. */
+  percentage_for_all: Percent;
 }
 
 export interface DeploymentPreview {
@@ -84,6 +113,8 @@ export interface DeploymentPreview {
   batches: BatchPlanEntry[];
   /** If it were created and started now. `null`: no device matches. */
   forecast: Forecast | null;
+  /** Only for a canary that matches a device. */
+  canary: CanaryCoverage | null;
 }
 
 /**
@@ -234,6 +265,8 @@ export interface DeploymentDetail extends DeploymentSummary {
   };
   /** Whether devices that already ran the target version at the creation were left out. */
   skip_up_to_date: boolean;
+  /** The attributes that distinguished the kinds of devices of a canary. */
+  stratify_by: string[];
   policy: RolloutPolicy;
   phase: DeploymentPhase;
   progress: DeploymentProgress;

@@ -184,6 +184,8 @@ export const settings = {
   deviceTimeoutValue: (minutes: number) =>
     `Fails after ${plural(minutes, 'minute', 'minutes')} without a report`,
   pickup: 'Pickup timeout',
+  represents: 'First batch in proportion by',
+  representsValue: (attributes: string[]) => ['device type', 'version', ...attributes].join(', '),
   pickupValue: (hours: number) =>
     `Skipped after ${plural(hours, 'hour', 'hours')} without checking in`,
 };

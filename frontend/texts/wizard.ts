@@ -116,6 +116,20 @@ export const wizard = {
     failed: 'The matching devices could not be counted',
     updating: 'Counting…',
   },
+  coverage: {
+    all: (kinds: number) => `The first batch covers all ${number.format(kinds)} kinds of devices.`,
+    some: (covered: number, kinds: number) =>
+      `The first batch covers ${number.format(covered)} of ${number.format(kinds)} kinds of devices`,
+    missing: (list: string) => `Missing: ${list}.`,
+    kind: (type: string, version: string, attributes: string, count: number) =>
+      `${type} on ${version}${attributes} (${devices(count)})`,
+    attribute: (key: string, value: string) => `, ${key} ${value}`,
+    noType: 'unknown type',
+    noVersion: 'an unknown version',
+    noValue: 'not set',
+    more: (count: number) => `${number.format(count)} more`,
+    percentage: (percent: number) => `With ${number.format(percent)} % it covers all of them.`,
+  },
   plan: {
     title: 'What will happen',
     afterStart: 'Created as Pending. No device is offered the update until you start it.',

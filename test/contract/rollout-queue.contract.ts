@@ -42,6 +42,7 @@ const ROLLING_BY_FIVE: DeploymentDraft = {
   releaseNotes: '',
   deviceFilters: {},
   skipUpToDate: false,
+  stratifyBy: [],
   manifest: null,
   signature: null,
   packageName: null,

@@ -299,6 +299,7 @@ describe('creating a deployment', () => {
           { number: 3, size: 2, release: 'automatic' },
         ],
         forecast: (answer.body as DeploymentPreview).forecast,
+        canary: null,
       } satisfies DeploymentPreview);
     });
 

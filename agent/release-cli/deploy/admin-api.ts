@@ -10,6 +10,7 @@ import type {
   CreatedDeployment,
   DeploymentDetail,
   DeploymentImpact,
+  DeploymentPreview,
   TargetPage,
 } from '../../../backend/contract/admin-api.ts';
 import { isLoopback } from '../../../backend/contract/loopback.ts';
@@ -73,6 +74,8 @@ export interface AdminApi {
   detail(id: string): Promise<DeploymentDetail>;
   /** `null`: a server of an earlier release, without this route. */
   impact(id: string): Promise<DeploymentImpact | null>;
+  /** `null`: the server refuses it. */
+  preview(body: CreateDeploymentRequest): Promise<Partial<DeploymentPreview> | null>;
   start(id: string): Promise<DeploymentDetail>;
   expand(id: string, percentage: number): Promise<DeploymentDetail>;
   /** The first of the targets in this state. */
@@ -142,6 +145,13 @@ export function connect(server: string, token: string): AdminApi {
       answerOf(client.GET(`${PATH}/deployments/{id}/impact`, of(id)), false).catch(
         (error: unknown) => {
           if (error instanceof Refused && error.status === 404) return null;
+          throw error;
+        },
+      ),
+    preview: (body) =>
+      answerOf(client.POST(`${PATH}/deployments/preview`, { body }), false).catch(
+        (error: unknown) => {
+          if (error instanceof Refused) return null;
           throw error;
         },
       ),

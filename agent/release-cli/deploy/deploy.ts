@@ -34,6 +34,7 @@ export async function deploy(
     const created = await create(api, plan.deployment, retrying);
     report.created(created);
     id = created.deployment_id;
+    await reportCoverage(api, id, plan.deployment, retrying, report);
   }
   retrying.deploymentId = id;
   if (plan.start) {
@@ -49,6 +50,19 @@ export async function deploy(
     report.started(id);
   }
   return plan.watch ? watchRollout(api, id, plan, retrying, report) : EXIT.ok;
+}
+
+/** Which kinds of devices a canary covers; a server of an earlier release does not report it. */
+async function reportCoverage(
+  api: AdminApi,
+  id: string,
+  body: CreateDeploymentRequest,
+  retrying: RetryingClient,
+  report: RolloutReport,
+): Promise<void> {
+  if (body.rollout_strategy !== 'canary') return;
+  const preview = await retrying.call(() => api.preview(body));
+  if (preview?.canary) report.coverage(id, preview.canary);
 }
 
 /**

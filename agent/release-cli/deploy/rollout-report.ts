@@ -1,8 +1,10 @@
 /** What `ota deploy` prints: lines for people, or one JSON object a line for machines. */
 import { stripVTControlCharacters } from 'node:util';
 import type {
+  CanaryCoverage,
   DeploymentDetail,
   DeploymentImpact,
+  DeviceKind,
   TargetView,
   VersionChanges,
 } from '../../../backend/contract/admin-api.ts';
@@ -21,6 +23,21 @@ export class RolloutReport {
       { event: 'created', deployment_id, target_devices },
       `Created deployment ${deployment_id} for ${target_devices} devices.`,
     );
+  }
+
+  /** Which kinds of devices are in the first batch of a canary. */
+  coverage(deployment_id: string, coverage: CanaryCoverage): void {
+    const { kinds, covered_kinds, missing, percentage_for_all } = coverage;
+    const lines = [`The first batch covers ${covered_kinds} of ${kinds} kinds of devices.`];
+    if (covered_kinds < kinds) {
+      const more = kinds - covered_kinds - missing.length;
+      const named = [...missing.map(nameOf), ...(more > 0 ? [`${more} more`] : [])];
+      lines.push(
+        `Warning: missing: ${named.join(', ')}. ` +
+          `A rollout_percentage of ${percentage_for_all} would cover all kinds.`,
+      );
+    }
+    this.#print({ event: 'coverage', deployment_id, ...coverage }, lines.join('\n'));
   }
 
   /** What the start is about to change; only for the log, since a pipeline has decided already. */
@@ -113,6 +130,16 @@ export class RolloutReport {
   #print(facts: object, text: string): void {
     console.log(this.json ? JSON.stringify(facts) : text);
   }
+}
+
+function nameOf({ device_type, version, attributes, count }: DeviceKind): string {
+  const values = Object.entries(attributes).map(
+    ([key, value]) => `, ${oneLine(key)} ${oneLine(value, 'not set')}`,
+  );
+  return (
+    `${oneLine(device_type, 'unknown type')} on ${oneLine(version, 'an unknown version')}` +
+    `${values.join('')} (${count} ${count === 1 ? 'device' : 'devices'})`
+  );
 }
 
 /** How many devices nothing brings back if the update fails, and of how many that is unknown. */

@@ -417,6 +417,29 @@ export interface components {
       released_at: components['schemas']['Timestamp'] | null;
       status_breakdown: components['schemas']['StatusBreakdown'];
     };
+    /** @description The kinds of devices that the first batch of a canary represents (docs/contract.md, Order of a canary). */
+    CanaryCoverage: {
+      kinds: components['schemas']['Count'];
+      /** @description Kinds with at least one device in the first batch. */
+      covered_kinds: components['schemas']['Count'];
+      /** @description The first ten of the other kinds, largest first. */
+      missing: components['schemas']['DeviceKind'][];
+      /** @description How many devices of each kind are in the first batch; the first 50 kinds. */
+      by_kind: {
+        first_batch: components['schemas']['Count'];
+        device_type: string | null;
+        version: string | null;
+        /** @description The values of the attributes in `stratify_by`; `null`: the devices do not have it. */
+        attributes: {
+          [key: string]: string | null;
+        };
+        count: components['schemas']['Count'];
+      }[];
+      /** @description There are more than 1,000 kinds; the devices of all smaller ones count as one kind, which is not listed. */
+      has_other_kinds: boolean;
+      /** @description The lowest `rollout_percentage` whose first batch has a device of every kind. */
+      percentage_for_all: components['schemas']['Percent'];
+    };
     /** @description `GET /check-update?device_id=&current_version=&protection=&components=` */
     CheckUpdateResponse: components['schemas']['NoUpdate'] | components['schemas']['UpdateOffer'];
     /** @description Installed versions by package name. */
@@ -484,6 +507,8 @@ export interface components {
       };
       /** @description Whether devices that already ran the target version at the creation were left out. */
       skip_up_to_date: boolean;
+      /** @description The attributes that distinguished the kinds of devices of a canary. */
+      stratify_by: string[];
       policy: components['schemas']['RolloutPolicy'];
       phase: components['schemas']['DeploymentPhase'];
       progress: components['schemas']['DeploymentProgress'];
@@ -564,6 +589,8 @@ export interface components {
       batches: components['schemas']['BatchPlanEntry'][];
       /** @description If it were created and started now. `null`: no device matches. */
       forecast: components['schemas']['Forecast'] | null;
+      /** @description Only for a canary that matches a device. */
+      canary: components['schemas']['CanaryCoverage'] | null;
     };
     DeploymentProgress: {
       total_devices: components['schemas']['Count'];
@@ -614,6 +641,16 @@ export interface components {
       version_operator?: components['schemas']['VersionOperator'];
       status?: components['schemas']['DeviceConnectionFilter'];
       device_ids?: components['schemas']['Uuid'][];
+    };
+    /** @description Devices of one type that run the same version of the deployment's product and have the same attributes. */
+    DeviceKind: {
+      device_type: string | null;
+      version: string | null;
+      /** @description The values of the attributes in `stratify_by`; `null`: the devices do not have it. */
+      attributes: {
+        [key: string]: string | null;
+      };
+      count: components['schemas']['Count'];
     };
     /** @description `GET /devices?search&device_type&status&cursor&limit` */
     DevicePage: {
@@ -1405,6 +1442,7 @@ export interface operations {
           };
           device_ids?: string[];
           skip_up_to_date?: boolean;
+          stratify_by?: string[];
           /** Format: uri */
           update_package_url: string;
           checksum: string;
@@ -1485,6 +1523,7 @@ export interface operations {
           };
           device_ids?: string[];
           skip_up_to_date?: boolean;
+          stratify_by?: string[];
           update_package_url?: unknown;
           checksum?: unknown;
           release_notes?: unknown;
@@ -1563,6 +1602,7 @@ export interface operations {
           };
           device_ids?: string[];
           skip_up_to_date?: boolean;
+          stratify_by?: string[];
           update_package_url?: unknown;
           checksum?: unknown;
           release_notes?: unknown;

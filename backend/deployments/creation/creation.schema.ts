@@ -50,6 +50,9 @@ const policy = Joi.object<Partial<RolloutPolicy>>({
   pickup_timeout_hours: Joi.number().positive().max(8_760).allow(null),
 });
 
+/** With each attribute, the number of kinds multiplies. */
+const MAX_STRATIFY_BY = 3;
+
 /** The keys of a creation. */
 function deploymentKeys(allowInsecureLoopback: boolean) {
   return {
@@ -77,6 +80,11 @@ function deploymentKeys(allowInsecureLoopback: boolean) {
     device_filters: deviceFilters,
     device_ids: deviceIds(),
     skip_up_to_date: Joi.boolean(),
+    stratify_by: Joi.array()
+      .items(label(MAX_NAME_LENGTH))
+      .max(MAX_STRATIFY_BY)
+      .unique()
+      .custom(requireCanary),
     update_package_url: label(2_048)
       .required()
       .custom((value: string, helpers) => {
@@ -117,7 +125,7 @@ export function createDeploymentSchema(
     .custom(requirePickedDevices)
     .meta(
       asJsonSchema({
-        ...BATCHES_BY_STRATEGY,
+        ...KEYS_BY_STRATEGY,
         ...PICKED_DEVICES,
         dependentRequired: { manifest: ['signature'], signature: ['manifest'] },
       }),
@@ -125,12 +133,13 @@ export function createDeploymentSchema(
     .required();
 }
 
-/** The rules for `rollout_percentage` and `batch_size` as JSON Schema. */
-const BATCHES_BY_STRATEGY = {
+/** The keys that only some strategies have, as JSON Schema. */
+const KEYS_BY_STRATEGY = {
   not: { required: ['rollout_percentage', 'batch_size'] },
   dependentSchemas: {
     rollout_percentage: { properties: { rollout_strategy: { enum: ['canary', 'rolling'] } } },
     batch_size: { properties: { rollout_strategy: { const: 'rolling' } } },
+    stratify_by: { properties: { rollout_strategy: { const: 'canary' } } },
   },
 };
 
@@ -170,6 +179,13 @@ const requirePickedDevices: Joi.CustomValidator<CreateDeploymentInput> = (body, 
     : helpers.message({ custom: 'a manual deployment needs device_ids or device_filters' });
 };
 
+const requireCanary: Joi.CustomValidator<string[]> = (attributes, helpers) => {
+  const [{ rollout_strategy }] = helpers.state.ancestors as [CreateDeploymentInput];
+  return rollout_strategy === 'canary'
+    ? attributes
+    : helpers.message({ custom: 'stratify_by is only allowed for canary deployments' });
+};
+
 const requireTargetVersion: Joi.CustomValidator<boolean> = (skips, helpers) => {
   const [{ target_version = '' }] = helpers.state.ancestors as [CreateDeploymentInput];
   return skips && target_version === ''
@@ -198,7 +214,7 @@ export function previewDeploymentSchema(
     .messages({ 'object.oxor': 'rollout_percentage and batch_size cannot be combined' })
     .meta(
       asJsonSchema({
-        ...BATCHES_BY_STRATEGY,
+        ...KEYS_BY_STRATEGY,
         if: { required: ['skip_up_to_date'], properties: { skip_up_to_date: { const: true } } },
         then: { required: ['target_version'], properties: { target_version: { minLength: 1 } } },
       }),
@@ -221,6 +237,7 @@ export function toDraft(body: CreateDeploymentInput): DeploymentDraft {
     releaseNotes: body.release_notes ?? '',
     deviceFilters: toFilters(body),
     skipUpToDate: body.skip_up_to_date ?? false,
+    stratifyBy: body.stratify_by ?? [],
     manifest: body.manifest ?? null,
     signature: body.signature ?? null,
     // Not validated in a preview.

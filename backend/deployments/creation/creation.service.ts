@@ -20,15 +20,17 @@ import {
   DeploymentRepository,
   IdempotencyKeys,
 } from '../model/deployment.ports.ts';
-import type { DeploymentDraft, DeploymentState } from '../model/deployment.types.ts';
+import type { CanaryKinds, DeploymentDraft, DeploymentState } from '../model/deployment.types.ts';
 import { toForecast, toSummary } from '../reading/deployment.views.ts';
 import { ForecastContexts } from '../reading/forecast-context.service.ts';
 import { requireSignedPackage } from '../../packages/package-signature.ts';
 import { RolloutJobs } from '../model/rollout-jobs.ports.ts';
 import { MAX_BATCHES, planBatches } from '../rules/batch-plan.ts';
+import { coverageOf } from '../rules/canary-coverage.ts';
 import { forecastOfDraft, type ForecastContext } from '../rules/forecast-input.ts';
 import { byType, byVersion, sumOf } from '../rules/device-groups.ts';
 import { actionEvents, actorOf } from '../rules/timeline-events.ts';
+import type { DeviceSelection } from '../../targeting/matching-devices.sql.ts';
 import {
   filterGroups,
   isIncomparable,
@@ -57,11 +59,11 @@ export class DeploymentCreation {
   /** What {@link create} would do now. Creates nothing; no matching device is not an error here. */
   async preview(organizationId: string, draft: DeploymentDraft): Promise<DeploymentPreview> {
     const { deviceFilters: filters, packageName } = draft;
-    // One query for all figures: there are few versions, so they are compared here.
-    const candidates = await this.selection.countDeviceGroups(organizationId, {
-      filters,
-      packageName,
-    });
+    const [candidates, kinds] = await Promise.all([
+      // One query for all figures: there are few versions, so they are compared here.
+      this.selection.countDeviceGroups(organizationId, { filters, packageName }),
+      this.#canaryKinds(organizationId, draft),
+    ]);
     const passing = candidates.filter(({ version }) => passesVersionFilter(version, filters));
     const notComparable = candidates.filter(({ version }) => isIncomparable(version, filters));
     const upToDate = passing.filter(({ installed }) =>
@@ -82,7 +84,22 @@ export class DeploymentCreation {
       not_comparable: byVersion(notComparable, 'version'),
       batches: plan,
       forecast: plan.length === 0 ? null : await this.#forecast(organizationId, draft, plan),
+      canary: kinds && plan[0] ? coverageOf(kinds, plan[0].size) : null,
     };
+  }
+
+  /** `null`: the deployment is not a canary. */
+  async #canaryKinds(organizationId: string, draft: DeploymentDraft): Promise<CanaryKinds | null> {
+    if (draft.strategy !== 'canary') return null;
+    await this.#requireAttributes(draft);
+    return this.selection.countCanaryKinds(organizationId, selectionOf(draft), draft.stratifyBy);
+  }
+
+  /** The host's table of devices may have no attributes. */
+  async #requireAttributes({ stratifyBy }: DeploymentDraft): Promise<void> {
+    if (stratifyBy.length === 0 || (await this.selection.hasAttributes())) return;
+    const message = 'stratify_by cannot be used: the devices of this host have no metadata';
+    throw invalidRequest([{ path: 'stratify_by', message }]);
   }
 
   /**
@@ -97,6 +114,7 @@ export class DeploymentCreation {
     idempotent: IdempotentRequest | null = null,
   ): Promise<CreatedDeployment> {
     if (draft.scheduledAt) await this.jobs.assertAvailable();
+    await this.#requireAttributes(draft);
     const { organizationId } = admin;
     const id = randomUUID();
     const trace = { deployment_id: id, request_id: admin.requestId };
@@ -137,12 +155,8 @@ export class DeploymentCreation {
       tx,
       id,
       organizationId,
-      {
-        filters: draft.deviceFilters,
-        packageName: draft.packageName,
-        excludedVersion: draft.skipUpToDate ? draft.targetVersion : null,
-      },
-      draft.strategy === 'canary',
+      selectionOf(draft),
+      draft.strategy === 'canary' ? draft.stratifyBy : null,
     );
     if (total === 0) throw noMatchingDevices(draft);
     await this.batches.insertPlan(tx, id, total, this.#plan(draft, total));
@@ -195,6 +209,19 @@ export class DeploymentCreation {
       );
     });
   }
+}
+
+function selectionOf({
+  deviceFilters,
+  packageName,
+  skipUpToDate,
+  targetVersion,
+}: DeploymentDraft): DeviceSelection {
+  return {
+    filters: deviceFilters,
+    packageName,
+    excludedVersion: skipUpToDate ? targetVersion : null,
+  };
 }
 
 /** A start in the past would mean to start at once, which is not what the admin asked for. */

@@ -7,10 +7,13 @@ import {
   devicesWithProduct,
   matchingDevices,
   type DeviceSelection,
+  type MatchingDevices,
+  type SqlPart,
 } from '../../targeting/matching-devices.sql.ts';
 import type { ProductFilter, TargetSelection } from '../model/target.ports.ts';
-import type { DeviceGroup } from '../model/deployment.types.ts';
+import type { CanaryKind, CanaryKinds, DeviceGroup } from '../model/deployment.types.ts';
 import { Database } from '../../database/database.ts';
+import { canaryKinds, canaryOrder } from './canary-order.sql.ts';
 
 /** Enough to sort a million devices in memory; applies until the commit. */
 const SORTING_MEMORY = '128MB';
@@ -24,23 +27,21 @@ export class KnexTargetSelection implements TargetSelection {
     deploymentId: string,
     organizationId: string,
     selection: DeviceSelection,
-    onlineFirst: boolean,
+    stratifyBy: string[] | null,
   ): Promise<number> {
     const matching = matchingDevices(organizationId, selection);
     const knex = asKnex(tx);
     await knex.raw(`SET LOCAL work_mem = '${SORTING_MEMORY}'`);
+    const devices =
+      stratifyBy === null ? stableOrder(matching) : canaryOrder(matching, stratifyBy, STABLE_HASH);
     // Inserting in the order of device ids keeps two of the three indexes growing page by page. The order of the rollout
     // is in `position` only.
     const result = await knex.raw<{ rowCount: number }>(
       `INSERT INTO ota_deployment_devices (deployment_id, device_id, status, position, previous_version,
          device_name, device_type)
-       SELECT :deployment_id, d.id, 'pending', row_number() OVER (
-                ORDER BY ${onlineFirst ? `d.status = 'online' DESC NULLS LAST,` : ''}
-                  uuid_hash_extended(d.id, hashtextextended(CAST(:deployment_id AS text), 0)), d.id
-              ) - 1, ${matching.installed}, d.device_name, d.device_type
-       FROM ${matching.from} WHERE ${matching.sql}
-       ORDER BY d.id`,
-      { ...matching.bindings, deployment_id: deploymentId },
+       SELECT :deployment_id, id, 'pending', position, installed, device_name, device_type
+       FROM (${devices.sql}) device ORDER BY id`,
+      { ...devices.bindings, deployment_id: deploymentId },
     );
     return result.rowCount;
   }
@@ -74,4 +75,63 @@ export class KnexTargetSelection implements TargetSelection {
       count: Number(row.count),
     }));
   }
+
+  async countCanaryKinds(
+    organizationId: string,
+    selection: DeviceSelection,
+    stratifyBy: string[],
+  ): Promise<CanaryKinds> {
+    const kinds = canaryKinds(matchingDevices(organizationId, selection), stratifyBy);
+    const { rows } = await this.knex.raw<{ rows: KindRow[] }>(
+      `${kinds.sql} ORDER BY priority`,
+      kinds.bindings,
+    );
+    return toCanaryKinds(rows, stratifyBy);
+  }
+
+  async hasAttributes(): Promise<boolean> {
+    const { rows } = await this.knex.raw<{ rows: unknown[] }>(
+      `SELECT 1 FROM pg_attribute
+       WHERE attrelid = to_regclass('edge_devices') AND attname = 'metadata' AND NOT attisdropped`,
+    );
+    return rows.length > 0;
+  }
+}
+
+/** Of the deployment and the device `d`. */
+const STABLE_HASH = 'uuid_hash_extended(d.id, hashtextextended(CAST(:deployment_id AS text), 0))';
+
+/** The devices of a deployment, with their positions. */
+function stableOrder({ from, installed, sql, bindings }: MatchingDevices): SqlPart {
+  return {
+    sql: `SELECT d.id, d.device_name, d.device_type, ${installed} AS installed,
+                 row_number() OVER (ORDER BY ${STABLE_HASH}, d.id) - 1 AS position
+          FROM ${from} WHERE ${sql}`,
+    bindings,
+  };
+}
+
+interface KindRow {
+  kind: [type: string | null, version: string | null, ...attributes: (string | null)[]];
+  count: string;
+  online: string;
+  total_count: string;
+  total_online: string;
+}
+
+function toCanaryKinds(rows: KindRow[], stratifyBy: string[]): CanaryKinds {
+  const kinds = rows.map(({ kind: [deviceType, version, ...values], count, online }) => ({
+    deviceType,
+    version,
+    attributes: Object.fromEntries(stratifyBy.map((key, index) => [key, values[index] ?? null])),
+    count: Number(count),
+    online: Number(online),
+  }));
+  const count = Number(rows[0]?.total_count ?? 0) - sumBy(kinds, 'count');
+  const online = Number(rows[0]?.total_online ?? 0) - sumBy(kinds, 'online');
+  return { kinds, others: count > 0 ? { count, online } : null };
+}
+
+function sumBy(kinds: CanaryKind[], key: 'count' | 'online'): number {
+  return kinds.reduce((sum, kind) => sum + kind[key], 0);
 }

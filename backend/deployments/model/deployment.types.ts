@@ -27,6 +27,8 @@ export interface Deployment {
   deviceFilters: DeviceFilters;
   /** Whether devices that already ran the target version at the creation were left out. */
   skipUpToDate: boolean;
+  /** The attributes that distinguished the kinds of devices of a canary. */
+  stratifyBy: string[];
   manifest: string | null;
   signature: string | null;
   /** The product: the name in the manifest; `null`: unknown. */
@@ -60,6 +62,7 @@ export interface DeploymentDraft {
   releaseNotes: string;
   deviceFilters: DeviceFilters;
   skipUpToDate: boolean;
+  stratifyBy: string[];
   manifest: string | null;
   signature: string | null;
   /** The name in the manifest; `null`: unknown. */
@@ -153,6 +156,25 @@ export interface DeviceGroup {
 /** Devices of a {@link DeviceGroup} with the same protection; `null`: they have not reported it. */
 export interface ProtectedGroup extends DeviceGroup {
   protection: Protection | null;
+}
+
+/** Devices of one type that run the same version of the deployment's product and have the same values of the attributes. */
+export interface CanaryKind {
+  deviceType: string | null;
+  version: string | null;
+  /** By attribute; `null`: the device does not have it. */
+  attributes: Record<string, string | null>;
+  count: number;
+  /** How many of them are online. */
+  online: number;
+}
+
+/** The kinds of devices of a canary. */
+export interface CanaryKinds {
+  /** The largest ones, in order of priority. */
+  kinds: CanaryKind[];
+  /** The devices of all further kinds, which count as one kind with the lowest priority. `null`: there are none. */
+  others: Pick<CanaryKind, 'count' | 'online'> | null;
 }
 
 export interface TargetKey {

@@ -2,6 +2,7 @@ import type { OverlappingDeployment, TargetView } from '../../contract/admin-api
 import type { TargetStatus } from '../../contract/states.ts';
 import type { Transaction } from '../../kernel/unit-of-work.ts';
 import type {
+  CanaryKinds,
   Deployment,
   DeviceGroup,
   ProtectedGroup,
@@ -21,19 +22,27 @@ export interface TargetSelection {
   /**
    * Inserts a target for every matching device, in one statement. Resolves to their number.
    *
-   * @param onlineFirst gives online devices the first positions
+   * @param stratifyBy the attributes of a canary, whose order represents the kinds of devices; `null`: another strategy
    */
   insertMatching(
     tx: Transaction,
     deploymentId: string,
     organizationId: string,
     selection: DeviceSelection,
-    onlineFirst: boolean,
+    stratifyBy: string[] | null,
   ): Promise<number>;
   /** Refreshes the planner's statistics of the target table; autovacuum would do so only minutes later. */
   refreshStatistics(): Promise<void>;
   /** Counts the devices that match all filters except the version filter, by type and versions. */
   countDeviceGroups(organizationId: string, selection: ProductFilter): Promise<DeviceGroup[]>;
+  /** Counts the kinds of the devices that a canary selects. */
+  countCanaryKinds(
+    organizationId: string,
+    selection: DeviceSelection,
+    stratifyBy: string[],
+  ): Promise<CanaryKinds>;
+  /** Whether the host's table of devices has attributes. */
+  hasAttributes(): Promise<boolean>;
 }
 export const TargetSelection = token<TargetSelection>('TargetSelection');
 

@@ -76,6 +76,7 @@ export function toDetail(
       device_filters: deployment.deviceFilters,
     },
     skip_up_to_date: deployment.skipUpToDate,
+    stratify_by: deployment.stratifyBy,
     policy: deployment.policy,
     phase: phaseOf(deployment, batches),
     progress: toProgress(deployment, breakdown),

@@ -4,6 +4,7 @@ import type { RolloutStrategy } from '../../contract/states.ts';
 /** Percentages and sizes of docs/contract.md, Strategies. */
 export const DEFAULT_CANARY_PERCENTAGE = 10;
 export const DEFAULT_ROLLING_PERCENTAGE = 20;
+export const MIN_CANARY_BATCH = 1;
 export const MIN_ROLLING_BATCH = 5;
 /** Reads add up the counters of all batches, so their number is limited (docs/decisions/counters-per-batch.md). */
 export const MAX_BATCHES = 1_000;
@@ -30,7 +31,7 @@ export function planBatches(request: BatchPlanRequest, total: number): BatchPlan
 }
 
 function planCanary(percentage: number, total: number): BatchPlanEntry[] {
-  const first = Math.max(1, shareOf(total, percentage));
+  const first = Math.max(MIN_CANARY_BATCH, shareOf(total, percentage));
   const plan: BatchPlanEntry[] = [{ number: 1, size: first, release: 'start' }];
   if (first < total) plan.push({ number: 2, size: total - first, release: 'expand' });
   return plan;

@@ -62,6 +62,7 @@ export class KnexDeploymentRepository implements DeploymentRepository {
       metadata: JSON.stringify({
         device_filters: draft.deviceFilters,
         skip_up_to_date: draft.skipUpToDate,
+        stratify_by: draft.stratifyBy,
         update_package_url: draft.updatePackageUrl,
         checksum: draft.checksum,
         release_notes: draft.releaseNotes,

@@ -21,6 +21,7 @@ export interface DeploymentRow {
     release_notes?: string;
     device_filters?: DeviceFilters;
     skip_up_to_date?: boolean;
+    stratify_by?: string[];
   } | null;
   manifest: string | null;
   signature: string | null;
@@ -120,6 +121,7 @@ export function toDeployment(row: DeploymentRow): Deployment {
     releaseNotes: metadata.release_notes ?? '',
     deviceFilters: metadata.device_filters ?? {},
     skipUpToDate: metadata.skip_up_to_date ?? false,
+    stratifyBy: metadata.stratify_by ?? [],
     manifest: row.manifest,
     signature: row.signature,
     packageName: row.package_name,

@@ -10,6 +10,7 @@ import { batchTrack } from '../../../frontend/detail/batch-track.ts';
 import { describeActor, describeEvent } from '../../../frontend/detail/describe-event.ts';
 import { describePhase } from '../../../frontend/detail/describe-phase.ts';
 import { canRollBack } from '../../../frontend/detail/targets/rollback-eligibility.ts';
+import { describeMissing } from '../../../frontend/wizard/describe-coverage.ts';
 import { describePlan } from '../../../frontend/wizard/describe-plan.ts';
 import { runningTotals } from '../../../frontend/detail/chart/running-totals.ts';
 import { versionRows } from '../../../frontend/list/version-rows.ts';
@@ -213,6 +214,31 @@ describe('descriptions of a batch plan', () => {
       '3 batches of 5 devices, one after the other (the last has 2)',
     );
     expect(describePlan(preview(), 'rolling')).to.include('No device matches');
+  });
+});
+
+describe('descriptions of the kinds that a canary misses', () => {
+  const coverage = (covered_kinds: number, kinds: number) => ({
+    kinds,
+    covered_kinds,
+    missing: Array.from({ length: Math.min(10, kinds - covered_kinds) }, (_, index) => ({
+      device_type: index === 0 ? null : 'pi',
+      version: index === 0 ? null : `v1.${index}`,
+      attributes: { site: index === 0 ? null : 'berlin' },
+      count: index + 1,
+    })),
+    by_kind: [],
+    has_other_kinds: false,
+    percentage_for_all: 34,
+  });
+
+  it('name the first of them, and the percentage that covers all', () => {
+    expect(describeMissing(coverage(3, 3))).to.equal(null);
+    expect(describeMissing(coverage(1, 3))).to.equal(
+      'Missing: unknown type on an unknown version, site not set (1 device), pi on v1.1, site berlin (2 devices). ' +
+        'With 34 % it covers all of them.',
+    );
+    expect(describeMissing(coverage(1, 30))).to.include('(5 devices), 24 more. With');
   });
 });
 
