@@ -1,8 +1,7 @@
 /** The allowed dependencies between folders, files and packages. Each rule gives the reason. */
 
 /** The product's rules: pure functions. */
-const PURE =
-  '^backend/(deployments/rules/.*|targeting/version-filter|devices/poll-decision|contract/version)\\.ts$';
+const PURE = '^backend/(deployments/rules/.*|targeting/version-filter|contract/version)\\.ts$';
 /** Types that the rules use. */
 const RULE_TYPES =
   '^backend/(deployments/model/deployment\\.types|audit/(actor|event\\.ports)|kernel/admin-caller)\\.ts$';

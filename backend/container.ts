@@ -31,6 +31,13 @@ import { KnexTargetRepository } from './deployments/storage/target.repository.ts
 import { DeviceController } from './devices/device.controller.ts';
 import { KnexDeviceRepository } from './devices/device.repository.ts';
 import { DeviceService } from './devices/device.service.ts';
+import { LastPollRepository } from './devices/last-poll.ports.ts';
+import { KnexLastPollRepository } from './devices/last-poll.repository.ts';
+import { LastPolls } from './devices/last-poll.service.ts';
+import { ExplanationController } from './fleet/explanation.controller.ts';
+import { ExplanationRepository } from './fleet/explanation.ports.ts';
+import { KnexExplanationRepository } from './fleet/explanation.repository.ts';
+import { ExplanationService } from './fleet/explanation.service.ts';
 import { FleetController } from './fleet/fleet.controller.ts';
 import { KnexFleetRepository } from './fleet/fleet.repository.ts';
 import { KnexInstallLogRepository } from './devices/install-log.repository.ts';
@@ -102,6 +109,8 @@ export function createContainer(parts: ContainerParts): Container {
   container.bind(SweepTargets).to(KnexSweepTargets);
   container.bind(DeviceVersions).to(KnexDeviceVersions);
   container.bind(DeviceRepository).to(KnexDeviceRepository);
+  container.bind(LastPollRepository).to(KnexLastPollRepository);
+  container.bind(ExplanationRepository).to(KnexExplanationRepository);
   container.bind(FleetRepository).to(KnexFleetRepository);
   container.bind(InstallLogRepository).to(KnexInstallLogRepository);
   container.bind(EventRepository).to(KnexEventRepository);
@@ -121,15 +130,18 @@ export function createContainer(parts: ContainerParts): Container {
     RolloutService,
     TimeoutSweep,
     TargetTransitions,
+    LastPolls,
     DeviceService,
     InstallLogService,
     CensusService,
+    ExplanationService,
     MetricsService,
     EventStreams,
     CreationController,
     ReadingController,
     ControlController,
     DeviceController,
+    ExplanationController,
     FleetController,
     MetricsController,
     StreamController,

@@ -18,6 +18,8 @@ import { KnexLeases } from './database/leases.ts';
 import { createPluginKnex } from './database/plugin-knex.ts';
 import { poolFigures } from './database/pool-figures.ts';
 import { DeviceController } from './devices/device.controller.ts';
+import { LastPolls } from './devices/last-poll.service.ts';
+import { ExplanationController } from './fleet/explanation.controller.ts';
 import { FleetController } from './fleet/fleet.controller.ts';
 import { checkHealth } from './health.ts';
 import type { Activate, HostContext } from './host-contract.ts';
@@ -74,6 +76,7 @@ export const activate: Activate = async (context) => {
       periodicWork: () => leases.ages(),
     });
     teardown.add('censuses', () => container.get(CensusService).close());
+    teardown.add('last polls', () => container.get(LastPolls).close());
     teardown.add('change feed', () => container.get(ChangeFeed).close());
 
     if (host.role !== 'worker') serve(host, config, container, teardown);
@@ -113,6 +116,7 @@ function serve(
     reading: container.get(ReadingController),
     control: container.get(ControlController),
     fleet: container.get(FleetController),
+    explanation: container.get(ExplanationController),
     metrics: container.get(MetricsController),
     stream: container.get(StreamController),
   });

@@ -16,6 +16,7 @@ import * as attempts from './20261126000000_attempts.ts';
 import * as reportedDetails from './20261126010000_reported_details.ts';
 import * as deviceProfiles from './20261126020000_device_profiles.ts';
 import * as packageNames from './20261126030000_package_names.ts';
+import * as devicePolls from './20261127000000_device_polls.ts';
 
 /** In order. Never rename a migration after it is merged. */
 const MIGRATIONS: Record<string, Knex.Migration> = {
@@ -35,6 +36,7 @@ const MIGRATIONS: Record<string, Knex.Migration> = {
   '20261126010000_reported_details': reportedDetails,
   '20261126020000_device_profiles': deviceProfiles,
   '20261126030000_package_names': packageNames,
+  '20261127000000_device_polls': devicePolls,
 };
 
 /** Names have no file extension, so that they are the same in source and compiled code. */

@@ -7,6 +7,7 @@ import { basename } from 'node:path';
 import { Command, Option } from 'commander';
 import { UsageError } from '../kernel/errors.ts';
 import type { DeployOptions } from './deploy/deploy-command.ts';
+import type { ExplainOptions } from './explain/explain-command.ts';
 import { EXIT, type ExitCode } from './exit-codes.ts';
 import { lifetimeOf } from './lifetime.ts';
 import { DAY_SECONDS, collect, percentage, seconds, wholeNumber } from './option-values.ts';
@@ -244,9 +245,7 @@ program
   .option('--manifest <file>', 'signed manifest; also sets version, checksum and name')
   .option('--signature <file>', 'its signature')
   .option('--package-url <url>', 'where devices download the package')
-  .addOption(
-    new Option('--server <url>', 'address of Ops-Center').env('OTA_SERVER').makeOptionMandatory(),
-  )
+  .addOption(serverOption())
   .option('--skip-up-to-date', 'leave out devices that already run the version')
   .option('--token-file <file>', 'file with the admin token (default: the variable OTA_TOKEN)')
   .option('--start', 'start the deployment')
@@ -271,6 +270,27 @@ program
       });
     }),
   );
+
+program
+  .command('explain')
+  .description('say why a device does not run a version yet')
+  .argument('<device>', 'id, hardware id or name of the device')
+  .option('--deployment <id>', 'about this deployment (default: the one that the device gets next)')
+  .addOption(serverOption())
+  .option('--token-file <file>', 'file with the admin token (default: the variable OTA_TOKEN)')
+  .option('--json', 'the answer of the server as JSON')
+  .action((device: string, options: ExplainOptions) =>
+    run(async () => {
+      const { runExplain } = await import('./explain/explain-command.ts');
+      return runExplain(device, options);
+    }),
+  );
+
+function serverOption(): Option {
+  return new Option('--server <url>', 'address of Ops-Center')
+    .env('OTA_SERVER')
+    .makeOptionMandatory();
+}
 
 async function run(action: () => Promise<ExitCode>): Promise<void> {
   // Node exits when nothing is left to wait for, even in the middle: that must not look like success.

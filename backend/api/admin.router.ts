@@ -3,6 +3,7 @@ import helmet from 'helmet';
 import type { ControlController } from '../deployments/control/control.controller.ts';
 import type { CreationController } from '../deployments/creation/creation.controller.ts';
 import type { ReadingController } from '../deployments/reading/reading.controller.ts';
+import type { ExplanationController } from '../fleet/explanation.controller.ts';
 import type { FleetController } from '../fleet/fleet.controller.ts';
 import type { HostContext } from '../host-contract.ts';
 import type { MetricsController } from '../metrics/metrics.controller.ts';
@@ -22,6 +23,7 @@ export interface AdminControllers {
   reading: ReadingController;
   control: ControlController;
   fleet: FleetController;
+  explanation: ExplanationController;
   metrics: MetricsController;
   stream: StreamController;
 }
@@ -29,7 +31,7 @@ export interface AdminControllers {
 /** The admin API, `/api/v1/admin/ota` (docs/contract.md, Admin API). */
 export function createAdminRouter(
   auth: HostContext['auth'],
-  { creation, reading, control, fleet, metrics, stream }: AdminControllers,
+  { creation, reading, control, fleet, explanation, metrics, stream }: AdminControllers,
 ): Router {
   const router = Router();
   router.use(noStore, helmet(), requireAdmin(auth), requireSameOrigin, jsonBody(BODY_LIMIT));
@@ -55,6 +57,7 @@ export function createAdminRouter(
     '/deployments/:id/stream': { get: stream.deployment },
     '/stream': { get: stream.organization },
     '/devices': { get: fleet.list },
+    '/devices/:device_id/explanation': { get: explanation.read },
     '/metrics': { get: metrics.read },
     '/openapi.json': { get: openApiDocument },
   };

@@ -15,6 +15,7 @@ import type {
   RolloutStrategy,
   TargetStatus,
   VersionOperator,
+  WaitingReason,
 } from './states.ts';
 
 export interface DeviceFilters {
@@ -314,6 +315,38 @@ export interface TargetView {
   protection: Protection | null;
   /** Installed versions by package name; `null`: the device has not reported them. */
   components: Components | null;
+  /** `null`: the target has finished. */
+  waiting_for: WaitingFor | null;
+}
+
+/** What an unfinished target waits for. */
+export interface WaitingFor {
+  reason: WaitingReason;
+  /** When the wait for this reason began; `null`: unknown. */
+  since: Timestamp | null;
+  /** When the wait ends by itself, or is given up; `null`: unknown, or never. */
+  until: Timestamp | null;
+  /** The deployment of the other update; only with `other_update`. */
+  other_deployment: { deployment_id: Uuid; deployment_name: string; target_version: string } | null;
+}
+
+/**
+ * `GET /devices/:device_id/explanation?deployment_id`. Without `deployment_id`: about the unfinished target that the device gets
+ * next, or else its newest; the fields of the target are `null` if there is none.
+ */
+export interface DeviceExplanation {
+  device_id: Uuid;
+  device_name: string | null;
+  /** The latest heartbeat that Ops-Center received. */
+  last_seen: Timestamp | null;
+  /** Recorded at most every five minutes; `null`: unknown. */
+  last_polled_at: Timestamp | null;
+  deployment_id: Uuid | null;
+  deployment_name: string | null;
+  target_version: string | null;
+  target_status: TargetStatus | null;
+  /** `null`: the target has finished, or there is none. */
+  waiting_for: WaitingFor | null;
 }
 
 /** The result of an attempt that was followed by a retry. */
@@ -326,7 +359,7 @@ export interface EarlierAttempt {
   completed_at: Timestamp | null;
 }
 
-/** `GET /deployments/:id/devices?status&batch&search&cursor&limit` */
+/** `GET /deployments/:id/devices?status&batch&search&waiting_for&cursor&limit` */
 export interface TargetPage {
   devices: TargetView[];
   next_cursor: string | null;

@@ -77,6 +77,25 @@ export type ForecastBasis = (typeof FORECAST_BASES)[number];
 export const ASSUMED_ACTIONS = ['start', 'resume', 'expand'] as const;
 export type AssumedAction = (typeof ASSUMED_ACTIONS)[number];
 
+/**
+ * What an unfinished target waits for (docs/contract.md, Why not?). `offered`: for the device, which gets the update
+ * with its next poll, or is updating.
+ */
+export const WAITING_REASONS = [
+  'deployment_not_started',
+  'scheduled',
+  'paused',
+  'failure_threshold',
+  'batch',
+  'expansion',
+  'other_update',
+  'not_seen',
+  'offered',
+  'rebooting',
+  'deployment_ended',
+] as const;
+export type WaitingReason = (typeof WAITING_REASONS)[number];
+
 /** What made an update fail on its device, as the device reports it. */
 export const FAILURE_CAUSES = [
   'download',

@@ -1,6 +1,6 @@
 import type { Transaction } from '../kernel/unit-of-work.ts';
 import type { DeviceProfile } from './device-profile.ts';
-import type { OpenTarget } from './poll-decision.ts';
+import type { OpenTarget } from '../deployments/rules/poll-decision.ts';
 import { token } from '../kernel/token.ts';
 
 /** An open target with the content of an offer, whose fields are empty until the target is released. */

@@ -9,7 +9,6 @@ import { deviceEvents } from '../deployments/rules/timeline-events.ts';
 import { TargetTransitions } from '../deployments/targets/target-transitions.service.ts';
 import type { DeviceIdentity } from '../host-contract.ts';
 import { coalesce, coalesceInLanes } from '../kernel/coalesce.ts';
-import { spreadPoll } from '../kernel/poll-interval.ts';
 import { LIMITS } from '../kernel/time-limits.ts';
 import { UnitOfWork } from '../kernel/unit-of-work.ts';
 import { Telemetry } from '../observability/telemetry.ports.ts';
@@ -22,8 +21,14 @@ import {
   DeviceRepository,
 } from './device.ports.ts';
 import { checksumFor } from './earlier-agent.ts';
+import { LastPolls } from './last-poll.service.ts';
+import { spreadPoll } from './poll-interval.ts';
 import { decideReport, type ReportCall, type ReportOutcome } from './report-decision.ts';
-import { decidePoll, isChangedExternally, type PollDecision } from './poll-decision.ts';
+import {
+  decidePoll,
+  isChangedExternally,
+  type PollDecision,
+} from '../deployments/rules/poll-decision.ts';
 
 const MAX_POLLS_PER_STATEMENT = 1_000;
 const MAX_REPORTS_PER_TRANSACTION = 500;
@@ -62,6 +67,7 @@ export class DeviceService {
     @inject(Telemetry) private readonly telemetry: Telemetry,
     @inject(UnitOfWork) private readonly work: UnitOfWork,
     @inject(EventRepository) private readonly events: EventRepository,
+    @inject(LastPolls) private readonly lastPolls: LastPolls,
     @inject(Logger) private readonly logger: Logger,
   ) {
     this.#lookUp = coalesce<PollingDevice, DeviceRecord>((polling) => this.#lookUpAll(polling), {
@@ -100,6 +106,7 @@ export class DeviceService {
    */
   async checkUpdate(device: DeviceIdentity, poll: Poll): Promise<CheckUpdateResponse> {
     const { version, profile, userAgent } = poll;
+    this.lastPolls.record(device);
     const { open, recorded, hasNewProfile } = await this.#lookUp({ ...device, version, profile });
     const own = open.filter((target) => target.organizationId === device.organizationId);
     if (recorded && version !== null && isChangedExternally(version, recorded.version, own)) {
@@ -177,9 +184,9 @@ export class DeviceService {
         { err, device_id: deviceId, deployment_id: deploymentId },
         'idle device could not be recorded',
       );
-      return { kind: 'none' };
+      return { kind: 'none', begun: null };
     }
-    if (decision.kind === 'held') return { kind: 'none' };
+    if (decision.kind === 'held') return { kind: 'none', begun: null };
     return this.#decide(open.filter((target) => target !== decision.target));
   }
 

@@ -41,6 +41,11 @@ export class PrometheusTelemetry implements Telemetry {
     ['kind'],
     BATCH_SIZES,
   );
+  readonly #lastPollsDropped = this.#counter(
+    'ota_last_polls_dropped_total',
+    'Devices whose last poll was not recorded, because the database was unavailable for too long',
+    [],
+  );
   readonly #targetsFinished = this.#counter(
     'ota_targets_finished_total',
     'Targets finished by a report, a timeout or a newer deployment',
@@ -144,6 +149,10 @@ export class PrometheusTelemetry implements Telemetry {
 
   coalesced(kind: 'polls' | 'reports', calls: number): void {
     (kind === 'polls' ? this.#pollBatches : this.#reportBatches).observe(calls);
+  }
+
+  lastPollsDropped(devices: number): void {
+    this.#lastPollsDropped.inc(devices);
   }
 
   targetsFinished(statuses: TargetStatus[]): void {

@@ -22,6 +22,8 @@ export interface Telemetry {
   trackReport<T>(status: TargetStatus, outcome: Promise<T>): Promise<T>;
   /** A number of calls shared one database round trip. */
   coalesced(kind: 'polls' | 'reports', calls: number): void;
+  /** The last polls of a number of devices were not recorded. */
+  lastPollsDropped(devices: number): void;
   /** Targets finished by a report, a timeout or a newer deployment. Call it after the commit. */
   targetsFinished(statuses: TargetStatus[]): void;
   /** A batch of `targets` targets was released. Call it after the commit. */

@@ -10,7 +10,7 @@ import type {
   UpdateOffer,
 } from '../../backend/contract/device-api.ts';
 import type { ReportedStatus } from '../../backend/contract/states.ts';
-import { POLL_SPREAD } from '../../backend/kernel/poll-interval.ts';
+import { POLL_SPREAD } from '../../backend/deployments/rules/update-durations.ts';
 import type { DeviceConnections, DeviceCredentials, Outcome } from './device-connection.ts';
 import type { Random } from './random.ts';
 

@@ -27,6 +27,7 @@ import {
   logUploadSchema,
   statusReportSchema,
 } from '../../backend/devices/device.schema.ts';
+import { explanationQuerySchema } from '../../backend/fleet/explanation.schema.ts';
 import { fleetQuerySchema } from '../../backend/fleet/fleet.schema.ts';
 import { streamQuerySchema } from '../../backend/live-updates/stream.schema.ts';
 import { metricsQuerySchema } from '../../backend/metrics/metrics.schema.ts';
@@ -250,6 +251,14 @@ export const OPERATIONS: Record<Area, Record<string, Operation>> = {
       summary: 'Devices to choose from, with the existing types and versions',
       query: fleetQuerySchema,
       response: 'DevicePage',
+    },
+    'get /devices/:device_id/explanation': {
+      id: 'explainDevice',
+      summary:
+        'What a device waits for, in a deployment or by default in the one that it gets next',
+      query: explanationQuerySchema,
+      response: 'DeviceExplanation',
+      problems: ['not_found'],
     },
     'get /metrics': {
       id: 'getMetrics',

@@ -31,6 +31,8 @@ export const ADMIN_ROUTES: Route[] = [
   { method: 'get', path: '/deployments/:id/stream' },
   { method: 'get', path: '/stream' },
   { method: 'get', path: '/devices' },
+  { method: 'get', path: '/devices/:device_id/explanation' },
+  { method: 'get', path: '/devices/:device_id/explanation?deployment_id=:id' },
   { method: 'get', path: '/metrics' },
   { method: 'get', path: '/metrics?deployment_id=:id' },
   { method: 'get', path: '/openapi.json' },

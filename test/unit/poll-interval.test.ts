@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 
-import { spreadPoll } from '../../backend/kernel/poll-interval.ts';
+import { spreadPoll } from '../../backend/devices/poll-interval.ts';
 
 describe('the poll interval', () => {
   it('is spread by ten percent in both directions', () => {

@@ -11,6 +11,8 @@ import type {
   DeploymentDetail,
   DeploymentImpact,
   DeploymentPreview,
+  DeviceExplanation,
+  DevicePage,
   TargetPage,
 } from '../../../backend/contract/admin-api.ts';
 import { isLoopback } from '../../../backend/contract/loopback.ts';
@@ -80,6 +82,10 @@ export interface AdminApi {
   expand(id: string, percentage: number): Promise<DeploymentDetail>;
   /** The first of the targets in this state. */
   targets(id: string, status: 'failed' | 'rolled_back', limit: number): Promise<TargetPage>;
+  /** The first devices whose name or id matches the text. */
+  devices(search: string, limit: number): Promise<DevicePage>;
+  /** What the device waits for in the deployment; `undefined`: in the one that it gets next. */
+  explanation(deviceId: string, deploymentId: string | undefined): Promise<DeviceExplanation>;
   /** One item whenever something of the deployment may have changed, until the stream breaks. */
   changes(id: string, signal: AbortSignal): AsyncIterable<void>;
   close(): Promise<void>;
@@ -166,6 +172,18 @@ export function connect(server: string, token: string): AdminApi {
       answerOf(
         client.GET(`${PATH}/deployments/{id}/devices`, {
           params: { path: { id }, query: { status, limit } },
+        }),
+        false,
+      ),
+    devices: (search, limit) =>
+      answerOf(client.GET(`${PATH}/devices`, { params: { query: { search, limit } } }), false),
+    explanation: (deviceId, deploymentId) =>
+      answerOf(
+        client.GET(`${PATH}/devices/{device_id}/explanation`, {
+          params: {
+            path: { device_id: deviceId },
+            ...(deploymentId !== undefined && { query: { deployment_id: deploymentId } }),
+          },
         }),
         false,
       ),

@@ -3,6 +3,7 @@ import { UsageError } from '../../kernel/errors.ts';
 import type { CreateDeploymentRequest } from '../../../backend/contract/admin-api.ts';
 import { EXIT, type ExitCode } from '../exit-codes.ts';
 import { readLine, readText } from '../files.ts';
+import { printRefusal, readToken } from './admin-access.ts';
 import { Refused, connect } from './admin-api.ts';
 import { type DeployPlan, deploy } from './deploy.ts';
 import { deploymentRequest } from './deployment-request.ts';
@@ -83,24 +84,4 @@ async function whichDeployment(options: DeployOptions): Promise<CreateDeployment
     packageUrl,
     skipUpToDate,
   });
-}
-
-/** Not an option of the command line, which every user of the machine can read. */
-async function readToken(file: string | undefined): Promise<string> {
-  const token = file ? await readLine(file, 'The token file') : process.env['OTA_TOKEN'];
-  if (token && /^[\x21-\x7e]+$/.test(token)) return token;
-  throw new UsageError(
-    'An admin token is needed, on one line: in OTA_TOKEN, or in a file named with --token-file.',
-    EXIT.usage,
-  );
-}
-
-function printRefusal({ status, problem, message }: Refused, json: boolean): void {
-  const { code, errors = [] } = problem;
-  if (json)
-    console.log(JSON.stringify({ event: 'refused', ...problem, status, exit_code: EXIT.refused }));
-  console.error(`The server refused: ${status}${code ? ` ${code}` : ''}: ${message}`);
-  for (const fault of errors) {
-    console.error(`  - ${fault.path ? `${fault.path}: ` : ''}${fault.message}`);
-  }
 }

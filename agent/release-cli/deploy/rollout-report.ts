@@ -1,5 +1,4 @@
 /** What `ota deploy` prints: lines for people, or one JSON object a line for machines. */
-import { stripVTControlCharacters } from 'node:util';
 import type {
   CanaryCoverage,
   DeploymentDetail,
@@ -9,6 +8,7 @@ import type {
   VersionChanges,
 } from '../../../backend/contract/admin-api.ts';
 import type { ImpactReason } from '../../../backend/contract/states.ts';
+import { oneLine } from '../one-line.ts';
 import { type Outcome, OUTCOME_EXIT } from './rollout-outcome.ts';
 
 export class RolloutReport {
@@ -182,10 +182,3 @@ const SENTENCE: Record<Outcome, string> = {
   still_running:
     'Still running: deployment ID continues. Watch it again with ota deploy --watch ID.',
 };
-
-/** Names and messages come from devices and admins: no control characters reach the terminal. */
-function oneLine(text: string | null, otherwise = 'no reason given'): string {
-  return stripVTControlCharacters(text ?? otherwise)
-    .replace(/\p{Cc}+/gu, ' ')
-    .slice(0, 500);
-}

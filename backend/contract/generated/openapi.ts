@@ -308,6 +308,23 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/api/v1/admin/ota/devices/{device_id}/explanation': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** What a device waits for, in a deployment or by default in the one that it gets next */
+    get: operations['explainDevice'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/api/v1/admin/ota/metrics': {
     parameters: {
       query?: never;
@@ -634,6 +651,21 @@ export interface components {
     DeviceActivity: 'rebooting';
     /** @enum {string} */
     DeviceConnectionFilter: '' | 'online' | 'offline';
+    /** @description `GET /devices/:device_id/explanation?deployment_id`. Without `deployment_id`: about the unfinished target that the device gets next, or else its newest; the fields of the target are `null` if there is none. */
+    DeviceExplanation: {
+      device_id: components['schemas']['Uuid'];
+      device_name: string | null;
+      /** @description The latest heartbeat that Ops-Center received. */
+      last_seen: components['schemas']['Timestamp'] | null;
+      /** @description Recorded at most every five minutes; `null`: unknown. */
+      last_polled_at: components['schemas']['Timestamp'] | null;
+      deployment_id: components['schemas']['Uuid'] | null;
+      deployment_name: string | null;
+      target_version: string | null;
+      target_status: components['schemas']['TargetStatus'] | null;
+      /** @description `null`: the target has finished, or there is none. */
+      waiting_for: components['schemas']['WaitingFor'] | null;
+    };
     DeviceFilters: {
       device_type?: string;
       current_version?: string;
@@ -982,7 +1014,7 @@ export interface components {
           type: 'heartbeat';
           at: components['schemas']['Timestamp'];
         };
-    /** @description `GET /deployments/:id/devices?status&batch&search&cursor&limit` */
+    /** @description `GET /deployments/:id/devices?status&batch&search&waiting_for&cursor&limit` */
     TargetPage: {
       devices: components['schemas']['TargetView'][];
       next_cursor: string | null;
@@ -1032,6 +1064,8 @@ export interface components {
       protection: components['schemas']['Protection'] | null;
       /** @description Installed versions by package name; `null`: the device has not reported them. */
       components: components['schemas']['Components'] | null;
+      /** @description `null`: the target has finished. */
+      waiting_for: components['schemas']['WaitingFor'] | null;
     };
     /**
      * Format: date-time
@@ -1072,6 +1106,33 @@ export interface components {
     };
     /** @enum {string} */
     VersionOperator: '<' | '<=' | '!=' | '=' | '>' | '>=';
+    /** @description What an unfinished target waits for. */
+    WaitingFor: {
+      reason: components['schemas']['WaitingReason'];
+      /** @description When the wait for this reason began; `null`: unknown. */
+      since: components['schemas']['Timestamp'] | null;
+      /** @description When the wait ends by itself, or is given up; `null`: unknown, or never. */
+      until: components['schemas']['Timestamp'] | null;
+      /** @description The deployment of the other update; only with `other_update`. */
+      other_deployment: {
+        deployment_id: components['schemas']['Uuid'];
+        deployment_name: string;
+        target_version: string;
+      } | null;
+    };
+    /** @enum {string} */
+    WaitingReason:
+      | 'deployment_not_started'
+      | 'scheduled'
+      | 'paused'
+      | 'failure_threshold'
+      | 'batch'
+      | 'expansion'
+      | 'other_update'
+      | 'not_seen'
+      | 'offered'
+      | 'rebooting'
+      | 'deployment_ended';
   };
   responses: {
     /** @description The request is not valid */
@@ -1712,6 +1773,19 @@ export interface operations {
           | 'rolled_back';
         batch?: number;
         search?: string;
+        waiting_for?:
+          | ''
+          | 'deployment_not_started'
+          | 'scheduled'
+          | 'paused'
+          | 'failure_threshold'
+          | 'batch'
+          | 'expansion'
+          | 'other_update'
+          | 'not_seen'
+          | 'offered'
+          | 'rebooting'
+          | 'deployment_ended';
         cursor?: string;
         limit?: number;
       };
@@ -2187,6 +2261,38 @@ export interface operations {
       400: components['responses']['invalid_request'];
       401: components['responses']['unauthenticated'];
       403: components['responses']['forbidden'];
+      413: components['responses']['payload_too_large'];
+      415: components['responses']['unsupported_media_type'];
+      500: components['responses']['internal_error'];
+      503: components['responses']['authentication_unavailable_or_database_unavailable_or_not_ready'];
+    };
+  };
+  explainDevice: {
+    parameters: {
+      query?: {
+        deployment_id?: string;
+      };
+      header?: never;
+      path: {
+        device_id: components['schemas']['Uuid'];
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description What a device waits for, in a deployment or by default in the one that it gets next */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['DeviceExplanation'];
+        };
+      };
+      400: components['responses']['invalid_request'];
+      401: components['responses']['unauthenticated'];
+      403: components['responses']['forbidden'];
+      404: components['responses']['not_found'];
       413: components['responses']['payload_too_large'];
       415: components['responses']['unsupported_media_type'];
       500: components['responses']['internal_error'];

@@ -1,5 +1,5 @@
 import type { OverlappingDeployment, TargetView } from '../../contract/admin-api.ts';
-import type { TargetStatus } from '../../contract/states.ts';
+import type { TargetStatus, WaitingReason } from '../../contract/states.ts';
 import type { Transaction } from '../../kernel/unit-of-work.ts';
 import type {
   CanaryKinds,
@@ -66,7 +66,7 @@ export const FleetImpact = token<FleetImpact>('FleetImpact');
 
 /** Reads targets for the admin API. */
 export interface TargetViews {
-  page(deployment: Deployment, query: TargetQuery): Promise<TargetPosition[]>;
+  page(deployment: Deployment, query: TargetQuery): Promise<TargetViewPage>;
   ofDevices(deployment: Deployment, deviceIds: string[]): Promise<TargetView[]>;
 }
 export const TargetViews = token<TargetViews>('TargetViews');
@@ -137,16 +137,21 @@ export interface SweepTargets {
   /** Scans the next `limit` open targets after `from`, and finds those whose device is gone. */
   findGone(from: TargetKey | null, limit: number): Promise<GoneTargetPage>;
   /**
-   * Scans the next `limit` devices with a reported profile after the device `from`, and deletes the profiles of removed
-   * ones. Resolves to where the next scan continues; `null`: at the beginning.
+   * Scans the next `limit` devices in the table after the device `from`, and deletes the rows of removed ones. Resolves
+   * to where the next scan continues; `null`: at the beginning.
    */
-  deleteProfilesOfRemoved(
+  deleteRowsOfRemoved(
     tx: Transaction,
+    table: DeviceTable,
     from: string | null,
     limit: number,
   ): Promise<string | null>;
 }
 export const SweepTargets = token<SweepTargets>('SweepTargets');
+
+/** The tables with a row per device: what devices report about themselves, and when they last polled. */
+export const DEVICE_TABLES = ['ota_devices', 'ota_device_polls'] as const;
+export type DeviceTable = (typeof DEVICE_TABLES)[number];
 
 /** A target that the timeout sweep has found. */
 export interface SweepTarget {
@@ -179,13 +184,15 @@ export interface TargetQuery {
   status?: TargetStatus | undefined;
   batch?: number | undefined;
   search?: string | undefined;
+  waitingFor?: WaitingReason | undefined;
   afterPosition?: number | undefined;
   limit: number;
 }
 
-export interface TargetPosition {
-  position: number;
-  view: TargetView;
+export interface TargetViewPage {
+  targets: TargetView[];
+  /** The position after which the next page continues; `null`: there is none. */
+  next: number | null;
 }
 
 export interface InstalledVersion {

@@ -60,26 +60,17 @@ export class DeploymentQueries {
     const state = await this.deployments.findState(organizationId, id);
     if (!state) throw notFound('This deployment');
     const { deployment, batches } = state;
-    const [targets, context] = await Promise.all([
+    const [{ targets }, context] = await Promise.all([
       this.#targets.page(deployment, { limit: DEVICES_IN_DETAIL }),
       this.forecasts.read(organizationId),
     ]);
-    return toDetail(
-      deployment,
-      batches,
-      context,
-      targets.map((target) => target.view),
-    );
+    return toDetail(deployment, batches, context, targets);
   }
 
   async targets(organizationId: string, id: string, query: TargetQuery): Promise<TargetPage> {
     const deployment = await this.find(organizationId, id);
-    const page = await this.#targets.page(deployment, query);
-    const last = page.at(-1);
-    return {
-      devices: page.map((target) => target.view),
-      next_cursor: last && page.length === query.limit ? String(last.position) : null,
-    };
+    const { targets, next } = await this.#targets.page(deployment, query);
+    return { devices: targets, next_cursor: next === null ? null : String(next) };
   }
 
   async events(organizationId: string, id: string, cursor: string | null): Promise<EventPage> {

@@ -37,6 +37,7 @@ export class ReadingController {
         status: query.status,
         batch: query.batch,
         search: query.search,
+        waitingFor: query.waiting_for,
         afterPosition: query.cursor === undefined ? undefined : Number(query.cursor),
         limit: query.limit,
       }),

@@ -3,8 +3,10 @@ import { MAX_NAME_LENGTH } from '../../contract/lengths.ts';
 import {
   DEPLOYMENT_STATUSES,
   TARGET_STATUSES,
+  WAITING_REASONS,
   type DeploymentStatus,
   type TargetStatus,
+  type WaitingReason,
 } from '../../contract/states.ts';
 import { queryCursor, queryInteger } from '../../http/query.schema.ts';
 import { searchText } from '../../http/text.schema.ts';
@@ -27,6 +29,7 @@ export const targetQuerySchema = Joi.object<{
   status?: TargetStatus;
   batch?: number;
   search?: string;
+  waiting_for?: WaitingReason;
   cursor?: string;
   limit: number;
 }>({
@@ -35,6 +38,9 @@ export const targetQuerySchema = Joi.object<{
     .empty(''),
   batch: queryInteger(1, 2_000_000_000),
   search: searchText(MAX_NAME_LENGTH),
+  waiting_for: Joi.string()
+    .valid(...WAITING_REASONS)
+    .empty(''),
   cursor: queryCursor(9),
   limit: queryInteger(1, 500).default(100),
 });

@@ -1,16 +1,21 @@
 import { inject, injectable } from 'inversify';
 import type { Knex } from 'knex';
-import type { EarlierAttempt, TargetView } from '../../contract/admin-api.ts';
+import { PluginConfig } from '../../config.ts';
+import type { EarlierAttempt, TargetView, WaitingFor } from '../../contract/admin-api.ts';
 import type { Components } from '../../contract/device-api.ts';
-import { TARGET_STATUSES, type Protection } from '../../contract/states.ts';
+import { TARGET_STATUSES, type Protection, type WaitingReason } from '../../contract/states.ts';
 import { installedVersion, joinProfile } from '../../targeting/device-profile.sql.ts';
 import type { Deployment } from '../model/deployment.types.ts';
+import { isFinished } from '../rules/target-reports.ts';
+import { silenceLimitMs, whereWaiting } from '../rules/waiting.ts';
 import { targetsInOrder, type TargetRange } from './target-range.sql.ts';
 import { searchTargets } from './target-search.sql.ts';
-import type { TargetPosition, TargetQuery, TargetViews } from '../model/target.ports.ts';
+import type { TargetQuery, TargetViewPage, TargetViews } from '../model/target.ports.ts';
 import type { TargetRow } from '../storage/target.row.ts';
 import { BATCH_OF_TARGET, JOIN_OWN_DEVICE } from '../storage/target.sql.ts';
 import { Database } from '../../database/database.ts';
+import { readSituations } from './waiting.sql.ts';
+import { waitingForOf } from './waiting.views.ts';
 
 interface TargetViewRow extends TargetRow {
   device_name: string | null;
@@ -26,11 +31,23 @@ interface TargetViewRow extends TargetRow {
   earlier_attempts: EarlierAttempt[] | null;
 }
 
+/** Targets that a page of those which wait for a reason scans at most, and in one statement. */
+const MAX_SCANNED = 2_000;
+const SCAN_SIZE = 500;
+
+const NO_TARGETS: TargetViewPage = { targets: [], next: null };
+
+/** Selects targets of a range, as {@link targetsInOrder}. */
+type SelectTargets = (range: TargetRange) => Promise<{ rows: Knex.QueryBuilder }>;
+
 @injectable()
 export class KnexTargetViews implements TargetViews {
-  constructor(@inject(Database) private readonly knex: Knex) {}
+  constructor(
+    @inject(Database) private readonly knex: Knex,
+    @inject(PluginConfig) private readonly config: PluginConfig,
+  ) {}
 
-  async page(deployment: Deployment, query: TargetQuery): Promise<TargetPosition[]> {
+  async page(deployment: Deployment, query: TargetQuery): Promise<TargetViewPage> {
     const range: TargetRange = {
       statuses: query.status ? [query.status] : TARGET_STATUSES,
       after: query.afterPosition ?? -1,
@@ -39,15 +56,86 @@ export class KnexTargetViews implements TargetViews {
     };
     if (query.batch !== undefined) {
       const batch = await this.#batchRange(deployment.id, query.batch);
-      if (!batch) return [];
-      range.after = Math.max(range.after, batch.first_position - 1);
-      range.before = batch.first_position + batch.size;
+      if (!batch) return NO_TARGETS;
+      restrict(range, batch.first_position, batch.first_position + batch.size);
     }
-    const { rows: selected } = query.search
-      ? await searchTargets(this.knex, deployment, range, query.search)
-      : targetsInOrder(this.knex, deployment.id, range);
+    const select: SelectTargets = async (part) =>
+      query.search
+        ? searchTargets(this.knex, deployment, part, query.search)
+        : targetsInOrder(this.knex, deployment.id, part);
+    if (query.waitingFor) return this.#waitingPage(deployment, range, select, query.waitingFor);
+    return this.#pageOf(deployment, range, select);
+  }
+
+  async #pageOf(
+    deployment: Deployment,
+    range: TargetRange,
+    select: SelectTargets,
+  ): Promise<TargetViewPage> {
+    const { rows: selected } = await select(range);
     const rows = await this.#withDevices(selected, deployment);
-    return rows.map((row) => ({ position: row.position, view: toView(row, deployment) }));
+    const last = rows.at(-1);
+    return {
+      targets: await this.#toViews(rows, deployment),
+      next: last && rows.length === range.limit ? last.position : null,
+    };
+  }
+
+  /** A page of the targets that wait for a reason. */
+  async #waitingPage(
+    deployment: Deployment,
+    range: TargetRange,
+    select: SelectTargets,
+    reason: WaitingReason,
+  ): Promise<TargetViewPage> {
+    const where = whereWaiting(deployment, reason, await this.#firstUnrequested(deployment));
+    if (!where) return NO_TARGETS;
+    restrict(range, where.from, where.to);
+    range.statuses = range.statuses.filter((status) => !isFinished(status));
+    if (where.all) return this.#pageOf(deployment, range, select);
+    const { devices, next } = await this.#scan(deployment, range, select, reason);
+    return { targets: await this.ofDevices(deployment, devices), next };
+  }
+
+  /** Searches a limited number of targets for those that wait for a reason which depends on the device. */
+  async #scan(
+    deployment: Deployment,
+    range: TargetRange,
+    select: SelectTargets,
+    reason: WaitingReason,
+  ): Promise<{ devices: string[]; next: number | null }> {
+    const devices: string[] = [];
+    let after = range.after;
+    for (let scanned = 0; scanned < MAX_SCANNED; scanned += SCAN_SIZE) {
+      const { rows } = await select({ ...range, after, limit: SCAN_SIZE });
+      const part = (await this.knex
+        .from(rows.as('t'))
+        .select('t.device_id', 't.position')
+        .orderBy('t.position')) as Pick<TargetRow, 'device_id' | 'position'>[];
+      const waitingFor = await this.#waitingFor(
+        deployment,
+        part.map((row) => row.device_id),
+      );
+      for (const { device_id: id, position } of part) {
+        if (waitingFor.get(id)?.reason !== reason) continue;
+        devices.push(id);
+        if (devices.length === range.limit) return { devices, next: position };
+      }
+      const last = part.at(-1);
+      if (!last || part.length < SCAN_SIZE) return { devices, next: null };
+      after = last.position;
+    }
+    return { devices, next: after };
+  }
+
+  /** The first position whose release has not been requested. */
+  async #firstUnrequested({ id, totalDevices }: Deployment): Promise<number> {
+    const batch = await this.knex('ota_deployment_batches')
+      .where({ deployment_id: id })
+      .whereNull('release_requested_at')
+      .orderBy('number')
+      .first<{ first_position: number } | undefined>('first_position');
+    return batch?.first_position ?? totalDevices;
   }
 
   async #batchRange(
@@ -64,8 +152,31 @@ export class KnexTargetViews implements TargetViews {
       .select('t.*')
       .where('t.deployment_id', deployment.id)
       .whereRaw('t.device_id = ANY(?::uuid[])', [deviceIds]);
-    const rows = await this.#withDevices(selected, deployment);
-    return rows.map((row) => toView(row, deployment));
+    return this.#toViews(await this.#withDevices(selected, deployment), deployment);
+  }
+
+  async #toViews(rows: TargetViewRow[], deployment: Deployment): Promise<TargetView[]> {
+    const unfinished = rows.filter((row) => !isFinished(row.status)).map((row) => row.device_id);
+    const waitingFor = await this.#waitingFor(deployment, unfinished);
+    return rows.map((row) => ({
+      ...toView(row, deployment),
+      waiting_for: waitingFor.get(row.device_id) ?? null,
+    }));
+  }
+
+  /** What the targets of devices wait for, by device. */
+  async #waitingFor(
+    { id, organizationId }: Deployment,
+    devices: string[],
+  ): Promise<Map<string, WaitingFor>> {
+    const found = new Map<string, WaitingFor>();
+    if (devices.length === 0) return found;
+    const silenceMs = silenceLimitMs(this.config.poll_interval_seconds);
+    for (const [device, situation] of await readSituations(this.knex, organizationId, devices)) {
+      const waitingFor = waitingForOf(situation, silenceMs).get(id);
+      if (waitingFor) found.set(device, waitingFor);
+    }
+    return found;
   }
 
   /**
@@ -96,6 +207,12 @@ export class KnexTargetViews implements TargetViews {
   }
 }
 
+/** Restricts a range to the positions from the first to before the second. */
+function restrict(range: TargetRange, from: number, to: number): void {
+  range.after = Math.max(range.after, from - 1);
+  range.before = Math.min(range.before, to);
+}
+
 /** The version of a gone device after this deployment. */
 function lastVersion({ status, previous_version }: TargetRow, deployment: Deployment) {
   return status === 'completed' ? deployment.targetVersion : previous_version;
@@ -112,7 +229,7 @@ function toTimestamp(time: string | null): string | null {
   return time === null ? null : new Date(time).toISOString();
 }
 
-function toView(row: TargetViewRow, deployment: Deployment): TargetView {
+function toView(row: TargetViewRow, deployment: Deployment): Omit<TargetView, 'waiting_for'> {
   return {
     device_id: row.device_id,
     device_name: row.device_name,

@@ -4,7 +4,12 @@ import { Database } from '../../database/database.ts';
 import { asKnex } from '../../database/knex-unit-of-work.ts';
 import type { Transaction } from '../../kernel/unit-of-work.ts';
 import type { GoneReason, TargetKey } from '../model/deployment.types.ts';
-import type { GoneTargetPage, SweepTarget, SweepTargets } from '../model/target.ports.ts';
+import type {
+  DeviceTable,
+  GoneTargetPage,
+  SweepTarget,
+  SweepTargets,
+} from '../model/target.ports.ts';
 import { UNFINISHED, goneReason } from '../storage/target.sql.ts';
 
 /** The target `t` is unfinished or has a requested rollback; the same condition as that of an index. */
@@ -82,18 +87,19 @@ export class KnexSweepTargets implements SweepTargets {
     };
   }
 
-  async deleteProfilesOfRemoved(
+  async deleteRowsOfRemoved(
     tx: Transaction,
+    table: DeviceTable,
     from: string | null,
     limit: number,
   ): Promise<string | null> {
     const { rows } = await asKnex(tx).raw<{ rows: { last: string }[] }>(
       `WITH scanned AS MATERIALIZED (
-         SELECT device_id FROM ota_devices ${from === null ? '' : 'WHERE device_id > :from'}
+         SELECT device_id FROM ${table} ${from === null ? '' : 'WHERE device_id > :from'}
          ORDER BY device_id LIMIT :limit
        ), deleted AS (
-         DELETE FROM ota_devices profile USING scanned
-         WHERE profile.device_id = scanned.device_id AND NOT EXISTS (
+         DELETE FROM ${table} stored USING scanned
+         WHERE stored.device_id = scanned.device_id AND NOT EXISTS (
            SELECT 1 FROM edge_devices device WHERE device.id = scanned.device_id OFFSET 0)
        )
        SELECT device_id AS last FROM scanned ORDER BY device_id OFFSET :limit - 1 LIMIT 1`,

@@ -4,13 +4,18 @@ import { LIMITS } from '../../kernel/time-limits.ts';
 import { UnitOfWork } from '../../kernel/unit-of-work.ts';
 import { IdempotencyKeys } from '../model/deployment.ports.ts';
 import type { Deployment, GoneReason, Target, TargetKey } from '../model/deployment.types.ts';
-import { type SweepTarget, SweepTargets } from '../model/target.ports.ts';
+import {
+  DEVICE_TABLES,
+  type DeviceTable,
+  type SweepTarget,
+  SweepTargets,
+} from '../model/target.ports.ts';
 import { deviceGone, notPickedUp, timedOut, type TargetChange } from '../rules/target-changes.ts';
 import { TargetTransitions, type TargetRequest } from '../targets/target-transitions.service.ts';
 
 /** Targets per transaction. */
 const CHUNK = 1_000;
-/** Open targets, or profiles of devices, per scan for gone devices; and scans of targets per sweep. */
+/** Open targets, or rows of devices, per scan for gone devices; and scans of targets per sweep. */
 const SCAN_SIZE = 20_000;
 const SCANS_PER_SWEEP = 5;
 
@@ -19,8 +24,8 @@ const SCANS_PER_SWEEP = 5;
 export class TimeoutSweep {
   /** Where the scan for gone devices continues; `null`: at the beginning. */
   #scanPosition: TargetKey | null = null;
-  /** The same for the scan of profiles. */
-  #profilePosition: string | null = null;
+  /** The same for the scans of tables with a row per device. */
+  readonly #tablePositions = new Map<DeviceTable, string | null>();
 
   constructor(
     @inject(UnitOfWork) private readonly work: UnitOfWork,
@@ -37,7 +42,7 @@ export class TimeoutSweep {
   async run(): Promise<void> {
     await this.#deleteExpiredKeys();
     await this.#sweepGone();
-    await this.#deleteRemovedProfiles();
+    await this.#deleteRowsOfRemoved();
     await this.#sweep(() => this.targets.findOverdue(CHUNK), decideBy(timedOut));
     await this.#sweep(() => this.targets.findNotPickedUp(CHUNK), decideBy(notPickedUp));
   }
@@ -63,12 +68,16 @@ export class TimeoutSweep {
     }
   }
 
-  /** Deletes what removed devices have reported about themselves, a part of all devices with each sweep. */
-  async #deleteRemovedProfiles(): Promise<void> {
-    this.#profilePosition = await this.work.run(
-      (tx) => this.targets.deleteProfilesOfRemoved(tx, this.#profilePosition, SCAN_SIZE),
-      LIMITS.jobs,
-    );
+  /** Deletes what is stored about removed devices, a part of all devices with each sweep. */
+  async #deleteRowsOfRemoved(): Promise<void> {
+    for (const table of DEVICE_TABLES) {
+      const from = this.#tablePositions.get(table) ?? null;
+      const next = await this.work.run(
+        (tx) => this.targets.deleteRowsOfRemoved(tx, table, from, SCAN_SIZE),
+        LIMITS.jobs,
+      );
+      this.#tablePositions.set(table, next);
+    }
   }
 
   /** @param late decides about targets whose device exists */

@@ -1,5 +1,3 @@
-import { POLL_SPREAD } from '../../kernel/poll-interval.ts';
-
 /**
  * How long devices take from the release of a batch until they have updated: the wait for the next poll, and the update,
  * whose durations are taken to follow a log-logistic distribution. It has the long tail that updates have (slow networks,
@@ -15,6 +13,8 @@ export interface DurationModel {
 
 /** Larger values mean less different durations. With 6, nine of ten updates take between 0.6 and 1.6 times the median. */
 const SHAPE = 6;
+/** The share of the interval by which polls are spread, so that devices do not poll at the same time. */
+export const POLL_SPREAD = 0.1;
 const LONGEST_WAIT = 1 + POLL_SPREAD;
 /** Equally likely waits for the next poll, in poll intervals. */
 const WAITS = Array.from({ length: 32 }, (_, index) => waitOf((index + 0.5) / 32));

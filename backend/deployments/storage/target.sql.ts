@@ -7,7 +7,7 @@ export const UNFINISHED = `('pending', 'downloading', 'installing', 'verifying')
 /** Joins the batch of the target `t`. */
 export const BATCH_OF_TARGET = `
   CROSS JOIN LATERAL (
-    SELECT number, released_at FROM ota_deployment_batches
+    SELECT number, release_requested_at, released_at FROM ota_deployment_batches
     WHERE deployment_id = t.deployment_id AND first_position <= t.position
     ORDER BY number DESC LIMIT 1
   ) batch`;

@@ -1,5 +1,6 @@
-import { isSameVersion } from '../contract/version.ts';
-import type { DeploymentStatus, TargetStatus } from '../contract/states.ts';
+import { isSameVersion } from '../../contract/version.ts';
+import type { DeploymentStatus, TargetStatus } from '../../contract/states.ts';
+import { isUpdating } from './target-reports.ts';
 
 /** A target of the polling device that is unfinished or has a requested rollback, with its deployment. */
 export interface OpenTarget {
@@ -21,7 +22,8 @@ export type PollDecision<T extends OpenTarget> =
   | { kind: 'idle'; target: T }
   /** The device is not updating any more, and the deployment is paused: it gets nothing until the resume. */
   | { kind: 'held'; target: T }
-  | { kind: 'none' };
+  /** Nothing. `begun`: an update that the device has started and its deployment does not offer, if any. */
+  | { kind: 'none'; begun: T | null };
 
 /**
  * What a device gets when it polls (docs/contract.md, Strategies and Device API): a requested rollback first, then its
@@ -30,25 +32,25 @@ export type PollDecision<T extends OpenTarget> =
  * cancelled, the target is skipped, and another update may be offered.
  */
 export function decidePoll<T extends OpenTarget>(targets: readonly T[]): PollDecision<T> {
-  const newestFirst = [...targets].sort(
-    (a, b) =>
-      b.createdAt.getTime() - a.createdAt.getTime() || (a.deploymentId < b.deploymentId ? 1 : -1),
-  );
-  for (const target of newestFirst) {
+  const ordered = newestFirst(targets);
+  for (const target of ordered) {
     if (target.rollbackVersion !== null) {
       return { kind: 'rollback', target, version: target.rollbackVersion };
     }
   }
-  const begun = newestFirst.find((target) => isUpdating(target.status));
+  const begun = ordered.find((target) => isUpdating(target.status));
   if (begun?.deploymentStatus === 'cancelled') return { kind: 'idle', target: begun };
   if (begun?.deploymentStatus === 'paused') return { kind: 'held', target: begun };
-  if (begun) return isOffering(begun) ? { kind: 'update', target: begun } : { kind: 'none' };
-  const released = newestFirst.find((target) => target.status === 'pending' && isOffering(target));
-  return released ? { kind: 'update', target: released } : { kind: 'none' };
+  if (begun) return isOffering(begun) ? { kind: 'update', target: begun } : { kind: 'none', begun };
+  const released = ordered.find((target) => target.status === 'pending' && isOffering(target));
+  return released ? { kind: 'update', target: released } : { kind: 'none', begun: null };
 }
 
-function isUpdating(status: TargetStatus): boolean {
-  return status === 'downloading' || status === 'installing' || status === 'verifying';
+export function newestFirst<T extends OpenTarget>(targets: readonly T[]): T[] {
+  return [...targets].sort(
+    (a, b) =>
+      b.createdAt.getTime() - a.createdAt.getTime() || (a.deploymentId < b.deploymentId ? 1 : -1),
+  );
 }
 
 /**
@@ -68,6 +70,6 @@ export function isChangedExternally(
   );
 }
 
-function isOffering(target: OpenTarget): boolean {
+export function isOffering(target: OpenTarget): boolean {
   return target.deploymentStatus === 'in_progress' && target.position < target.releasedDevices;
 }

@@ -1,5 +1,4 @@
-/** The share of the interval by which polls are spread, so that devices do not poll at the same time. */
-export const POLL_SPREAD = 0.1;
+import { POLL_SPREAD } from '../deployments/rules/update-durations.ts';
 
 /** Seconds until the next poll: the interval ± 10 %. `random` is from 0 to 1. */
 export function spreadPoll(intervalSeconds: number, random: number): number {

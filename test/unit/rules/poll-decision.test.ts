@@ -5,8 +5,8 @@ import {
   DEPLOYMENT_STATUSES,
   TARGET_STATUSES,
   UPDATING_TARGET_STATUSES,
-} from '../../backend/contract/states.ts';
-import { decidePoll, type OpenTarget } from '../../backend/devices/poll-decision.ts';
+} from '../../../backend/contract/states.ts';
+import { decidePoll, type OpenTarget } from '../../../backend/deployments/rules/poll-decision.ts';
 
 /** A released pending target of a deployment that is in progress; a later `day` is a newer deployment. */
 function target(day: number, some: Partial<OpenTarget> = {}): OpenTarget {
