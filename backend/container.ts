@@ -39,6 +39,9 @@ import { ExplanationRepository } from './fleet/explanation.ports.ts';
 import { KnexExplanationRepository } from './fleet/explanation.repository.ts';
 import { ExplanationService } from './fleet/explanation.service.ts';
 import { FleetController } from './fleet/fleet.controller.ts';
+import { DeviceHistoryRepository } from './fleet/device-history.ports.ts';
+import { KnexDeviceHistoryRepository } from './fleet/device-history.repository.ts';
+import { DeviceQueries } from './fleet/device-queries.service.ts';
 import { KnexFleetRepository } from './fleet/fleet.repository.ts';
 import { KnexInstallLogRepository } from './devices/install-log.repository.ts';
 import { InstallLogService } from './devices/install-log.service.ts';
@@ -112,6 +115,7 @@ export function createContainer(parts: ContainerParts): Container {
   container.bind(LastPollRepository).to(KnexLastPollRepository);
   container.bind(ExplanationRepository).to(KnexExplanationRepository);
   container.bind(FleetRepository).to(KnexFleetRepository);
+  container.bind(DeviceHistoryRepository).to(KnexDeviceHistoryRepository);
   container.bind(InstallLogRepository).to(KnexInstallLogRepository);
   container.bind(EventRepository).to(KnexEventRepository);
   container.bind(MetricsRepository).to(KnexMetricsRepository);
@@ -135,6 +139,7 @@ export function createContainer(parts: ContainerParts): Container {
     InstallLogService,
     CensusService,
     ExplanationService,
+    DeviceQueries,
     MetricsService,
     EventStreams,
     CreationController,

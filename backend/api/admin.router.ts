@@ -58,6 +58,8 @@ export function createAdminRouter(
     '/stream': { get: stream.organization },
     '/devices': { get: fleet.list },
     '/devices/:device_id/explanation': { get: explanation.read },
+    '/devices/:device_id': { get: fleet.detail },
+    '/devices/:device_id/history': { get: fleet.history },
     '/metrics': { get: metrics.read },
     '/openapi.json': { get: openApiDocument },
   };

@@ -13,6 +13,7 @@ import type {
   PausedReason,
   Protection,
   RolloutStrategy,
+  SkipReason,
   TargetStatus,
   VersionOperator,
   WaitingReason,
@@ -461,6 +462,42 @@ export interface DeviceView {
   status: string | null;
   current_version: string | null;
   last_seen: Timestamp | null;
+}
+
+/** `GET /devices/:device_id` */
+export interface DeviceDetail extends DeviceView {
+  /** Installed versions by package name; `null`: the device has not reported them. */
+  components: Components | null;
+  /** What brings the device back after an update that fails; `null`: the device has not reported it. */
+  protection: Protection | null;
+  /** What the host has recorded about the device, without nested values. */
+  attributes: Record<string, DeviceAttribute>;
+  /** When the device last asked for an update, to within five minutes; `null`: unknown. */
+  last_polled_at: Timestamp | null;
+  /** The target that the device works on or would get next; `null`: there is none. */
+  current: DeviceTarget | null;
+}
+
+export type DeviceAttribute = string | number | boolean;
+
+/** A target with its deployment. */
+export interface DeviceTarget extends TargetView {
+  deployment_id: Uuid;
+  deployment_name: string;
+  target_version: string;
+  deployment_status: DeploymentStatus;
+  deployment_created_at: Timestamp;
+  /** Why the target was skipped; only while its status is `skipped`. */
+  skip_reason: SkipReason | null;
+  /** Whether an admin requested the rollback of a `rolled_back` target. */
+  rolled_back_on_request: boolean;
+}
+
+/** `GET /devices/:device_id/history?cursor&limit`, newest deployment first. */
+export interface DeviceHistory {
+  targets: DeviceTarget[];
+  /** A page may have fewer targets than `limit`, or none, although there are more. */
+  next_cursor: string | null;
 }
 
 /**

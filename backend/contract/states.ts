@@ -96,6 +96,18 @@ export const WAITING_REASONS = [
 ] as const;
 export type WaitingReason = (typeof WAITING_REASONS)[number];
 
+/** Why a target was skipped. */
+export const SKIP_REASONS = [
+  'cancelled',
+  'superseded',
+  'not_checked_in',
+  'aborted',
+  'removed',
+  'moved',
+  'not_registered',
+] as const;
+export type SkipReason = (typeof SKIP_REASONS)[number];
+
 /** What made an update fail on its device, as the device reports it. */
 export const FAILURE_CAUSES = [
   'download',

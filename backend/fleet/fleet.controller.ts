@@ -7,10 +7,11 @@ import { validate } from '../http/validate.ts';
 import { CensusService } from './census.service.ts';
 import { facetsOf } from './census.ts';
 import { FleetRepository } from './fleet.ports.ts';
-import { fleetQuerySchema } from './fleet.schema.ts';
+import { DeviceQueries } from './device-queries.service.ts';
+import { fleetQuerySchema, historyQuerySchema } from './fleet.schema.ts';
 import { InstallLogService } from '../devices/install-log.service.ts';
 
-/** Lists devices to select from, and reads installation logs. The routes are in `api/admin.router.ts`. */
+/** Reads devices and their installation logs. The routes are in `api/admin.router.ts`. */
 @injectable()
 export class FleetController {
   readonly #logs: InstallLogService;
@@ -18,6 +19,7 @@ export class FleetController {
   constructor(
     @inject(FleetRepository) private readonly fleet: FleetRepository,
     @inject(CensusService) private readonly census: CensusService,
+    @inject(DeviceQueries) private readonly devices: DeviceQueries,
     @inject(InstallLogService) logs: InstallLogService,
   ) {
     this.#logs = logs;
@@ -43,13 +45,29 @@ export class FleetController {
     } satisfies DevicePage);
   };
 
+  detail = async (request: Request, response: Response): Promise<void> => {
+    const { organizationId } = adminOf(request);
+    response.json(await this.devices.detail(organizationId, deviceIdOf(request)));
+  };
+
+  history = async (request: Request, response: Response): Promise<void> => {
+    const id = deviceIdOf(request);
+    const { cursor, limit } = validate(historyQuerySchema, request.query);
+    const { organizationId } = adminOf(request);
+    response.json(await this.devices.history(organizationId, id, cursor ?? null, limit));
+  };
+
   logs = async (request: Request, response: Response): Promise<void> => {
     response.json(
       await this.#logs.read(
         adminOf(request).organizationId,
         pathId(request.params['id'], 'This deployment'),
-        pathId(request.params['device_id'], 'This device'),
+        deviceIdOf(request),
       ),
     );
   };
+}
+
+function deviceIdOf(request: Request): string {
+  return pathId(request.params['device_id'], 'This device');
 }

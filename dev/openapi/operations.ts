@@ -28,7 +28,7 @@ import {
   statusReportSchema,
 } from '../../backend/devices/device.schema.ts';
 import { explanationQuerySchema } from '../../backend/fleet/explanation.schema.ts';
-import { fleetQuerySchema } from '../../backend/fleet/fleet.schema.ts';
+import { fleetQuerySchema, historyQuerySchema } from '../../backend/fleet/fleet.schema.ts';
 import { streamQuerySchema } from '../../backend/live-updates/stream.schema.ts';
 import { metricsQuerySchema } from '../../backend/metrics/metrics.schema.ts';
 
@@ -258,6 +258,19 @@ export const OPERATIONS: Record<Area, Record<string, Operation>> = {
         'What a device waits for, in a deployment or by default in the one that it gets next',
       query: explanationQuerySchema,
       response: 'DeviceExplanation',
+      problems: ['not_found'],
+    },
+    'get /devices/:device_id': {
+      id: 'getDevice',
+      summary: 'A device: what it is, what it runs, and what it works on or waits for',
+      response: 'DeviceDetail',
+      problems: ['not_found'],
+    },
+    'get /devices/:device_id/history': {
+      id: 'getDeviceHistory',
+      summary: 'Every update that the device ever had in the organization, newest deployment first',
+      query: historyQuerySchema,
+      response: 'DeviceHistory',
       problems: ['not_found'],
     },
     'get /metrics': {

@@ -7,7 +7,7 @@ import { SESSION_COOKIE } from '../../dev/host/session-cookie.ts';
 import { openSession } from '../../dev/host/sessions.ts';
 import type { SeededDevice, SeededUser } from '../support/seed.ts';
 import {
-  ADMIN_ROUTES,
+  ADMIN_ROUTES_WITH_ID,
   AccessTable,
   DEVICE_ROUTES,
   ROUTES,
@@ -172,7 +172,7 @@ describe('access control', () => {
       foreignDevice = other.device;
     });
 
-    for (const route of ADMIN_ROUTES.filter(({ path }) => path.includes(':id'))) {
+    for (const route of ADMIN_ROUTES_WITH_ID) {
       it(`${route.method} ${route.path} responds to its id as to an unknown id`, async () => {
         const before = await state();
         const foreign = await call(ADMIN_API, route, foreignAdmin.token);
@@ -188,7 +188,10 @@ describe('access control', () => {
 
       it(`F60 ${route.method} ${route.path} responds to a malformed id as to an unknown id`, async () => {
         for (const bad of ['1', 'null', '%27%20OR%201%3D1', `${id}0`, '..%2f..%2fetc%2fpasswd']) {
-          const answer = await call(ADMIN_API, route, fleet.admin.token, { id: bad });
+          const answer = await call(ADMIN_API, route, fleet.admin.token, {
+            id: bad,
+            deviceId: bad,
+          });
           expect([bad, answer.status, (answer.body as Problem).code]).to.deep.equal([
             bad,
             404,

@@ -33,10 +33,15 @@ export const ADMIN_ROUTES: Route[] = [
   { method: 'get', path: '/devices' },
   { method: 'get', path: '/devices/:device_id/explanation' },
   { method: 'get', path: '/devices/:device_id/explanation?deployment_id=:id' },
+  { method: 'get', path: '/devices/:device_id' },
+  { method: 'get', path: '/devices/:device_id/history' },
   { method: 'get', path: '/metrics' },
   { method: 'get', path: '/metrics?deployment_id=:id' },
   { method: 'get', path: '/openapi.json' },
 ];
+
+/** Routes of one deployment or one device. */
+export const ADMIN_ROUTES_WITH_ID = ADMIN_ROUTES.filter(({ path }) => /:(device_)?id/.test(path));
 
 export const DEVICE_ROUTES: Route[] = [
   { method: 'get', path: '/check-update?device_id=:device_id' },

@@ -325,6 +325,40 @@ export interface paths {
     patch?: never;
     trace?: never;
   };
+  '/api/v1/admin/ota/devices/{device_id}': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** A device: what it is, what it runs, and what it works on or waits for */
+    get: operations['getDevice'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
+  '/api/v1/admin/ota/devices/{device_id}/history': {
+    parameters: {
+      query?: never;
+      header?: never;
+      path?: never;
+      cookie?: never;
+    };
+    /** Every update that the device ever had in the organization, newest deployment first */
+    get: operations['getDeviceHistory'];
+    put?: never;
+    post?: never;
+    delete?: never;
+    options?: never;
+    head?: never;
+    patch?: never;
+    trace?: never;
+  };
   '/api/v1/admin/ota/metrics': {
     parameters: {
       query?: never;
@@ -649,8 +683,31 @@ export interface components {
     };
     /** @enum {string} */
     DeviceActivity: 'rebooting';
+    DeviceAttribute: string | number | boolean;
     /** @enum {string} */
     DeviceConnectionFilter: '' | 'online' | 'offline';
+    /** @description `GET /devices/:device_id` */
+    DeviceDetail: {
+      device_id: components['schemas']['Uuid'];
+      device_name: string;
+      device_type: string | null;
+      hardware_id: string | null;
+      status: string | null;
+      current_version: string | null;
+      last_seen: components['schemas']['Timestamp'] | null;
+      /** @description Installed versions by package name; `null`: the device has not reported them. */
+      components: components['schemas']['Components'] | null;
+      /** @description What brings the device back after an update that fails; `null`: the device has not reported it. */
+      protection: components['schemas']['Protection'] | null;
+      /** @description What the host has recorded about the device, without nested values. */
+      attributes: {
+        [key: string]: components['schemas']['DeviceAttribute'];
+      };
+      /** @description When the device last asked for an update, to within five minutes; `null`: unknown. */
+      last_polled_at: components['schemas']['Timestamp'] | null;
+      /** @description The target that the device works on or would get next; `null`: there is none. */
+      current: components['schemas']['DeviceTarget'] | null;
+    };
     /** @description `GET /devices/:device_id/explanation?deployment_id`. Without `deployment_id`: about the unfinished target that the device gets next, or else its newest; the fields of the target are `null` if there is none. */
     DeviceExplanation: {
       device_id: components['schemas']['Uuid'];
@@ -673,6 +730,12 @@ export interface components {
       version_operator?: components['schemas']['VersionOperator'];
       status?: components['schemas']['DeviceConnectionFilter'];
       device_ids?: components['schemas']['Uuid'][];
+    };
+    /** @description `GET /devices/:device_id/history?cursor&limit`, newest deployment first. */
+    DeviceHistory: {
+      targets: components['schemas']['DeviceTarget'][];
+      /** @description A page may have fewer targets than `limit`, or none, although there are more. */
+      next_cursor: string | null;
     };
     /** @description Devices of one type that run the same version of the deployment's product and have the same attributes. */
     DeviceKind: {
@@ -700,6 +763,54 @@ export interface components {
       };
       /** @description When the facets were counted. */
       facets_as_of: components['schemas']['CountedAt'];
+    };
+    /** @description A target with its deployment. */
+    DeviceTarget: {
+      /** @description The UUID of the device in Ops-Center. */
+      device_id: components['schemas']['Uuid'];
+      device_name: string | null;
+      device_type: string | null;
+      /** @description The version of the deployment's product that the device runs now; `null`: unknown. */
+      current_version: string | null;
+      /** @description The version before this deployment. */
+      previous_version: string | null;
+      batch: components['schemas']['Ordinal'];
+      released: boolean;
+      attempt: components['schemas']['Ordinal'];
+      status: components['schemas']['TargetStatus'];
+      /** @description Percent of the current step, if the agent reports it. */
+      progress: components['schemas']['Percent'] | null;
+      /** @description What the device does besides its status; only while it is `verifying`. */
+      activity: components['schemas']['DeviceActivity'] | null;
+      started_at: components['schemas']['Timestamp'] | null;
+      completed_at: components['schemas']['Timestamp'] | null;
+      last_report_at: components['schemas']['Timestamp'] | null;
+      /** @description From the start of the attempt until it finished. A later rollback does not extend it. */
+      duration_seconds: number | null;
+      error_message: string | null;
+      /** @description What made the update fail, if the agent reports it; `timeout`: the server got no report in time. */
+      failure_cause: components['schemas']['FailureCause'] | null;
+      /** @description The target failed because of a timeout, so the version of the device is uncertain. */
+      timed_out: boolean;
+      /** @description The attempts before the latest retry, oldest first; at most the last 20. */
+      earlier_attempts: components['schemas']['EarlierAttempt'][];
+      /** @description The version of a requested rollback, until the device has answered the request. */
+      rollback_requested: string | null;
+      /** @description What brings the device back after an update that fails; `null`: the device has not reported it. */
+      protection: components['schemas']['Protection'] | null;
+      /** @description Installed versions by package name; `null`: the device has not reported them. */
+      components: components['schemas']['Components'] | null;
+      /** @description `null`: the target has finished. */
+      waiting_for: components['schemas']['WaitingFor'] | null;
+      deployment_id: components['schemas']['Uuid'];
+      deployment_name: string;
+      target_version: string;
+      deployment_status: components['schemas']['DeploymentStatus'];
+      deployment_created_at: components['schemas']['Timestamp'];
+      /** @description Why the target was skipped; only while its status is `skipped`. */
+      skip_reason: components['schemas']['SkipReason'] | null;
+      /** @description Whether an admin requested the rollback of a `rolled_back` target. */
+      rolled_back_on_request: boolean;
     };
     DeviceView: {
       device_id: components['schemas']['Uuid'];
@@ -931,6 +1042,15 @@ export interface components {
     };
     /** @enum {string} */
     RolloutStrategy: 'manual' | 'immediate' | 'canary' | 'rolling';
+    /** @enum {string} */
+    SkipReason:
+      | 'cancelled'
+      | 'superseded'
+      | 'not_checked_in'
+      | 'aborted'
+      | 'removed'
+      | 'moved'
+      | 'not_registered';
     StatusBreakdown: {
       pending: components['schemas']['Count'];
       downloading: components['schemas']['Count'];
@@ -2287,6 +2407,69 @@ export interface operations {
         };
         content: {
           'application/json': components['schemas']['DeviceExplanation'];
+        };
+      };
+      400: components['responses']['invalid_request'];
+      401: components['responses']['unauthenticated'];
+      403: components['responses']['forbidden'];
+      404: components['responses']['not_found'];
+      413: components['responses']['payload_too_large'];
+      415: components['responses']['unsupported_media_type'];
+      500: components['responses']['internal_error'];
+      503: components['responses']['authentication_unavailable_or_database_unavailable_or_not_ready'];
+    };
+  };
+  getDevice: {
+    parameters: {
+      query?: never;
+      header?: never;
+      path: {
+        device_id: components['schemas']['Uuid'];
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description A device: what it is, what it runs, and what it works on or waits for */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['DeviceDetail'];
+        };
+      };
+      400: components['responses']['invalid_request'];
+      401: components['responses']['unauthenticated'];
+      403: components['responses']['forbidden'];
+      404: components['responses']['not_found'];
+      413: components['responses']['payload_too_large'];
+      415: components['responses']['unsupported_media_type'];
+      500: components['responses']['internal_error'];
+      503: components['responses']['authentication_unavailable_or_database_unavailable_or_not_ready'];
+    };
+  };
+  getDeviceHistory: {
+    parameters: {
+      query?: {
+        cursor?: string;
+        limit?: number;
+      };
+      header?: never;
+      path: {
+        device_id: components['schemas']['Uuid'];
+      };
+      cookie?: never;
+    };
+    requestBody?: never;
+    responses: {
+      /** @description Every update that the device ever had in the organization, newest deployment first */
+      200: {
+        headers: {
+          [name: string]: unknown;
+        };
+        content: {
+          'application/json': components['schemas']['DeviceHistory'];
         };
       };
       400: components['responses']['invalid_request'];

@@ -7,6 +7,7 @@ import {
   type PausedReason,
   type Protection,
   type RolloutStrategy,
+  type SkipReason,
   type TargetStatus,
 } from '../../contract/states.ts';
 
@@ -120,6 +121,7 @@ export interface Target {
   /** Only of a target that failed or rolled back. */
   failureCause: FailureCause | null;
   timedOut: boolean;
+  /** It decides whether a later report is still accepted (`rules/target-reports.ts`). */
   skipReason: SkipReason | null;
   rollbackVersion: string | null;
   rollbackRequestedBy: string | null;
@@ -127,18 +129,6 @@ export interface Target {
   /** When the update had finished, if it was then rolled back on request; otherwise `null`, see `completedAt`. */
   updateFinishedAt: Date | null;
 }
-
-/** Why a target was skipped. The reason decides whether a later report is still accepted (`rules/target-reports.ts`). */
-export const SKIP_REASONS = [
-  'cancelled',
-  'superseded',
-  'not_checked_in',
-  'aborted',
-  'removed',
-  'moved',
-  'not_registered',
-] as const;
-export type SkipReason = (typeof SKIP_REASONS)[number];
 
 /** Why a device is gone: it was removed, moved to another organization, or has never registered. */
 export type GoneReason = Extract<SkipReason, 'removed' | 'moved' | 'not_registered'>;

@@ -1,5 +1,5 @@
-import type { OverlappingDeployment, TargetView } from '../../contract/admin-api.ts';
-import type { TargetStatus, WaitingReason } from '../../contract/states.ts';
+import type { DeviceTarget, OverlappingDeployment, TargetView } from '../../contract/admin-api.ts';
+import type { SkipReason, TargetStatus, WaitingReason } from '../../contract/states.ts';
 import type { Transaction } from '../../kernel/unit-of-work.ts';
 import type {
   CanaryKinds,
@@ -9,7 +9,6 @@ import type {
   Target,
   TargetKey,
   GoneReason,
-  SkipReason,
 } from './deployment.types.ts';
 import type { DeviceSelection } from '../../targeting/matching-devices.sql.ts';
 import { token } from '../../kernel/token.ts';
@@ -68,6 +67,8 @@ export const FleetImpact = token<FleetImpact>('FleetImpact');
 export interface TargetViews {
   page(deployment: Deployment, query: TargetQuery): Promise<TargetViewPage>;
   ofDevices(deployment: Deployment, deviceIds: string[]): Promise<TargetView[]>;
+  /** The targets of a device in deployments of one organization, in the order of the deployments. */
+  ofDevice(deviceId: string, deployments: readonly Deployment[]): Promise<DeviceTarget[]>;
 }
 export const TargetViews = token<TargetViews>('TargetViews');
 

@@ -1,7 +1,12 @@
 import { inject, injectable } from 'inversify';
 import type { Knex } from 'knex';
 import { PluginConfig } from '../../config.ts';
-import type { EarlierAttempt, TargetView, WaitingFor } from '../../contract/admin-api.ts';
+import type {
+  DeviceTarget,
+  EarlierAttempt,
+  TargetView,
+  WaitingFor,
+} from '../../contract/admin-api.ts';
 import type { Components } from '../../contract/device-api.ts';
 import { TARGET_STATUSES, type Protection, type WaitingReason } from '../../contract/states.ts';
 import { installedVersion, joinProfile } from '../../targeting/device-profile.sql.ts';
@@ -73,7 +78,7 @@ export class KnexTargetViews implements TargetViews {
     select: SelectTargets,
   ): Promise<TargetViewPage> {
     const { rows: selected } = await select(range);
-    const rows = await this.#withDevices(selected, deployment);
+    const rows = await this.#withDevices(selected, deployment.organizationId);
     const last = rows.at(-1);
     return {
       targets: await this.#toViews(rows, deployment),
@@ -152,7 +157,27 @@ export class KnexTargetViews implements TargetViews {
       .select('t.*')
       .where('t.deployment_id', deployment.id)
       .whereRaw('t.device_id = ANY(?::uuid[])', [deviceIds]);
-    return this.#toViews(await this.#withDevices(selected, deployment), deployment);
+    const rows = await this.#withDevices(selected, deployment.organizationId);
+    return this.#toViews(rows, deployment);
+  }
+
+  async ofDevice(deviceId: string, deployments: readonly Deployment[]): Promise<DeviceTarget[]> {
+    const [first] = deployments;
+    if (!first) return [];
+    const selected = this.knex('ota_deployment_devices as t')
+      .select('t.*')
+      .whereRaw('t.deployment_id = ANY(?::uuid[])', [deployments.map(({ id }) => id)])
+      .where('t.device_id', deviceId);
+    const rows = await this.#withDevices(selected, first.organizationId);
+    const unfinished = rows.some((row) => !isFinished(row.status)) ? [deviceId] : [];
+    const explained = await this.#explain(first.organizationId, unfinished);
+    const rowOf = new Map(rows.map((row) => [row.deployment_id, row]));
+    return deployments.flatMap((deployment) => {
+      const row = rowOf.get(deployment.id);
+      if (!row) return [];
+      const waitingFor = explained.get(deviceId)?.get(deployment.id) ?? null;
+      return [{ ...toDeviceTarget(row, deployment), waiting_for: waitingFor }];
+    });
   }
 
   async #toViews(rows: TargetViewRow[], deployment: Deployment): Promise<TargetView[]> {
@@ -170,13 +195,24 @@ export class KnexTargetViews implements TargetViews {
     devices: string[],
   ): Promise<Map<string, WaitingFor>> {
     const found = new Map<string, WaitingFor>();
-    if (devices.length === 0) return found;
-    const silenceMs = silenceLimitMs(this.config.poll_interval_seconds);
-    for (const [device, situation] of await readSituations(this.knex, organizationId, devices)) {
-      const waitingFor = waitingForOf(situation, silenceMs).get(id);
+    for (const [device, explained] of await this.#explain(organizationId, devices)) {
+      const waitingFor = explained.get(id);
       if (waitingFor) found.set(device, waitingFor);
     }
     return found;
+  }
+
+  /** What the unfinished targets of devices wait for, by device and by deployment. */
+  async #explain(
+    organizationId: string,
+    devices: string[],
+  ): Promise<Map<string, Map<string, WaitingFor>>> {
+    if (devices.length === 0) return new Map();
+    const silenceMs = silenceLimitMs(this.config.poll_interval_seconds);
+    const situations = await readSituations(this.knex, organizationId, devices);
+    return new Map(
+      [...situations].map(([device, situation]) => [device, waitingForOf(situation, silenceMs)]),
+    );
   }
 
   /**
@@ -185,7 +221,7 @@ export class KnexTargetViews implements TargetViews {
    */
   async #withDevices(
     selected: Knex.QueryBuilder,
-    deployment: Deployment,
+    organizationId: string,
   ): Promise<TargetViewRow[]> {
     return (await this.knex(selected.as('t'))
       .select(
@@ -193,15 +229,14 @@ export class KnexTargetViews implements TargetViews {
         this.knex.raw('coalesce(device.device_name, t.device_name) AS device_name'),
         this.knex.raw('coalesce(device.device_type, t.device_type) AS device_type'),
         'device.id as device_row_id',
-        this.knex.raw(`${installedVersion('device', 'CAST(:name AS text)')} AS installed_version`, {
-          name: deployment.packageName,
-        }),
+        this.knex.raw(`${installedVersion('device', 'd.package_name')} AS installed_version`),
         'profile.protection',
         'profile.components',
         'batch.number as batch',
       )
       .joinRaw(BATCH_OF_TARGET)
-      .joinRaw(JOIN_OWN_DEVICE, [deployment.organizationId])
+      .join('ota_deployments as d', 'd.id', 't.deployment_id')
+      .joinRaw(JOIN_OWN_DEVICE, [organizationId])
       .joinRaw(joinProfile('device'))
       .orderBy('t.position')) as TargetViewRow[];
   }
@@ -260,5 +295,21 @@ function toView(row: TargetViewRow, deployment: Deployment): Omit<TargetView, 'w
     rollback_requested: row.rollback_version,
     protection: row.protection,
     components: row.components,
+  };
+}
+
+function toDeviceTarget(
+  row: TargetViewRow,
+  deployment: Deployment,
+): Omit<DeviceTarget, 'waiting_for'> {
+  return {
+    ...toView(row, deployment),
+    deployment_id: deployment.id,
+    deployment_name: deployment.name,
+    target_version: deployment.targetVersion,
+    deployment_status: deployment.status,
+    deployment_created_at: deployment.createdAt.toISOString(),
+    skip_reason: row.status === 'skipped' ? row.skip_reason : null,
+    rolled_back_on_request: row.rolled_back_on_request,
   };
 }

@@ -3,9 +3,10 @@ import {
   UPDATING_TARGET_STATUSES,
   type DeploymentStatus,
   type ReportedStatus,
+  type SkipReason,
   type TargetStatus,
 } from '../../contract/states.ts';
-import type { GoneReason, SkipReason } from '../model/deployment.types.ts';
+import type { GoneReason } from '../model/deployment.types.ts';
 
 /** What happened to a gone device; follows "the device" in a sentence. */
 export const GONE_DESCRIPTIONS: Record<GoneReason, string> = {

@@ -1,10 +1,10 @@
 import { inject, injectable } from 'inversify';
 import type { Knex } from 'knex';
-import type { TargetStatus } from '../../contract/states.ts';
+import type { SkipReason, TargetStatus } from '../../contract/states.ts';
 import { asKnex } from '../../database/knex-unit-of-work.ts';
 import { runPrepared } from '../../database/prepared.ts';
 import type { Transaction } from '../../kernel/unit-of-work.ts';
-import type { Target, TargetKey, GoneReason, SkipReason } from '../model/deployment.types.ts';
+import type { Target, TargetKey, GoneReason } from '../model/deployment.types.ts';
 import { updateFinishedOverTime } from './finished-over-time.sql.ts';
 import type { NewerDeployment, RetryCursor, TargetRepository } from '../model/target.ports.ts';
 import { TARGET_COLUMNS, toRow, toTarget, type TargetRow } from './target.row.ts';

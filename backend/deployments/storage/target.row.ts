@@ -1,5 +1,10 @@
-import type { DeviceActivity, FailureCause, TargetStatus } from '../../contract/states.ts';
-import type { Target, SkipReason } from '../model/deployment.types.ts';
+import type {
+  DeviceActivity,
+  FailureCause,
+  SkipReason,
+  TargetStatus,
+} from '../../contract/states.ts';
+import type { Target } from '../model/deployment.types.ts';
 
 /** A row of `ota_deployment_devices`. */
 export interface TargetRow {

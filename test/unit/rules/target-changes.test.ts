@@ -4,13 +4,10 @@ import type { StatusReport } from '../../../backend/contract/device-api.ts';
 import {
   type DeviceActivity,
   type ReportedStatus,
+  SKIP_REASONS,
   TARGET_STATUSES,
 } from '../../../backend/contract/states.ts';
-import {
-  type Deployment,
-  type Target,
-  SKIP_REASONS,
-} from '../../../backend/deployments/model/deployment.types.ts';
+import type { Deployment, Target } from '../../../backend/deployments/model/deployment.types.ts';
 import {
   deviceGone,
   deviceIdle,

@@ -5,6 +5,7 @@ import {
   DEPLOYMENT_STATUSES,
   FINISHED_TARGET_STATUSES,
   REPORTED_STATUSES,
+  SKIP_REASONS,
   TARGET_STATUSES,
   type ReportedStatus,
   type TargetStatus,
@@ -16,7 +17,6 @@ import {
   shouldAbort,
   type ReportContext,
 } from '../../../backend/deployments/rules/target-reports.ts';
-import { SKIP_REASONS } from '../../../backend/deployments/model/deployment.types.ts';
 
 const RELEASED: ReportContext = {
   status: 'pending',
