@@ -18,6 +18,12 @@ export const routes: RouteRecordRaw[] = [
         component: () => import('./wizard/NewDeploymentPage.vue'),
       },
       {
+        path: 'devices/:device_id',
+        name: ROUTE.device,
+        component: () => import('./device/DevicePage.vue'),
+        props: (route) => ({ deviceId: String(route.params['device_id']) }),
+      },
+      {
         path: ':deployment_id',
         name: ROUTE.detail,
         component: () => import('./detail/DeploymentPage.vue'),

@@ -5,4 +5,5 @@ export const ROUTE = {
   list: 'ota-deployments',
   create: 'ota-new-deployment',
   detail: 'ota-deployment',
+  device: 'ota-device',
 } as const;

@@ -47,7 +47,16 @@ export default defineConfig({
     },
     rolldownOptions: {
       external: ['vue', 'pinia', 'vue-router'],
-      output: { minify: true, chunkFileNames: 'chunks/[name]-[hash].js' },
+      output: {
+        minify: true,
+        chunkFileNames: 'chunks/[name]-[hash].js',
+        // One chunk, because many small ones compress worse.
+        codeSplitting: {
+          groups: [
+            { name: 'shared', test: /frontend\/(shared|api|shell|texts)\//, minShareCount: 2 },
+          ],
+        },
+      },
     },
   },
 });

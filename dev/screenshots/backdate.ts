@@ -38,7 +38,9 @@ export async function backdateDeployments(knex: Knex): Promise<void> {
        completed_at = CASE WHEN t.completed_at IS NULL THEN NULL
                            ELSE least(placed.began + placed.took, now()) END,
        last_report_at = CASE WHEN t.completed_at IS NULL THEN t.last_report_at
-                             ELSE least(placed.began + placed.took, now()) END
+                             ELSE least(placed.began + placed.took, now()) END,
+       update_ended_at = CASE WHEN t.update_ended_at IS NOT NULL
+                              THEN least(placed.began + placed.took, now()) END
      FROM placed WHERE placed.deployment_id = t.deployment_id AND placed.device_id = t.device_id`,
   );
   await recount(knex);

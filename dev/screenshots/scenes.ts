@@ -35,6 +35,12 @@ export interface Scenes {
   cancelled: CreatedDeployment;
   /** Finished with one failed device, for which a rollback is requested. */
   failed: CreatedDeployment;
+  /** A device with updates of every result, that waits for the resume of a paused deployment. */
+  device: DeviceClient;
+  /** Without any deployment. */
+  idleDevice: DeviceClient;
+  /** Removed from Ops-Center after its update. */
+  removedDevice: DeviceClient;
 }
 
 export class SceneBuilder {
@@ -45,13 +51,15 @@ export class SceneBuilder {
   ) {}
 
   async build(): Promise<Scenes> {
+    const pumps = await this.#fleet('pump', 'pump_controller', 3, () => 'v1.0.4');
+    const { device, removedDevice } = await this.#history(pumps);
     const pis = await this.#fleet('pi', 'raspberry_pi', 45, (n) =>
       n % 9 === 0 ? 'v1.9.3' : 'v2.0.0',
     );
     const jetsons = await this.#fleet('jetson', 'nvidia_jetson', 60, () => 'v3.1.4');
     const gateways = await this.#fleet('gateway', 'x86_gateway', 24, () => 'v1.8.0');
     // Its version cannot be compared. No deployment here selects it.
-    await this.#fleet(
+    const [idleDevice] = await this.#fleet(
       'lab',
       'x86_gateway',
       1,
@@ -78,8 +86,12 @@ export class SceneBuilder {
       rollout_strategy: 'manual',
       device_ids: pis.slice(40, 41).map((device) => device.id),
     });
+    if (!idleDevice) throw new Error('There is no device without a deployment.');
     return {
       canary,
+      device,
+      idleDevice,
+      removedDevice,
       failedDevice,
       rolling,
       rebootingDevice,
@@ -89,6 +101,76 @@ export class SceneBuilder {
       cancelled,
       failed,
     };
+  }
+
+  /** Updates of the first of the devices. The last one is removed after its update. */
+  async #history(devices: DeviceClient[]) {
+    const [device, , removedDevice] = devices;
+    if (!device || !removedDevice) throw new Error('There are too few devices.');
+    const begin = async (version: string, targets: DeviceClient[]) => {
+      const deployment = await this.#create({
+        deployment_name: `Pump controller ${version.slice(1)}`,
+        target_version: version,
+        rollout_strategy: 'manual',
+        device_ids: targets.map(({ id }) => id),
+        policy: { failure_threshold_percent: null },
+      });
+      await this.#act(deployment, 'start');
+      await this.#offered(deployment, targets, targets.length);
+      return deployment;
+    };
+    const first = await begin('v1.1.0', [device, removedDevice]);
+    await this.#complete(first, device);
+    await this.#complete(first, removedDevice);
+    await this.knex('edge_devices').where({ id: removedDevice.id }).delete();
+
+    const second = await begin('v1.2.0', [device]);
+    await device.report(second.deployment_id, 'downloading', {
+      status: 'failed',
+      failure_cause: 'download',
+      error_message: 'Download failed: the connection was lost 5 times',
+    });
+    await this.#act(second, 'retry');
+    await this.#offered(second, [device], 1);
+    await device.report(second.deployment_id, 'downloading', 'installing', 'verifying');
+    await device.sendLog(second.deployment_id, { attempt: 2, chunk: INSTALL_LOG, offset: 0 });
+    await device.report(second.deployment_id, {
+      status: 'rolled_back',
+      failure_cause: 'health',
+      error_message: 'Health check failed: pump.service is not running',
+      installed_version: 'v1.1.0',
+    });
+
+    const third = await begin('v1.2.1', [device]);
+    await this.#complete(third, device);
+    await this.#post(`/deployments/${third.deployment_id}/devices/${device.id}/rollback`, {});
+    await device.checkUpdate('v1.2.1');
+    await device.report(third.deployment_id, {
+      status: 'rolled_back',
+      installed_version: 'v1.1.0',
+    });
+
+    const cancelled = await begin('v1.3.0-rc.1', [device]);
+    await this.#act(cancelled, 'cancel');
+    const waiting = await begin('v1.3.0', devices.slice(0, 2));
+    await this.#act(waiting, 'pause');
+
+    await device.checkUpdate('v1.1.0', {
+      protection: 'files_and_boot',
+      components: '{"pump-controller":"v1.1.0","valve-driver":"v0.9.14","site-config":"v7"}',
+    });
+    await this.knex('edge_devices')
+      .where({ id: device.id })
+      .update({
+        metadata: JSON.stringify({
+          site: 'Berlin, plant 2',
+          hall: 3,
+          line: 'B',
+          serial: 'PC-20-00117',
+          outdoor: false,
+        }),
+      });
+    return { device, removedDevice };
   }
 
   async #canary(devices: DeviceClient[]) {

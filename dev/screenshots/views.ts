@@ -20,7 +20,13 @@ const ROOT = '/admin/edge/ota';
 const NEW = `${ROOT}/new`;
 
 export function viewsOf(scenes: Scenes): View[] {
-  return [...listViews(), ...detailViews(scenes), ...dialogViews(scenes), ...wizardViews()];
+  return [
+    ...listViews(),
+    ...detailViews(scenes),
+    ...dialogViews(scenes),
+    ...deviceViews(scenes),
+    ...wizardViews(),
+  ];
 }
 
 function listViews(): View[] {
@@ -244,6 +250,66 @@ function dialogViews(scenes: Scenes): View[] {
       name: 'detail-settings',
       path: `${canary}?tab=settings`,
       prepare: (page) => visible(page, 'Safety policy'),
+    },
+  ];
+}
+
+/** The page of one device. */
+function deviceViews(scenes: Scenes): View[] {
+  const pageOf = (id: string) => `${ROOT}/devices/${id}`;
+  const path = pageOf(scenes.device.id);
+  const heading = (page: Page) => page.getByRole('heading', { name: scenes.device.name }).waitFor();
+  return [
+    { name: 'device-waiting', path, prepare: heading },
+    {
+      name: 'device-history',
+      path,
+      prepare: async (page) => {
+        await page.getByRole('button', { name: 'Details of Pump controller 1.2.0' }).click();
+        await visible(page, 'No space left on device');
+      },
+    },
+    {
+      name: 'device-retry',
+      path,
+      windowOnly: true,
+      prepare: async (page) => {
+        await page.getByRole('button', { name: 'Details of Pump controller 1.2.0' }).click();
+        await page.getByRole('button', { name: 'Retry', exact: true }).click();
+        await page.getByRole('dialog').locator('[data-confirm]:not([disabled])').waitFor();
+      },
+    },
+    {
+      name: 'device-idle',
+      path: pageOf(scenes.idleDevice.id),
+      windowOnly: true,
+      prepare: (page) => visible(page, 'Nothing to do'),
+    },
+    {
+      name: 'device-removed',
+      path: pageOf(scenes.removedDevice.id),
+      windowOnly: true,
+      prepare: (page) => visible(page, 'not in your organization any more'),
+    },
+    {
+      name: 'device-loading',
+      path,
+      windowOnly: true,
+      before: (page) => hang(page, '/devices/**'),
+      prepare: (page) => page.locator('.ota-skeleton').first().waitFor(),
+    },
+    {
+      name: 'device-error',
+      path,
+      windowOnly: true,
+      before: (page) => respondWith(page, '/devices/**', UNAVAILABLE),
+      prepare: (page) => visible(page, 'Try again'),
+    },
+    {
+      name: 'device-not-found',
+      path: pageOf('00000000-0000-4000-8000-000000000000'),
+      windowOnly: true,
+      prepare: (page) => visible(page, 'Device not found'),
     },
   ];
 }

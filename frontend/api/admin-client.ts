@@ -14,6 +14,7 @@ export type DeploymentQuery = QueryOf<'listDeployments'>;
 type SimpleAction = 'start' | 'pause' | 'resume' | 'cancel';
 
 const ofDeployment = (id: string) => ({ path: { id } });
+const ofDevice = (deviceId: string) => ({ path: { device_id: deviceId } });
 const ofTarget = (id: string, deviceId: string) => ({ path: { id, device_id: deviceId } });
 
 export const adminClient = {
@@ -104,6 +105,17 @@ export const adminClient = {
 
   listDevices: (query: QueryOf<'listDevices'>, signal?: AbortSignal) =>
     unwrap(api.GET('/devices', { params: { query: withoutNulls(query) }, ...withSignal(signal) })),
+
+  getDevice: (deviceId: string, signal?: AbortSignal) =>
+    unwrap(api.GET('/devices/{device_id}', { params: ofDevice(deviceId), ...withSignal(signal) })),
+
+  getDeviceHistory: (deviceId: string, query: QueryOf<'getDeviceHistory'>, signal?: AbortSignal) =>
+    unwrap(
+      api.GET('/devices/{device_id}/history', {
+        params: { ...ofDevice(deviceId), query: withoutNulls(query) },
+        ...withSignal(signal),
+      }),
+    ),
 
   getMetrics: (deploymentId?: string, signal?: AbortSignal) =>
     unwrap(

@@ -4,7 +4,7 @@ import { formatCount } from '../shared/format.ts';
 import type { IconName } from '../shared/icons.ts';
 import type { Tone } from '../shared/statuses.ts';
 import { texts } from '../texts/texts.ts';
-import { plainText } from './logs/terminal-text.ts';
+import { plainText } from '../target/logs/terminal-text.ts';
 
 export const EVENT_STYLE: Record<EventType, { tone: Tone; icon: IconName }> = {
   created: { tone: 'neutral', icon: 'plus' },
@@ -59,19 +59,31 @@ export function describeEvent(event: Pick<DeploymentEvent, 'data'>): string {
   return parts.join(' · ');
 }
 
-/**
- * The actor and the affected device.
- *
- * @param names device names by id, of the devices loaded so far
- */
+/** Who caused an event, and the affected device, whose name is between the two texts. */
+export interface ActorDescription {
+  before: string;
+  device: { id: string; name: string } | null;
+  after: string;
+}
+
+/** Stands for the name of the device in a text. */
+const DEVICE = '\0';
+
+/** @param names device names by id, of the devices loaded so far */
 export function describeActor(
   event: Pick<DeploymentEvent, 'actor' | 'device_id'>,
   names: ReadonlyMap<string, string | null>,
-): string {
-  const { actor, device_id: deviceId } = event;
+): ActorDescription {
+  const { actor, device_id: id } = event;
   const t = texts.timeline;
-  const device = deviceId === null ? null : (names.get(deviceId) ?? t.deviceId(deviceId));
-  if (actor.type === 'device') return t.by(actor.name ?? device ?? t.device);
-  const who = actor.type === 'system' ? t.system : (actor.name ?? actor.id ?? '');
-  return device === null ? t.by(who) : t.byOn(who, device);
+  const isActor = actor.type === 'device';
+  const who = {
+    admin: actor.name ?? actor.id ?? '',
+    device: actor.name ?? t.device,
+    system: t.system,
+  }[actor.type];
+  if (id === null) return { before: t.by(who), device: null, after: '' };
+  const name = (isActor && actor.name) || (names.get(id) ?? t.deviceId(id));
+  const [before = '', after = ''] = (isActor ? t.by(DEVICE) : t.byOn(who, DEVICE)).split(DEVICE);
+  return { before, device: { id, name }, after };
 }

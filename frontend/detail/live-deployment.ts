@@ -34,6 +34,7 @@ export function useLiveDeployment(
   const load = () => void store.load().catch(() => undefined);
   const loadFigures = () => Promise.all([store.loadMetrics(), store.loadEvents()]);
   const scheduleLoad = useThrottled(() => store.load(), DETAIL_WAIT_MS);
+  const scheduleTargets = useThrottled(() => targets.refresh(), DETAIL_WAIT_MS);
   const scheduleFigures = useThrottled(loadFigures, FIGURES_WAIT_MS);
 
   // The server counts the devices of a large deployment in the background; `as_of` is null until the first count.
@@ -41,6 +42,16 @@ export function useLiveDeployment(
     () => store.metrics,
     (metrics) => {
       if (metrics?.as_of === null) scheduleFigures();
+    },
+  );
+  // Pausing a deployment or releasing a batch changes what its devices wait for, without an event for each of them.
+  watch(
+    () => {
+      const detail = store.detail;
+      return detail && [detail.deployment_id, detail.status, detail.released_devices].join(' ');
+    },
+    (_, before) => {
+      if (before) scheduleTargets();
     },
   );
   watch(

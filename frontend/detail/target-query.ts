@@ -1,6 +1,6 @@
 import { computed, type ComputedRef } from 'vue';
 import { useRoute, useRouter, type LocationQueryRaw } from 'vue-router';
-import { TARGET_STATUSES } from '../../backend/contract/states.ts';
+import { TARGET_STATUSES, WAITING_REASONS } from '../../backend/contract/states.ts';
 import type { TargetFilter } from './targets/targets.store.ts';
 
 export const TABS = ['devices', 'timeline', 'settings'] as const;
@@ -23,13 +23,20 @@ export function useTargetQuery(): TargetQuery {
   const tab = computed(() => TABS.find((name) => name === route.query['tab']) ?? 'devices');
   const filter = computed<TargetFilter>(() => ({
     status: TARGET_STATUSES.find((status) => status === route.query['status']) ?? '',
+    waiting_for: WAITING_REASONS.find((reason) => reason === route.query['waiting_for']) ?? '',
     batch: Number(route.query['batch']) || null,
     search: String(route.query['search'] ?? ''),
   }));
 
-  function queryWith({ status, batch, search }: TargetFilter): LocationQueryRaw {
+  function queryWith({
+    status,
+    waiting_for: waitingFor,
+    batch,
+    search,
+  }: TargetFilter): LocationQueryRaw {
     return {
       ...(status && { status }),
+      ...(waitingFor && { waiting_for: waitingFor }),
       ...(batch && { batch: String(batch) }),
       ...(search && { search }),
     };

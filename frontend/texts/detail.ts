@@ -80,11 +80,13 @@ export const targets = {
   columns: {
     device: 'Device',
     status: 'Status',
+    waiting: 'Waiting for',
     batch: 'Batch',
     version: 'Current version',
     attempt: 'Attempt',
     last: 'Last report',
     error: 'Error',
+    page: 'Page',
   },
   searchLabel: 'Search devices',
   searchHint: 'Search by device name',
@@ -105,10 +107,13 @@ export const targets = {
   unnamed: 'Unnamed device',
   details: (name: string) => `Details of ${name}`,
   noReport: 'No report yet',
+  openPage: 'Everything about this device',
+  pageOf: (name: string) => `Page of ${name}`,
 };
 
 export const device = {
   id: 'Device ID',
+  openPage: 'Everything about this device, and its history',
   type: 'Type',
   currentVersion: 'Current version',
   previousVersion: 'Previous version',

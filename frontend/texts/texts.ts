@@ -5,10 +5,12 @@
 import * as actions from './actions.ts';
 import * as common from './common.ts';
 import * as detail from './detail.ts';
+import * as devicePage from './device-page.ts';
 import * as forecast from './forecast.ts';
 import * as impact from './impact.ts';
 import * as labels from './labels.ts';
 import * as list from './list.ts';
+import * as waiting from './waiting.ts';
 import * as wizard from './wizard.ts';
 
 export { locale } from './numbers.ts';
@@ -18,7 +20,9 @@ export const texts = {
   ...list,
   ...actions,
   ...detail,
+  ...devicePage,
   ...forecast,
   ...impact,
+  ...waiting,
   ...wizard,
 };

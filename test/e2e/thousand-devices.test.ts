@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import type { Page } from 'playwright-core';
 import { absoluteFigure, recordFigure } from '../../dev/bench/figure.ts';
 import type { DeviceClient } from '../../dev/fleet/device-client.ts';
-import { forEachLimited } from '../../frontend/detail/targets/for-each-limited.ts';
+import { forEachLimited } from '../../frontend/target/for-each-limited.ts';
 import { hasStatus } from './support/detail.ts';
 import { mainThreadWork } from './support/main-thread.ts';
 import { OpsCenter, PAGE_ROOT } from './support/ops-center.ts';

@@ -11,7 +11,7 @@ import { OpsCenter } from './support/ops-center.ts';
 const WIDE = { width: 1360, height: 900 };
 const NARROW = { width: 375, height: 812 };
 /** Views by the beginning of their names; each has a name of one of these. */
-const GROUPS = ['list', 'detail', 'wizard'];
+const GROUPS = ['list', 'detail', 'device', 'wizard'];
 
 describe('page: every view', function () {
   this.timeout(300_000);

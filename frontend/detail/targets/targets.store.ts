@@ -1,12 +1,13 @@
 import { defineStore } from 'pinia';
 import { ref, shallowRef } from 'vue';
 import type { TargetView } from '../../../backend/contract/admin-api.ts';
-import type { TargetStatus } from '../../../backend/contract/states.ts';
+import type { TargetStatus, WaitingReason } from '../../../backend/contract/states.ts';
 import { adminClient } from '../../api/admin-client.ts';
 import { useLatestRequest } from '../../api/latest-request.ts';
 
 export interface TargetFilter {
   status: TargetStatus | '';
+  waiting_for: WaitingReason | '';
   batch: number | null;
   search: string;
 }
@@ -22,7 +23,7 @@ const MAX_AUTO_RELOAD = 1_000;
  */
 export const useTargetsStore = defineStore('ota-targets', () => {
   const deploymentId = ref('');
-  const filter = ref<TargetFilter>({ status: '', batch: null, search: '' });
+  const filter = ref<TargetFilter>({ status: '', waiting_for: '', batch: null, search: '' });
   const rows = shallowRef<TargetView[]>([]);
   const cursor = ref<string | null>(null);
   const loaded = ref(false);
@@ -95,9 +96,15 @@ export const useTargetsStore = defineStore('ota-targets', () => {
     );
   }
 
+  /** Whether a change of a device can make it match the filter. */
+  function isNarrowed(): boolean {
+    return filter.value.status !== '' || filter.value.waiting_for !== '';
+  }
+
   function matches(target: TargetView): boolean {
-    const { status, batch, search } = filter.value;
+    const { status, waiting_for: reason, batch, search } = filter.value;
     if (status !== '' && target.status !== status) return false;
+    if (reason !== '' && target.waiting_for?.reason !== reason) return false;
     if (batch !== null && target.batch !== batch) return false;
     const name = target.device_name?.toLowerCase() ?? '';
     return search === '' || name.includes(search.toLowerCase());
@@ -111,7 +118,7 @@ export const useTargetsStore = defineStore('ota-targets', () => {
       if (index !== undefined) {
         next ??= [...rows.value];
         next[index] = target;
-      } else if (filter.value.status !== '' && matches(target)) {
+      } else if (isNarrowed() && matches(target)) {
         unseen.value.add(target.device_id);
       }
     }

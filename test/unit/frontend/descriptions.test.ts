@@ -9,7 +9,7 @@ import { describeAction, expansionSize } from '../../../frontend/shared/describe
 import { batchTrack } from '../../../frontend/detail/batch-track.ts';
 import { describeActor, describeEvent } from '../../../frontend/detail/describe-event.ts';
 import { describePhase } from '../../../frontend/detail/describe-phase.ts';
-import { canRollBack } from '../../../frontend/detail/targets/rollback-eligibility.ts';
+import { canRollBack } from '../../../frontend/target/target-actions.ts';
 import { describeMissing } from '../../../frontend/wizard/describe-coverage.ts';
 import { describePlan } from '../../../frontend/wizard/describe-plan.ts';
 import { runningTotals } from '../../../frontend/detail/chart/running-totals.ts';
@@ -266,11 +266,17 @@ describe('descriptions of events', () => {
       type: 'admin' | 'device' | 'system',
       name: string | null,
       device: string | null,
-    ) => describeActor({ actor: { type, id: 'x', name, address: null }, device_id: device }, names);
-    expect(actor('admin', 'Ada', 'd1')).to.equal('by Ada, on edge-1');
-    expect(actor('device', null, 'd1')).to.equal('by edge-1');
-    expect(actor('device', null, '0123456789')).to.equal('by device 01234567');
+    ) => {
+      const event = { actor: { type, id: 'x', name, address: null }, device_id: device };
+      const { before, device: link, after } = describeActor(event, names);
+      return before + (link ? `[${link.name}](${link.id})` : '') + after;
+    };
+    expect(actor('admin', 'Ada', 'd1')).to.equal('by Ada, on [edge-1](d1)');
+    expect(actor('device', null, 'd1')).to.equal('by [edge-1](d1)');
+    expect(actor('device', null, '0123456789')).to.equal('by [device 01234567](0123456789)');
+    expect(actor('system', null, 'd1')).to.equal('by System, on [edge-1](d1)');
     expect(actor('system', null, null)).to.equal('by System');
+    expect(actor('device', null, null)).to.equal('by Device');
   });
 });
 

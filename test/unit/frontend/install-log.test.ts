@@ -4,15 +4,15 @@ import {
   LOG_TEXT,
   MIN_CONTRAST,
   contrast,
-} from '../../../frontend/detail/logs/log-colors.ts';
-import { logFileName } from '../../../frontend/detail/logs/log-file-name.ts';
+} from '../../../frontend/target/logs/log-colors.ts';
+import { logFileName } from '../../../frontend/target/logs/log-file-name.ts';
 import {
   findMatches,
   windowStart,
   matchAtOrAfter,
   adjacentMatch,
-} from '../../../frontend/detail/logs/log-search.ts';
-import { parseLog, shownText } from '../../../frontend/detail/logs/terminal-text.ts';
+} from '../../../frontend/target/logs/log-search.ts';
+import { parseLog, shownText } from '../../../frontend/target/logs/terminal-text.ts';
 
 const ESC = '\u001b';
 const shown = (log: string) => shownText(parseLog(log));
