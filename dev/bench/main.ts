@@ -14,22 +14,29 @@ import { measureAgent } from './agent/measure-agent.ts';
 import { FIGURES_FILE, type Figure } from './figure.ts';
 import { PAGE_MEASURING_TESTS } from './page.ts';
 import { measureForecasts } from './server/forecast.ts';
-import { measureServer, SERVER_TOPICS, type ServerTopic } from './server/measure-server.ts';
+import {
+  HISTORY_TOPIC,
+  measureServer,
+  SERVER_TOPICS,
+  type ServerTopic,
+} from './server/measure-server.ts';
 
 const ROOT = path.resolve(import.meta.dirname, '../..');
 
-const PARTS = [...SERVER_TOPICS, 'forecast', 'agent', 'page'] as const;
-/** Values of `--only`; `server` means all of its topics. */
+const SERVER_PARTS = [...SERVER_TOPICS, HISTORY_TOPIC] as const;
+const PARTS = [...SERVER_PARTS, 'forecast', 'agent', 'page'] as const;
+/** Values of `--only`; `server` means all of {@link SERVER_TOPICS}. */
 const CHOICES = ['server', ...PARTS] as const;
+const BY_DEFAULT: (typeof CHOICES)[number][] = ['server', 'forecast', 'agent', 'page'];
 type Part = (typeof PARTS)[number];
 
 const program = new Command('bench')
   .description('Measures the product on this machine')
   .option('--json', 'print one JSON object per figure', false)
   .addOption(
-    new Option('--only <parts...>', 'what to measure; server: all server topics')
+    new Option('--only <parts...>', 'what to measure; server: all server topics but history')
       .choices(CHOICES)
-      .default([...CHOICES], 'all'),
+      .default(BY_DEFAULT, 'all but history'),
   )
   .option(
     '--memory-hours <hours>',
@@ -59,7 +66,7 @@ async function* measure(): AsyncGenerator<Figure> {
   const parts = new Set<Part>(
     only.flatMap((choice) => (choice === 'server' ? SERVER_TOPICS : [choice])),
   );
-  const topics = new Set(SERVER_TOPICS.filter((topic) => parts.has(topic))) as Set<ServerTopic>;
+  const topics = new Set<ServerTopic>(SERVER_PARTS.filter((topic) => parts.has(topic)));
   if (topics.size > 0) {
     const profiles = profile === undefined ? null : path.resolve(profile);
     yield* measureServer({ topics, memoryHours, profiles });

@@ -17,7 +17,10 @@ describe('page: when a deployment will have finished', function () {
   it('the wizard says it before the deployment is created', async () => {
     const page = await ops.signIn();
     await reviewByWizard(page, { name: 'Soon', version: 'v2.1.0', strategy: 'Canary' });
-    await page.getByTestId('forecast').getByText(/^If you start it now and expand it/).waitFor();
+    await page
+      .getByTestId('forecast')
+      .getByText(/^If you start it now and expand it/)
+      .waitFor();
   });
 
   it('the detail and the list say it until the deployment has finished', async () => {

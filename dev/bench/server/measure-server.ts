@@ -13,6 +13,7 @@ import {
 import { measureDesignLoad } from './design-load.ts';
 import { LARGE, LARGE_COUNT, PARTS, type Part } from './fleet.ts';
 import { startBaseline } from './baseline.ts';
+import { measureHistory } from './history.ts';
 import { measureMemory } from './memory.ts';
 import { busyTimeShares, profilingOptions } from './profile.ts';
 import { measureReading } from './reading.ts';
@@ -34,7 +35,9 @@ export const SERVER_TOPICS = [
   'overload',
   'memory',
 ] as const;
-export type ServerTopic = (typeof SERVER_TOPICS)[number];
+/** Measured only if it is named, because it takes half an hour and tens of gigabytes. */
+export const HISTORY_TOPIC = 'history';
+export type ServerTopic = (typeof SERVER_TOPICS)[number] | typeof HISTORY_TOPIC;
 
 /** Devices of the benchmark poll more often than the default rate limit allows. */
 const HOST: HostOptions = { pluginConfig: { device_requests_per_minute: 100_000 } };
@@ -94,6 +97,7 @@ export async function* measureServer(options: {
     }
     if (isSelected('overload')) yield* measureOverload(testbed);
     if (isSelected('memory')) yield* measureMemory(testbed, memoryHours);
+    if (isSelected('history')) yield* measureHistory(admin, testbed.knex);
     if (profiles !== null) {
       await Promise.all([preRouter, express].map((host) => host.kill('SIGTERM')));
       for (const name of ['pre-router', 'express']) {

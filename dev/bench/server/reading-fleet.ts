@@ -9,6 +9,8 @@ import { LARGE } from './fleet.ts';
 import { MAX_MS, timesOf } from './reading.ts';
 
 const HISTORY = 100;
+/** Batches of each deployment of the history. */
+export const HISTORY_BATCHES = 100;
 const PREVIEWS = 20;
 const MAX_PREVIEW_MS = 500;
 /** Requested when an admin creates or starts a deployment, not while they type filters. */
@@ -36,13 +38,9 @@ export async function* measureFleetReads(
     before.set(name, median(times));
     yield absoluteFigure(`${name}, p99`, quantile(times, 0.99), 'ms', { below: MAX_MS });
   }
-  yield* measurePreview(admin, 'by type', {});
-  yield* measurePreview(admin, 'by type and version', {
-    current_version: 'v1.5.0',
-    version_operator: '<',
-  });
+  yield* measurePreviews(admin);
   yield* measureImpact(admin, large);
-  await addHistory(knex, large);
+  await addHistory(knex, large, HISTORY);
   yield* measureCensus(admin, knex, '/metrics', `the fleet after ${HISTORY} more deployments`);
   for (const name of ['figures of the fleet', 'a page of 200 devices']) {
     const times = await timesOf(admin, reads[name] as (request: number) => string);
@@ -66,7 +64,7 @@ export async function* measureFleetReads(
 }
 
 /** Measures how long the background count of the devices takes. */
-async function* measureCensus(
+export async function* measureCensus(
   admin: AdminApi,
   knex: Knex,
   path: string,
@@ -93,6 +91,14 @@ async function* measureCensus(
   );
 }
 
+export async function* measurePreviews(admin: AdminApi): AsyncGenerator<Figure> {
+  yield* measurePreview(admin, 'by type', {});
+  yield* measurePreview(admin, 'by type and version', {
+    current_version: 'v1.5.0',
+    version_operator: '<',
+  });
+}
+
 async function* measurePreview(
   admin: AdminApi,
   by: string,
@@ -110,7 +116,7 @@ async function* measurePreview(
 }
 
 /** The worst case: the deployment in progress contains every device of the draft. */
-async function* measureImpact(admin: AdminApi, large: string): AsyncGenerator<Figure> {
+export async function* measureImpact(admin: AdminApi, large: string): AsyncGenerator<Figure> {
   const requests: [string, () => Promise<unknown>][] = [
     ['a draft', () => admin.draftImpact({ device_filters: { device_type: LARGE.type } })],
     ['a deployment', () => admin.get(`/deployments/${large}/impact`)],
@@ -128,27 +134,29 @@ async function* measureImpact(admin: AdminApi, large: string): AsyncGenerator<Fi
 }
 
 /**
- * Adds finished deployments with batches and results but without targets: a hundred million targets would take
- * half an hour. This is the worst case for counting devices, because every device is looked up in each of these
- * deployments and found in none.
+ * Adds finished deployments with batches and results but without targets: a hundred million targets take half an hour
+ * (history.ts adds them). This is the worst case for counting devices, because every device is looked up in each of
+ * these deployments and found in none.
+ *
+ * @returns their ids, newest first
  */
-async function addHistory(knex: Knex, like: string): Promise<void> {
+export async function addHistory(knex: Knex, like: string, count: number): Promise<string[]> {
   const { rows } = await knex.raw<{ rows: { id: string }[] }>(
     `INSERT INTO ota_deployments (organization_id, deployment_name, target_version, rollout_strategy,
        status, created_at, started_at, completed_at, total_devices, released_devices, metadata)
      SELECT organization_id, 'History ' || n, 'v8.' || n, 'rolling', 'completed',
             now() - n * interval '7 days', now() - n * interval '7 days',
             now() - (n - 1) * interval '7 days', total_devices, total_devices, metadata
-     FROM ota_deployments, generate_series(1, CAST(:history AS int)) n WHERE id = :like
+     FROM ota_deployments, generate_series(1, CAST(:count AS int)) n WHERE id = :like
      RETURNING id`,
-    { history: HISTORY, like },
+    { count, like },
   );
   const ids = rows.map(({ id }) => id);
   await knex.raw(
     `INSERT INTO ota_deployment_batches (deployment_id, number, first_position, size, released_at,
        completed, timed_updates, update_seconds)
      SELECT id, n, (n - 1) * 10000, 10000, now(), 10000, 10000, 900000
-     FROM unnest(CAST(:ids AS uuid[])) id, generate_series(1, 100) n`,
+     FROM unnest(CAST(:ids AS uuid[])) id, generate_series(1, ${HISTORY_BATCHES}) n`,
     { ids },
   );
   await knex.raw(
@@ -159,4 +167,5 @@ async function addHistory(knex: Knex, like: string): Promise<void> {
     { ids },
   );
   await knex.raw('VACUUM ANALYZE ota_deployments, ota_deployment_batches, ota_deployment_ends');
+  return ids;
 }
