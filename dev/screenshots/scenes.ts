@@ -312,7 +312,7 @@ export class SceneBuilder {
       target_version: 'v1.8.5',
       rollout_strategy: 'canary',
       rollout_percentage: 10,
-      device_filters: { device_type: 'x86_gateway' },
+      device_filters: { device_type: 'x86_gateway', status: 'online' },
     });
     await this.#act(deployment, 'start');
     const offered = await this.#offered(deployment, devices, 2);

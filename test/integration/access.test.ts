@@ -75,9 +75,7 @@ describe('access control', () => {
     return route.body ? request.send(route.body) : request;
   }
 
-  /** Everything but the forecast, which depends on the time. */
-  const state = async () =>
-    JSON.stringify([{ ...(await fleet.detail(id)), forecast: null }, await fleet.events(id)]);
+  const state = async () => JSON.stringify([await fleet.storedDetail(id), await fleet.events(id)]);
 
   const adminToken = () => fleet.admin.token;
   const deviceToken = () => fleet.device.token;

@@ -38,8 +38,8 @@ describe('the admin API', () => {
             .knex('pg_locks')
             .whereRaw('NOT granted')
             .andWhereRaw(`relation = 'ota_deployment_batches'::regclass`)
-        ).length === 2,
-      { describe: 'both readers wait for the counters' },
+        ).length === 3,
+      { describe: 'both readers wait for the counters, and the list for the durations' },
     );
     await report('ota_deployments').where({ id }).update({ status: 'failed' });
     await report('ota_deployment_batches')

@@ -104,5 +104,10 @@ describe('the forecast of a deployment', () => {
     const created = await fleet.create({ scheduled_at: at });
     expect(secondsUntil(created.forecast?.earliest)).to.be.above(86_400);
     expect(created.forecast?.basis.assumes).to.deep.equal([]);
+    const preview = await fleet
+      .post('/deployments/preview', deploymentRequest({ scheduled_at: at }))
+      .expect(200);
+    const { forecast } = preview.body as DeploymentPreview;
+    expect(secondsUntil(forecast?.earliest)).to.be.above(86_400);
   });
 });

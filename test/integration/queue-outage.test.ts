@@ -65,7 +65,7 @@ describe('F64 a queue outage', function () {
       [failed, 'retry'],
     ] as const;
     await duringOutage(async () => {
-      const before = await Promise.all(calls.map(([id]) => fleet.detail(id)));
+      const before = await Promise.all(calls.map(([id]) => fleet.storedDetail(id)));
       const timelines = await Promise.all(calls.map(([id]) => fleet.eventTypes(id)));
       const answers = await Promise.all(
         calls.map(([id, action]) => fleet.post(`/deployments/${id}/${action}`)),
@@ -84,7 +84,7 @@ describe('F64 a queue outage', function () {
         deploymentRequest({ scheduled_at: new Date(Date.now() + 60_000).toISOString() }),
       );
       expect(scheduled.status).to.equal(503);
-      expect(await Promise.all(calls.map(([id]) => fleet.detail(id)))).to.deep.equal(before);
+      expect(await Promise.all(calls.map(([id]) => fleet.storedDetail(id)))).to.deep.equal(before);
       expect(await Promise.all(calls.map(([id]) => fleet.eventTypes(id)))).to.deep.equal(timelines);
       expect((await health()).checks['queue']?.healthy).to.equal(false);
     });

@@ -204,6 +204,12 @@ export class Fleet {
     return answer.body as DeploymentDetail;
   }
 
+  /** The detail without the forecast, which changes by itself. */
+  async storedDetail(id: string): Promise<Omit<DeploymentDetail, 'forecast'>> {
+    const { forecast: _, ...stored } = await this.detail(id);
+    return stored;
+  }
+
   async targets(id: string, query = ''): Promise<TargetView[]> {
     const answer = await this.get(`/deployments/${id}/devices?limit=500&${query}`).expect(200);
     return (answer.body as TargetPage).devices;

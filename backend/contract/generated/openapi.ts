@@ -1714,7 +1714,8 @@ export interface operations {
             device_timeout_minutes?: number;
             pickup_timeout_hours?: number | null;
           };
-          scheduled_at?: unknown;
+          /** Format: date-time */
+          scheduled_at?: string;
           manifest?: unknown;
           signature?: unknown;
         };
@@ -1793,7 +1794,8 @@ export interface operations {
             device_timeout_minutes?: number;
             pickup_timeout_hours?: number | null;
           };
-          scheduled_at?: unknown;
+          /** Format: date-time */
+          scheduled_at?: string;
           manifest?: unknown;
           signature?: unknown;
         };

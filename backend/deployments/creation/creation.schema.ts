@@ -206,7 +206,6 @@ export function previewDeploymentSchema(
     update_package_url: Joi.any(),
     checksum: Joi.any(),
     release_notes: Joi.any(),
-    scheduled_at: Joi.any(),
     manifest: Joi.any(),
     signature: Joi.any(),
   })
