@@ -53,7 +53,7 @@ describe('the last poll of a device', () => {
 
   for (const entry of DEVICE_ENTRIES) {
     it(`is recorded and shown ${ENTRY_NAMES[entry]}`, async () => {
-      const server = await startServer(ota.knex, { entry });
+      const server = await startServer(ota.knex, { role: 'api', entry });
       try {
         const { device } = fleet;
         expect(await explanation(fleet, device)).to.include({ last_polled_at: null });
@@ -81,7 +81,7 @@ describe('the last poll of a device', () => {
   });
 
   it('is written once by two servers', async () => {
-    const other = await startServer(ota.knex);
+    const other = await startServer(ota.knex, { role: 'api' });
     await Promise.all([fleet.poll(fleet.device), fleet.through(other.host).poll(fleet.device)]);
     const first = await untilStored(fleet.device);
     // Writes what it has.
@@ -91,7 +91,7 @@ describe('the last poll of a device', () => {
   });
 
   it('is written when the server stops', async () => {
-    const server = await startServer(ota.knex);
+    const server = await startServer(ota.knex, { role: 'api' });
     await fleet.through(server.host).poll(fleet.device);
     await server.close();
     expect(await stored(fleet.device)).to.not.equal(null);

@@ -37,8 +37,8 @@ interface TargetViewRow extends TargetRow {
 }
 
 /** Targets that a page of those which wait for a reason scans at most, and in one statement. */
-const MAX_SCANNED = 2_000;
-const SCAN_SIZE = 500;
+const MAX_SCANNED = 1_000;
+const SCAN_SIZE = 250;
 
 const NO_TARGETS: TargetViewPage = { targets: [], next: null };
 

@@ -78,8 +78,12 @@ export async function readSituations(
          WHERE device_id = wanted.device_id
            AND (status IN ${UNFINISHED} OR rollback_version IS NOT NULL) OFFSET 0
        ) t
-       JOIN ota_deployments d ON d.id = t.deployment_id AND d.organization_id = :organization
+       -- LATERAL and OFFSET 0: otherwise the planner may look up the device in every deployment of the organization.
+       CROSS JOIN LATERAL (
+         SELECT * FROM ota_deployments WHERE id = t.deployment_id OFFSET 0
+       ) d
        ${BATCH_OF_TARGET}
+       WHERE d.organization_id = :organization
      ) t ON true`,
     { devices: [...deviceIds], organization: organizationId },
   );
