@@ -138,11 +138,14 @@ for (const variant of VARIANTS) {
       const shown = async (): Promise<unknown[]> => {
         const views = [];
         for (const deployment of Object.values(installation.rollouts)) {
-          const { devices, ...rest } = await installation.detail(deployment);
-          views.push({
-            ...rest,
-            devices: devices.map((device) => ({ ...device, last_report_at: null })),
-          });
+          const { devices, forecast: _, ...rest } = await installation.detail(deployment);
+          // Timeouts start again, and the forecast changes by itself.
+          const unlessHeard = devices.map((device) => ({
+            ...device,
+            last_report_at: null,
+            waiting_for: device.waiting_for?.reason,
+          }));
+          views.push({ ...rest, devices: unlessHeard });
         }
         return views;
       };
