@@ -16,8 +16,6 @@ export const devicePage = {
   notFoundTitle: 'Device not found',
   notFound: 'It does not exist or belongs to another organization.',
   gone: 'This device is not in your organization any more: it was removed or moved. You see what it had until then.',
-  online: 'Online',
-  offline: 'Offline',
   lastSeen: 'Last seen',
   never: 'Never',
   lastPolled: 'Last check-in for updates',

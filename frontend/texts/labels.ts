@@ -84,6 +84,8 @@ export const connection: Record<DeviceConnectionFilter, string> = {
   offline: 'Offline only',
 };
 
+export const deviceStatus = { online: 'Online', offline: 'Offline' };
+
 const batchState: Record<BatchState, string> = {
   planned: 'Planned',
   releasing: 'Releasing',

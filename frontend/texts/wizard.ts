@@ -95,8 +95,6 @@ export const wizard = {
     onlyPicked: 'Only picked',
     select: (name: string) => `Pick ${name}`,
     none: 'No device matches the search.',
-    online: 'Online',
-    offline: 'Offline',
     selectLoaded: (count: number) => `Pick the ${number.format(count)} shown`,
   },
   preview: {

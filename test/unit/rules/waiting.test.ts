@@ -18,6 +18,7 @@ import {
   type Waiting,
   type WaitingTarget,
 } from '../../../backend/deployments/rules/waiting.ts';
+import { openTarget } from '../../support/open-target.ts';
 
 const NOW = Date.UTC(2026, 5, 1, 12);
 const minutesAgo = (minutes: number): Date => new Date(NOW - minutes * 60_000);
@@ -31,14 +32,7 @@ type Some = Partial<Omit<WaitingTarget, 'deployment'>> & {
 /** A released pending target of a rolling deployment in progress. A later `day` is a newer deployment. */
 function target(day: number, { deployment, ...some }: Some = {}): WaitingTarget {
   return {
-    deploymentId: `deployment of day ${day}`,
-    status: 'pending',
-    attempt: 1,
-    position: 3,
-    rollbackVersion: null,
-    deploymentStatus: 'in_progress',
-    releasedDevices: 10,
-    createdAt: new Date(Date.UTC(2026, 0, day)),
+    ...openTarget(day),
     activity: null,
     startedAt: null,
     lastReportAt: null,
